@@ -1,0 +1,84 @@
+# Easy Box: every command that people and CI use. What they do is in dev/.
+
+PYTHON ?= python3
+SEED ?= 1
+SCHEDULES ?= 200
+
+PY := .venv/bin/python
+MANAGE := $(PY) easy_box_backend/manage.py
+SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev)
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages \
+        simulate simulate-mutants bench lock venv venv-dev clean
+
+help:
+	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
+	@echo "make test    the whole suite on SQLite and PostgreSQL (ARGS=\"-k orders\", DB=sqlite)"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: venv ## Start the backend for phones on this network
+	@$(PY) dev/run.py
+
+dev: venv ## The same with DEBUG and reload on every change of the code
+	@$(PY) dev/run.py --reload
+
+test: venv-dev ## The whole suite on SQLite and PostgreSQL
+	@$(PY) dev/test.py
+
+lint: venv-dev ## Style, types, layers and shell scripts
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check --quiet || { echo 'Not formatted: run "make format".'; exit 1; }
+	@$(MAKE) --no-print-directory types layers scripts
+
+format: venv-dev ## Bring the code into shape
+	@$(PY) -m ruff check --fix --quiet || true
+	@$(PY) -m ruff format
+
+types: venv-dev ## mypy
+	@ENV_FILE=/dev/null PYTHONPATH=easy_box_backend $(PY) -m mypy $(SOURCES)
+
+layers: venv-dev ## The layer rules of docs/architecture.md
+	@PYTHONPATH=easy_box_backend $(PY) .venv/bin/lint-imports --no-logo --no-cache
+
+scripts: venv-dev ## shellcheck
+	@$(PY) dev/shell_scripts.py
+
+schema: venv-dev ## Write docs/openapi.yaml anew
+	@$(PY) dev/schema.py
+
+check-schema: venv-dev ## Fail if docs/openapi.yaml is not what the code says
+	@$(PY) dev/schema.py --check
+
+check-migrations: venv-dev ## Fail if a model changed without a migration; migrate from nothing on both databases
+	@$(PY) dev/migrations.py
+
+messages: venv-dev ## Collect texts for translation and compile the catalogues
+	@$(PY) dev/messages.py
+
+simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200)
+	@$(PY) -m simulation --seed $(SEED) --schedules $(SCHEDULES)
+
+simulate-mutants: venv-dev ## Prove the simulation: it must catch every planted bug
+	@$(PY) -m simulation.mutants
+
+bench: venv-dev ## Measure
+	@$(PY) -m benchmarks
+
+lock: venv-dev ## Pin the dependencies anew (UPGRADE=1: to the newest versions)
+	@cd easy_box_backend && for file in requirements requirements-dev; do \
+	  ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(if $(UPGRADE),--upgrade) \
+	    --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; done
+
+venv:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) dev/venv.py runtime
+
+venv-dev:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) dev/venv.py dev
+
+clean: ## Remove what can be made again (not var/: it holds your data)
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,71 @@
+"""What the scripts of this folder share: places, clean environments, the two databases."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from dev.postgres import temporary_postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+BACKEND = ROOT / "easy_box_backend"
+ENV_EXAMPLE = ROOT / ".env.example"
+
+
+def settings_variables() -> set[str]:
+    """The names of all variables that the backend reads, from `.env.example`."""
+    lines = ENV_EXAMPLE.read_text(encoding="utf-8").splitlines()
+    names = {line.lstrip("# ").partition("=")[0] for line in lines if "=" in line}
+    return {name for name in names if name.isidentifier() and name.isupper()}
+
+
+def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:
+    """The environment for a check: nothing of the person's own settings and `.env`, all files in `folder`."""
+    ours = settings_variables()
+    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours}
+    return kept | {
+        "DATABASE_URL": database_url,
+        "ENV_FILE": os.devnull,
+        "MEDIA_ROOT": str(folder / "media"),
+        "STATIC_ROOT": str(folder / "static"),
+        "TEST_SQLITE_PATH": str(folder / "test.sqlite3"),
+        "PYTHONPATH": os.pathsep.join([str(BACKEND), str(ROOT)]),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, also upon an error, Ctrl-C or a termination signal."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    folder = Path(tempfile.mkdtemp(prefix="easybox-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    """The DATABASE_URL of a database of `kind` ("sqlite" or "postgresql") to check on.
+
+    PostgreSQL is the one of TEST_DATABASE_URL, or a server of our own that ends with the block.
+    """
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'easybox.sqlite3'}"
+    elif given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+    else:
+        with temporary_postgres() as url:
+            yield url
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """End by an exception, so that everything opened is closed on the way."""
+    sys.exit(128 + number)

