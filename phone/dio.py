@@ -1,6 +1,6 @@
 """An HTTP client that puts the bytes on the wire which Dio 5 on dart:io puts there.
 
-Only what the app uses is here: JSON and ``FormData`` bodies, plain HTTP/1.1, keep-alive, gzip, redirects of GET.
+Only what the app uses is here: JSON and ``FormData`` bodies, HTTP/1.1, keep-alive, gzip, redirects of GET.
 The network below is a parameter (:class:`Transport`): a simulation can lose, delay or repeat messages.
 """
 
@@ -26,8 +26,8 @@ DART_USER_AGENT = "Dart/3.5 (dart:io)"
 DART_IDLE_SECONDS = 15.0
 MAX_REDIRECTS = 5
 
-# dart:io keeps headers in a hash map of eight buckets and writes them bucket by bucket, so their order is fixed
-# by the hashes of their names and not by the order in which they were set.
+# dart:io keeps headers in a hash map and writes them bucket by bucket: their order follows from the hashes of
+# their names and not from the order in which they were set.
 HEADER_ORDER = ("user-agent", "content-type", "accept-encoding", "content-length", "authorization", "host")
 
 
@@ -266,7 +266,7 @@ _QUERY_ALLOWED = _PATH_ALLOWED | frozenset("?")
 
 
 def _normalized(text: str, allowed: frozenset[str]) -> str:
-    """One component as Dart's ``Uri.parse`` keeps it: what is allowed or escaped stays, the rest is escaped."""
+    """One component as Dart's ``Uri.parse`` keeps it: what is allowed or escaped stays."""
     result: list[str] = []
     position = 0
     while position < len(text):
@@ -305,7 +305,7 @@ class Address:
 def resolve(base_url: str, path: str) -> Address:
     """The address that Dio makes of a base URL and a path which may hold a query put together by hand.
 
-    ``+`` and ``/`` stay in a query, a space becomes ``%20``, Cyrillic becomes escaped UTF-8, ``#`` ends the query
+    In a query ``+`` and ``/`` stay, a space becomes ``%20``, Cyrillic becomes escaped UTF-8, and ``#`` ends it
     (the rest is never sent). Dio also makes ``//`` a ``/`` everywhere behind the scheme, the query included.
     """
     url = path
