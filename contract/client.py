@@ -1,4 +1,4 @@
-"""The tests' client: the app's data layer on a real socket, and a few calls that the app has no screen for."""
+"""The tests' client: the app's data layer on a real socket, and a few calls that the app never makes."""
 
 from __future__ import annotations
 

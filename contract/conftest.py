@@ -1,7 +1,7 @@
 """Who is called, and by whom.
 
-The server is Django's live server with a person of its own, or any server at all: its address in EASYBOX_URL,
-an account in EASYBOX_EMAIL and EASYBOX_PASSWORD. Each test makes its own data over HTTP, under SKUs of its own.
+The server is Django's live server with a person of its own, or any other: its address in EASYBOX_URL, an
+account in EASYBOX_EMAIL and EASYBOX_PASSWORD. Each test makes its own data over HTTP, with SKUs of its own.
 """
 
 from __future__ import annotations

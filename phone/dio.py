@@ -305,8 +305,8 @@ class Address:
 def resolve(base_url: str, path: str) -> Address:
     """The address that Dio makes of a base URL and a path which may hold a query put together by hand.
 
-    In a query ``+`` and ``/`` stay, a space becomes ``%20``, Cyrillic becomes escaped UTF-8; ``#`` ends it (the
-    rest is never sent). Dio also makes ``//`` a ``/`` everywhere behind the scheme, the query included.
+    In a query ``+`` and ``/`` stay, a space becomes ``%20``, Cyrillic becomes escaped UTF-8; ``#`` ends it and
+    the rest is never sent. Dio also makes ``//`` a ``/`` everywhere behind the scheme, the query included.
     """
     url = path
     if not re.match(r"https?:", url):
