@@ -305,7 +305,7 @@ class Address:
 def resolve(base_url: str, path: str) -> Address:
     """The address that Dio makes of a base URL and a path which may hold a query put together by hand.
 
-    In a query ``+`` and ``/`` stay, a space becomes ``%20``, Cyrillic becomes escaped UTF-8; ``#`` ends it and
+    In a query ``+`` and ``/`` stay, a space becomes ``%20``, Cyrillic is escaped as UTF-8; ``#`` ends it and
     the rest is never sent. Dio also makes ``//`` a ``/`` everywhere behind the scheme, the query included.
     """
     url = path
@@ -442,7 +442,6 @@ class Dio:
             target = resolve("", urljoin(here, location))
             if (target.host, target.port) != (address.host, address.port):
                 headers = {name: value for name, value in headers.items() if name != "authorization"}
-            headers = {name: value for name, value in headers.items() if name != "content-type"}
             method, address, body = "GET", target, None
 
     def _exchange(self, method: str, address: Address, request: bytes) -> Response:
