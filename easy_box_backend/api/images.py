@@ -108,7 +108,7 @@ def prepare(upload: BinaryIO) -> Photo:
 def _decode(raw: bytes) -> Image.Image:
     """The picture in `raw`, upright, RGB, at most IMAGE_SIDE a side. Raises BadImage."""
     reader = _reader(raw)
-    # A decoder may raise anything on damaged input (SyntaxError, struct.error, RuntimeError, …), so everything
+    # A decoder may raise anything on damaged input (SyntaxError, struct.error, RuntimeError, …), so all
     # is caught, but only around Pillow's and libheif's own work; the cause stays chained.
     try:
         source = reader(BytesIO(raw))
@@ -202,7 +202,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # but for those without 
 
 
 def _scans(raw: bytes, source: JpegImageFile) -> int:
-    """How often the picture is painted over; refused beyond MAX_SCANS, for 20 MB of empty scans take hours."""
+    """How often the picture is painted over; refused beyond MAX_SCANS: 20 MB of empty scans take hours."""
     assert source.fp is not None  # noqa: S101 - it has just been opened
     at, scans = source.fp.tell(), 1  # right behind the marker of the first scan
     while (marker := _MARKER.search(raw, at)) and (kind := marker[0][1]) != 0xD9:
@@ -289,7 +289,10 @@ def _opaque(strip: Image.Image, mode: str) -> Image.Image:
         return strip.convert(mode)
     on_white = Image.new("RGBA", strip.size, "white")
     strip = strip.convert("LA") if strip.mode == "La" else strip
-    on_white.alpha_composite(strip.convert("RGBA"))
+    try:
+        on_white.alpha_composite(strip.convert("RGBA"))
+    except ValueError as error:  # a PNG's table of transparencies may be longer than its palette
+        raise BadImage("image_truncated") from error
     return on_white.convert(mode)
 
 

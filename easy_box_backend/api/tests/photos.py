@@ -31,7 +31,8 @@ SECRET = "Warehouse keeper's home"  # in every metadata block: must be in no out
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    f'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:title="{SECRET}"/></rdf:RDF></x:xmpmeta>'
+    f'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:title="{SECRET}"/>'
+    "</rdf:RDF></x:xmpmeta>"
 ).encode()
 
 

@@ -1,0 +1,194 @@
+"""Orders: make, change, pick, cancel, archive. Picking takes stock, cancelling gives it back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from api import revision
+from api.actions import discrepancies, stock
+from api.actor import Actor
+from api.errors import Invalid, NotFound, Stale
+from api.models import Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
+
+Kind = StockMovement.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as somebody wants it: so many pieces of a product, of which so many are picked (None: leave as it is)."""
+
+    product: int
+    quantity_to_pick: int
+    quantity_picked: int | None = None
+
+
+class NoSuchOrder(NotFound):
+    code = "no_such_order"
+
+    def __init__(self, order_id: object) -> None:
+        super().__init__(_("There is no such order."), facts={"order": order_id})
+
+
+class UnknownProducts(Invalid):
+    code = "unknown_product"
+
+    def __init__(self, product_ids: Sequence[int]) -> None:
+        detail = _("These products do not exist: %(ids)s.") % {"ids": ", ".join(map(str, product_ids))}
+        super().__init__(detail, facts={"products": list(product_ids)}, fields={"lines": [detail]})
+
+
+def lock(order_id: int) -> Order:
+    """This order, locked to the end of the transaction. Raises NoSuchOrder, also for an archived one."""
+    order = Order.objects.live().select_for_update(no_key=True).filter(id=order_id).first()
+    if order is None:
+        raise NoSuchOrder(order_id)
+    return order
+
+
+@transaction.atomic
+def create(
+    *, customer_name: str, lines: Sequence[Line], status: str = Order.Status.OPEN, by: Actor, at: datetime
+) -> Order:
+    """A new order. Raises UnknownProducts, also for archived ones."""
+    order = Order.objects.create(customer_name=customer_name, status=status)
+    _write(order, lines, by=by, at=at)
+    return order
+
+
+@transaction.atomic
+def update(
+    order_id: int,
+    *,
+    customer_name: str | None = None,
+    status: str | None = None,
+    lines: Sequence[Line] | None = None,
+    by: Actor,
+    at: datetime,
+    revision_held: int | None = None,
+) -> Order:
+    """Change what is given of an order; `lines`, if given, is the whole composition, others are removed.
+
+    Picked quantities take or return stock by their difference; cancelling returns all that was picked.
+    Raises NoSuchOrder, UnknownProducts, Stale.
+    """
+    order = lock(order_id)
+    if revision_held is not None and order.revision != revision_held:
+        raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
+    if customer_name is not None:
+        order.customer_name = customer_name
+    if status is not None:
+        order.status = status
+    _write(order, lines, by=by, at=at)
+    return order
+
+
+@transaction.atomic
+def archive(order_id: int, *, by: Actor, at: datetime) -> None:
+    """Take an order off the list; what was picked for it and not handed over (any status but picked) returns.
+
+    Archiving twice is archiving once. Raises NoSuchOrder for an id that never was.
+    """
+    if Order.objects.filter(id=order_id, archived_at__isnull=False).exists():
+        return
+    order = lock(order_id)
+    if order.status != Order.Status.PICKED:
+        order.status = Order.Status.CANCELLED
+    order.archived_at = at
+    _write(order, None, by=by, at=at)
+
+
+def _write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetime) -> None:
+    """Bring a locked (or new) order's lines and the stock to what is wanted, under one revision."""
+    lines = {line.product_id: line for line in order.lines.all()}
+    if wanted is None:
+        wanted = [
+            Line(line.product_id, line.quantity_to_pick, line.quantity_picked)
+            for line in lines.values()
+            if line.removed_at is None
+        ]
+    wanted = merged(wanted)
+    products = stock.lock({line.product for line in wanted} | set(lines))
+    unknown = [w.product for w in wanted if w.product not in products]
+    unknown += [w.product for w in wanted if w.product not in lines and w.product not in unknown
+                and products[w.product].is_archived]  # fmt: skip
+    if unknown:
+        raise UnknownProducts(unknown)
+    number = revision.take()
+    for line in wanted:
+        _set_line(order, lines.get(line.product), line, products[line.product], number, by, at)
+    for product_id in set(lines) - {line.product for line in wanted}:
+        _remove_line(lines[product_id], products[product_id], number, by, at)
+    order.revision = number
+    order.save(update_fields=["customer_name", "status", "archived_at", "revision", "updated_at"])
+    remember(order, by=by, at=at)
+
+
+def merged(lines: Iterable[Line]) -> list[Line]:
+    """The lines with each product once: quantities of a product that is named twice add up."""
+    result: dict[int, Line] = {}
+    for line in lines:
+        if known := result.get(line.product):
+            picked = [n for n in (known.quantity_picked, line.quantity_picked) if n is not None]
+            line = Line(
+                line.product, known.quantity_to_pick + line.quantity_to_pick, sum(picked) if picked else None
+            )
+        result[line.product] = line
+    return list(result.values())
+
+
+def _set_line(
+    order: Order, line: OrderLine | None, wanted: Line, product: Product, number: int, by: Actor, at: datetime
+) -> None:
+    before = line.quantity_picked if line else 0
+    picked = before if wanted.quantity_picked is None else wanted.quantity_picked
+    if order.status == Order.Status.CANCELLED:
+        picked = 0
+    if line is None:
+        line = OrderLine(order=order, product=product)
+    if line.pk is None or order.status in (Order.Status.OPEN, Order.Status.IN_PROGRESS):
+        line.sku, line.name = product.sku, product.name
+    line.quantity_to_pick, line.quantity_picked, line.removed_at = wanted.quantity_to_pick, picked, None
+    line.save()
+    _move_picked(line, product, picked - before, number, by, at)
+    if picked > max(line.quantity_to_pick, before):
+        discrepancies.record(
+            Discrepancy.Kind.OVER_PICKED, by=by, at=at, product=product, order=order,
+            to_pick=line.quantity_to_pick, picked=picked,
+        )  # fmt: skip
+
+
+def _remove_line(line: OrderLine, product: Product, number: int, by: Actor, at: datetime) -> None:
+    if line.removed_at is not None:
+        return
+    before, line.quantity_picked, line.removed_at = line.quantity_picked, 0, at
+    line.save(update_fields=["quantity_picked", "removed_at"])
+    _move_picked(line, product, -before, number, by, at)
+
+
+def _move_picked(line: OrderLine, product: Product, more: int, number: int, by: Actor, at: datetime) -> None:
+    """`more` pieces were picked for the line: they leave the stock; a negative number returns."""
+    if more:
+        kind = Kind.PICK if more > 0 else Kind.RETURN
+        stock.move(product, -more, kind, revision=number, by=by, at=at, order_line=line)
+
+
+def remember(order: Order, *, by: Actor, at: datetime) -> None:
+    """Keep how the order stands under its revision."""
+    lines = order.lines.filter(removed_at__isnull=True).order_by("id")
+    OrderVersion.objects.create(
+        order=order,
+        revision=order.revision,
+        customer_name=order.customer_name,
+        status=order.status,
+        lines=[
+            {"product": n.product_id, "quantity_to_pick": n.quantity_to_pick, "quantity_picked": n.quantity_picked}
+            for n in lines
+        ],
+        archived=order.archived_at is not None,
+        user=by.user,
+        device=by.device,
+        changed_at=at,
+    )

@@ -1,0 +1,189 @@
+"""Products: create, change, archive. Strict, as any program but the app's gets it (see `app_products.py` for that)."""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from api import revision
+from api.actions import stock
+from api.actions.stock import NoSuchProduct
+from api.actor import Actor
+from api.errors import Invalid, Stale
+from api.images import Photo
+from api.models import Product, ProductVersion, StockMovement
+
+log = logging.getLogger(__name__)
+
+DESCRIPTIVE = ("sku", "name", "location", "min_quantity", "unverified")
+"""What `update` can change, besides quantity and photo."""
+
+
+class SkuTaken(Invalid):
+    """A live product has this SKU already. The app tells this one apart by the key `sku`."""
+
+    code = "sku_taken"
+
+    def __init__(self, sku: str, product_id: int | None = None) -> None:
+        detail = _("A product with this SKU already exists.")
+        super().__init__(detail, facts={"sku": sku, "product": product_id}, fields={"sku": [detail]})
+
+
+@transaction.atomic
+def create(
+    *,
+    sku: str,
+    name: str,
+    location: str = "",
+    quantity: int = 0,
+    min_quantity: int = 0,
+    photo: Photo | None = None,
+    unverified: bool = False,
+    by: Actor,
+    at: datetime,
+) -> Product:
+    """A new product, with `quantity` pieces on hand to begin with. Raises SkuTaken."""
+    product = Product(sku=sku, name=name, location=location, min_quantity=min_quantity, unverified=unverified)
+    if photo is not None:
+        keep_photo(product, photo)
+    try:
+        with transaction.atomic():
+            product.save(force_insert=True)
+    except IntegrityError as error:
+        raise SkuTaken(sku, Product.objects.live().filter(sku=sku).values_list("id", flat=True).first()) from error
+    number = revision.take()
+    describe(product, revision=number, by=by, at=at)
+    if quantity:
+        stock.move(product, quantity, StockMovement.Kind.RECEIPT, revision=number, by=by, at=at)
+    return product
+
+
+@transaction.atomic
+def update(
+    product_id: int,
+    changes: Mapping[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    quantity: int | None = None,
+    photo: Photo | None = None,
+    revision_held: int | None = None,
+) -> Product:
+    """Give a live product the values in `changes` (keys of DESCRIPTIVE) and the absolute `quantity`, if any.
+
+    revision_held: the version that the caller has seen (If-Match). Raises NoSuchProduct, SkuTaken, Stale.
+    """
+    product = stock.lock([product_id]).get(product_id)
+    if product is None or product.is_archived:
+        raise NoSuchProduct(product_id)
+    if revision_held is not None and product.revision != revision_held:
+        raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
+    apply(product, changes, delta=0 if quantity is None else quantity - product.quantity, photo=photo, by=by, at=at)
+    return product
+
+
+def apply(
+    product: Product,
+    changes: Mapping[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    delta: int = 0,
+    photo: Photo | None = None,
+    reason: str = "",
+    revive: bool = False,
+) -> StockMovement | None:
+    """Change a product that the caller has locked: descriptive fields, photo, and `delta` pieces on hand.
+
+    revive: bring an archived product back. Takes one revision if anything changes, none otherwise.
+    Returns the stock movement, None when there is none. Raises SkuTaken.
+    """
+    changed = [field for field in DESCRIPTIVE if field in changes and changes[field] != getattr(product, field)]
+    for field in changed:
+        setattr(product, field, changes[field])
+    if photo is not None and keep_photo(product, photo):
+        changed += ["image", "thumbnail"]
+    if revive and product.is_archived:
+        product.archived_at = None
+        changed.append("archived_at")
+    if changed:
+        try:
+            with transaction.atomic():
+                product.save(update_fields=[*changed, "updated_at"])
+        except IntegrityError as error:
+            raise SkuTaken(product.sku) from error
+    if not changed and not delta:
+        return None
+    number = revision.take()
+    if changed:
+        describe(product, revision=number, by=by, at=at)
+    if not delta:
+        return None
+    return stock.move(
+        product, delta, StockMovement.Kind.ADJUSTMENT, revision=number, by=by, at=at, reason=reason
+    )
+
+
+@transaction.atomic
+def archive(product_id: int, *, by: Actor, at: datetime) -> Product:
+    """Take a product off the list. It stays in orders and history, and its SKU is free again.
+
+    Archiving twice is archiving once. Raises NoSuchProduct for an id that never was.
+    """
+    product = stock.lock([product_id]).get(product_id)
+    if product is None:
+        raise NoSuchProduct(product_id)
+    if not product.is_archived:
+        product.archived_at = at
+        product.save(update_fields=["archived_at", "updated_at"])
+        describe(product, revision=revision.take(), by=by, at=at)
+    return product
+
+
+def describe(product: Product, *, revision: int, by: Actor, at: datetime) -> None:
+    """Stamp a new or locked product with the transaction's revision and keep how it is described from there on."""
+    product.revision = revision
+    product.save(update_fields=["revision"])
+    ProductVersion.objects.create(
+        product=product,
+        revision=revision,
+        sku=product.sku,
+        name=product.name,
+        location=product.location,
+        image=product.image.name or "",
+        archived=product.is_archived,
+        user=by.user,
+        device=by.device,
+        changed_at=at,
+    )
+
+
+def keep_photo(product: Product, photo: Photo) -> bool:
+    """Store a photo's two files and put their names on the (unsaved) product. Returns whether it is another photo.
+
+    The names hold the content's digest, so that a changed picture has a changed URL (phones cache by URL), and a
+    random part, so that removing one product's files can never take away another's.
+    """
+    if product.image.name and photo.digest[:32] in product.image.name:
+        return False
+    old = [product.image.name, product.thumbnail.name]
+    stem = f"products/{photo.digest[:32]}-{secrets.token_hex(4)}"
+    product.image = default_storage.save(f"{stem}.jpg", ContentFile(photo.image))  # type: ignore[assignment]
+    product.thumbnail = default_storage.save(f"{stem}-200.jpg", ContentFile(photo.thumbnail))  # type: ignore[assignment]
+    transaction.on_commit(lambda: remove_files(old))
+    return True
+
+
+def remove_files(names: list[str | None]) -> None:
+    """Remove stored files that no row names any more. A failure leaves an orphan, which is no reason to fail a phone."""
+    for name in filter(None, names):
+        try:
+            default_storage.delete(name)
+        except OSError:
+            log.exception("A replaced photo could not be removed: %s", name)

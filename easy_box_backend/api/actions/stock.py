@@ -1,0 +1,206 @@
+"""The ledger, and its only writer: nothing else changes what is on hand."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F, Sum
+from django.utils.translation import gettext_lazy as _
+
+from api import revision
+from api.actions import discrepancies
+from api.actor import Actor
+from api.errors import Invalid, NotFound
+from api.models import MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
+
+Kind = StockMovement.Kind
+
+
+class NoSuchProduct(NotFound):
+    code = "no_such_product"
+
+    def __init__(self, product_id: object) -> None:
+        super().__init__(_("There is no such product."), facts={"product": product_id})
+
+
+class ImplausibleQuantity(Invalid):
+    code = "implausible_quantity"
+
+    def __init__(self, quantity: int) -> None:
+        detail = _("The quantity must be between 1 and %(most)s.") % {"most": MAX_QUANTITY}
+        super().__init__(detail, facts={"quantity": quantity, "most": MAX_QUANTITY}, fields={"quantity": [detail]})
+
+
+def lock(product_ids: Iterable[int]) -> dict[int, Product]:
+    """These products by id, locked to the end of the transaction, in the order of their ids (so nobody deadlocks).
+
+    An id that does not exist is missing from the answer.
+    """
+    found = Product.objects.filter(id__in=set(product_ids)).order_by("id").select_for_update(no_key=True)
+    return {product.id: product for product in found}
+
+
+def move(
+    product: Product,
+    delta: int,
+    kind: Kind,
+    *,
+    revision: int,
+    by: Actor,
+    at: datetime,
+    reason: str = "",
+    order_line: OrderLine | None = None,
+    reverses: StockMovement | None = None,
+    occurred_at: datetime | None = None,
+    op_key: str | None = None,
+) -> StockMovement:
+    """Change what is on hand of a product that the caller has locked, by `delta` pieces (not 0), and write it down.
+
+    revision: the transaction's number, taken after all its locks. occurred_at: when it happened in the warehouse,
+    if not now. Goods that fall below none are recorded as they are, and put before a manager.
+    """
+    product.quantity += delta
+    product.revision = revision
+    product.save(update_fields=["quantity", "revision", "updated_at"])
+    movement = StockMovement.objects.create(
+        product=product,
+        kind=kind,
+        quantity_delta=delta,
+        quantity_after=product.quantity,
+        reason=reason,
+        user=by.user,
+        device=by.device,
+        order_line=order_line,
+        reverses=reverses,
+        op_key=op_key,
+        revision=revision,
+        occurred_at=occurred_at or at,
+        recorded_at=at,
+    )
+    if product.quantity < 0 <= product.quantity - delta:
+        discrepancies.record(
+            Discrepancy.Kind.NEGATIVE_STOCK, by=by, at=at, product=product, on_hand=product.quantity, change=delta
+        )
+    return movement
+
+
+@transaction.atomic
+def receive(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
+    """Goods arrive: `quantity` pieces (1 to MAX_QUANTITY) more of a live product.
+
+    Raises ImplausibleQuantity, and NoSuchProduct if it is unknown or archived.
+    """
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise ImplausibleQuantity(quantity)
+    if connection.vendor == "postgresql":
+        return _receive_in_one_statement(product_id, quantity, by=by, at=at)
+    product = lock([product_id]).get(product_id)
+    if product is None or product.is_archived:
+        raise NoSuchProduct(product_id)
+    return move(product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, at=at)
+
+
+# The revision's row is locked last, since its update waits for `goods`, which waits for the product's row.
+_RECEIVE = """
+WITH goods AS (
+    SELECT id FROM api_product WHERE id = %(product)s AND archived_at IS NULL FOR NO KEY UPDATE
+), number AS (
+    UPDATE api_revision SET value = value + 1 WHERE id = 1 AND EXISTS (SELECT 1 FROM goods) RETURNING value
+), changed AS (
+    UPDATE api_product SET quantity = quantity + %(quantity)s, revision = number.value, updated_at = %(at)s
+    FROM number WHERE api_product.id = %(product)s RETURNING api_product.id, quantity, api_product.revision
+)
+INSERT INTO api_stockmovement (product_id, kind, quantity_delta, quantity_after, reason, user_id, device_id,
+    revision, occurred_at, recorded_at)
+SELECT id, 'receipt', %(quantity)s, quantity, '', %(user)s, %(device)s, revision, %(at)s, %(at)s FROM changed
+RETURNING id, quantity_after, revision
+"""
+
+
+def _receive_in_one_statement(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
+    """The hot write in one round trip; `move` says what it does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECEIVE,
+            {
+                "product": product_id,
+                "quantity": quantity,
+                "at": at,
+                "user": by.user.pk if by.user else None,
+                "device": by.device.pk if by.device else None,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise NoSuchProduct(product_id)
+    return StockMovement(
+        id=row[0], product_id=product_id, kind=Kind.RECEIPT, quantity_delta=quantity, quantity_after=row[1],
+        revision=row[2], user=by.user, device=by.device, occurred_at=at, recorded_at=at,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def adjust(product_id: int, delta: int, *, reason: str, by: Actor, at: datetime) -> StockMovement:
+    """A manager corrects what is on hand by `delta` pieces (not 0), saying why.
+
+    Raises ImplausibleQuantity and NoSuchProduct.
+    """
+    if delta == 0 or abs(delta) > MAX_QUANTITY:
+        raise ImplausibleQuantity(delta)
+    product = lock([product_id]).get(product_id)
+    if product is None:
+        raise NoSuchProduct(product_id)
+    return move(product, delta, Kind.ADJUSTMENT, revision=revision.take(), by=by, at=at, reason=reason)
+
+
+@transaction.atomic
+def count(
+    product_id: int, counted: int, *, counted_at: datetime, by: Actor, at: datetime, reason: str = ""
+) -> StockMovement | None:
+    """A stocktake: `counted` pieces lay there at `counted_at`. Posts the variance against the on-hand of that moment.
+
+    What moved after `counted_at` stands. Returns None when the count agrees. Raises ImplausibleQuantity, NoSuchProduct.
+    """
+    if not 0 <= counted <= MAX_QUANTITY:
+        raise ImplausibleQuantity(counted)
+    product = lock([product_id]).get(product_id)
+    if product is None:
+        raise NoSuchProduct(product_id)
+    since = product.movements.filter(occurred_at__gt=counted_at).aggregate(total=Sum("quantity_delta"))["total"] or 0
+    variance = counted - (product.quantity - since)
+    if variance == 0:
+        return None
+    number = revision.take()
+    return move(product, variance, Kind.COUNT, revision=number, by=by, at=at, reason=reason, occurred_at=counted_at)
+
+
+class NotReversible(Invalid):
+    code = "not_reversible"
+
+
+@transaction.atomic
+def reverse(movement_id: int, *, by: Actor, at: datetime, reason: str = "") -> StockMovement:
+    """Take a movement back by an opposite one. Raises NotFound, and NotReversible for a second time or a reversal."""
+    product_id = StockMovement.objects.filter(id=movement_id).values_list("product_id", flat=True).first()
+    if product_id is None:
+        raise NotFound(_("There is no such movement."), facts={"movement": movement_id})
+    product = lock([product_id])[product_id]
+    movement = StockMovement.objects.get(id=movement_id)
+    if movement.reverses_id or StockMovement.objects.filter(reverses=movement).exists():
+        raise NotReversible(_("This movement is reversed already."), facts={"movement": movement_id})
+    return move(
+        product, -movement.quantity_delta, Kind.REVERSAL, revision=revision.take(), by=by, at=at,
+        reason=reason, reverses=movement, order_line=movement.order_line,
+    )  # fmt: skip
+
+
+def broken_ledgers() -> list[dict[str, int]]:
+    """Products whose quantity is not the sum of their movements: `{"product", "quantity", "ledger"}` each."""
+    sums = Product.objects.annotate(total=Sum("movements__quantity_delta")).exclude(
+        quantity=F("total")
+    )
+    return [
+        {"product": product.id, "quantity": product.quantity, "ledger": product.total or 0}
+        for product in sums.order_by("id")
+        if product.quantity != (product.total or 0)
+    ]

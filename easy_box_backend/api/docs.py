@@ -1,0 +1,146 @@
+"""What the OpenAPI description says of answers, which are built by hand and so can't be read off a serializer."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from api.models import Device, Discrepancy, Order, StockMovement
+
+
+class Product(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    sku = serializers.CharField()
+    quantity = serializers.IntegerField(help_text=_("Pieces on hand."))
+    location = serializers.CharField(allow_null=True)
+    image_url = serializers.URLField(allow_null=True)
+    thumbnail_url = serializers.URLField(allow_null=True)
+    min_quantity = serializers.IntegerField()
+    unverified = serializers.BooleanField()
+    archived = serializers.BooleanField()
+    revision = serializers.IntegerField()
+    updated_at = serializers.DateTimeField()
+
+
+class LineProduct(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    sku = serializers.CharField()
+    location = serializers.CharField(allow_null=True)
+    image_url = serializers.URLField(allow_null=True)
+    thumbnail_url = serializers.URLField(allow_null=True)
+
+
+class OrderLine(serializers.Serializer[Any]):
+    product = LineProduct()
+    quantity_to_pick = serializers.IntegerField()
+    quantity_picked = serializers.IntegerField()
+
+
+class OrderOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    customer_name = serializers.CharField()
+    status = serializers.ChoiceField(Order.Status.choices)
+    lines = OrderLine(many=True)
+    revision = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class Movement(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    product = serializers.IntegerField()
+    kind = serializers.ChoiceField(StockMovement.Kind.choices)
+    quantity_delta = serializers.IntegerField()
+    quantity_after = serializers.IntegerField()
+    reason = serializers.CharField(allow_blank=True)
+    user = serializers.IntegerField(allow_null=True)
+    device = serializers.IntegerField(allow_null=True)
+    order = serializers.IntegerField(allow_null=True)
+    reverses = serializers.IntegerField(allow_null=True)
+    revision = serializers.IntegerField()
+    occurred_at = serializers.DateTimeField()
+    recorded_at = serializers.DateTimeField()
+
+
+class DiscrepancyOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    kind = serializers.ChoiceField(Discrepancy.Kind.choices)
+    status = serializers.ChoiceField(Discrepancy.Status.choices)
+    product = serializers.IntegerField(allow_null=True)
+    sku = serializers.CharField(allow_blank=True)
+    order = serializers.IntegerField(allow_null=True)
+    movement = serializers.IntegerField(allow_null=True)
+    device = serializers.IntegerField(allow_null=True)
+    user = serializers.IntegerField(allow_null=True)
+    facts = serializers.DictField()
+    created_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
+
+
+class DeviceOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField(allow_blank=True)
+    kind = serializers.ChoiceField(Device.Kind.choices)
+    user = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    current = serializers.BooleanField()
+
+
+class UserOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    email = serializers.EmailField()
+    is_staff = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+
+
+class TokenOut(serializers.Serializer[Any]):
+    token = serializers.CharField()
+    device = serializers.IntegerField()
+
+
+class HealthOut(serializers.Serializer[Any]):
+    status = serializers.CharField()
+    version = serializers.CharField()
+    mode = serializers.CharField()
+    database = serializers.CharField()
+
+
+class Error(serializers.Serializer[Any]):
+    """Every refusal: a code for machines, a sentence for people, facts; beside them messages by field name."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    facts = serializers.DictField()
+    retryable = serializers.BooleanField()
+
+
+SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are not looked at.")
+_ERROR = OpenApiResponse(Error)
+REFUSED = {code: _ERROR for code in (400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 429)}
+PRODUCT = OpenApiResponse(Product)
+PRODUCTS = {200: Product(many=True), 304: None, **REFUSED}
+ORDER = OpenApiResponse(OrderOut)
+ORDERS = {200: OrderOut(many=True), 304: None, **REFUSED}
+MOVEMENT = OpenApiResponse(Movement)
+
+
+def body(serializer: type) -> dict[str, type]:
+    """A request body that is taken as JSON and as either kind of form."""
+    return {
+        "application/json": serializer,
+        "multipart/form-data": serializer,
+        "application/x-www-form-urlencoded": serializer,
+    }
+
+
+def form(serializer: type) -> dict[str, type]:
+    """A request body with a file, which only a multipart form can hold."""
+    return {"multipart/form-data": serializer}

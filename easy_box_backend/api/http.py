@@ -1,0 +1,216 @@
+"""What every HTTP answer shares: JSON, one error shape, absolute photo URLs, paging links, tags, the caller's address."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions, status
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import errors
+
+_STATUS: dict[type[errors.Refusal], int] = {
+    errors.Invalid: status.HTTP_400_BAD_REQUEST,
+    errors.Forbidden: status.HTTP_403_FORBIDDEN,
+    errors.NotFound: status.HTTP_404_NOT_FOUND,
+    errors.Conflict: status.HTTP_409_CONFLICT,
+    errors.Stale: status.HTTP_412_PRECONDITION_FAILED,
+    errors.TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+}
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+def _plain(value: Any) -> Any:
+    """What msgspec does not know: lazy translations, and the str subclass that REST framework's errors are."""
+    if isinstance(value, Promise | str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form here.")
+
+
+def dump(value: Any) -> bytes:
+    """`value` as UTF-8 JSON."""
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def load(text: str | bytes) -> Any:
+    """What a JSON text holds. Raises ValueError, also for one nested without end."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+class JsonRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return b"" if data is None else dump(data)
+
+
+class JsonAnyway(DefaultContentNegotiation):
+    """Answers in JSON also to a client that asks for something else: an `Accept` header is no reason to fail a phone."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except (exceptions.NotAcceptable, Http404):
+            return renderers[0], renderers[0].media_type
+
+
+class JsonParser(BaseParser):
+    """Strict JSON of bounded size: no NaN, no bottomless nesting."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        body = stream.read(settings.MAX_JSON_BYTES + 1)
+        if len(body) > settings.MAX_JSON_BYTES:
+            raise errors.TooLarge(_("The request is too large."), facts={"limit_bytes": settings.MAX_JSON_BYTES})
+        try:
+            data = load(body)
+        except ValueError as error:
+            raise exceptions.ParseError(_("The request is not valid JSON.")) from error
+        if not isinstance(data, dict):
+            raise exceptions.ParseError(_("The request must be a JSON object."))
+        return data
+
+
+# --- Errors -------------------------------------------------------------------------------------------------------
+def error_body(
+    code: str, detail: Any, facts: Mapping[str, Any] | None = None, retryable: bool = False, fields: Any = None
+) -> dict[str, Any]:
+    """The one error shape: `code`, `detail`, `facts`, `retryable`, beside messages by field name."""
+    return {**(fields or {}), "code": code, "detail": detail, "facts": facts or {}, "retryable": retryable}
+
+
+def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """REST framework's exception handler: any refusal in the one shape. None for a fault of ours, which is a 500."""
+    headers: dict[str, str] = {}
+    if isinstance(exc, errors.Refusal):
+        code = next(number for kind, number in _STATUS.items() if isinstance(exc, kind))
+        return Response(error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields), code)
+    if isinstance(exc, UnreadablePostError):
+        exc = exceptions.ParseError(_("The request ended before it was complete."))
+    elif isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    elif isinstance(exc, RequestDataTooBig):
+        return Response(error_body("too_large", _("The request is too large.")), 413)
+    elif isinstance(exc, SuspiciousOperation):
+        exc = exceptions.ParseError(_("The request is malformed."))
+    if not isinstance(exc, exceptions.APIException):
+        return None
+    if isinstance(exc, exceptions.ValidationError):
+        return Response(_validation_body(exc.detail), exc.status_code)
+    if getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
+    facts: dict[str, Any] = {}
+    wait = getattr(exc, "wait", None)
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, round(wait)))
+        facts["retry_after_seconds"] = max(1, round(wait))
+    code_word = exc.get_codes() if isinstance(exc.get_codes(), str) else exc.default_code
+    retryable = exc.status_code == status.HTTP_429_TOO_MANY_REQUESTS
+    return Response(error_body(str(code_word), exc.detail, facts, retryable), exc.status_code, headers=headers)
+
+
+def _validation_body(detail: Any) -> dict[str, Any]:
+    fields = detail if isinstance(detail, dict) else {"non_field_errors": detail}
+    return error_body("invalid", _first_sentence(fields), fields=fields)
+
+
+def _first_sentence(value: Any) -> str:
+    while not isinstance(value, str):
+        value = next(iter(value.values() if isinstance(value, dict) else value), "")
+    return value
+
+
+def answer_error(request: HttpRequest, code: str, detail: Any, number: int) -> HttpResponse:
+    """An error outside REST framework's views, in the same shape."""
+    return HttpResponse(
+        dump(error_body(code, detail, retryable=number >= 500)), status=number, content_type="application/json"
+    )
+
+
+# --- Where we are, who calls --------------------------------------------------------------------------------------
+def public_base(request: HttpRequest | Request) -> str:
+    """Scheme and host as the caller used them, without a slash at the end (docs/flutter-app.md, section 2)."""
+    return settings.PUBLIC_BASE_URL or f"{request.scheme}://{request.get_host()}"
+
+
+def photo_base(request: HttpRequest | Request) -> str:
+    """What stands before a stored photo's name in its absolute URL."""
+    prefix = default_storage.url("")
+    return prefix if prefix.startswith("http") else public_base(request) + prefix
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address: of `X-Forwarded-For` only the part that our own proxies have written is believed."""
+    if settings.TRUSTED_PROXIES:
+        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        if len(hops) >= settings.TRUSTED_PROXIES:
+            return hops[-settings.TRUSTED_PROXIES]
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+# --- Tags and links -----------------------------------------------------------------------------------------------
+def quoted(tag: object) -> str:
+    return f'"{tag}"'
+
+
+def not_modified(request: Request, tag: str) -> bool:
+    """Whether the caller holds this very version (`If-None-Match`, RFC 9110, section 13.1.2)."""
+    held = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
+    return quoted(tag) in held or held == ["*"]
+
+
+def with_tag(response: HttpResponseBase, tag: str) -> HttpResponseBase:
+    response.headers["ETag"] = quoted(tag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    patch_vary_headers(response, ["Authorization"])
+    return response
+
+
+def json_bytes(body: bytes, tag: str | None = None) -> HttpResponseBase:
+    """A 200 with a body that is JSON already."""
+    response = HttpResponse(body, content_type="application/json")
+    return with_tag(response, tag) if tag else response
+
+
+def next_link(request: Request, after: int) -> str:
+    """A `Link` header (RFC 8288) to the page behind the row `after`."""
+    query = request.query_params.copy()
+    query["after"] = str(after)
+    return f'<{public_base(request)}{request.path}?{query.urlencode()}>; rel="next"'
+
+
+class AdminLanguageMiddleware:
+    """The admin speaks Russian unless the person chose another language there."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith("/admin") and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+            translation.activate(settings.ADMIN_LANGUAGE_CODE)
+            request.LANGUAGE_CODE = settings.ADMIN_LANGUAGE_CODE
+        return self.get_response(request)

@@ -1,0 +1,412 @@
+"""Tables, constraints, and what can be said of a row or a set of rows. Verbs that change them are in `actions/`."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MAX_QUANTITY = 1_000_000
+"""The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A new account; the e-mail is kept in lower case, since people type it as they like."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Logs in by e-mail; `username` is the name shown on the app's home screen."""
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    username = models.CharField(_("shown name"), max_length=150)
+    is_active = models.BooleanField(
+        _("may log in"), default=True, help_text=_("Take this away instead of deleting an account.")
+    )
+    is_staff = models.BooleanField(
+        _("manager"), default=False, help_text=_("Sees the admin and settles discrepancies.")
+    )
+    date_joined = models.DateTimeField(_("since"), auto_now_add=True)
+
+    objects = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["username"]
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        ordering = ["username", "id"]
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_whatever_case")]
+
+    def __str__(self) -> str:
+        return self.username or self.email
+
+
+class Device(models.Model):
+    """One login: a phone with the app, or another program. It outlives its token, so that history can name it."""
+
+    class Kind(models.TextChoices):
+        APP = "app", _("Easy Box app")
+        INTEGRATION = "integration", _("integration")
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="devices", verbose_name=_("person"))
+    token = models.OneToOneField("knox.AuthToken", models.SET_NULL, null=True, blank=True, related_name="device")
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices, default=Kind.APP)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("first login"), auto_now_add=True)
+    last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    pulls = models.JSONField(
+        default=list, blank=True, editable=False,
+        help_text="Revisions at which this device last pulled the product list, oldest first.",
+    )  # fmt: skip
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        ordering = ["-last_seen_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.get_kind_display()} #{self.pk}"
+
+    @property
+    def is_app(self) -> bool:
+        return self.kind == self.Kind.APP
+
+
+class Revision(models.Model):
+    """The one counter: every change of what phones see takes its next value (see `revision.py`). Has one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    value = models.BigIntegerField(default=0)
+    epoch = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="revision_has_one_row")]
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def live(self) -> Self:
+        """Those that are not archived."""
+        return self.filter(archived_at__isnull=True)
+
+    def changed_since(self, revision: int) -> Self:
+        return self.filter(revision__gt=revision).order_by("revision", "id")
+
+    def matching(self, text: str) -> Self:
+        """Those whose SKU, name or location has `text` in it, whatever the case."""
+        return self.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(location__icontains=text))
+
+
+class Product(models.Model):
+    """A kind of goods. `quantity` is what is on hand: the sum of its movements, never written on its own."""
+
+    sku = models.CharField(_("SKU"), max_length=100)
+    name = models.CharField(_("name"), max_length=255)
+    location = models.CharField(_("location"), max_length=100, blank=True, default="")
+    quantity = models.BigIntegerField(_("on hand"), default=0, editable=False)
+    min_quantity = models.PositiveIntegerField(_("minimum"), default=0, help_text=_("Warn when fewer are on hand."))
+    image = models.ImageField(_("photo"), max_length=255, blank=True, upload_to="products")
+    thumbnail = models.ImageField(_("thumbnail"), max_length=255, blank=True, upload_to="products", editable=False)
+    unverified = models.BooleanField(
+        _("unverified"), default=False, help_text=_("Made from an unknown barcode that a phone sent; give it a name.")
+    )
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
+    revision = models.BigIntegerField(default=0, db_index=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sku"], condition=Q(archived_at__isnull=True), name="product_sku_unique_among_live"
+            ),
+            models.CheckConstraint(condition=~Q(sku=""), name="product_has_sku"),
+            models.CheckConstraint(condition=~Q(name=""), name="product_has_name"),
+        ]
+        indexes = [models.Index(fields=["sku"], name="product_sku")]
+
+    def __str__(self) -> str:
+        return f"{self.sku} · {self.name}"
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None
+
+
+class ProductVersion(models.Model):
+    """A product's descriptive fields as they stood from a revision on: its audit log, and the base of merges."""
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="versions", verbose_name=_("product"))
+    revision = models.BigIntegerField()
+    sku = models.CharField(_("SKU"), max_length=100)
+    name = models.CharField(_("name"), max_length=255)
+    location = models.CharField(_("location"), max_length=100, blank=True)
+    image = models.CharField(_("photo"), max_length=255, blank=True)
+    archived = models.BooleanField(_("archived"), default=False)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
+    device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+", verbose_name=_("device"))
+    changed_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("product version")
+        verbose_name_plural = _("product versions")
+        ordering = ["product_id", "revision"]
+        constraints = [models.UniqueConstraint(fields=["product", "revision"], name="product_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.sku} @{self.revision}"
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def live(self) -> Self:
+        return self.filter(archived_at__isnull=True)
+
+    def with_status(self, status: str) -> Self:
+        return self.filter(status=status)
+
+
+class Order(models.Model):
+    """What a customer is to get. Made by a manager, picked with the app."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("open")
+        IN_PROGRESS = "inProgress", _("in progress")
+        PICKED = "picked", _("picked")
+        CANCELLED = "cancelled", _("cancelled")
+
+    customer_name = models.CharField(_("customer"), max_length=255)
+    status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.OPEN)
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
+    revision = models.BigIntegerField(default=0, db_index=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["open", "inProgress", "picked", "cancelled"]), name="order_status_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.customer_name}"
+
+
+class OrderLine(models.Model):
+    """So many of a product for an order. Keeps the product's name and SKU as ordered; a removed line stays at 0."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
+    product = models.ForeignKey(Product, models.PROTECT, related_name="order_lines", verbose_name=_("product"))
+    sku = models.CharField(_("SKU"), max_length=100)
+    name = models.CharField(_("name"), max_length=255)
+    quantity_to_pick = models.PositiveIntegerField(_("to pick"))
+    quantity_picked = models.PositiveIntegerField(_("picked"), default=0)
+    removed_at = models.DateTimeField(_("removed"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("order line")
+        verbose_name_plural = _("order lines")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
+            models.CheckConstraint(
+                condition=Q(removed_at__isnull=True) | Q(quantity_picked=0), name="order_line_removed_holds_nothing"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku} × {self.quantity_to_pick}"
+
+    @property
+    def shortage(self) -> int:
+        """How many are still to be picked."""
+        return max(0, self.quantity_to_pick - self.quantity_picked)
+
+
+class OrderVersion(models.Model):
+    """An order as it stood from a revision on: its audit log, and the base of merges.
+
+    `lines` is a list of `{"product": id, "quantity_to_pick": n, "quantity_picked": n}`.
+    """
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="versions", verbose_name=_("order"))
+    revision = models.BigIntegerField()
+    customer_name = models.CharField(_("customer"), max_length=255)
+    status = models.CharField(_("status"), max_length=12, choices=Order.Status.choices)
+    lines = models.JSONField(_("lines"), default=list)
+    archived = models.BooleanField(_("archived"), default=False)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
+    device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+", verbose_name=_("device"))
+    changed_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("order version")
+        verbose_name_plural = _("order versions")
+        ordering = ["order_id", "revision"]
+        constraints = [models.UniqueConstraint(fields=["order", "revision"], name="order_version_once")]
+
+    def __str__(self) -> str:
+        return f"#{self.order_id} @{self.revision}"
+
+
+class StockMovementQuerySet(models.QuerySet["StockMovement"]):
+    def of_product(self, product_id: int) -> Self:
+        return self.filter(product_id=product_id)
+
+    def not_reversed(self) -> Self:
+        return self.filter(reversed_by__isnull=True, reverses__isnull=True)
+
+
+class StockMovement(models.Model):
+    """One change of what is on hand. Append-only: a mistake is reversed by another movement."""
+
+    class Kind(models.TextChoices):
+        RECEIPT = "receipt", _("receipt")
+        PICK = "pick", _("pick")
+        ADJUSTMENT = "adjustment", _("adjustment")
+        COUNT = "count", _("count")
+        RETURN = "return", _("return")
+        REVERSAL = "reversal", _("reversal")
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="movements", verbose_name=_("product"))
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    quantity_delta = models.BigIntegerField(_("change"))
+    quantity_after = models.BigIntegerField(_("on hand after"))
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
+    device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="movements", verbose_name=_("device"))
+    order_line = models.ForeignKey(
+        OrderLine, models.PROTECT, null=True, related_name="movements", verbose_name=_("order line")
+    )
+    reverses = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="reversed_by", verbose_name=_("reverses")
+    )
+    op_key = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001  (null: many rows have no key)
+    revision = models.BigIntegerField(db_index=True)
+    occurred_at = models.DateTimeField(_("happened"))
+    recorded_at = models.DateTimeField(_("recorded"))
+
+    objects = StockMovementQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("stock movement")
+        verbose_name_plural = _("stock movements")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(quantity_delta=0), name="stock_movement_moves"),
+            models.CheckConstraint(
+                condition=Q(kind="reversal", reverses__isnull=False) | (~Q(kind="reversal") & Q(reverses__isnull=True)),
+                name="stock_movement_reversal_names_what",
+            ),
+        ]
+        indexes = [models.Index(F("product"), F("id").desc(), name="stock_movement_product_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity_delta:+d} {self.get_kind_display()}"
+
+
+class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
+    def open(self) -> Self:
+        return self.filter(status=Discrepancy.Status.OPEN)
+
+
+class Discrepancy(models.Model):
+    """Something that the server could not decide by itself, with all its facts, for a manager to settle."""
+
+    class Kind(models.TextChoices):
+        NAME_DIFFERS = "name_differs", _("one SKU, two names")
+        SKU_TAKEN = "sku_taken", _("SKU taken")
+        UNKNOWN_SKU = "unknown_sku", _("unknown barcode")
+        ARCHIVED_STOCK = "archived_stock", _("goods of an archived product")
+        QUANTITY_GUESS = "quantity_guess", _("uncertain quantity")
+        UNKNOWN_PRODUCT = "unknown_product", _("unknown product")
+        POSSIBLE_DUPLICATE = "possible_duplicate", _("possibly counted twice")
+        OVER_PICKED = "over_picked", _("more picked than ordered")
+        PICKED_TWICE = "picked_twice", _("picked twice")
+        PICKED_AFTER_CANCEL = "picked_after_cancel", _("picked after cancellation")
+        NEGATIVE_STOCK = "negative_stock", _("fewer than none on hand")
+        IMPLAUSIBLE_QUANTITY = "implausible_quantity", _("implausible quantity")
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("open")
+        APPLIED = "applied", _("applied")
+        REVERSED = "reversed", _("reversed")
+        DISMISSED = "dismissed", _("dismissed")
+
+    kind = models.CharField(_("kind"), max_length=24, choices=Kind.choices)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.OPEN)
+    product = models.ForeignKey(
+        Product, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("product")
+    )
+    order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("order"))
+    movement = models.ForeignKey(
+        StockMovement, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("movement"),
+        help_text=_("What was booked and can be reversed."),
+    )  # fmt: skip
+    sku = models.CharField(_("SKU"), max_length=100, blank=True)
+    facts = models.JSONField(_("facts"), default=dict)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
+    device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+", verbose_name=_("device"))
+    created_at = models.DateTimeField(_("when"))
+    resolved_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    resolved_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("settled by"))
+    note = models.TextField(_("note"), blank=True)
+
+    objects = DiscrepancyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("discrepancy")
+        verbose_name_plural = _("discrepancies")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["status", "-id"], name="discrepancy_open_first")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.sku}".strip()
+
+
+class ClientError(models.Model):
+    """An error that a phone reported; repeated ones are one row with a count."""
+
+    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    message = models.TextField(_("message"))
+    count = models.PositiveIntegerField(_("times"), default=1)
+    user_agent = models.CharField(_("program"), max_length=255, blank=True)
+    first_seen_at = models.DateTimeField(_("first seen"))
+    last_seen_at = models.DateTimeField(_("last seen"), db_index=True)
+
+    class Meta:
+        verbose_name = _("client error")
+        verbose_name_plural = _("client errors")
+        ordering = ["-last_seen_at"]
+
+    def __str__(self) -> str:
+        return self.message[:80]

@@ -1,0 +1,307 @@
+"""What a request may hold (serializers) and what an answer holds (plain functions: lists are built without
+ModelSerializer, which costs many times the CPU, see docs/architecture.md)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from api.actions.orders import Line
+from api.models import MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
+
+PRODUCT_FIELDS = (
+    "id", "sku", "name", "location", "quantity", "min_quantity", "unverified", "image", "thumbnail", "archived_at",
+    "revision", "updated_at",
+)  # fmt: skip
+LINE_FIELDS = (
+    "order_id", "product_id", "quantity_to_pick", "quantity_picked", "name", "sku", "product__name", "product__sku",
+    "product__location", "product__image", "product__thumbnail",
+)  # fmt: skip
+
+
+# --- Answers ------------------------------------------------------------------------------------------------------
+def product_json(row: Mapping[str, Any], photos: str) -> dict[str, Any]:
+    """A product as the app reads it (docs/flutter-app.md, section 2), from its PRODUCT_FIELDS.
+
+    photos: what stands before a stored photo's name in its absolute URL.
+    """
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "sku": row["sku"],
+        "quantity": row["quantity"],
+        "location": row["location"] or None,
+        "image_url": photos + row["image"] if row["image"] else None,
+        "thumbnail_url": photos + row["thumbnail"] if row["thumbnail"] else None,
+        "min_quantity": row["min_quantity"],
+        "unverified": row["unverified"],
+        "archived": row["archived_at"] is not None,
+        "revision": row["revision"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def order_json(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], photos: str) -> dict[str, Any]:
+    """An order as the app reads it, from its row and the LINE_FIELDS of its lines."""
+    running = row["status"] in (Order.Status.OPEN, Order.Status.IN_PROGRESS)
+    return {
+        "id": row["id"],
+        "customer_name": row["customer_name"],
+        "status": row["status"],
+        "lines": [line_json(line, photos, running=running) for line in lines],
+        "revision": row["revision"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def line_json(line: Mapping[str, Any], photos: str, *, running: bool) -> dict[str, Any]:
+    """An order line. While the order is running its product goes by today's name and SKU, since that is what the
+    shelf and the scanner say; afterwards by those it was picked under."""
+    kept = "product__" if running else ""
+    image, thumbnail = line["product__image"], line["product__thumbnail"]
+    return {
+        "product": {
+            "id": line["product_id"],
+            "name": line[f"{kept}name"],
+            "sku": line[f"{kept}sku"],
+            "location": line["product__location"] or None,
+            "image_url": photos + image if image else None,
+            "thumbnail_url": photos + thumbnail if thumbnail else None,
+        },
+        "quantity_to_pick": line["quantity_to_pick"],
+        "quantity_picked": line["quantity_picked"],
+    }
+
+
+def device_json(device: Device, current: Device | None) -> dict[str, Any]:
+    return {
+        "id": device.pk,
+        "name": device.name,
+        "kind": device.kind,
+        "user": device.user_id,
+        "created_at": device.created_at,
+        "last_seen_at": device.last_seen_at,
+        "revoked_at": device.revoked_at,
+        "current": current is not None and device.pk == current.pk,
+    }
+
+
+def user_json(user: User) -> dict[str, Any]:
+    return {
+        "id": user.pk,
+        "username": user.username,
+        "email": user.email,
+        "is_staff": user.is_staff,
+        "is_active": user.is_active,
+    }
+
+
+def movement_json(movement: StockMovement) -> dict[str, Any]:
+    return {
+        "id": movement.pk,
+        "product": movement.product_id,
+        "kind": movement.kind,
+        "quantity_delta": movement.quantity_delta,
+        "quantity_after": movement.quantity_after,
+        "reason": movement.reason,
+        "user": movement.user_id,
+        "device": movement.device_id,
+        "order": movement.order_line.order_id if movement.order_line else None,
+        "reverses": movement.reverses_id,
+        "revision": movement.revision,
+        "occurred_at": movement.occurred_at,
+        "recorded_at": movement.recorded_at,
+    }
+
+
+def discrepancy_json(row: Discrepancy) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "kind": row.kind,
+        "status": row.status,
+        "product": row.product_id,
+        "sku": row.sku,
+        "order": row.order_id,
+        "movement": row.movement_id,
+        "device": row.device_id,
+        "user": row.user_id,
+        "facts": row.facts,
+        "created_at": row.created_at,
+        "resolved_at": row.resolved_at,
+        "note": row.note,
+    }
+
+
+# --- Parts of requests --------------------------------------------------------------------------------------------
+class Whole(serializers.IntegerField):
+    """An integer, or its digits as forms send them; a fraction, a boolean or a word is refused."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
+            self.fail("invalid")
+        if isinstance(data, str) and not data.strip().lstrip("+-").isdecimal():
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+class Text(serializers.CharField):
+    """A string; numbers are taken as their digits. Spaces around it are dropped."""
+
+
+class Location(Text):
+    """Where a product lies; null and "" both mean nowhere."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=100, allow_blank=True, allow_null=True, required=False, **kwargs)
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        is_empty, value = super().validate_empty_values(data)
+        return is_empty, "" if value is None and is_empty else value
+
+
+class Photo(serializers.Field[Any, Any, Any, Any]):
+    """An uploaded file, looked at by its content only (`api/images.py`)."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        from api import images
+
+        if not hasattr(data, "read"):
+            raise serializers.ValidationError(_("This must be a file."))
+        try:
+            return images.prepare(data)
+        except images.BadImage as error:
+            raise serializers.ValidationError(str(error.detail), code=error.code) from error
+
+
+# --- Requests -----------------------------------------------------------------------------------------------------
+class Login(serializers.Serializer[Any]):
+    email = Text(max_length=254)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    device = Text(max_length=200, required=False, allow_blank=True)
+    kind = serializers.ChoiceField(Device.Kind.choices, required=False)
+
+
+class ProductCreate(serializers.Serializer[Any]):
+    sku = Text(max_length=100)
+    name = Text(max_length=255)
+    location = Location()
+    quantity = Whole(min_value=0, max_value=MAX_QUANTITY, default=0)
+    min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
+    image = Photo(required=False, allow_null=True)
+
+
+class ProductPut(serializers.Serializer[Any]):
+    """A whole product. `id`, `image_url` and `thumbnail_url`, which the app sends along, are not looked at."""
+
+    sku = Text(max_length=100)
+    name = Text(max_length=255)
+    location = Location()
+    quantity = Whole(min_value=-1_000_000_000, max_value=1_000_000_000, required=False)
+    min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
+    image = Photo(required=False, allow_null=True)
+
+
+class Addition(serializers.Serializer[Any]):
+    quantity = Whole(min_value=1)
+
+
+class ImageUpload(serializers.Serializer[Any]):
+    image = Photo()
+
+
+class OrderLineIn(serializers.Serializer[Any]):
+    product = Whole(min_value=1, max_value=2**62)
+    quantity_to_pick = Whole(min_value=0, max_value=MAX_QUANTITY)
+    quantity_picked = Whole(min_value=0, max_value=MAX_QUANTITY, required=False, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """`product` may also be the object that a list gave."""
+        if isinstance(data, Mapping) and isinstance(data.get("product"), Mapping):
+            data = {**data, "product": data["product"].get("id")}
+        return super().to_internal_value(data)
+
+
+class OrderIn(serializers.Serializer[Any]):
+    """An order; `lines`, where given, is its whole composition."""
+
+    customer_name = Text(max_length=255)
+    status = serializers.ChoiceField(Order.Status.choices, required=False)
+    lines = OrderLineIn(many=True, required=False, max_length=1000)
+
+    def validate_lines(self, lines: list[dict[str, Any]]) -> list[Line]:
+        return [Line(n["product"], n["quantity_to_pick"], n.get("quantity_picked")) for n in lines]
+
+
+class ErrorReport(serializers.Serializer[Any]):
+    message = serializers.JSONField()
+
+
+class Adjustment(serializers.Serializer[Any]):
+    quantity_delta = Whole(min_value=-MAX_QUANTITY, max_value=MAX_QUANTITY)
+    reason = Text(max_length=255)
+
+
+class Count(serializers.Serializer[Any]):
+    counted = Whole(min_value=0, max_value=MAX_QUANTITY)
+    counted_at = serializers.DateTimeField(required=False)
+    reason = Text(max_length=255, required=False, allow_blank=True, default="")
+
+
+class Resolution(serializers.Serializer[Any]):
+    action = serializers.ChoiceField(["apply", "reverse", "dismiss"])
+    note = Text(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class ProfileChange(serializers.Serializer[Any]):
+    username = Text(max_length=150, required=False)
+
+
+class PasswordChange(serializers.Serializer[Any]):
+    current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    new_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class UserIn(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=254)
+    username = Text(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    is_staff = serializers.BooleanField(required=False)
+    is_active = serializers.BooleanField(required=False)
+
+
+class ProductQuery(serializers.Serializer[Any]):
+    """`GET /api/products/`: an exact SKU, or search, filter, order and page."""
+
+    search = Text(required=False, allow_blank=True, max_length=200)
+    location = Text(required=False, allow_blank=True, max_length=100, help_text=_("Where the location begins so."))
+    ordering = serializers.ChoiceField(
+        [sign + field for field in ("id", "sku", "name", "location", "quantity", "updated_at") for sign in ("", "-")],
+        required=False,
+    )
+    limit = Whole(min_value=1, max_value=1000, required=False)
+    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the page before."))
+
+
+class OrderQuery(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(Order.Status.choices, required=False)
+    limit = Whole(min_value=1, max_value=1000, required=False)
+    after = Whole(min_value=0, max_value=2**62, required=False)
+
+
+class MovementQuery(serializers.Serializer[Any]):
+    product = Whole(min_value=1, max_value=2**62, required=False)
+    order = Whole(min_value=1, max_value=2**62, required=False)
+    device = Whole(min_value=1, max_value=2**62, required=False)
+    user = Whole(min_value=1, max_value=2**62, required=False)
+    kind = serializers.ChoiceField(StockMovement.Kind.choices, required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    limit = Whole(min_value=1, max_value=1000, default=200)
+    after = Whole(min_value=0, max_value=2**62, required=False)
+
+
+class DiscrepancyQuery(serializers.Serializer[Any]):
+    status = serializers.ChoiceField([*Discrepancy.Status.choices, ("all", _("all"))], default="open")
+    kind = serializers.ChoiceField(Discrepancy.Kind.choices, required=False)

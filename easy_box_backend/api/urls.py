@@ -1,0 +1,29 @@
+"""The addresses below /api/, and the error log, which the app wants beside it."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from api import views, views_accounts, views_reports
+
+app_name = "api"
+urlpatterns = [
+    path("auth/token/", views_accounts.Token.as_view(), name="token"),
+    path("auth/logout/", views_accounts.Logout.as_view(), name="logout"),
+    path("auth/devices/", views_accounts.Devices.as_view(), name="devices"),
+    path("auth/devices/<str:key>/", views_accounts.DeviceDetail.as_view(), name="device"),
+    path("users/me/", views_accounts.Me.as_view(), name="me"),
+    path("users/me/password/", views_accounts.Password.as_view(), name="password"),
+    path("users/", views_accounts.Users.as_view(), name="users"),
+    path("users/<str:key>/", views_accounts.UserDetail.as_view(), name="user"),
+    path("products/", views.ProductList.as_view(), name="products"),
+    path("products/<str:key>/", views.ProductDetail.as_view(), name="product"),
+    path("products/<str:key>/add_stock/", views.AddStock.as_view(), name="add-stock"),
+    path("products/<str:key>/upload_image/", views.UploadImage.as_view(), name="upload-image"),
+    path("products/<str:key>/movements/", views_reports.Movements.as_view(), name="product-movements"),
+    path("movements/", views_reports.Movements.as_view(), name="movements"),
+    path("orders/", views.OrderList.as_view(), name="orders"),
+    path("orders/<str:key>/", views.OrderDetail.as_view(), name="order"),
+    path("health/", views_reports.Health.as_view(), name="health"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+]

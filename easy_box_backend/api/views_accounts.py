@@ -1,0 +1,140 @@
+"""Logging in and out, one's devices and profile, and the accounts that managers keep."""
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, status
+from rest_framework.permissions import AllowAny, IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import auth, docs, serializers
+from api.actions import devices
+from api.errors import NotFound
+from api.models import Device, User
+from api.views import checked, known
+
+
+class Token(APIView):
+    authentication_classes = [auth.NoAuthentication]
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=docs.body(serializers.Login), responses={200: docs.TokenOut, **docs.REFUSED}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Log in: a token of its own for this device. Whatever is wrong with the credentials, it is the same 401."""
+        data = checked(serializers.Login, request.data)
+        user = auth.check_password(request, data["email"], data["password"])
+        if user is None:
+            raise exceptions.AuthenticationFailed(_("Wrong e-mail or password."), code="invalid_credentials")
+        kind = auth.kind_of_device(request, data.get("kind"))
+        name = data.get("device") or request.headers.get("User-Agent", "")
+        device, key = devices.log_in(user, kind=kind, name=name, at=timezone.now())
+        return Response({"token": key, "device": device.pk})
+
+
+class Logout(APIView):
+    @extend_schema(request=None, responses={204: None, **docs.REFUSED})
+    def post(self, request: Request) -> Response:
+        """End this device's login at once."""
+        devices.revoke(request.auth, at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Devices(APIView):
+    @extend_schema(responses={200: docs.DeviceOut(many=True), **docs.REFUSED})
+    def get(self, request: Request) -> Response:
+        """One's own devices, the latest first; a manager's `?all=1` lists everybody's."""
+        found = Device.objects.all()
+        if not (request.user.is_staff and request.query_params.get("all") == "1"):
+            found = found.filter(user=request.user)
+        return Response([serializers.device_json(device, request.auth) for device in found])
+
+
+class DeviceDetail(APIView):
+    @extend_schema(responses={204: None, **docs.REFUSED})
+    def delete(self, request: Request, key: str) -> Response:
+        """Revoke a device: its token stops at once. One's own, or anybody's for a manager."""
+        devices.revoke_of(request.user, known(key, devices.NoSuchDevice), at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Me(APIView):
+    @extend_schema(responses={200: docs.UserOut, **docs.REFUSED})
+    def get(self, request: Request) -> Response:
+        """Who is logged in; `username` is the name on the app's home screen."""
+        return Response(serializers.user_json(request.user))
+
+    @extend_schema(request=docs.body(serializers.ProfileChange), responses={200: docs.UserOut, **docs.REFUSED})
+    def patch(self, request: Request) -> Response:
+        """Change one's shown name."""
+        data = checked(serializers.ProfileChange, request.data)
+        return Response(serializers.user_json(devices.update_user(request.user, at=timezone.now(), **data)))
+
+
+class Password(APIView):
+    @extend_schema(request=docs.body(serializers.PasswordChange), responses={204: None, **docs.REFUSED})
+    def post(self, request: Request) -> Response:
+        """Change one's password. All other devices have to log in again."""
+        data = checked(serializers.PasswordChange, request.data)
+        devices.change_password(
+            request.user, current=data["current_password"], new=data["new_password"], at=timezone.now(),
+            device=request.auth,
+        )  # fmt: skip
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Users(APIView):
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(responses={200: docs.UserOut(many=True), **docs.REFUSED})
+    def get(self, request: Request) -> Response:
+        """All accounts; for managers."""
+        return Response([serializers.user_json(user) for user in User.objects.order_by("id")])
+
+    @extend_schema(request=docs.body(serializers.UserIn), responses={201: docs.UserOut, **docs.REFUSED})
+    def post(self, request: Request) -> Response:
+        """Make an account; for managers."""
+        data = own_rank(request, checked(serializers.UserIn, request.data))
+        return Response(serializers.user_json(devices.create_user(**data)), status.HTTP_201_CREATED)
+
+
+class UserDetail(APIView):
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(responses={200: docs.UserOut, **docs.REFUSED})
+    def get(self, request: Request, key: str) -> Response:
+        """One account; for managers."""
+        return Response(serializers.user_json(_user(key)))
+
+    @extend_schema(request=docs.body(serializers.UserIn), responses={200: docs.UserOut, **docs.REFUSED})
+    def patch(self, request: Request, key: str) -> Response:
+        """Change an account; for managers. One that may no longer log in loses its devices at once."""
+        data = own_rank(request, checked(serializers.UserIn, request.data, partial=True))
+        user = _user(key)
+        if user.is_superuser and not request.user.is_superuser:
+            raise exceptions.PermissionDenied
+        return Response(serializers.user_json(devices.update_user(user, at=timezone.now(), **data)))
+
+
+def own_rank(request: Request, data: dict[str, Any]) -> dict[str, Any]:
+    """Only a superuser makes managers. Raises PermissionDenied."""
+    if data.get("is_staff") and not request.user.is_superuser:
+        raise exceptions.PermissionDenied
+    return data
+
+
+def _user(key: str) -> User:
+    user = User.objects.filter(id=known(key, NoSuchUser)).first()
+    if user is None:
+        raise NoSuchUser(key)
+    return user
+
+
+class NoSuchUser(NotFound):
+    code = "no_such_user"
+
+    def __init__(self, key: object) -> None:
+        super().__init__(_("There is no such account."), facts={"user": key})

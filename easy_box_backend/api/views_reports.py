@@ -1,0 +1,98 @@
+"""What is looked at rather than done: movements, discrepancies, client errors, health."""
+
+from django.conf import settings
+from django.http import HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from api import auth, docs, http, revision, serializers
+from api.actions import reports, stock
+from api.models import Product, StockMovement
+from api.views import checked, known
+
+
+class ErrorLogThrottle(SimpleRateThrottle):
+    """So many reports from one address; what a storm says beyond that has been said already."""
+
+    scope = "client_error"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": http.client_address(request._request)}
+
+
+class ErrorLog(APIView):
+    authentication_classes = [auth.NoAuthentication]
+    permission_classes = [AllowAny]
+    throttle_classes = [ErrorLogThrottle]
+
+    @extend_schema(request=docs.body(serializers.ErrorReport), responses={201: None, **docs.REFUSED}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Take an error that the app reports. No token, no slash at the end, not under /api."""
+        message = checked(serializers.ErrorReport, request.data)["message"]
+        text = message if isinstance(message, str) else http.dump(message).decode()
+        reports.record_client_error(text, user_agent=request.headers.get("User-Agent", ""), at=timezone.now())
+        return Response(status=status.HTTP_201_CREATED)
+
+
+class Movements(APIView):
+    @extend_schema(
+        parameters=[serializers.MovementQuery], responses={200: docs.Movement(many=True), **docs.REFUSED}
+    )
+    def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
+        """Stock movements, the latest first."""
+        query = checked(serializers.MovementQuery, request.query_params)
+        if key is not None:
+            query["product"] = known(key, stock.NoSuchProduct)
+            if not Product.objects.filter(id=query["product"]).exists():
+                raise stock.NoSuchProduct(key)
+        names = {
+            "product": "product_id", "order": "order_line__order_id", "device": "device_id", "user": "user_id",
+            "kind": "kind", "since": "recorded_at__gte", "until": "recorded_at__lt", "after": "id__lt",
+        }  # fmt: skip
+        chosen = {names[name]: value for name, value in query.items() if name in names}
+        found = StockMovement.objects.filter(**chosen).select_related("order_line").order_by("-id")
+        rows = [serializers.movement_json(movement) for movement in found[: query["limit"]]]
+        response = Response(rows)
+        if len(rows) == query["limit"]:
+            response.headers["Link"] = http.next_link(request, rows[-1]["id"])
+        return response
+
+
+class Health(APIView):
+    authentication_classes = [auth.NoAuthentication]
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={200: docs.HealthOut, **docs.REFUSED}, auth=[])
+    def get(self, request: Request) -> Response:
+        """Whether the server runs and reaches its database, and which kind of database that is."""
+        revision.current()
+        return Response(
+            {
+                "status": "ok",
+                "version": settings.VERSION,
+                "mode": settings.MODE,
+                "database": settings.DATABASES["default"]["ENGINE"].rsplit(".", 1)[-1],
+            }
+        )
+
+
+def not_found(request, exception):  # type: ignore[no-untyped-def]
+    """Any address that leads nowhere."""
+    return http.answer_error(request, "not_found", _("There is nothing at this address."), 404)
+
+
+def bad_request(request, exception):  # type: ignore[no-untyped-def]
+    """A request that Django itself finds malformed, such as a wrong `Host`."""
+    return http.answer_error(request, "bad_request", _("The request is malformed."), 400)
+
+
+def server_error(request):  # type: ignore[no-untyped-def]
+    """A fault of ours."""
+    return http.answer_error(request, "server_error", _("Something went wrong on the server."), 500)

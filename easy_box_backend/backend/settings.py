@@ -1,0 +1,280 @@
+"""Settings, all from the environment, and the only place that reads it. `.env.example` lists every variable.
+
+A secret NAME can also come from the file that NAME_FILE names. Production mode (`MODE=production`) has no defaults
+for what must be chosen; `backend/checks.py` refuses to start and says what to set.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ROOT_DIR = BASE_DIR.parent
+DEVELOPMENT_SECRET_KEY = "development-only-" + "0123456789abcdef" * 4
+
+env = environ.FileAwareEnv()
+environ.Env.read_env(env.str("ENV_FILE", default=str(ROOT_DIR / ".env")))
+
+
+def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
+    """The variable `name`, which must be one of `allowed`; raises ImproperlyConfigured on anything else."""
+    value = env.str(name, default=default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value!r} is not one of: {', '.join(allowed)}.")
+    return value
+
+
+def boolean(name: str, default: bool) -> bool:
+    """The variable `name` as a bool; raises ImproperlyConfigured on what is neither true nor false."""
+    value = env.str(name, default=str(default)).strip().lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off", ""}:
+        return False
+    raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false.")
+
+
+def natural(name: str, default: int) -> int:
+    """The variable `name` as a whole number of at least 0; raises ImproperlyConfigured on anything else."""
+    value = env.str(name, default=str(default)).strip()
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.")
+    return int(value)
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """The variable `name` as a list, split at commas, empty parts dropped."""
+    return [word.strip() for word in env.str(name, default=",".join(default)).split(",") if word.strip()]
+
+
+# --- Mode ---------------------------------------------------------------------------------------------------------
+MODE = choice("MODE", ("development", "production"), "development")
+PRODUCTION = MODE == "production"
+DEBUG = boolean("DEBUG", False)
+VERSION = env.str("VERSION", default="development")
+SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else DEVELOPMENT_SECRET_KEY) or DEVELOPMENT_SECRET_KEY
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
+
+# --- Where the server is reached ----------------------------------------------------------------------------------
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="").rstrip("/")
+TRUSTED_PROXIES = natural("TRUSTED_PROXIES", 0)
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS", [])
+CORS_URLS_REGEX = r"^/(api/|log-client-error|media/)"
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Retry-After"]
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
+# The app is compiled for plain HTTP (docs/flutter-app.md, section 1): HTTPS is offered by the edge, never forced here.
+SECURE_SSL_REDIRECT = False
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = boolean("SECURE_COOKIES", False)
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+# --- The application ----------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "api.apps.ApiConfig",
+    "jazzmin",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "corsheaders",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "axes",
+    "django_structlog",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "api.http.AdminLanguageMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "backend.urls"
+WSGI_APPLICATION = "backend.wsgi.application"
+# A redirect breaks the app's POST (docs/flutter-app.md, section 1), so a missing slash is a 404 that says so.
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -----------------------------------------------------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+VAR_DIR = ROOT_DIR / "var"
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'easybox.sqlite3'}")
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+_database = DATABASES["default"]
+if _database["ENGINE"].endswith("sqlite3"):
+    # Writers queue up at BEGIN instead of failing half-way; readers never wait (WAL); an acknowledged write is on disk.
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+    _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", default=str(VAR_DIR / "test.sqlite3"))}
+elif _database["ENGINE"].endswith("postgresql"):
+    # A pool or persistent connections, not both: the pool keeps connections, so CONN_MAX_AGE stays 0.
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "application_name": "easybox"}
+    if natural("DB_POOL_MAX", 8):
+        _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": natural("DB_POOL_MAX", 8), "timeout": 10}
+
+# --- Accounts -----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "api.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+TOKEN_TTL = timedelta(days=natural("TOKEN_TTL_DAYS", 180))
+KNOX_TOKEN_MODEL = "knox.AuthToken"
+REST_KNOX = {
+    "TOKEN_TTL": TOKEN_TTL,
+    "AUTO_REFRESH": True,
+    # The expiry slides, but is written at most once a day for a device: it is months away.
+    "MIN_REFRESH_INTERVAL": 24 * 3600,
+}
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=1)
+AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]
+AXES_RESET_ON_SUCCESS = False
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "api.http.client_address"
+AXES_USERNAME_CALLABLE = "api.auth.axes_username"
+AXES_LOCKOUT_CALLABLE = "api.auth.locked_out"
+
+# --- REST ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.DeviceTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["api.http.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "api.http.JsonParser",
+        "rest_framework.parsers.MultiPartParser",
+        "rest_framework.parsers.FormParser",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.http.JsonAnyway",
+    "EXCEPTION_HANDLER": "api.http.answer_exception",
+    "DEFAULT_THROTTLE_RATES": {"client_error": env.str("CLIENT_ERROR_RATE", default="120/min")},
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+MAX_JSON_BYTES = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Easy Box",
+    "DESCRIPTION": "The backend of the Easy Box warehouse app: products, stock, orders, devices.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "ENUM_NAME_OVERRIDES": {"OrderStatus": "api.models.Order.Status", "DeviceKind": "api.models.Device.Kind"},
+}
+
+# --- Language and time --------------------------------------------------------------------------------------------
+LANGUAGE_CODE = choice("LANGUAGE_CODE", ("en", "ru", "de"), "en")
+ADMIN_LANGUAGE_CODE = choice("ADMIN_LANGUAGE_CODE", ("en", "ru", "de"), "ru")
+LANGUAGES = [("ru", _("Russian")), ("en", _("English")), ("de", _("German"))]
+LOCALE_PATHS = [BASE_DIR / "api" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+
+# --- Static files and photos --------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+# In production nginx serves photos; elsewhere Django does, DEBUG or not.
+SERVE_MEDIA = boolean("SERVE_MEDIA", not PRODUCTION)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- Logs ---------------------------------------------------------------------------------------------------------
+LOG_LEVEL = choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django_structlog": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
+}
+
+JAZZMIN_SETTINGS = {
+    "site_title": "Easy Box",
+    "site_header": "Easy Box",
+    "site_brand": "Easy Box",
+    "welcome_sign": _("Warehouse"),
+    "copyright": "Easy Box",
+    "language_chooser": True,
+    "search_model": ["api.Product", "api.Order"],
+    "order_with_respect_to": [
+        "api", "api.product", "api.order", "api.discrepancy", "api.stockmovement", "api.user", "api.device",
+        "api.clienterror",
+    ],
+    "icons": {
+        "api.product": "fas fa-box",
+        "api.order": "fas fa-clipboard-list",
+        "api.discrepancy": "fas fa-balance-scale",
+        "api.stockmovement": "fas fa-exchange-alt",
+        "api.user": "fas fa-user",
+        "api.device": "fas fa-mobile-alt",
+        "api.clienterror": "fas fa-bug",
+    },
+    "hide_models": [],
+    "hide_apps": ["knox", "axes", "auth"],
+}
