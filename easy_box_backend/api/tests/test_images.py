@@ -220,7 +220,7 @@ def test_a_colour_profile_is_applied_and_not_just_dropped():
 
 
 def _with_gamma(gamma: float) -> bytes:
-    """The sRGB profile with another tone curve: each curve (tag rTRC, shared by all) replaced by a pure power."""
+    """The sRGB profile with a pure power as its tone curve (tag rTRC, shared by all three colours)."""
     profile = bytearray(photos.srgb_profile())
     for n in range(struct.unpack_from(">I", profile, 128)[0]):
         name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * n)
