@@ -169,9 +169,9 @@ def bomb_png() -> bytes:
 
 @lru_cache
 def text_bomb_png() -> bytes:
-    """A one-pixel PNG whose compressed comment unpacks to 200 MB."""
+    """A one-pixel PNG whose compressed comment unpacks to 50 MB."""
     packer = zlib.compressobj(9)
-    text = b"".join(packer.compress(bytes(1_000_000)) for _ in range(200)) + packer.flush()
+    text = b"".join(packer.compress(bytes(1_000_000)) for _ in range(50)) + packer.flush()
     return png_of(
         png_header(1, 1),
         png_chunk(b"zTXt", b"Comment\0\0" + text),
