@@ -41,7 +41,11 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Server:
 
 
 def _live_server(request: pytest.FixtureRequest, media_root: Path) -> Server:
-    request.getfixturevalue("settings").MEDIA_ROOT = str(media_root)
+    settings = request.getfixturevalue("settings")
+    settings.MEDIA_ROOT = str(media_root)
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # each test logs in: be quick
     from django.contrib.auth import get_user_model
 
     from api.models import Revision
