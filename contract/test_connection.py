@@ -79,13 +79,32 @@ def test_a_request_that_arrives_in_pieces_is_understood(app: App, server: Server
     assert app.shown(product.id).quantity == 3
 
 
-def test_a_request_that_breaks_off_changes_nothing(app: App, server: Server) -> None:
-    product = app.make_product()
-    parts = urlsplit(server.url)
+def break_off(app: App, path: str, content_type: str, body: bytes, missing: int) -> bytes:
+    """Send a POST whose last bytes never come, and wait until the server is done with it; returns its answer."""
+    parts = urlsplit(app.server.url)
     head = (
-        f"POST /api/products/{product.id}/add_stock/ HTTP/1.1\r\ncontent-type: application/json\r\n"
-        f"content-length: 100\r\nauthorization: Token {app.session.token}\r\nhost: {parts.netloc}\r\n\r\n"
+        f"POST /api{path} HTTP/1.1\r\nuser-agent: Dart/3.5 (dart:io)\r\ncontent-type: {content_type}\r\n"
+        f"content-length: {len(body) + missing}\r\nauthorization: Token {app.session.token}\r\n"
+        f"host: {parts.netloc}\r\n\r\n"
     ).encode()
     with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=30) as raw:
-        raw.sendall(head + b'{"quantity":3}')
-    assert app.inventory.by_sku(product.sku) == product
+        raw.sendall(head + body)
+        raw.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: raw.recv(65536), b""))
+
+
+def test_json_that_breaks_off_changes_nothing_even_if_it_happens_to_be_complete(app: App) -> None:
+    product = app.make_product()
+    answer = break_off(app, f"/products/{product.id}/add_stock/", "application/json", b'{"quantity":3}', 86)
+    assert b" 200 " not in answer[:16]
+    assert app.shown(product.id) == product
+
+
+@pytest.mark.parametrize("missing", [2, 30, 400])
+def test_a_form_that_breaks_off_makes_no_product(app: App, missing: int) -> None:
+    sku = new_sku()
+    form = FormData({"name": "N", "sku": sku, "quantity": "0", "image": photo()})
+    body = form.to_bytes()[:-missing]
+    answer = break_off(app, "/products/", form.content_type, body, missing)
+    assert b" 201 " not in answer[:16]
+    assert sku not in [product.sku for product in app.inventory.products()]
