@@ -80,7 +80,7 @@ def test_a_request_that_arrives_in_pieces_is_understood(app: App, server: Server
 
 
 def break_off(app: App, path: str, content_type: str, body: bytes, missing: int) -> bytes:
-    """Send a POST whose last bytes never come, and wait until the server is done with it; returns its answer."""
+    """Send a POST whose last bytes never come; returns the answer once the server is done with it."""
     parts = urlsplit(app.server.url)
     head = (
         f"POST /api{path} HTTP/1.1\r\nuser-agent: Dart/3.5 (dart:io)\r\ncontent-type: {content_type}\r\n"
