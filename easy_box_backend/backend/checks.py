@@ -30,3 +30,17 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         ),
     ]  # fmt: skip
     return [Error(text, hint=hint, id=f"backend.{code}") for is_wrong, code, text, hint in wrong if is_wrong]
+
+
+@register(Tags.security)
+def demo_accounts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Nobody can log in to a production server by what is printed in the README."""
+    if not settings.PRODUCTION:
+        return []
+    from api import demo  # not above: checks are registered before the tables can be imported
+
+    found = demo.people_with_demo_password()
+    if not found:
+        return []
+    hint = "Give each another password: manage.py changepassword EMAIL; or take away its right to log in."
+    return [Error(f"Demo accounts have the demo password: {', '.join(found)}.", hint=hint, id="backend.E005")]

@@ -1,0 +1,149 @@
+"""The demo data: complete, true to the ledger, and never in production."""
+
+from collections import Counter
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import Count, F
+from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
+
+from api import demo
+from api.actions import stock
+from api.models import Discrepancy, Order, OrderLine, Product, StockMovement, User
+from backend.checks import demo_accounts
+
+pytestmark = pytest.mark.django_db
+draw_photos = demo.draw_photos
+drawn_once = cache(demo.draw_photos)
+
+
+@pytest.fixture
+def media(tmp_path: Path, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Path:
+    settings.MEDIA_ROOT = str(tmp_path)
+    monkeypatch.setattr(demo, "draw_photos", drawn_once)  # drawing takes seconds
+    return tmp_path
+
+
+@pytest.fixture
+def loaded(media: Path, django_capture_on_commit_callbacks: Any) -> str:
+    out = StringIO()
+    with django_capture_on_commit_callbacks(execute=True):
+        call_command("load_demo", stdout=out)
+    return out.getvalue()
+
+
+def test_it_makes_a_manager_and_a_picker_who_can_log_in(loaded: str, client: Client) -> None:
+    admin, picker = User.objects.order_by("id")
+    assert (admin.email, admin.username, admin.is_staff, admin.is_superuser) == (
+        "admin@example.com", "Admin User", True, True,
+    )  # fmt: skip
+    assert (picker.email, picker.username, picker.is_staff, picker.is_superuser) == (
+        "picker@example.com", "Picker", False, False,
+    )  # fmt: skip
+    assert "admin@example.com" in loaded
+    for email in ("admin@example.com", "picker@example.com"):
+        answer = client.post("/api/auth/token/", {"email": email, "password": "password"}, "application/json")
+        assert answer.status_code == 200
+
+
+def test_every_product_has_a_place_a_photo_and_goods(loaded: str, media: Path) -> None:
+    shelf = list(Product.objects.all())
+    assert len(shelf) == 24
+    assert len({product.location for product in shelf}) == 24
+    for product in shelf:
+        assert product.quantity > 0
+        assert (media / product.image.name).stat().st_size > 1000
+        assert (media / product.thumbnail.name).stat().st_size > 300
+
+
+def test_barcodes_have_a_valid_check_digit(loaded: str) -> None:
+    codes = [sku for sku in Product.objects.values_list("sku", flat=True) if sku.isdecimal()]
+    assert len(codes) >= 8
+    for code in codes:
+        assert len(code) == 13
+        assert sum(int(digit) * (1, 3)[place % 2] for place, digit in enumerate(code)) % 10 == 0
+
+
+def test_two_products_are_low_on_stock(loaded: str) -> None:
+    low = Product.objects.filter(quantity__lt=F("min_quantity"))
+    assert set(low.values_list("sku", flat=True)) == {"BLT-BRN-95", "GLV-BLK-M"}
+
+
+def test_there_are_six_orders_of_several_lines_in_every_status(loaded: str) -> None:
+    assert Counter(Order.objects.values_list("status", flat=True)) == dict.fromkeys(Order.Status.values, 6)
+    assert not Order.objects.annotate(length=Count("lines")).filter(length__lt=2).exists()
+
+
+def test_orders_are_picked_as_far_as_their_status_says(loaded: str) -> None:
+    for order in Order.objects.prefetch_related("lines"):
+        picked = sum(line.quantity_picked for line in order.lines.all())
+        wanted = sum(line.quantity_to_pick for line in order.lines.all())
+        match order.status:
+            case Order.Status.OPEN | Order.Status.CANCELLED:
+                assert picked == 0
+            case Order.Status.IN_PROGRESS:
+                assert 0 < picked < wanted
+            case Order.Status.PICKED:
+                assert picked == wanted
+
+
+def test_the_ledger_is_true_and_nothing_needs_a_manager(loaded: str) -> None:
+    assert stock.broken_ledgers() == []
+    assert not Discrepancy.objects.exists()
+    kinds = set(StockMovement.objects.values_list("kind", flat=True))
+    assert kinds == {"receipt", "pick", "return", "adjustment"}
+
+
+def test_the_same_data_come_out_each_time(media: Path) -> None:
+    assert draw_photos() == drawn_once()
+
+
+def test_a_database_with_data_is_refused_and_left_alone(loaded: str) -> None:
+    before = (User.objects.count(), Product.objects.count(), OrderLine.objects.count())
+    with pytest.raises(CommandError, match="not empty"):
+        call_command("load_demo")
+    assert (User.objects.count(), Product.objects.count(), OrderLine.objects.count()) == before
+
+
+def test_if_empty_does_nothing_beside_a_person(media: Path) -> None:
+    User.objects.create_user("boss@example.com", "correct horse battery", username="Boss")
+    call_command("load_demo", if_empty=True)
+    assert User.objects.count() == 1
+    assert not Product.objects.exists()
+
+
+@pytest.mark.parametrize("if_empty", [True, False])
+def test_production_mode_makes_no_demo_accounts(settings: SettingsWrapper, if_empty: bool) -> None:
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match="production"):
+        call_command("load_demo", if_empty=if_empty)
+    assert not User.objects.exists()
+
+
+def test_a_failure_leaves_nothing_behind(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo._Orders, "make", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call_command("load_demo")
+    assert not User.objects.exists()
+    assert not Product.objects.exists()
+
+
+def test_production_mode_reports_demo_accounts_until_their_password_changes(
+    loaded: str, settings: SettingsWrapper
+) -> None:
+    assert demo_accounts(None) == []
+    settings.PRODUCTION = True
+    (error,) = demo_accounts(None)
+    assert error.id == "backend.E005"
+    assert "admin@example.com, picker@example.com" in error.msg
+    admin, picker = User.objects.order_by("id")
+    admin.set_password("correct horse battery")
+    admin.save()
+    picker.is_active = False
+    picker.save()
+    assert demo_accounts(None) == []
