@@ -4,13 +4,12 @@ from collections import Counter
 from functools import cache
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count, F
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from api import demo
 from api.actions import stock
@@ -23,14 +22,14 @@ drawn_once = cache(demo.draw_photos)
 
 
 @pytest.fixture
-def media(tmp_path: Path, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Path:
+def media(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings.MEDIA_ROOT = str(tmp_path)
     monkeypatch.setattr(demo, "draw_photos", drawn_once)  # drawing takes seconds
     return tmp_path
 
 
 @pytest.fixture
-def loaded(media: Path, django_capture_on_commit_callbacks: Any) -> str:
+def loaded(media: Path, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> str:
     out = StringIO()
     with django_capture_on_commit_callbacks(execute=True):
         call_command("load_demo", stdout=out)
@@ -118,7 +117,7 @@ def test_if_empty_does_nothing_beside_a_person(media: Path) -> None:
 
 
 @pytest.mark.parametrize("if_empty", [True, False])
-def test_production_mode_makes_no_demo_accounts(settings: SettingsWrapper, if_empty: bool) -> None:
+def test_production_mode_makes_no_demo_accounts(settings: Settings, if_empty: bool) -> None:
     settings.PRODUCTION = True
     with pytest.raises(CommandError, match="production"):
         call_command("load_demo", if_empty=if_empty)
@@ -134,7 +133,7 @@ def test_a_failure_leaves_nothing_behind(media: Path, monkeypatch: pytest.Monkey
 
 
 def test_production_mode_reports_demo_accounts_until_their_password_changes(
-    loaded: str, settings: SettingsWrapper
+    loaded: str, settings: Settings
 ) -> None:
     assert demo_accounts(None) == []
     settings.PRODUCTION = True
