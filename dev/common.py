@@ -3,18 +3,21 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from dev.postgres import temporary_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKEND = ROOT / "easy_box_backend"
 ENV_EXAMPLE = ROOT / ".env.example"
+GRACE_SECONDS = 15
 
 
 def settings_variables() -> set[str]:
@@ -64,6 +67,21 @@ def database(kind: str, folder: Path) -> Iterator[str]:
     else:
         with temporary_postgres() as url:
             yield url
+
+
+def run(command: list[str], **options: Any) -> int:
+    """Run `command` and return its exit code; if we are asked to end meanwhile, it may clean up first."""
+    with subprocess.Popen(command, **options) as child:
+        try:
+            return child.wait()
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt):  # Ctrl-C in a terminal has reached the child already
+                child.send_signal(signal.SIGINT)
+            try:
+                child.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

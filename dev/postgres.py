@@ -41,7 +41,7 @@ OPTIONS = {
 def temporary_postgres(**options: str) -> Iterator[str]:
     """Start a server on a free port of 127.0.0.1, yield its DATABASE_URL, then stop and remove it.
 
-    `options` override OPTIONS, e.g. `fsync="on"`. The server also stops when the thread that called this ends,
+    `options` override OPTIONS, e.g. `fsync="on"`. The server also stops when the calling thread ends,
     even by SIGKILL. Raises RuntimeError with the server's own words if it does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="easybox-postgres-"))

@@ -4,6 +4,7 @@
 """
 
 import errno
+import io
 import os
 import socket
 import sys
@@ -89,7 +90,7 @@ def prepare(host: str, port: int) -> str:
         django.setup()
         from django.conf import settings
 
-        call_command("check", fail_level="ERROR", verbosity=0)
+        call_command("check", fail_level="ERROR", stdout=io.StringIO())  # errors are raised
         print("==> Preparing the database", flush=True)
         call_command("migrate", interactive=False, verbosity=0)
         if settings.MODE == "development":

@@ -7,7 +7,6 @@ WORKERS=4              processes in parallel; 0 for none, so that a debugger can
 
 import os
 import shlex
-import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -16,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dev.common import ROOT, clean_environment, database, temporary_folder
+from dev.common import ROOT, clean_environment, database, run, temporary_folder
 
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -70,7 +69,7 @@ def run_on(kind: str) -> Result:
         try:
             with database(kind, folder) as url:
                 environment = clean_environment(database_url=url, folder=folder)
-                exit_code = subprocess.run(command(report), cwd=ROOT, env=environment, check=False).returncode
+                exit_code = run(command(report), cwd=ROOT, env=environment)
         except RuntimeError as error:
             print(error)
             return Result(KINDS[kind], 1, time.monotonic() - start, trouble="the database did not start")
