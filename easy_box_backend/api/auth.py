@@ -1,8 +1,12 @@
 """Tokens: who is calling, from which device. Knox makes and hashes the tokens; one belongs to one device."""
 
+import logging
+import math
 from datetime import timedelta
 from typing import Any
 
+from axes.handlers.database import AxesDatabaseHandler
+from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -10,12 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
-from rest_framework import exceptions
+from rest_framework import exceptions, status
 from rest_framework.request import Request
 
 from api.actor import Actor
-from api.http import answer_error
+from api.http import client_address, user_agent
 from api.models import Device, User
+
+log = logging.getLogger(__name__)
 
 LAST_SEEN_STEP = timedelta(minutes=5)
 """`last_seen_at` is written no more often than this: it is for people, and a write on each read would cost more."""
@@ -62,13 +68,62 @@ def kind_of_device(request: Request, asked: str | None) -> str:
     """`app` or `integration`: what the login asks for, else by the user agent (docs/flutter-app.md, section 1)."""
     if asked:
         return asked
-    agent = request.headers.get("User-Agent", "")
+    agent = user_agent(request)
     return Device.Kind.APP if agent.startswith(("Dart/", "Mozilla/")) else Device.Kind.INTEGRATION
 
 
 class TooManyLogins(exceptions.Throttled):
     default_detail = _("Too many failed logins. Try again in a minute.")
     extra_detail_singular = extra_detail_plural = ""
+
+
+class FailuresOfTheLastMinute(AxesDatabaseHandler):
+    """Counts failed logins one by one: ten within a minute close the door, older ones don't count.
+
+    Axes' own handler adds up in one row that lives on with each failure, so that ten within ten minutes would do.
+    An account that does not exist is counted like one that does, so nothing can be learnt from being locked out.
+    """
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """The most failures within the last minute, of this account or this address. Notes how long to wait."""
+        now = timezone.now()
+        limit, minute = settings.AXES_FAILURE_LIMIT, settings.AXES_COOLOFF_TIME
+        failures = AccessFailureLog.objects.filter(attempt_time__gt=now - minute).order_by("-attempt_time")
+        found, wait = 0, timedelta()
+        for who in _callers(request, credentials):
+            times = list(failures.filter(**who).values_list("attempt_time", flat=True)[:limit])
+            found = max(found, len(times))
+            if len(times) == limit:
+                wait = max(wait, times[-1] + minute - now)
+        request.login_wait = math.ceil(wait.total_seconds())  # type: ignore[attr-defined]
+        return found
+
+    def user_login_failed(
+        self, sender: object, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+    ) -> None:
+        """Write a failure down. One behind the closed door is not counted: the door opens by itself."""
+        if request is None or getattr(request, "axes_locked_out", False):
+            return
+        AccessFailureLog.objects.filter(attempt_time__lte=timezone.now() - settings.AXES_COOLOFF_TIME).delete()
+        AccessFailureLog.objects.create(
+            username=axes_username(request, credentials),
+            ip_address=client_address(request),
+            user_agent=user_agent(request)[:255],
+            path_info=request.path[:255].replace("\0", ""),
+        )
+        log.warning("Failed login from %s", client_address(request))
+
+    def user_logged_in(self, sender: object, request: HttpRequest, user: Any, **kwargs: Any) -> None:
+        """Nothing: a right password does not make the wrong ones before it undone."""
+
+    def user_logged_out(self, sender: object, request: HttpRequest, user: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+
+def _callers(request: HttpRequest, credentials: dict[str, Any] | None) -> list[dict[str, str]]:
+    """By whose failures a login is judged: the account's and the address's."""
+    who = {"username": axes_username(request, credentials), "ip_address": client_address(request)}
+    return [{name: value} for name, value in who.items() if value]
 
 
 def check_password(request: Request, email: str, password: str) -> User | None:
@@ -78,20 +133,25 @@ def check_password(request: Request, email: str, password: str) -> User | None:
     """
     user = authenticate(request._request, username=email.strip().lower(), password=password)
     if getattr(request._request, "axes_locked_out", False):
-        raise TooManyLogins(wait=settings.AXES_COOLOFF_TIME.total_seconds())
+        raise TooManyLogins(wait=request._request.login_wait)  # type: ignore[attr-defined]
     return user if isinstance(user, User) else None
 
 
 def axes_username(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """The account that a login is for, so that failures are counted whatever the case it is typed in."""
-    name = (credentials or {}).get("username") or request.POST.get("username", "")
-    return str(name).strip().lower()[:255]
+    return str((credentials or {}).get("username") or "").strip().lower()[:255]
 
 
-def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-    """The admin's answer after too many failed logins."""
-    response: HttpResponse = answer_error(request, "throttled", TooManyLogins.default_detail, 429)
-    response.headers["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
-    return response
-
-
+def locked_out(
+    request: HttpRequest, response: HttpResponseBase, credentials: dict[str, Any] | None
+) -> HttpResponseBase:
+    """The answer after too many failed logins: the API has made its own, the admin gets a sentence to read."""
+    if response.status_code == status.HTTP_429_TOO_MANY_REQUESTS:
+        return response
+    wait = getattr(request, "login_wait", 60)
+    return HttpResponse(
+        str(TooManyLogins.default_detail),
+        status=status.HTTP_429_TOO_MANY_REQUESTS,
+        content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": str(max(1, wait))},
+    )

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
@@ -73,7 +75,6 @@ class DiscrepancyOut(serializers.Serializer[Any]):
     product = serializers.IntegerField(allow_null=True)
     sku = serializers.CharField(allow_blank=True)
     order = serializers.IntegerField(allow_null=True)
-    movement = serializers.IntegerField(allow_null=True)
     device = serializers.IntegerField(allow_null=True)
     user = serializers.IntegerField(allow_null=True)
     facts = serializers.DictField()
@@ -122,9 +123,20 @@ class Error(serializers.Serializer[Any]):
     retryable = serializers.BooleanField()
 
 
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How a request says who it is: `Authorization: Token <key>`."""
+
+    target_class = "api.auth.DeviceTokenAuthentication"
+    name = "tokenAuth"
+    match_subclasses = True
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Token")
+
+
 SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are not looked at.")
 _ERROR = OpenApiResponse(Error)
-REFUSED = {code: _ERROR for code in (400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 429)}
+REFUSED = {code: _ERROR for code in (400, 401, 403, 404, 405, 409, 412, 413, 415, 429)}
 PRODUCT = OpenApiResponse(Product)
 PRODUCTS = {200: Product(many=True), 304: None, **REFUSED}
 ORDER = OpenApiResponse(OrderOut)

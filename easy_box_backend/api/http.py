@@ -1,5 +1,6 @@
 """What every HTTP answer shares: JSON, one error shape, absolute photo URLs, paging links, tags, the caller's address."""
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,14 +8,14 @@ import msgspec
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, UnreadablePostError
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -81,16 +82,42 @@ class JsonParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = stream.read(settings.MAX_JSON_BYTES + 1)
-        if len(body) > settings.MAX_JSON_BYTES:
-            raise errors.TooLarge(_("The request is too large."), facts={"limit_bytes": settings.MAX_JSON_BYTES})
         try:
-            data = load(body)
+            data = load(_read(stream, settings.MAX_JSON_BYTES))
         except ValueError as error:
             raise exceptions.ParseError(_("The request is not valid JSON.")) from error
         if not isinstance(data, dict):
             raise exceptions.ParseError(_("The request must be a JSON object."))
         return data
+
+
+class FormParser(BaseParser):
+    """A URL-encoded form of bounded size (REST framework's own reads one of any size into memory)."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> QueryDict:
+        return QueryDict(_read(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), encoding="utf-8")
+
+
+class UploadParser(MultiPartParser):
+    """A multipart form. One that is larger than any photo we take is refused before it fills the disk."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        if (stream.META.get("CONTENT_LENGTH") or "0").isdecimal():
+            _check_size(int(stream.META.get("CONTENT_LENGTH") or 0), settings.MAX_UPLOAD_BYTES)
+        return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
+
+
+def _read(stream: Any, limit: int) -> bytes:
+    body = stream.read(limit + 1)
+    _check_size(len(body), limit)
+    return body
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise errors.TooLarge(_("The request is too large."), facts={"limit_bytes": limit})
 
 
 # --- Errors -------------------------------------------------------------------------------------------------------
@@ -163,13 +190,29 @@ def photo_base(request: HttpRequest | Request) -> str:
     return prefix if prefix.startswith("http") else public_base(request) + prefix
 
 
-def client_address(request: HttpRequest) -> str:
-    """The caller's address: of `X-Forwarded-For` only the part that our own proxies have written is believed."""
+def client_address(request: HttpRequest) -> str | None:
+    """The caller's address: of `X-Forwarded-For` only the part that our own proxies have written is believed.
+
+    None when there is none, as behind a Unix socket without a trusted proxy.
+    """
+    candidates = [str(request.META.get("REMOTE_ADDR", ""))]
     if settings.TRUSTED_PROXIES:
         hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-        if len(hops) >= settings.TRUSTED_PROXIES:
-            return hops[-settings.TRUSTED_PROXIES]
-    return str(request.META.get("REMOTE_ADDR", ""))
+        candidates = hops[-settings.TRUSTED_PROXIES :][:1] + candidates
+    return next(filter(None, map(_address, candidates)), None)
+
+
+def _address(text: str) -> str | None:
+    """An IP address in its usual form; None for what is none, since the database refuses it too."""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def user_agent(request: HttpRequest | Request) -> str:
+    """The program that calls, as far as it can be stored and shown."""
+    return "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())
 
 
 # --- Tags and links -----------------------------------------------------------------------------------------------

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from api.actions.orders import Line
 from api.models import MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
@@ -161,6 +164,24 @@ class Location(Text):
         return is_empty, "" if value is None and is_empty else value
 
 
+class Flag(serializers.BooleanField):
+    """Yes or no. One that a form leaves out is not given (REST framework reads it as a box that is not ticked)."""
+
+    default_empty_html = empty
+
+
+@extend_schema_field(OpenApiTypes.ANY)
+class AnyJson(serializers.Field[Any, Any, Any, Any]):
+    """Any JSON value. What a form sends is a text, whatever it looks like."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return (True, None) if data is None else super().validate_empty_values(data)
+
+
+@extend_schema_field(OpenApiTypes.BINARY)
 class Photo(serializers.Field[Any, Any, Any, Any]):
     """An uploaded file, looked at by its content only (`api/images.py`)."""
 
@@ -235,7 +256,7 @@ class OrderIn(serializers.Serializer[Any]):
 
 
 class ErrorReport(serializers.Serializer[Any]):
-    message = serializers.JSONField()
+    message = AnyJson()
 
 
 class Adjustment(serializers.Serializer[Any]):
@@ -267,8 +288,8 @@ class UserIn(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254)
     username = Text(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
-    is_staff = serializers.BooleanField(required=False)
-    is_active = serializers.BooleanField(required=False)
+    is_staff = Flag(required=False)
+    is_active = Flag(required=False)
 
 
 class ProductQuery(serializers.Serializer[Any]):

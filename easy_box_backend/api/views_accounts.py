@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import auth, docs, serializers
+from api import auth, docs, http, serializers
 from api.actions import devices
 from api.errors import NotFound
 from api.models import Device, User
@@ -30,9 +30,9 @@ class Token(APIView):
         if user is None:
             raise exceptions.AuthenticationFailed(_("Wrong e-mail or password."), code="invalid_credentials")
         kind = auth.kind_of_device(request, data.get("kind"))
-        name = data.get("device") or request.headers.get("User-Agent", "")
+        name = data.get("device") or http.user_agent(request)
         device, key = devices.log_in(user, kind=kind, name=name, at=timezone.now())
-        return Response({"token": key, "device": device.pk})
+        return Response({"token": key, "device": device.pk}, headers={"Cache-Control": "no-store"})
 
 
 class Logout(APIView):

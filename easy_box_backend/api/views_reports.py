@@ -37,7 +37,7 @@ class ErrorLog(APIView):
         """Take an error that the app reports. No token, no slash at the end, not under /api."""
         message = checked(serializers.ErrorReport, request.data)["message"]
         text = message if isinstance(message, str) else http.dump(message).decode()
-        reports.record_client_error(text, user_agent=request.headers.get("User-Agent", ""), at=timezone.now())
+        reports.record_client_error(text, user_agent=http.user_agent(request), at=timezone.now())
         return Response(status=status.HTTP_201_CREATED)
 
 

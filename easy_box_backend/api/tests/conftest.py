@@ -1,0 +1,115 @@
+"""Who calls the API in the tests. One who may, one beside, one who must be refused; all log in by the same call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from api.actions import devices
+from api.models import Device, Product, Revision, User
+from api.tests.calls import PASSWORD, Caller
+
+MakeUser = Callable[..., User]
+LogIn = Callable[..., Caller]
+MakeProduct = Callable[..., Product]
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(settings: Any, tmp_path: Path) -> None:
+    """Photos in a folder of the test's own, quick passwords, no rate remembered from the test before."""
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def counter(request: pytest.FixtureRequest) -> None:
+    """The revision's row, which a test with real transactions takes away when it cleans up."""
+    marker = request.node.get_closest_marker("django_db")
+    if "live_server" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
+        request.getfixturevalue("transactional_db")
+    elif marker or "db" in request.fixturenames:
+        request.getfixturevalue("db")
+    else:
+        return
+    Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
+
+
+@pytest.fixture
+def make_user(db: None) -> MakeUser:
+    """Makes an account with PASSWORD; its e-mail comes from the name."""
+
+    def make(name: str, **fields: Any) -> User:
+        fields.setdefault("email", f"{name.lower()}@example.com")
+        return User.objects.create_user(username=name, password=PASSWORD, **fields)
+
+    return make
+
+
+@pytest.fixture
+def log_in(db: None) -> LogIn:
+    """Logs an account in on a new device; strict REST unless told that it is the app."""
+
+    def enter(user: User, kind: str = Device.Kind.INTEGRATION) -> Caller:
+        from django.utils import timezone
+
+        device, token = devices.log_in(user, kind=kind, name="tests", at=timezone.now())
+        caller = Caller(user=user, device=device, token=token)
+        caller.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+        return caller
+
+    return enter
+
+
+@pytest.fixture
+def picker(make_user: MakeUser, log_in: LogIn) -> Caller:
+    """One who may: works in the warehouse."""
+    return log_in(make_user("Picker"))
+
+
+@pytest.fixture
+def colleague(make_user: MakeUser, log_in: LogIn) -> Caller:
+    """One beside: the same rights, other devices."""
+    return log_in(make_user("Colleague"))
+
+
+@pytest.fixture
+def manager(make_user: MakeUser, log_in: LogIn) -> Caller:
+    """Staff, no superuser."""
+    return log_in(make_user("Manager", is_staff=True))
+
+
+@pytest.fixture
+def owner(make_user: MakeUser, log_in: LogIn) -> Caller:
+    """A superuser."""
+    return log_in(make_user("Owner", is_staff=True, is_superuser=True))
+
+
+@pytest.fixture
+def guest() -> APIClient:
+    """One who must be refused: no token."""
+    return APIClient()
+
+
+@pytest.fixture
+def make_product(db: None) -> MakeProduct:
+    """Makes a product by the server's own action, with so many pieces on hand."""
+    from django.utils import timezone
+
+    from api.actions import products
+    from api.actor import Actor
+
+    numbers = iter(range(1, 1_000_000))
+
+    def make(sku: str | None = None, quantity: int = 0, **fields: Any) -> Product:
+        number = next(numbers)
+        fields.setdefault("name", f"Product {number}")
+        at = timezone.now()
+        return products.create(sku=sku or f"P-{number}", quantity=quantity, by=Actor(None), at=at, **fields)
+
+    return make
