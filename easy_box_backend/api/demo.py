@@ -19,7 +19,7 @@ from api.actor import Actor
 from api.images import Photo, prepare
 from api.models import Order, Product, User
 
-PASSWORD = "password"  # noqa: S105 (meant to be known)
+PASSWORD = "password"
 ADMIN, PICKER = "admin@example.com", "picker@example.com"
 
 

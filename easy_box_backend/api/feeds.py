@@ -16,6 +16,24 @@ def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, 
     return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS).iterator(chunk_size=2000)]
 
 
+def product_list(photos: str) -> list[dict[str, Any]]:
+    """All products that are not archived."""
+    return products_json(Product.objects.live().order_by("id"), photos)
+
+
+def order_list(photos: str) -> list[dict[str, Any]]:
+    """All orders that are not archived."""
+    return orders_json(Order.objects.live().order_by("id"), photos)
+
+
+def product_with_sku(skus: list[str]) -> Product | None:
+    """The live product with the first of these SKUs that has one; None if none has."""
+    found = {
+        product.sku: product for product in Product.objects.live().filter(sku__in=[s for s in skus if "\0" not in s])
+    }
+    return next((found[sku] for sku in skus if sku in found), None)
+
+
 def one_product(product: Product, photos: str) -> dict[str, Any]:
     """A product as it stands in memory."""
     row = {field: getattr(product, field) for field in PRODUCT_FIELDS}

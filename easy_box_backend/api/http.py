@@ -122,7 +122,11 @@ def _check_size(size: int, limit: int) -> None:
 
 # --- Errors -------------------------------------------------------------------------------------------------------
 def error_body(
-    code: str, detail: Any, facts: Mapping[str, Any] | None = None, retryable: bool = False, fields: Any = None
+    code: str,
+    detail: Any,
+    facts: Mapping[str, Any] | None = None,
+    retryable: bool = False,
+    fields: Any = None,
 ) -> dict[str, Any]:
     """The one error shape: `code`, `detail`, `facts`, `retryable`, beside messages by field name."""
     return {**(fields or {}), "code": code, "detail": detail, "facts": facts or {}, "retryable": retryable}
@@ -174,7 +178,9 @@ def _first_sentence(value: Any) -> str:
 def answer_error(request: HttpRequest, code: str, detail: Any, number: int) -> HttpResponse:
     """An error outside REST framework's views, in the same shape."""
     return HttpResponse(
-        dump(error_body(code, detail, retryable=number >= 500)), status=number, content_type="application/json"
+        dump(error_body(code, detail, retryable=number >= 500)),
+        status=number,
+        content_type="application/json",
     )
 
 
@@ -213,6 +219,14 @@ def _address(text: str) -> str | None:
 def user_agent(request: HttpRequest | Request) -> str:
     """The program that calls, as far as it can be stored and shown."""
     return "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())
+
+
+def connection(request: Request) -> str:
+    """A name of the TCP connection that the caller used, "" if the server in front doesn't tell."""
+    if settings.TRUSTED_PROXIES:
+        return str(request.headers.get("X-Connection", ""))[:60]
+    port = request.META.get("REMOTE_PORT", "")
+    return f"{request.META.get('REMOTE_ADDR', '')}:{port}" if port else ""
 
 
 # --- Tags and links -----------------------------------------------------------------------------------------------

@@ -203,7 +203,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # but for those without 
 
 def _scans(raw: bytes, source: JpegImageFile) -> int:
     """How often the picture is painted over; refused beyond MAX_SCANS: 20 MB of empty scans take hours."""
-    assert source.fp is not None  # noqa: S101 - it has just been opened
+    assert source.fp is not None
     at, scans = source.fp.tell(), 1  # right behind the marker of the first scan
     while (marker := _MARKER.search(raw, at)) and (kind := marker[0][1]) != 0xD9:
         scans += kind == 0xDA

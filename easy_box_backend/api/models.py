@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    pass
 
 MAX_QUANTITY = 1_000_000
 """The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
@@ -74,10 +74,6 @@ class Device(models.Model):
     created_at = models.DateTimeField(_("first login"), auto_now_add=True)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
-    pulls = models.JSONField(
-        default=list, blank=True, editable=False,
-        help_text="Revisions at which this device last pulled the product list, oldest first.",
-    )  # fmt: skip
 
     class Meta:
         verbose_name = _("device")
@@ -90,6 +86,16 @@ class Device(models.Model):
     @property
     def is_app(self) -> bool:
         return self.kind == self.Kind.APP
+
+
+class DeviceMemory(models.Model):
+    """What the server remembers of an app device, as one JSON document (see `reconcile/memory.py`)."""
+
+    device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="memory")
+    state = models.TextField(default="{}")
+
+    def __str__(self) -> str:
+        return f"memory of {self.device_id}"
 
 
 class Revision(models.Model):
@@ -127,7 +133,9 @@ class Product(models.Model):
     image = models.ImageField(_("photo"), max_length=255, blank=True, upload_to="products")
     thumbnail = models.ImageField(_("thumbnail"), max_length=255, blank=True, upload_to="products", editable=False)
     unverified = models.BooleanField(
-        _("unverified"), default=False, help_text=_("Made from an unknown barcode that a phone sent; give it a name.")
+        _("unverified"),
+        default=False,
+        help_text=_("Made from an unknown barcode that a phone sent; give it a name."),
     )
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
     revision = models.BigIntegerField(default=0, db_index=True, editable=False)
@@ -213,7 +221,8 @@ class Order(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=["open", "inProgress", "picked", "cancelled"]), name="order_status_known"
+                condition=Q(status__in=["open", "inProgress", "picked", "cancelled"]),
+                name="order_status_known",
             )
         ]
 
@@ -239,7 +248,8 @@ class OrderLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
             models.CheckConstraint(
-                condition=Q(removed_at__isnull=True) | Q(quantity_picked=0), name="order_line_removed_holds_nothing"
+                condition=Q(removed_at__isnull=True) | Q(quantity_picked=0),
+                name="order_line_removed_holds_nothing",
             ),
         ]
 
@@ -310,7 +320,7 @@ class StockMovement(models.Model):
     reverses = models.OneToOneField(
         "self", models.PROTECT, null=True, related_name="reversed_by", verbose_name=_("reverses")
     )
-    op_key = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001  (null: many rows have no key)
+    op_key = models.CharField(max_length=255, null=True, unique=True)
     revision = models.BigIntegerField(db_index=True)
     occurred_at = models.DateTimeField(_("happened"))
     recorded_at = models.DateTimeField(_("recorded"))
@@ -355,6 +365,8 @@ class Discrepancy(models.Model):
         PICKED_AFTER_CANCEL = "picked_after_cancel", _("picked after cancellation")
         NEGATIVE_STOCK = "negative_stock", _("fewer than none on hand")
         IMPLAUSIBLE_QUANTITY = "implausible_quantity", _("implausible quantity")
+        SHORT_PICKED = "short_picked", _("fewer picked than ordered")
+        UNKNOWN_ORDER = "unknown_order", _("unknown order")
 
     class Status(models.TextChoices):
         OPEN = "open", _("open")
@@ -368,10 +380,6 @@ class Discrepancy(models.Model):
         Product, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("product")
     )
     order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("order"))
-    movement = models.ForeignKey(
-        StockMovement, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("movement"),
-        help_text=_("What was booked and can be reversed."),
-    )  # fmt: skip
     sku = models.CharField(_("SKU"), max_length=100, blank=True)
     facts = models.JSONField(_("facts"), default=dict)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
@@ -391,6 +399,22 @@ class Discrepancy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.sku}".strip()
+
+
+class Alert(models.Model):
+    """Something that people are to hear of, written in the transaction that it tells of. The worker sends it."""
+
+    kind = models.CharField(max_length=40)
+    facts = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["id"], condition=Q(sent_at__isnull=True), name="alert_unsent")]
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 class ClientError(models.Model):

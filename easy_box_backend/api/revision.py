@@ -7,10 +7,14 @@ has seen everything up to N. A sequence or a clock would let a reader pass over 
 """
 
 import uuid
+from collections.abc import Callable
+from typing import TypeVar
 
 from django.db import connection, transaction
 
 from api.models import Revision
+
+T = TypeVar("T")
 
 _TAKE = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 
@@ -41,6 +45,20 @@ def tag() -> str:
     """Epoch and revision as one word, for `ETag`."""
     epoch, value = Revision.objects.values_list("epoch", "value").get(id=1)
     return f"{epoch}-{value}"
+
+
+def consistent(read: Callable[[], T], tries: int = 5) -> tuple[str, T]:
+    """What `read` returns, with the tag that it is true for.
+
+    Reads again while somebody writes in between. After the last try the tag is the one before the data, which then may
+    be newer than it says; never older.
+    """
+    for _try in range(tries):
+        before = tag()
+        data = read()
+        if tag() == before:
+            break
+    return before, data
 
 
 @transaction.atomic

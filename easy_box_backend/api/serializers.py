@@ -127,7 +127,6 @@ def discrepancy_json(row: Discrepancy) -> dict[str, Any]:
         "product": row.product_id,
         "sku": row.sku,
         "order": row.order_id,
-        "movement": row.movement_id,
         "device": row.device_id,
         "user": row.user_id,
         "facts": row.facts,
@@ -214,13 +213,16 @@ class ProductCreate(serializers.Serializer[Any]):
 
 
 class ProductPut(serializers.Serializer[Any]):
-    """A whole product. `id`, `image_url` and `thumbnail_url`, which the app sends along, are not looked at."""
+    """A whole product. `id` and `thumbnail_url`, which the app sends along, are not looked at."""
 
     sku = Text(max_length=100)
     name = Text(max_length=255)
     location = Location()
     quantity = Whole(min_value=-1_000_000_000, max_value=1_000_000_000, required=False)
     min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
+    image_url = serializers.JSONField(
+        required=False, allow_null=True, help_text=_("Not taken over: photos are uploaded.")
+    )
     image = Photo(required=False, allow_null=True)
 
 

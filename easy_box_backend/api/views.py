@@ -1,5 +1,6 @@
 """The app's calls and their REST neighbours: products, stock, orders. A view parses, calls one action, answers."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import docs, feeds, http, revision, serializers
-from api.actions import orders, products, stock
+from api.actions import app_orders, app_products, app_stock, orders, products, stock
 from api.auth import actor
 from api.errors import Invalid
 from api.models import Order, Product
@@ -65,36 +66,59 @@ def product_answer(request: Request, product: Product, code: int = status.HTTP_2
     return http.with_tag(Response(body, code), str(product.revision))
 
 
+def pull(
+    request: Request, read: Callable[[str], list[dict[str, Any]]], pulled: Callable[..., None]
+) -> HttpResponseBase:
+    """A whole list under its tag, or 304 for a caller who has it; an app device is remembered to have seen it."""
+    tag, rows = revision.tag(), None
+    if not http.not_modified(request, tag):
+        tag, rows = revision.consistent(lambda: read(http.photo_base(request)))
+    by = actor(request)
+    if by.is_app:
+        pulled(int(tag.rsplit("-", 1)[1]), by=by, at=timezone.now(), connection=http.connection(request))
+    if rows is None:
+        return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
+    return http.json_bytes(http.dump(rows), tag)
+
+
+def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) -> HttpResponseBase:
+    """A part of a list, with a link to the part behind it where there may be more."""
+    response = Response(rows)
+    if rows and len(rows) == query.get("limit"):
+        response.headers["Link"] = http.next_link(request, rows[-1]["id"])
+    return response
+
+
 class ProductList(APIView):
     @extend_schema(parameters=[docs.SKU, serializers.ProductQuery], responses=docs.PRODUCTS)
     def get(self, request: Request) -> HttpResponseBase:
         """Products. Bare, all that are not archived; by `?sku=` the one with that very SKU, or none."""
         if "sku" in request.query_params:
             return Response(self._by_sku(request))
-        tag = revision.tag()
         query = checked(serializers.ProductQuery, request.query_params)
-        if not query and http.not_modified(request, tag):
-            return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
-        rows = feeds.products_json(feeds.products_matching(query), http.photo_base(request))
-        response = http.json_bytes(http.dump(rows), tag)
-        if rows and len(rows) == query.get("limit"):
-            response.headers["Link"] = http.next_link(request, rows[-1]["id"])
-        return response
+        if query:
+            rows = feeds.products_json(feeds.products_matching(query), http.photo_base(request))
+            return page(request, rows, query)
+        return pull(request, feeds.product_list, app_stock.pulled)
 
     def _by_sku(self, request: Request) -> list[dict[str, Any]]:
-        for sku in sku_of_query(request):
-            if "\0" not in sku and (
-                found := feeds.products_json(Product.objects.live().filter(sku=sku), http.photo_base(request))
-            ):
-                return found
-        return []
+        skus, by = sku_of_query(request), actor(request)
+        if by.is_app:
+            found = app_stock.look_up(skus, by=by, at=timezone.now(), connection=http.connection(request))
+        else:
+            found = feeds.product_with_sku(skus)
+        return [feeds.one_product(found, http.photo_base(request))] if found else []
 
     @extend_schema(request=docs.body(serializers.ProductCreate), responses={201: docs.PRODUCT, **docs.REFUSED})
     def post(self, request: Request) -> HttpResponseBase:
         """Create a product, with a photo if it is sent as a form."""
         data = checked(serializers.ProductCreate, request.data)
-        photo = data.pop("image", None)
-        product = products.create(**data, photo=photo, by=actor(request), at=timezone.now())
+        data["photo"] = data.pop("image", None)
+        by, at = actor(request), timezone.now()
+        if by.is_app:
+            product = app_products.create(**data, by=by, at=at, connection=http.connection(request))
+        else:
+            product = products.create(**data, by=by, at=at)
         return product_answer(request, product, status.HTTP_201_CREATED)
 
 
@@ -112,7 +136,15 @@ class ProductDetail(APIView):
     @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.REFUSED})
     def put(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product these values. From the app the quantity is read as what the buttons did to it."""
-        return self._change(request, key, partial=False)
+        by = actor(request)
+        if not by.is_app:
+            return self._change(request, key, partial=False)
+        data = checked(serializers.ProductPut, request.data)
+        data["photo"] = data.pop("image", None)
+        product = app_products.put(key, **data, by=by, at=timezone.now(), connection=http.connection(request))
+        if product is None:
+            return Response(http.error_body("unknown_product", _("Nobody knows this product; a manager will look.")))
+        return product_answer(request, product)
 
     @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.REFUSED})
     def patch(self, request: Request, key: str) -> HttpResponseBase:
@@ -121,6 +153,7 @@ class ProductDetail(APIView):
 
     def _change(self, request: Request, key: str, *, partial: bool) -> HttpResponseBase:
         data = checked(serializers.ProductPut, request.data, partial=partial)
+        data.pop("image_url", None)
         photo, quantity = data.pop("image", None), data.pop("quantity", None)
         product = products.update(
             known(key, products.NoSuchProduct), data, quantity=quantity, photo=photo,
@@ -131,7 +164,11 @@ class ProductDetail(APIView):
     @extend_schema(responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive a product: it leaves the list, its history and its order lines stay. Twice is once."""
-        products.archive(known(key, products.NoSuchProduct), by=actor(request), at=timezone.now())
+        by, at = actor(request), timezone.now()
+        if by.is_app:
+            app_products.delete(key, by=by, at=at, connection=http.connection(request))
+        else:
+            products.archive(known(key, products.NoSuchProduct), by=by, at=at)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -140,10 +177,12 @@ class AddStock(APIView):
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Goods arrive: so many pieces more."""
         quantity = checked(serializers.Addition, request.data)["quantity"]
-        movement = stock.receive(
-            known(key, products.NoSuchProduct), quantity, by=actor(request), at=timezone.now()
-        )
-        return Response(serializers.movement_json(movement))
+        product_id, by, at = known(key, products.NoSuchProduct), actor(request), timezone.now()
+        if by.is_app:
+            movement = app_stock.add_stock(product_id, quantity, by=by, at=at, connection=http.connection(request))
+        else:
+            movement = stock.receive(product_id, quantity, by=by, at=at)
+        return Response(serializers.movement_json(movement) if movement else {})
 
 
 class UploadImage(APIView):
@@ -151,9 +190,11 @@ class UploadImage(APIView):
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product another photo."""
         photo = checked(serializers.ImageUpload, request.data)["image"]
-        product = products.update(
-            known(key, products.NoSuchProduct), {}, photo=photo, by=actor(request), at=timezone.now()
-        )
+        by, at = actor(request), timezone.now()
+        if by.is_app:
+            product = app_products.set_photo(key, photo, by=by, at=at, connection=http.connection(request))
+        else:
+            product = products.update(known(key, products.NoSuchProduct), {}, photo=photo, by=by, at=at)
         return product_answer(request, product)
 
 
@@ -161,15 +202,11 @@ class OrderList(APIView):
     @extend_schema(parameters=[serializers.OrderQuery], responses=docs.ORDERS)
     def get(self, request: Request) -> HttpResponseBase:
         """Orders with their lines, oldest first."""
-        tag = revision.tag()
         query = checked(serializers.OrderQuery, request.query_params)
-        if not query and http.not_modified(request, tag):
-            return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
-        rows = feeds.orders_json(feeds.orders_matching(query), http.photo_base(request))
-        response = http.json_bytes(http.dump(rows), tag)
-        if rows and len(rows) == query.get("limit"):
-            response.headers["Link"] = http.next_link(request, rows[-1]["id"])
-        return response
+        if query:
+            rows = feeds.orders_json(feeds.orders_matching(query), http.photo_base(request))
+            return page(request, rows, query)
+        return pull(request, feeds.order_list, app_orders.pulled)
 
     @extend_schema(request=docs.body(serializers.OrderIn), responses={201: docs.ORDER, **docs.REFUSED})
     def post(self, request: Request) -> HttpResponseBase:
@@ -189,7 +226,16 @@ class OrderDetail(APIView):
     @extend_schema(request=docs.body(serializers.OrderIn), responses={200: docs.ORDER, **docs.REFUSED})
     def put(self, request: Request, key: str) -> HttpResponseBase:
         """Change an order: status, composition, picked quantities. Picking takes stock."""
-        return self._change(request, key, partial=False)
+        by = actor(request)
+        if not by.is_app:
+            return self._change(request, key, partial=False)
+        data = {"status": None, "lines": None, **order_data(request)}
+        order = app_orders.put(
+            number(key), **data, by=by, at=timezone.now(), connection=http.connection(request), key=key
+        )
+        if order is None:
+            return Response(http.error_body("unknown_order", _("This order is gone; a manager will look.")))
+        return order_answer(request, order.pk)
 
     @extend_schema(request=docs.body(serializers.OrderIn), responses={200: docs.ORDER, **docs.REFUSED})
     def patch(self, request: Request, key: str) -> HttpResponseBase:
@@ -199,9 +245,7 @@ class OrderDetail(APIView):
     def _change(self, request: Request, key: str, *, partial: bool) -> HttpResponseBase:
         order_id = known(key, orders.NoSuchOrder)
         data = order_data(request, partial=partial)
-        orders.update(
-            order_id, **data, revision_held=held_revision(request), by=actor(request), at=timezone.now()
-        )
+        orders.update(order_id, **data, revision_held=held_revision(request), by=actor(request), at=timezone.now())
         return order_answer(request, order_id)
 
     @extend_schema(responses={204: None, **docs.REFUSED})

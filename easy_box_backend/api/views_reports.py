@@ -42,9 +42,7 @@ class ErrorLog(APIView):
 
 
 class Movements(APIView):
-    @extend_schema(
-        parameters=[serializers.MovementQuery], responses={200: docs.Movement(many=True), **docs.REFUSED}
-    )
+    @extend_schema(parameters=[serializers.MovementQuery], responses={200: docs.Movement(many=True), **docs.REFUSED})
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
         """Stock movements, the latest first."""
         query = checked(serializers.MovementQuery, request.query_params)

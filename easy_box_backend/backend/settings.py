@@ -269,9 +269,21 @@ JAZZMIN_SETTINGS = {
     "welcome_sign": _("Warehouse"),
     "copyright": "Easy Box",
     "language_chooser": True,
-    "search_model": ["api.Product", "api.Order"],
+    "search_model": ["api.Product"],
+    "site_logo": "desk/box.svg",
+    "site_icon": "desk/box.svg",
+    "login_logo": "desk/box.svg",
+    "custom_css": "desk/desk.css",
+    "use_google_fonts_cdn": False,  # a warehouse may have no internet
+    "changeform_format": "single",
     "order_with_respect_to": [
-        "api", "api.product", "api.order", "api.discrepancy", "api.stockmovement", "api.user", "api.device",
+        "api",
+        "api.product",
+        "api.order",
+        "api.discrepancy",
+        "api.stockmovement",
+        "api.user",
+        "api.device",
         "api.clienterror",
     ],
     "icons": {
@@ -285,4 +297,9 @@ JAZZMIN_SETTINGS = {
     },
     "hide_models": [],
     "hide_apps": ["knox", "axes", "auth"],
+}
+JAZZMIN_UI_TWEAKS = {
+    "navbar_fixed": True,
+    "sidebar_fixed": True,
+    "default_theme_mode": "light",
 }

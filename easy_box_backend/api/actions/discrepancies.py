@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from api.actions import alerts
 from api.actor import Actor
-from api.models import Discrepancy, Order, Product, StockMovement
+from api.models import Discrepancy, Order, Product
 
 
 def record(
@@ -14,24 +15,25 @@ def record(
     at: datetime,
     product: Product | None = None,
     order: Order | None = None,
-    movement: StockMovement | None = None,
     sku: str = "",
     **facts: Any,
 ) -> Discrepancy:
     """Put something before a manager, once: the same open question is not asked twice.
 
-    movement: what was booked on a guess, which "reverse" takes back. facts: JSON-able, enough to decide by.
+    facts: JSON-able, enough to decide by. Two of them say what a click does (see `settling.py`): `booked`, the ids of
+    movements that were booked on a guess, and `pending`, what was not booked, `{"product", "delta"}` each.
     Returns the discrepancy, new or the open one that says the same.
     """
-    found, _created = Discrepancy.objects.get_or_create(
+    found, created = Discrepancy.objects.get_or_create(
         kind=kind,
         status=Discrepancy.Status.OPEN,
         product=product,
         order=order,
-        movement=movement,
         device=by.device,
         sku=sku or (product.sku if product else ""),
         facts=facts,
         defaults={"user": by.user, "created_at": at},
     )
+    if created:
+        alerts.tell("discrepancy", at=at, discrepancy=found.pk, kind=kind, sku=found.sku)
     return found

@@ -54,7 +54,7 @@ def create(
 ) -> Order:
     """A new order. Raises UnknownProducts, also for archived ones."""
     order = Order.objects.create(customer_name=customer_name, status=status)
-    _write(order, lines, by=by, at=at)
+    write(order, lines, by=by, at=at)
     return order
 
 
@@ -81,7 +81,7 @@ def update(
         order.customer_name = customer_name
     if status is not None:
         order.status = status
-    _write(order, lines, by=by, at=at)
+    write(order, lines, by=by, at=at)
     return order
 
 
@@ -97,11 +97,11 @@ def archive(order_id: int, *, by: Actor, at: datetime) -> None:
     if order.status != Order.Status.PICKED:
         order.status = Order.Status.CANCELLED
     order.archived_at = at
-    _write(order, None, by=by, at=at)
+    write(order, None, by=by, at=at)
 
 
-def _write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetime) -> None:
-    """Bring a locked (or new) order's lines and the stock to what is wanted, under one revision."""
+def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetime) -> None:
+    """Bring a locked (or new) order, its lines and the stock to what is wanted, under one revision."""
     lines = {line.product_id: line for line in order.lines.all()}
     if wanted is None:
         wanted = [
@@ -132,9 +132,7 @@ def merged(lines: Iterable[Line]) -> list[Line]:
     for line in lines:
         if known := result.get(line.product):
             picked = [n for n in (known.quantity_picked, line.quantity_picked) if n is not None]
-            line = Line(
-                line.product, known.quantity_to_pick + line.quantity_to_pick, sum(picked) if picked else None
-            )
+            line = Line(line.product, known.quantity_to_pick + line.quantity_to_pick, sum(picked) if picked else None)
         result[line.product] = line
     return list(result.values())
 
@@ -184,7 +182,11 @@ def remember(order: Order, *, by: Actor, at: datetime) -> None:
         customer_name=order.customer_name,
         status=order.status,
         lines=[
-            {"product": n.product_id, "quantity_to_pick": n.quantity_to_pick, "quantity_picked": n.quantity_picked}
+            {
+                "product": n.product_id,
+                "quantity_to_pick": n.quantity_to_pick,
+                "quantity_picked": n.quantity_picked,
+            }
             for n in lines
         ],
         archived=order.archived_at is not None,

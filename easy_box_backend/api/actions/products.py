@@ -84,7 +84,14 @@ def update(
         raise NoSuchProduct(product_id)
     if revision_held is not None and product.revision != revision_held:
         raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
-    apply(product, changes, delta=0 if quantity is None else quantity - product.quantity, photo=photo, by=by, at=at)
+    apply(
+        product,
+        changes,
+        delta=0 if quantity is None else quantity - product.quantity,
+        photo=photo,
+        by=by,
+        at=at,
+    )
     return product
 
 
@@ -95,11 +102,13 @@ def apply(
     by: Actor,
     at: datetime,
     delta: int = 0,
+    kind: StockMovement.Kind = StockMovement.Kind.ADJUSTMENT,
     photo: Photo | None = None,
     reason: str = "",
     revive: bool = False,
 ) -> StockMovement | None:
-    """Change a product that the caller has locked: descriptive fields, photo, and `delta` pieces on hand.
+    """Change a product that the caller has locked: descriptive fields, photo, and `delta` pieces on hand (a movement
+    of `kind`).
 
     revive: bring an archived product back. Takes one revision if anything changes, none otherwise.
     Returns the stock movement, None when there is none. Raises SkuTaken.
@@ -125,9 +134,7 @@ def apply(
         describe(product, revision=number, by=by, at=at)
     if not delta:
         return None
-    return stock.move(
-        product, delta, StockMovement.Kind.ADJUSTMENT, revision=number, by=by, at=at, reason=reason
-    )
+    return stock.move(product, delta, kind, revision=number, by=by, at=at, reason=reason)
 
 
 @transaction.atomic

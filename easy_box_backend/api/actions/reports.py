@@ -25,7 +25,12 @@ def record_client_error(message: str, *, user_agent: str, at: datetime) -> Clien
     key = fingerprint(message)
     error, created = ClientError.objects.get_or_create(
         fingerprint=key,
-        defaults={"message": message, "user_agent": user_agent[:255], "first_seen_at": at, "last_seen_at": at},
+        defaults={
+            "message": message,
+            "user_agent": user_agent[:255],
+            "first_seen_at": at,
+            "last_seen_at": at,
+        },
     )
     if not created:
         ClientError.objects.filter(pk=error.pk).update(count=F("count") + 1, last_seen_at=at)

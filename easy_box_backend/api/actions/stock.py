@@ -79,7 +79,12 @@ def move(
     )
     if product.quantity < 0 <= product.quantity - delta:
         discrepancies.record(
-            Discrepancy.Kind.NEGATIVE_STOCK, by=by, at=at, product=product, on_hand=product.quantity, change=delta
+            Discrepancy.Kind.NEGATIVE_STOCK,
+            by=by,
+            at=at,
+            product=product,
+            on_hand=product.quantity,
+            change=delta,
         )
     return movement
 
@@ -196,9 +201,7 @@ def reverse(movement_id: int, *, by: Actor, at: datetime, reason: str = "") -> S
 
 def broken_ledgers() -> list[dict[str, int]]:
     """Products whose quantity is not the sum of their movements: `{"product", "quantity", "ledger"}` each."""
-    sums = Product.objects.annotate(total=Sum("movements__quantity_delta")).exclude(
-        quantity=F("total")
-    )
+    sums = Product.objects.annotate(total=Sum("movements__quantity_delta")).exclude(quantity=F("total"))
     return [
         {"product": product.id, "quantity": product.quantity, "ledger": product.total or 0}
         for product in sums.order_by("id")

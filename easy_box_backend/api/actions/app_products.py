@@ -1,0 +1,252 @@
+"""The app's creations, updates and deletions, read against what its device had seen."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from django.db.models import Q
+
+from api.actions import discrepancies, products, stock
+from api.actions.app_stock import device_of
+from api.actions.products import SkuTaken
+from api.actor import Actor
+from api.images import Photo
+from api.models import Discrepancy, Product, ProductVersion, StockMovement
+from api.reconcile import additions, fields, quantity, snapshots
+from api.reconcile.memory import Glance, Memory, Shown, keep, recall
+
+Kind = Discrepancy.Kind
+
+
+def _fingerprint(*parts: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
+# --- Creation -----------------------------------------------------------------------------------------------------
+def create(
+    *, sku: str, name: str, location: str = "", photo: Photo | None = None, by: Actor, at: datetime,
+    connection: str = "", **more: Any,
+) -> Product:  # fmt: skip
+    """A product that the phone created, perhaps long ago, perhaps sent before.
+
+    Returns the new product, or the one that it turns out to be. Raises SkuTaken for a SKU that the phone could have
+    known to be taken, the first time only, since the app repeats the request for ever.
+    """
+    device = device_of(by)
+    with transaction.atomic():
+        memory = recall(device)
+        memory.arrive("create", at, connection)
+        additions.begins_again(memory)
+        product, taken = _create(memory, sku, name, location, photo, more, by, at)
+        if product is not None:
+            memory.glances.append(Glance(product.pk, product.revision))
+        keep(device, memory)
+    if product is None:
+        raise SkuTaken(sku, taken)
+    return product
+
+
+def _create(
+    memory: Memory, sku: str, name: str, location: str, photo: Photo | None, more: Mapping[str, Any], by: Actor,
+    at: datetime,
+) -> tuple[Product | None, int | None]:  # fmt: skip
+    """The product, or None and the id of the one that has the SKU."""
+    live = Product.objects.live().filter(sku=sku).first()
+    if live is None:
+        if archived := _own_archived(memory, sku, name, by):
+            return archived, None
+        try:
+            return products.create(sku=sku, name=name, location=location, photo=photo, by=by, at=at, **more), None
+        except SkuTaken:
+            live = Product.objects.live().get(sku=sku)
+    product = stock.lock([live.pk])[live.pk]
+    if product.unverified:
+        changes = {"name": name, "location": location or product.location, "unverified": False}
+        products.apply(product, changes, photo=photo, by=by, at=at)
+        _answered(product, by, at)
+        return product, None
+    first = ProductVersion.objects.filter(product=product).order_by("revision").first()
+    unseen = first is None or first.revision > memory.last_pull
+    own = first is not None and first.device_id == device_of(by).pk
+    if not (unseen and (not own or first.name == name)) and memory.refuse_once(_fingerprint("create", sku, name)):  # type: ignore[union-attr]
+        return None, product.pk
+    if product.name != name and (first is None or first.name != name or not own):
+        discrepancies.record(Kind.NAME_DIFFERS, by=by, at=at, product=product, sent=name, kept=product.name)
+    missing = {"location": location} if location and not product.location else {}
+    products.apply(product, missing, photo=None if product.image else photo, by=by, at=at)
+    return product, None
+
+
+def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | None:
+    """The archived product that this device created under this SKU and name since its last pull, if it did: then the
+    creation is a repetition whose first answer was lost."""
+    made = ProductVersion.objects.filter(device=by.device, sku=sku, name=name, revision__gt=memory.last_pull)
+    for version in made.order_by("-revision"):
+        first = ProductVersion.objects.filter(product=version.product_id).order_by("revision").first()
+        if first == version:
+            return Product.objects.get(id=version.product_id)
+    return None
+
+
+def _answered(product: Product, by: Actor, at: datetime) -> None:
+    """An unverified product has got its name: the question is answered."""
+    Discrepancy.objects.open().filter(kind=Kind.UNKNOWN_SKU, product=product).update(
+        status=Discrepancy.Status.APPLIED, resolved_at=at, resolved_by=by.user
+    )
+
+
+# --- Update -------------------------------------------------------------------------------------------------------
+def put(
+    key: str, *, sku: str, name: str, location: str = "", quantity: int | None = None, image_url: Any = None,
+    photo: Photo | None = None, min_quantity: int | None = None, by: Actor, at: datetime, connection: str = "",
+) -> Product | None:  # fmt: skip
+    """A whole product as the phone shows it. Returns the product; None where nobody can tell which one it is.
+
+    key: our id, or the UUID under which the phone created it. image_url: only whether it names a file on the phone
+    matters. Raises SkuTaken, the first time only.
+    """
+    device = device_of(by)
+    taken: SkuTaken | None = None
+    sent = {"name": name, "sku": sku, "location": location}
+    with transaction.atomic():
+        memory = recall(device)
+        arrival = memory.arrive("put", at, connection)
+        additions.went_on(memory, quick=arrival.quick)
+        product = _resolve(key, memory, sent, by)
+        if product is None:
+            facts = {"id": key[:100], "name": name, "quantity": quantity}
+            discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, sku=sku, **facts)
+        else:
+            with_photo = isinstance(image_url, str) and bool(image_url) and not image_url.startswith("http")
+            taken = _put(product, memory, sent, quantity, with_photo, photo, min_quantity, by, at)
+        keep(device, memory)
+    if taken is not None:
+        raise taken
+    return product
+
+
+def _put(
+    product: Product, memory: Memory, sent: dict[str, str], number: int | None, with_photo: bool,
+    photo: Photo | None, min_quantity: int | None, by: Actor, at: datetime,
+) -> SkuTaken | None:  # fmt: skip
+    body = _fingerprint(sent, number)
+    shown = memory.shown.get(product.pk)
+    edits = fields.edits(sent, snapshots.descriptions(memory, product))
+    if shown and body in shown.bodies and _changed_by_others(product, shown, by):
+        edits = {}
+    taken = edits.get("sku") and Product.objects.live().filter(sku=edits["sku"]).exclude(id=product.pk).first()
+    if taken and not product.is_archived:
+        if memory.refuse_once(_fingerprint("put", product.pk, edits["sku"])):
+            return SkuTaken(edits["sku"], taken.pk)
+        discrepancies.record(
+            Kind.SKU_TAKEN,
+            by=by,
+            at=at,
+            product=product,
+            sent=edits["sku"],
+            kept=product.sku,
+            taken_by=taken.pk,
+        )
+        del edits["sku"]
+    reading = _read_quantity(product, memory, number, edited=bool(edits) or with_photo, by=by)
+    changes: dict[str, Any] = {**edits, **({} if min_quantity is None else {"min_quantity": min_quantity})}
+    before = product.quantity
+    movement = products.apply(product, changes, delta=reading.delta, photo=photo, by=by, at=at)
+    if not reading.sure:
+        _ask_about(product, movement, reading, sent=number, before=before, by=by, at=at)
+    elif movement and product.is_archived:
+        discrepancies.record(
+            Kind.ARCHIVED_STOCK, by=by, at=at, product=product, quantity=reading.delta, booked=[movement.pk]
+        )
+    known = shown or Shown(quantity=0, counted=0)
+    memory.shown[product.pk] = Shown(
+        quantity=known.quantity if number is None else number,
+        counted=reading.counted,
+        numbers=known.numbers + ([] if number is None else [number]),
+        bodies=[*known.bodies, body],
+        fields=sent,
+        revision=product.revision,
+    )
+    return None
+
+
+def _read_quantity(product: Product, memory: Memory, sent: int | None, *, edited: bool, by: Actor) -> quantity.Reading:
+    if sent is None:
+        return quantity.Reading(0, sure=True, counted=0)
+    views = snapshots.quantity_views(memory, device_of(by), product)
+    if not views:
+        return quantity.Reading(sent - product.quantity, sure=sent == product.quantity, counted=0)
+    shown = memory.shown.get(product.pk)
+    earlier = [*(shown.numbers if shown else []), *memory.sent_before.get(product.pk, [])]
+    return quantity.read(sent, views, edited=edited, earlier_numbers=earlier)
+
+
+def _ask_about(
+    product: Product, movement: StockMovement | None, reading: quantity.Reading, *, sent: int | None, before: int,
+    by: Actor, at: datetime,
+) -> None:  # fmt: skip
+    booked = [movement.pk] if movement else []
+    discrepancies.record(
+        Kind.QUANTITY_GUESS, by=by, at=at, product=product, sent=sent, on_hand=before, change=reading.delta,
+        booked=booked,
+    )  # fmt: skip
+
+
+def _changed_by_others(product: Product, shown: Shown, by: Actor) -> bool:
+    """Whether somebody else has changed the description since this device's last accepted PUT."""
+    later = ProductVersion.objects.filter(product=product, revision__gt=shown.revision)
+    return later.exclude(device=by.device).exists()
+
+
+def _resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor) -> Product | None:
+    """The product under this id, locked; for a phone's UUID the one that this device created (and the alias is kept).
+
+    None where there is none."""
+    product_id = int(key) if key.isascii() and key.isdecimal() and len(key) <= 18 else memory.aliases.get(key)
+    if product_id is None and sent is not None:
+        own = ProductVersion.objects.filter(device=by.device).filter(
+            Q(sku=sent["sku"]) | Q(name=sent["name"], location=sent["location"])
+        )
+        ranked = sorted(own, key=lambda version: (version.sku != sent["sku"], -version.revision))
+        product_id = next((version.product_id for version in ranked), None)
+        if product_id is None:
+            product_id = Product.objects.live().filter(sku=sent["sku"]).values_list("id", flat=True).first()
+        if product_id is not None:
+            memory.aliases[key] = product_id
+    return stock.lock([product_id]).get(product_id) if product_id is not None else None
+
+
+# --- Photo --------------------------------------------------------------------------------------------------------
+@transaction.atomic
+def set_photo(key: str, photo: Photo, *, by: Actor, at: datetime, connection: str = "") -> Product:
+    """The photo that the phone uploads right behind a PUT. Raises NoSuchProduct."""
+    device = device_of(by)
+    memory = recall(device)
+    memory.arrive("photo", at, connection)
+    product = _resolve(key, memory, None, by)
+    if product is None:
+        raise products.NoSuchProduct(key[:100])
+    products.apply(product, {}, photo=photo, by=by, at=at)
+    keep(device, memory)
+    return product
+
+
+# --- Deletion -----------------------------------------------------------------------------------------------------
+@transaction.atomic
+def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
+    """The phone deletes a product; one that is archived, or was deleted by this phone before, stays as it is."""
+    device = device_of(by)
+    memory = recall(device)
+    arrival = memory.arrive("delete", at, connection)
+    additions.went_on(memory, quick=arrival.quick)
+    product = _resolve(key, memory, None, by)
+    if product is None:
+        if not key.isdecimal():
+            discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100])
+    elif product.pk not in memory.deleted:
+        memory.deleted.append(product.pk)
+        products.archive(product.pk, by=by, at=at)
+    keep(device, memory)

@@ -1,0 +1,157 @@
+"""The app's look-ups, pulls and additions, read against what its device has done since its last pull."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from api.actions import discrepancies, products, stock
+from api.actor import Actor
+from api.models import MAX_QUANTITY, Device, Discrepancy, Product, ProductVersion, StockMovement
+from api.reconcile import additions
+from api.reconcile.memory import Glance, Item, Memory, keep, recall
+
+MISSES_UNTIL_MADE = 3
+"""How often a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
+
+
+def device_of(by: Actor) -> Device:
+    assert by.device is not None
+    return by.device
+
+
+@transaction.atomic
+def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
+    """The phone pulls the whole product list as it is at the revision `seen`, so its queues are through."""
+    device = device_of(by)
+    memory = recall(device)
+    if memory.last_pull == seen and not memory.has_queues:
+        return
+    memory.arrive("pull", at, connection)
+    memory.forget_queues(seen)
+    keep(device, memory)
+
+
+@transaction.atomic
+def look_up(skus: list[str], *, by: Actor, at: datetime, connection: str = "") -> Product | None:
+    """The product that the phone's `?sku=` means, the likeliest spelling first. None if there is none.
+
+    An app device is also shown a product that was archived since its last pull. And since an empty answer within
+    the replay of its stock queue hangs the app at every opening, an unknown SKU there becomes an unverified product.
+    """
+    skus = [sku for sku in skus if sku and "\0" not in sku]
+    if not skus:
+        return None
+    device = device_of(by)
+    memory = recall(device)
+    arrival = memory.arrive("find", at, connection)
+    product = _find(skus, memory)
+    if product is None:
+        product = _missed(skus[0], memory, in_queue=arrival.quick and arrival.behind == "add", by=by, at=at)
+    if product is not None:
+        additions.looked_up(memory, product.pk, quick=arrival.quick, same_connection=arrival.same_connection)
+        memory.glances.append(Glance(product.pk, product.revision))
+    keep(device, memory)
+    return product
+
+
+def _find(skus: list[str], memory: Memory) -> Product | None:
+    for sku in skus:
+        if product := Product.objects.live().filter(sku=sku).first():
+            return product
+    for sku in skus:
+        gone = ProductVersion.objects.filter(sku=sku, archived=True, revision__gt=memory.last_pull)
+        if found := gone.order_by("-revision").first():
+            return Product.objects.get(id=found.product_id)
+    return None
+
+
+def _missed(sku: str, memory: Memory, *, in_queue: bool, by: Actor, at: datetime) -> Product | None:
+    """An unknown SKU: None for a person who scans, an unverified product for a queue that hangs at it."""
+    memory.misses[sku] = memory.misses.get(sku, 0) + 1
+    if len(sku) > 100 or not (in_queue or memory.draining or memory.misses[sku] >= MISSES_UNTIL_MADE):
+        return None
+    memory.draining = True
+    try:
+        product = products.create(sku=sku, name=sku, unverified=True, by=by, at=at)
+    except products.SkuTaken:
+        return Product.objects.live().get(sku=sku)
+    discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, at=at, product=product)
+    return product
+
+
+@transaction.atomic
+def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connection: str = "") -> StockMovement | None:
+    """Goods that the phone received. Returns the movement; None where it was a repetition or is held back.
+
+    Raises NoSuchProduct for an id that never was.
+    """
+    device = device_of(by)
+    memory = recall(device)
+    arrival = memory.arrive("add", at, connection)
+    if not Product.objects.filter(id=product_id).exists():
+        raise stock.NoSuchProduct(product_id)
+    soon = arrival.quick and bool(memory.earlier) and not memory.phases
+    verdict = additions.added(memory, product_id, quantity, soon_after_pull=soon or memory.second_pass)
+    memory.second_pass = memory.second_pass or soon
+    movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
+    if movement is not None:
+        additions.booked(memory, movement.pk)
+    for undone in verdict.undo:
+        stock.reverse(undone, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+    _ask(verdict.suspects, "booked", by, at)
+    _ask(verdict.withheld, "pending", by, at)
+    keep(device, memory)
+    return movement
+
+
+def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement | None:
+    if quantity > MAX_QUANTITY:
+        product = Product.objects.get(id=product_id)
+        pending = [{"product": product_id, "delta": quantity}]
+        discrepancies.record(
+            Discrepancy.Kind.IMPLAUSIBLE_QUANTITY,
+            by=by,
+            at=at,
+            product=product,
+            quantity=quantity,
+            pending=pending,
+        )
+        return None
+    try:
+        with transaction.atomic():
+            return stock.receive(product_id, quantity, by=by, at=at)
+    except stock.NoSuchProduct:
+        return _receive_archived(product_id, quantity, by=by, at=at)
+
+
+def _receive_archived(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
+    """The goods exist, so the product does: it comes back, or they go to the one that has its SKU now."""
+    product = stock.lock([product_id])[product_id]
+    heir = Product.objects.live().filter(sku=product.sku).exclude(id=product_id).first()
+    if heir is not None:
+        movement = stock.receive(heir.pk, quantity, by=by, at=at)
+    else:
+        booked = products.apply(product, {}, delta=quantity, kind=StockMovement.Kind.RECEIPT, revive=True, by=by, at=at)
+        assert booked is not None
+        movement = booked
+    discrepancies.record(
+        Discrepancy.Kind.ARCHIVED_STOCK, by=by, at=at, product=heir or product, quantity=quantity,
+        archived=product_id, booked=[movement.pk],
+    )  # fmt: skip
+    return movement
+
+
+def _ask(items: list[Item], fact: str, by: Actor, at: datetime) -> None:
+    """Put additions that may be repetitions before a manager, one question a product."""
+    for product in dict.fromkeys(item.product for item in items):
+        mine = [item for item in items if item.product == product]
+        if fact == "booked":
+            facts: list[object] = [item.movement for item in mine if item.movement]
+        else:
+            facts = [{"product": product, "delta": item.quantity} for item in mine]
+        if facts:
+            discrepancies.record(
+                Discrepancy.Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=Product.objects.get(id=product),
+                quantity=sum(item.quantity for item in mine), **{fact: facts},
+            )  # fmt: skip

@@ -1,0 +1,168 @@
+"""Which additions are goods, and which are the phone's queue sent again.
+
+The app looks a SKU up, adds, and awaits each answer, so within one pass a look-up stands before each addition. A queue
+that was broken off is sent again from its beginning, and can only have grown at its end meanwhile. Nothing else tells
+a repetition from more goods: three boxes scanned offline are three identical additions within a moment.
+(docs/flutter-app.md, section 4; docs/reconciliation.md)
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from api.reconcile.memory import Item, Memory, Phase, Ticket
+
+DISTINCTIVE = 10
+"""Two different products repeated in order with at least so many pieces each: nobody receives that by chance twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How to take an addition.
+
+    book: whether goods have arrived. undo: earlier movements that this request proves to be repetitions.
+    suspects: booked additions that may be repetitions, the one at hand included, to be put before a manager.
+    withheld: additions taken for repetitions that, as it turns out now, may have been goods after all.
+    """
+
+    book: bool
+    undo: list[int] = field(default_factory=list)
+    suspects: list[Item] = field(default_factory=list)
+    withheld: list[Item] = field(default_factory=list)
+
+
+def looked_up(memory: Memory, product: int, *, quick: bool, same_connection: bool) -> None:
+    """The phone asked for a SKU and was shown this product; an addition may follow.
+
+    quick: it came right behind the device's request before. same_connection: on the same connection as that one, so
+    that no request has failed in between.
+    """
+    phase = memory.phases[-1] if memory.phases else None
+    if phase and phase.items:
+        broken_off = phase.dangling is not None and phase.items[0].product == product
+        if not quick or broken_off:
+            if same_connection:
+                phase.closed, phase.dangling = True, None
+            memory.phases.append(Phase())
+        else:
+            phase.dangling = product
+    memory.tickets.append(Ticket(product, memory.number))
+
+
+def went_on(memory: Memory, *, quick: bool) -> None:
+    """The phone sent an update or a deletion: right behind additions, it is through with that queue."""
+    if quick and memory.phases and memory.phases[-1].items and memory.phases[-1].dangling is None:
+        memory.phases[-1].closed = True
+
+
+def begins_again(memory: Memory) -> None:
+    """The phone sent a creation, which it does before additions: what comes next is another pass, or receiving."""
+    if memory.phases and memory.phases[-1].items:
+        memory.phases.append(Phase())
+
+
+def added(memory: Memory, product: int, quantity: int, *, soon_after_pull: bool) -> Verdict:
+    """Read an addition of the phone. The caller books it as the verdict says, and then calls `booked`.
+
+    soon_after_pull: the pull before it is too recent for a person to have received anything since.
+    """
+    item = Item(product, quantity, memory.number)
+    before = [n for phase in memory.phases for n in phase.items if _same(n, item)]
+    if not _take_ticket(memory, item, before):
+        return Verdict(book=False)
+    if not memory.phases:
+        memory.phases.append(Phase())
+    phase = memory.phases[-1]
+    phase.dangling = None
+    if not phase.items:
+        phase.follows, phase.proven = _earlier_phase(memory, item)
+    phase.items.append(item)
+    if phase.follows is not None:
+        return _compare(memory, phase, item)
+    if (soon_after_pull and any(_same(n, item) for n in memory.earlier)) or (memory.overlapping and before):
+        return Verdict(book=True, suspects=[item])
+    return Verdict(book=True)
+
+
+def booked(memory: Memory, movement: int) -> None:
+    """Note what the last addition became in the ledger."""
+    memory.phases[-1].items[-1].movement = movement
+
+
+def _compare(memory: Memory, phase: Phase, item: Item) -> Verdict:
+    """The addition at hand, the last of a phase that began like an earlier one."""
+    index = len(phase.items) - 1
+    chain = list(_chain(memory, phase))
+    expected, proven = _expected(phase, chain, index)
+    if expected is None:
+        return Verdict(book=True)
+    if not _same(expected, item):
+        phase.follows = None
+        unbooked = [n for n in phase.items[:-1] if n.movement is None] if phase.proven else []
+        return Verdict(book=True, withheld=unbooked)
+    if proven:
+        return Verdict(book=False)
+    if _distinctive(phase.items):
+        phase.proven = True
+        return Verdict(book=False, undo=[n.movement for n in phase.items[:-1] if n.movement])
+    if index + 1 == max(len(earlier.items) for earlier in chain):
+        partial = [n for earlier in chain[:-1] for n in earlier.items if n.movement]
+        return Verdict(book=True, suspects=partial + phase.items)
+    return Verdict(book=True)
+
+
+def _chain(memory: Memory, phase: Phase) -> Iterator[Phase]:
+    """The phases that this one repeats, the nearest first: a repetition can be broken off and repeated in turn."""
+    while phase.follows is not None:
+        phase = memory.phases[phase.follows]
+        yield phase
+
+
+def _expected(phase: Phase, chain: list[Phase], index: int) -> tuple[Item | None, bool]:
+    """What stands at this place of the queue as far as it is known, and whether it is certain that it is the same
+    queue. None behind its known end."""
+    proven = phase.proven
+    for earlier in chain:
+        if index < len(earlier.items):
+            return earlier.items[index], proven
+        proven = proven and earlier.proven
+    return None, False
+
+
+def _earlier_phase(memory: Memory, item: Item) -> tuple[int | None, bool]:
+    """The phase before this one, if it begins with the same addition and may have been broken off: its index, and
+    whether it surely was. `(None, False)` if there is none."""
+    index = next((n for n in range(len(memory.phases) - 2, -1, -1) if memory.phases[n].items), None)
+    if index is None:
+        return None, False
+    earlier = memory.phases[index]
+    if earlier.closed or not _same(earlier.items[0], item):
+        return None, False
+    longest = max((len(n.items) for n in _chain(memory, earlier)), default=0)
+    return index, earlier.dangling is not None or (earlier.proven and len(earlier.items) < longest)
+
+
+def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> bool:
+    """One look-up, one addition: use up the look-up that belongs to this addition, False if it has none of its own.
+
+    A look-up older than an identical addition belongs to a second pass with the same queue, or to a request that was
+    delivered twice: within one pass, the next look-up comes after the answer to the addition before.
+    """
+    mine = [ticket for ticket in memory.tickets if ticket.product == item.product]
+    if not mine:
+        return False
+    ticket = mine[-1]
+    if ticket is not memory.tickets[-1]:
+        memory.overlapping = True
+    memory.tickets.remove(ticket)
+    fresh = ticket.number > max((n.number for n in before), default=0)
+    if not fresh:
+        memory.overlapping = True
+    return fresh
+
+
+def _same(one: Item, other: Item) -> bool:
+    return one.product == other.product and one.quantity == other.quantity
+
+
+def _distinctive(items: list[Item]) -> bool:
+    return len({item.product for item in items if item.quantity >= DISTINCTIVE}) >= 2

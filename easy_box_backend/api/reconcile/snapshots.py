@@ -1,0 +1,73 @@
+"""What a phone has seen, read back from history: quantities from the ledger, descriptions from the versions."""
+
+from collections.abc import Mapping
+
+from api.models import Device, Order, OrderVersion, Product, ProductVersion, StockMovement
+from api.reconcile.memory import Memory
+from api.reconcile.picking import Lines
+from api.reconcile.quantity import View, growing
+
+
+def quantity_at(product_id: int, revision: int) -> int:
+    """What was on hand when the counter stood at `revision`."""
+    latest = StockMovement.objects.filter(product_id=product_id, revision__lte=revision).order_by("-id")
+    return latest.values_list("quantity_after", flat=True).first() or 0
+
+
+def own_additions(device: Device, product_id: int, *, since: int, behind: int = 0) -> list[tuple[int, int]]:
+    """What this device itself has added since a revision, behind the movement `behind`: (movement, pieces), in order."""
+    found = StockMovement.objects.not_reversed().filter(
+        product_id=product_id,
+        device=device,
+        kind=StockMovement.Kind.RECEIPT,
+        revision__gt=since,
+        id__gt=behind,
+    )
+    return list(found.order_by("id").values_list("id", "quantity_delta"))
+
+
+def revisions_seen(memory: Memory, product_id: int) -> list[int]:
+    """At which revisions this device has seen the product, the likeliest first.
+
+    An older pull counts only while it is not certain that the answer to the latest one arrived.
+    """
+    own = [glance.revision for glance in memory.glances if glance.product == product_id]
+    pulls = memory.pulls[::-1]
+    return list(dict.fromkeys([*pulls[:1], *own[::-1], *([] if memory.pull_seen else pulls[1:])]))
+
+
+def quantity_views(memory: Memory, device: Device, product: Product) -> list[View]:
+    """The numbers that this device can have shown for the product, the likeliest first; empty if it never saw it."""
+    views: list[View] = []
+    if shown := memory.shown.get(product.pk):
+        more = own_additions(device, product.pk, since=memory.last_pull, behind=shown.counted)
+        views += growing(shown.quantity, shown.counted, more)
+    for revision in revisions_seen(memory, product.pk):
+        if (not shown or revision > shown.revision) and product.versions.filter(revision__lte=revision).exists():
+            views += growing(quantity_at(product.pk, revision), 0, own_additions(device, product.pk, since=revision))
+    return views
+
+
+def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:
+    """The descriptions of the product that this device can have seen, the likeliest first."""
+    if shown := memory.shown.get(product.pk):
+        return [shown.fields]
+    found = []
+    for revision in revisions_seen(memory, product.pk):
+        version = ProductVersion.objects.filter(product=product, revision__lte=revision).order_by("-revision").first()
+        if version:
+            found.append({"name": version.name, "sku": version.sku, "location": version.location})
+    return found
+
+
+def order_seen(memory: Memory, order: Order) -> tuple[str, Lines] | None:
+    """Status and lines of the order as this device last saw them; None if it never did."""
+    for revision in memory.order_pulls[::-1]:
+        version = OrderVersion.objects.filter(order=order, revision__lte=revision).order_by("-revision").first()
+        if version:
+            return version.status, lines_of(version)
+    return None
+
+
+def lines_of(version: OrderVersion) -> dict[int, tuple[int, int]]:
+    return {n["product"]: (n["quantity_to_pick"], n["quantity_picked"]) for n in version.lines}
