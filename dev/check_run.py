@@ -83,9 +83,7 @@ def environment(port: int, folder: Path) -> dict[str, str]:
         "MEDIA_ROOT": str(folder / "media"),
         "ENV_FILE": os.devnull,
     }
-    return (
-        os.environ | ours | {"DATABASE_URL": f"sqlite:///{folder / 'easybox.sqlite3'}", "MODE": "development"}
-    )
+    return os.environ | ours | {"DATABASE_URL": f"sqlite:///{folder / 'easybox.sqlite3'}", "MODE": "development"}
 
 
 @contextmanager
@@ -121,9 +119,7 @@ def use(server: Server) -> int:
     assert len(products) >= 10, f"only {len(products)} demo products"
     assert {order["status"] for order in orders} == {"open", "inProgress", "picked", "cancelled"}
     photo = next(product["thumbnail_url"] for product in products if product["thumbnail_url"])
-    assert fetch(photo)[:3] == b"\xff\xd8\xff" or fetch(photo)[:4] in (b"\x89PNG", b"RIFF"), (
-        f"no picture: {photo}"
-    )
+    assert fetch(photo)[:3] == b"\xff\xd8\xff" or fetch(photo)[:4] in (b"\x89PNG", b"RIFF"), f"no picture: {photo}"
     for page in (fetch(server.said("Admin")).decode(), fetch(server.said("API documentation")).decode()):
         files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
         assert files, "a page without its style sheets"

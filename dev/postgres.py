@@ -95,13 +95,12 @@ def _make_cluster(binaries: Path, folder: Path, user: dict[str, Any], password: 
     if user:
         os.chown(secret, user["user"], -1)
     secret.chmod(0o400)
-    command = [binaries / "initdb", "--pgdata", folder / "cluster", "--username", "postgres", "--no-sync"]
+    command = [str(binaries / "initdb"), "--pgdata", str(folder / "cluster")]
+    command += ["--username=postgres", "--no-sync"]
     command += ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8"]
     # The same letters and order on every machine, whatever locales it has.
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    result = subprocess.run(  # type: ignore[call-overload]
-        command, capture_output=True, text=True, cwd="/", check=False, **user
-    )
+    result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **user)
     if result.returncode:
         raise RuntimeError(f"initdb failed:\n{result.stdout}{result.stderr}")
 
@@ -114,7 +113,7 @@ def _start(
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -139,7 +140,7 @@ def login() -> str:
     return "your own account (a new one: .venv/bin/python easy_box_backend/manage.py createsuperuser)"
 
 
-def stop(text: str) -> None:
+def stop(text: str) -> NoReturn:
     """End with a message and exit code 1."""
     sys.exit(text)
 
