@@ -79,6 +79,8 @@ class Password(APIView):
     def post(self, request: Request) -> Response:
         """Change one's password. All other devices have to log in again."""
         data = checked(serializers.PasswordChange, request.data)
+        if auth.check_password(request, request.user.email, data["current_password"]) is None:
+            raise devices.WrongPassword
         devices.change_password(
             request.user, current=data["current_password"], new=data["new_password"], at=timezone.now(),
             device=request.auth,
@@ -114,7 +116,7 @@ class UserDetail(APIView):
         """Change an account; for managers. One that may no longer log in loses its devices at once."""
         data = own_rank(request, checked(serializers.UserIn, request.data, partial=True))
         user = _user(key)
-        if user.is_superuser and not request.user.is_superuser:
+        if (user.is_staff or user.is_superuser) and user != request.user and not request.user.is_superuser:
             raise exceptions.PermissionDenied
         return Response(serializers.user_json(devices.update_user(user, at=timezone.now(), **data)))
 

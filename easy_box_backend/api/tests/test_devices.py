@@ -1,0 +1,78 @@
+"""GET /api/auth/devices/, DELETE /api/auth/devices/{id}/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from api.tests.calls import Caller, check_error
+from api.tests.conftest import LogIn
+
+pytestmark = pytest.mark.django_db
+DEVICES = "/api/auth/devices/"
+
+
+def ids(answer: Any) -> set[int]:
+    assert answer.status_code == 200
+    return {row["id"] for row in answer.json()}
+
+
+def test_a_person_sees_their_own_devices_and_which_one_is_calling(
+    picker: Caller, colleague: Caller, log_in: LogIn
+) -> None:
+    second = log_in(picker.user)
+    rows = {row["id"]: row for row in picker.get(DEVICES).json()}
+    assert set(rows) == {picker.device.pk, second.device.pk}
+    assert rows[picker.device.pk]["current"] is True
+    assert rows[second.device.pk]["current"] is False
+    assert {"name", "kind", "created_at", "last_seen_at", "user"} <= set(rows[second.device.pk])
+    assert all(picker.token[:15] not in str(row) for row in rows.values())
+
+
+def test_a_manager_may_see_everybodys_and_others_may_not(picker: Caller, manager: Caller) -> None:
+    assert ids(manager.get(DEVICES)) == {manager.device.pk}
+    assert ids(manager.get(DEVICES, {"all": "1"})) == {manager.device.pk, picker.device.pk}
+    assert ids(picker.get(DEVICES, {"all": "1"})) == {picker.device.pk}
+
+
+def test_a_revoked_device_is_out_at_once_and_revoking_twice_is_once(picker: Caller, log_in: LogIn) -> None:
+    lost = log_in(picker.user)
+    for _ in range(2):
+        assert picker.delete(f"{DEVICES}{lost.device.pk}/").status_code == 204
+    check_error(lost.get(DEVICES), 401)
+    assert picker.get(DEVICES).status_code == 200
+
+
+def test_other_peoples_devices_are_404_and_live_on(picker: Caller, colleague: Caller) -> None:
+    check_error(colleague.delete(f"{DEVICES}{picker.device.pk}/"), 404, "no_such_device")
+    unknown = check_error(colleague.delete(f"{DEVICES}99999999/"), 404, "no_such_device")
+    assert unknown["facts"] == {"device": 99999999}
+    assert picker.get(DEVICES).status_code == 200
+
+
+def test_a_manager_may_revoke_anybodys(picker: Caller, manager: Caller) -> None:
+    assert manager.delete(f"{DEVICES}{picker.device.pk}/").status_code == 204
+    check_error(picker.get(DEVICES), 401)
+
+
+def test_without_a_token_there_is_nothing_to_see_or_revoke(guest: APIClient, picker: Caller) -> None:
+    check_error(guest.get(DEVICES), 401)
+    check_error(guest.delete(f"{DEVICES}{picker.device.pk}/"), 401)
+
+
+@pytest.mark.parametrize("key", ["0", "-1", "abc", "1.0", "99999999999999999999", "１", "%00", "%F0%9F%93%A6"])
+def test_an_id_that_can_be_none_is_404(picker: Caller, key: str) -> None:
+    check_error(picker.delete(f"{DEVICES}{key}/"), 404)
+
+
+def test_a_fixed_number_of_queries_however_many_devices(
+    picker: Caller, log_in: LogIn, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(2):
+        picker.get(DEVICES)
+    for _ in range(20):
+        log_in(picker.user)
+    with django_assert_num_queries(2):
+        assert len(picker.get(DEVICES).json()) == 21

@@ -1,0 +1,136 @@
+"""GET and POST /api/users/, GET and PATCH /api/users/{id}/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from api.models import User
+from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
+from api.tests.conftest import LogIn, MakeUser
+
+pytestmark = pytest.mark.django_db
+USERS = "/api/users/"
+NEW = {"email": "New@Example.com", "username": "Newcomer", "password": "another battery staple"}
+
+
+def one(user: User | Caller) -> str:
+    return f"{USERS}{(user.user if isinstance(user, Caller) else user).pk}/"
+
+
+def test_staff_only_whatever_the_call(picker: Caller, guest: APIClient) -> None:
+    calls = [("get", USERS, None), ("post", USERS, NEW), ("get", one(picker), None), ("patch", one(picker), NEW)]
+    for method, path, body in calls:
+        check_error(getattr(picker, method)(path, body), 403, "permission_denied")
+        check_error(getattr(guest, method)(path, body), 401, "not_authenticated")
+    assert User.objects.count() == 1
+
+
+def test_a_manager_lists_accounts_and_no_password_is_among_it(manager: Caller, picker: Caller) -> None:
+    answer = manager.get(USERS)
+    assert [row["email"] for row in answer.json()] == ["manager@example.com", "picker@example.com"]
+    assert b"md5" not in answer.content
+    assert "password" not in answer.json()[0]
+    assert manager.get(one(picker)).json()["username"] == "Picker"
+
+
+@pytest.mark.parametrize("kind", BODY_KINDS)
+def test_a_manager_makes_an_account_that_can_log_in(manager: Caller, guest: APIClient, kind: str) -> None:
+    answer = send(manager, "POST", USERS, NEW, kind)
+    assert answer.status_code == 201
+    made = answer.json()
+    assert (made["email"], made["is_active"], made["is_staff"]) == ("new@example.com", True, False)
+    login = guest.post("/api/auth/token/", {"email": "new@example.com", "password": NEW["password"]})
+    assert login.status_code == 200
+
+
+@pytest.mark.parametrize("email", ["picker@example.com", "PICKER@EXAMPLE.COM"])
+def test_an_email_is_taken_whatever_its_case(manager: Caller, picker: Caller, email: str) -> None:
+    assert "email" in check_error(manager.post(USERS, {**NEW, "email": email}), 400, "email_taken")
+    assert "email" in check_error(manager.patch(one(manager), {"email": email}), 400, "email_taken")
+    assert User.objects.count() == 2
+    assert manager.get("/api/users/me/").json()["email"] == "manager@example.com"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("email", "nonsense"), ("email", None), ("email", "a@b\x00.com"), ("email", "x" * 250 + "@example.com"),
+     ("username", ""), ("username", "x" * 151), ("username", {"a": 1}), ("password", "12345"), ("password", None),
+     ("is_staff", "maybe"), ("is_active", [1]), ("is_active", None)],
+)  # fmt: skip
+def test_a_bad_field_is_named_and_nothing_is_made(manager: Caller, field: str, value: Any) -> None:
+    assert field in check_error(manager.post(USERS, {**NEW, field: value}), 400)
+    assert User.objects.count() == 1
+
+
+# --- Rank ---------------------------------------------------------------------------------------------------------
+def test_only_a_superuser_makes_managers(manager: Caller, owner: Caller, picker: Caller) -> None:
+    check_error(manager.post(USERS, {**NEW, "is_staff": True}), 403)
+    check_error(manager.patch(one(picker), {"is_staff": True}), 403)
+    assert owner.patch(one(picker), {"is_staff": True}).json()["is_staff"] is True
+    assert owner.post(USERS, {**NEW, "is_staff": True}).status_code == 201
+
+
+def test_nobody_becomes_a_superuser_by_the_api(owner: Caller, picker: Caller) -> None:
+    owner.patch(one(picker), {"is_superuser": True})
+    assert not User.objects.get(pk=picker.user.pk).is_superuser
+
+
+@pytest.mark.parametrize("change", [{"password": "another battery staple"}, {"is_active": False}, {"email": "a@b.de"},
+                                    {"username": "Fool"}, {"is_staff": False}])  # fmt: skip
+def test_a_manager_touches_neither_a_superuser_nor_another_manager(
+    manager: Caller, owner: Caller, make_user: MakeUser, change: dict[str, Any]
+) -> None:
+    peer = make_user("Peer", is_staff=True)
+    for target in (owner.user, peer):
+        before = User.objects.filter(pk=target.pk).values().get()
+        check_error(manager.patch(one(target), change), 403)
+        assert User.objects.filter(pk=target.pk).values().get() == before
+
+
+def test_a_manager_may_change_themselves(manager: Caller) -> None:
+    assert manager.patch(one(manager), {"username": "Chief"}).json()["username"] == "Chief"
+
+
+# --- What a change does -------------------------------------------------------------------------------------------
+def test_taking_the_right_to_log_in_ends_all_devices_at_once(manager: Caller, picker: Caller, log_in: LogIn) -> None:
+    second = log_in(picker.user)
+    assert manager.patch(one(picker), {"is_active": False}).json()["is_active"] is False
+    for device in (picker, second):
+        check_error(device.get("/api/users/me/"), 401)
+    manager.patch(one(picker), {"is_active": True})
+    check_error(picker.get("/api/users/me/"), 401)
+
+
+def test_a_password_set_by_a_manager_ends_all_devices(manager: Caller, picker: Caller, guest: APIClient) -> None:
+    assert manager.patch(one(picker), {"password": "another battery staple"}).status_code == 200
+    check_error(picker.get("/api/users/me/"), 401)
+    login = {"email": "picker@example.com", "password": PASSWORD}
+    check_error(guest.post("/api/auth/token/", login), 401)
+    assert guest.post("/api/auth/token/", {**login, "password": "another battery staple"}).status_code == 200
+
+
+def test_a_form_that_leaves_a_right_out_does_not_take_it_away(manager: Caller, picker: Caller) -> None:
+    for kind in BODY_KINDS:
+        assert send(manager, "PATCH", one(picker), {"username": "Same"}, kind).json()["is_active"] is True
+
+
+@pytest.mark.parametrize("key", ["0", "99999999", "me2", "-1", "99999999999999999999", "%00"])
+def test_an_unknown_account_is_404(manager: Caller, key: str) -> None:
+    for method, body in (("get", None), ("patch", {"username": "X"})):
+        check_error(getattr(manager, method)(f"{USERS}{key}/", body), 404, "no_such_user")
+
+
+def test_an_account_is_never_deleted(owner: Caller, picker: Caller) -> None:
+    check_error(owner.delete(one(picker)), 405)
+
+
+def test_a_fixed_number_of_queries_however_many_accounts(
+    manager: Caller, make_user: MakeUser, django_assert_num_queries: Any
+) -> None:
+    for n in range(30):
+        make_user(f"Person{n}")
+    with django_assert_num_queries(2):
+        assert len(manager.get(USERS).json()) == 31
