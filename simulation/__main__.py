@@ -1,0 +1,50 @@
+"""`python -m simulation`: play schedules; show the shortest history of what fails, and how to repeat it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from simulation.failures import play_one, show_failures
+from simulation.many import play_all
+from simulation.summary import Summary
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--schedules", type=int, default=200, help="how many, from number 0 on")
+    parser.add_argument("--server", choices=("inprocess", "real"), default="inprocess")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (in process only)")
+    parser.add_argument("--only", type=int, help="play this schedule and show its history")
+    parser.add_argument("--keep", help="of --only, these acts; printed with a failure")
+    parser.add_argument("--stop", action="store_true", help="stop at the first failure, show it in one line")
+    parser.add_argument("--no-shrink", action="store_true", help="show failures as they are")
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """0 if no invariant was broken."""
+    options = arguments()
+    if options.only is not None:
+        return play_one(options)
+    start = time.monotonic()
+    summary = Summary()
+    for short in play_all(options):
+        summary.add(short)
+        if short.violations and options.stop:
+            name, detail = short.violations[0]
+            print(f"schedule {short.number}: {name}: {detail}", flush=True)
+            break
+        if summary.schedules % 100 == 0 and sys.stderr.isatty():
+            print(f"  {summary.schedules} schedules, {len(summary.broken)} broken", file=sys.stderr)
+    if not options.stop:
+        show_failures(summary, options)
+    print(summary.text(time.monotonic() - start))
+    return 1 if summary.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

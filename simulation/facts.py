@@ -1,0 +1,77 @@
+"""What the server says after a schedule: products, orders, movements, discrepancies. Read by the manager over HTTP."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from phone.dio import Dio, DioException
+from simulation.scene import Scene
+
+PAGE = 200
+
+
+@dataclass
+class Facts:
+    """Everything of one schedule.
+
+    Attributes:
+        live: the fresh list, all of it.
+        products: by id, archived ones too.
+        movements: by product id, in the order in which they were booked.
+        orders: by id.
+        discrepancies: the open ones.
+        has_discrepancies: whether the server knows the word.
+    """
+
+    live: list[dict[str, Any]]
+    products: dict[int, dict[str, Any]]
+    movements: dict[int, list[dict[str, Any]]]
+    orders: dict[int, dict[str, Any]]
+    discrepancies: list[dict[str, Any]]
+    has_discrepancies: bool = True
+
+    def of_sku(self, scene: Scene, name: str) -> list[dict[str, Any]]:
+        """All products that ever had this SKU of the plan and have it still, archived ones too."""
+        return [product for product in self.products.values() if product["sku"] == scene.sku(name)]
+
+    def discrepancies_of(self, scene: Scene, name: str) -> list[dict[str, Any]]:
+        """The open discrepancies that name this SKU, or a product with it."""
+        ids = {product["id"] for product in self.of_sku(scene, name)}
+        found = self.discrepancies
+        return [row for row in found if row["product"] in ids or row["sku"] == scene.sku(name)]
+
+
+def gather(dio: Dio, headers: dict[str, str], scene: Scene) -> Facts:
+    """Ask for all of it."""
+    live = dio.get("/products/", headers).data
+    products = {row["id"]: row for row in live if scene.name_of(row["sku"])}
+    movements: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for movement in _movements(dio, headers, scene.first_movement):
+        movements[movement["product"]].append(movement)
+    for rows in movements.values():
+        rows.sort(key=lambda row: (row["revision"], row["id"]))
+    for product_id in set(movements) - set(products):
+        row = dio.get(f"/products/{product_id}/", headers).data
+        if scene.name_of(row["sku"]):
+            products[product_id] = row
+    orders = {order_id: dio.get(f"/orders/{order_id}/", headers).data for order_id in scene.orders}
+    try:
+        discrepancies, known = dio.get("/discrepancies/", headers).data, True
+    except DioException as error:
+        if error.status != 404:
+            raise
+        discrepancies, known = [], False
+    return Facts(live, products, movements, orders, discrepancies, known)
+
+
+def _movements(dio: Dio, headers: dict[str, str], first: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = dio.get(f"/movements/?limit={PAGE}{after}", headers).data
+        found += [row for row in page if row["id"] > first]
+        if len(page) < PAGE or page[-1]["id"] <= first:
+            return found
+        after = f"&after={page[-1]['id']}"

@@ -1,0 +1,167 @@
+"""The network between one client and the server: bytes in, bytes out, and what can go wrong between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from phone.dio import ExchangeTransport
+from simulation import plan
+from simulation.plan import Fault
+
+
+class Server(Protocol):
+    """The server under test, as bytes and a clock. See inprocess.py and real.py."""
+
+    base_url: str
+    concurrent: bool
+    """Whether two requests can be under way at once."""
+    human_gap: float
+    """Seconds that at least lie between two acts of one person."""
+
+    def elapsed(self) -> float:
+        """Seconds on the server's clock, from any moment on."""
+
+    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
+        """The answer to a request's bytes, of which only the first `cut` arrive. Raises OSError."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two acts of people; a real server may take less of it."""
+
+
+BAD_GATEWAY = (
+    b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 22\r\nconnection: close\r\n\r\n"
+    b"<h1>502 Bad Gateway</h1>"[:22]
+)
+
+
+@dataclass
+class Request:
+    """One request in the log of a schedule.
+
+    Attributes:
+        act: the act's number, -1 for what the simulation itself asks.
+        fault: what the network did to it, or "".
+        status: what the server answered, 0 if it was not reached.
+        seen: whether the client got the answer.
+    """
+
+    who: str
+    act: int
+    line: str
+    body: str
+    fault: str
+    status: int = 0
+    answer: str = ""
+    seen: bool = False
+
+    def __str__(self) -> str:
+        outcome = str(self.status or "-") + ("" if self.seen else " unseen")
+        fault = f"   <- {self.fault}" if self.fault else ""
+        return f"{self.who:>6}  {self.line} {self.body}  -> {outcome} {self.answer}{fault}".rstrip()
+
+
+@dataclass
+class Line:
+    """One client's way to the server, with the faults of the act that the client is at.
+
+    Attributes:
+        log: every request of the schedule, shared by all lines.
+        last_request: when the last request went out, in the server's ``elapsed`` seconds.
+        delivered: whether it was answered 2xx by the server, seen by the client or not.
+    """
+
+    who: str
+    server: Server
+    log: list[Request]
+    last_request: float = 0.0
+    delivered: bool = False
+    act: int = -1
+    _faults: list[Fault] = field(default_factory=list)
+    _nth: int = 0
+    _verb: str = ""
+
+    @property
+    def transport(self) -> ExchangeTransport:
+        """What goes below a Dio."""
+        return ExchangeTransport(self.exchange)
+
+    def begin(self, act: int, faults: Sequence[Fault] = ()) -> None:
+        """From here on requests belong to this act."""
+        self.act, self._faults, self._nth = act, list(faults), 0
+
+    def announce(self, verb: str) -> None:
+        """What the next request is, in the words of ``phone.offline.Call``."""
+        self._verb = verb
+
+    def exchange(self, request: bytes) -> bytes:
+        """One request and its answer. Raises OSError, or returns nothing, when the network fails."""
+        fault = self._next_fault()
+        entry = _entry(self.who, self.act, request, fault)
+        self.log.append(entry)
+        self.last_request = self.server.elapsed()
+        self.delivered = False
+        if fault == plan.DROP:
+            raise ConnectionResetError("the network dropped the request")
+        if fault == plan.BAD_GATEWAY:
+            return BAD_GATEWAY
+        if fault == plan.CUT:
+            head = request.index(b"\r\n\r\n") + 4
+            cut = head + (len(request) - head) // 2
+            if cut < len(request):
+                self.server.deliver(request, cut)
+            raise ConnectionResetError("the network cut the request")
+        answer = self._twice(request) if fault == plan.TWICE else self.server.deliver(request)
+        entry.status = int(answer[9:12])
+        entry.answer = _short(answer) if entry.status >= 300 or entry.line.startswith("GET") else ""
+        self.delivered = 200 <= entry.status < 300
+        if fault == plan.LOSE:
+            return b""
+        if fault == plan.LATE_GATEWAY:
+            return BAD_GATEWAY
+        entry.seen = True
+        return answer
+
+    def _next_fault(self) -> str:
+        nth, verb = self._nth, self._verb
+        self._nth += 1
+        self._verb = ""
+        for fault in self._faults:
+            if fault.nth == nth or (verb and fault.verb == verb):
+                self._faults.remove(fault)
+                return fault.kind
+        return ""
+
+    def _twice(self, request: bytes) -> bytes:
+        """Both at once if the server can, else one right behind the other. The client sees the first answer."""
+        if not self.server.concurrent:
+            answer = self.server.deliver(request)
+            self.server.deliver(request)
+            return answer
+        answers: list[bytes] = []
+        threads = [
+            threading.Thread(target=lambda: answers.append(self.server.deliver(request))) for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if not answers:
+            raise ConnectionResetError("the server is gone")
+        return answers[0]
+
+
+def _entry(who: str, act: int, request: bytes, fault: str) -> Request:
+    head, _, body = request.partition(b"\r\n\r\n")
+    line = head.split(b"\r\n", 1)[0].decode("latin-1").removesuffix(" HTTP/1.1")
+    if b"multipart/form-data" in head:
+        parts = [part.split(b"\r\n\r\n", 1)[-1].strip() for part in body.split(b"\r\n--")[:-1]]
+        body = b" ".join(part[:40] if part.isascii() else b"<file>" for part in parts)
+    return Request(who, act, line, body.decode(errors="replace")[:300], fault)
+
+
+def _short(answer: bytes) -> str:
+    body = answer.partition(b"\r\n\r\n")[2]
+    return body.decode(errors="replace")[:160]

@@ -1,0 +1,196 @@
+"""People with phones: what each verb of the plan does with the app, and what they insist on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from phone.app import CastError, InventoryRemote, NotFound, OrderRemote, Product, Session, SkuTaken
+from phone.dio import Dio, DioException
+from phone.offline import HUNG, Phone, Screen, Steps, StillUnknown
+from simulation.intentions import Finished, Intentions
+from simulation.network import Line
+from simulation.photos import PHOTOS
+from simulation.plan import BARCODE, Act
+from simulation.scene import Scene
+
+ATTEMPTS = 5
+
+
+class Person:
+    """Somebody with a phone. Careful: after an error on the screen, they look whether it went through."""
+
+    def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions, pause: Callable[[], None]) -> None:
+        self.name, self.line, self.scene, self.notes, self._pause = name, line, scene, notes, pause
+        self.dio = Dio(line.server.base_url, line.transport)
+        session = Session(scene.tokens[name])
+        self.phone = Phone(
+            InventoryRemote(self.dio, session), OrderRemote(self.dio, session), random.Random(f"ids {name}")
+        )
+        self.screens: list[Screen] = []
+        self._passes: list[Steps[Any]] = []
+        self._slices: tuple[int, ...] = ()
+        self._turn = 0
+
+    # --- the plan's acts
+
+    def do(self, act: Act) -> None:
+        """Do what the plan says. What makes no sense by now (a product that is gone) is left out."""
+        self.finish_pass()
+        self.line.begin(act.n, act.faults)
+        getattr(self, f"do_{act.verb}")(act)
+
+    def do_online(self, act: Act) -> None:
+        self.phone.online = True
+
+    def do_offline(self, act: Act) -> None:
+        self.phone.online = False
+
+    def do_restart(self, act: Act) -> None:
+        self.phone.restart()
+
+    def do_open(self, act: Act) -> None:
+        """Open the inventory: once, or two screens at once; at one go, or slowly."""
+        self._passes = [self.phone.open_inventory() for _ in range(2 if act.weave else 1)]
+        if act.weave:
+            self._interleave(act.weave)
+        elif act.slices:
+            self._slices, self._turn = act.slices, 0
+            self.go_on()
+        else:
+            self.finish_pass()
+
+    def do_orders(self, act: Act) -> None:
+        self._run(self.phone.open_orders())
+
+    def do_scan(self, act: Act) -> None:
+        try:
+            self._run(self.phone.scan(self.scene.sku(act.sku)))
+        except DioException:
+            pass  # they don't scan again
+
+    def do_receive(self, act: Act) -> None:
+        sku = self.scene.sku(act.sku)
+
+        def attempt() -> Steps[None]:
+            return self.phone.receive(sku, act.quantity, act.text)
+
+        if not self._insist(attempt, lambda: self._sent("add_stock")):
+            return
+        if act.quantity == BARCODE:
+            self.notes.nonsense[act.sku] += 1
+        else:
+            self.notes.moved(self.name, act.sku, act.quantity)
+        if self._sent_in_act("POST /api/products/ "):
+            self.notes.made(self.name, act.sku, act.text)
+
+    def do_press(self, act: Act) -> None:
+        product = self._shown(act.sku)
+        if product is None or product.quantity + act.quantity < 0:
+            return
+        press = self.phone.press_plus if act.quantity > 0 else self.phone.press_minus
+        if self._insist(lambda: press(product.id)):
+            self.notes.moved(self.name, act.sku, act.quantity, press=True)
+
+    def do_edit(self, act: Act) -> None:
+        product = self._shown(act.sku)
+        field, _, value = act.text.partition("=")
+        if product is None:
+            return
+        edited = replace(product, name=value) if field == "name" else replace(product, location=value)
+        if self._insist(lambda: self.phone.edit(edited)):
+            self.notes.set_field(self.name, act.sku, field, value)
+
+    def do_photo(self, act: Act) -> None:
+        product = self._shown(act.sku)
+        if product is not None and self._insist(lambda: self.phone.take_photo(product.id, PHOTOS[act.text])):
+            self.notes.set_field(self.name, act.sku, "photo", act.text)
+
+    def do_create(self, act: Act) -> None:
+        sku = self.scene.sku(act.sku)
+        if self._shown(act.sku) is None and self._insist(lambda: self.phone.create_product(act.text, sku)):
+            self.notes.made(self.name, act.sku, act.text)
+
+    def do_delete(self, act: Act) -> None:
+        product = self._shown(act.sku)
+        if product is not None and self._insist(lambda: self.phone.delete(product.id)):
+            self.notes.deleted[act.sku].add(self.name)
+
+    def do_finish(self, act: Act) -> None:
+        if act.order >= len(self.scene.orders):
+            return
+        order = self.phone.orders.get(str(self.scene.orders[act.order]))
+        if order is None or order.status not in ("open", "inProgress"):
+            return
+        if self._insist(lambda: self.phone.finish_order(order)):
+            picked = {int(line.product.id): line.quantity_to_pick for line in order.lines}
+            self.notes.finished[int(order.id)].append(Finished(self.name, picked))
+
+    # --- passes
+
+    def go_on(self) -> None:
+        """The next few requests of a slow pass."""
+        if self._passes:
+            for _ in range(self._slices[self._turn % len(self._slices)]):
+                self._step(self._passes[0])
+            self._turn += 1
+
+    def finish_pass(self) -> None:
+        """Bring the pass that is under way to its end."""
+        while self._passes:
+            self._step(self._passes[0])
+
+    def _interleave(self, weave: str) -> None:
+        first, second = self._passes
+        for steps in (first, second):  # both have read their queues before either sends
+            self._step(steps)
+        while len(self._passes) == 2:
+            self._step(first if weave[self._turn % len(weave)] == "a" else second)
+            self._turn += 1
+        self.finish_pass()
+
+    def _step(self, steps: Steps[Screen]) -> None:
+        if steps not in self._passes:
+            return
+        try:
+            self.line.announce(next(steps).verb)
+        except StopIteration as stop:
+            self._passes.remove(steps)
+            self.screens.append(stop.value)
+        except CastError as error:
+            self._passes.remove(steps)
+            self.screens.append(Screen(HUNG, [], error))
+
+    # --- parts
+
+    def _run(self, steps: Steps[Any]) -> None:
+        for call in steps:
+            self.line.announce(call.verb)
+
+    def _insist(self, attempt: Callable[[], Steps[Any]], enough: Callable[[], bool] = lambda: False) -> bool:
+        """Try again after an error on the screen, unless it went through all the same. Whether it was done."""
+        for _ in range(ATTEMPTS):
+            try:
+                self._run(attempt())
+                return True
+            except (SkuTaken, StillUnknown):
+                return False  # they see why, and leave it
+            except (DioException, NotFound, CastError) as error:
+                if enough():
+                    return True
+                trouble = error
+            self._pause()
+        self.notes.unfinished_business.append(f"{self.name}: {trouble!r} after {self.line.log[-1]}")
+        return False
+
+    def _sent(self, verb: str) -> bool:
+        return self.line.delivered and f"/{verb}/" in self.line.log[-1].line
+
+    def _sent_in_act(self, line: str) -> bool:
+        mine = [entry for entry in self.line.log if entry.act == self.line.act and entry.who == self.name]
+        return any(f"{entry.line} ".startswith(line) and 200 <= entry.status < 300 for entry in mine)
+
+    def _shown(self, sku: str) -> Product | None:
+        return self.phone.store.product_by_sku(self.scene.sku(sku))

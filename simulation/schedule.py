@@ -1,0 +1,167 @@
+"""Play one plan against a server, let the network heal, and check what came out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from phone.app import Product
+from phone.dio import DioException
+from phone.offline import FRESH
+from simulation.facts import gather
+from simulation.intentions import Intentions
+from simulation.invariants import ALL_SKUS, Outcome, Violation, check_all, stock_error
+from simulation.network import Line, Request, Server
+from simulation.people import Person
+from simulation.plan import MANAGER, PHONES, SHOP, Act, Plan
+from simulation.programs import Program
+from simulation.reader import Reader
+from simulation.scene import READER, REVOKED, Scene, program
+
+PASSES_TO_DRAIN = 4
+POLL_EVERY = 3
+
+
+@dataclass
+class Result:
+    """What came of a schedule.
+
+    Attributes:
+        press_errors: for each SKU whose + and − were pressed: how far the server is off, and how far one would be
+            that ignores the numbers of the app.
+        flagged: open discrepancies by kind.
+    """
+
+    plan: Plan
+    violations: list[Violation] = field(default_factory=list)
+    log: list[Request] = field(default_factory=list)
+    press_errors: list[tuple[int, int]] = field(default_factory=list)
+    flagged: Counter[str] = field(default_factory=Counter)
+
+
+class Stage:
+    """One schedule under way."""
+
+    def __init__(self, plan: Plan, scene: Scene, server: Server) -> None:
+        self.plan, self.server = plan, server
+        self.scene = replace(scene, orders=list(scene.orders))
+        self.result = Result(plan)
+        self.notes = Intentions()
+        self.people: dict[str, Person] = {}
+        self.programs = {
+            name: Program(name, self._line(name), self.scene, self.notes) for name in (MANAGER, SHOP)
+        }
+        self.reader = Reader(server, scene.tokens[READER])
+        self.last_actor = ""
+
+    def play(self) -> Result:
+        """All of it."""
+        for act in self.plan.acts:
+            self._pause_before(act)
+            for other in self.people.values():
+                if other.name != act.who:
+                    other.go_on()
+            self._do(act)
+            if act.n % POLL_EVERY == 0:
+                self.reader.poll()
+        self._heal()
+        self._check()
+        return self.result
+
+    # --- acts
+
+    def _line(self, name: str) -> Line:
+        return Line(name, self.server, self.result.log)
+
+    def _person(self, name: str) -> Person:
+        if name not in self.people:
+            line = self._line(name)
+            self.people[name] = Person(
+                name, line, self.scene, self.notes, lambda: self.server.wait(self.server.human_gap)
+            )
+        return self.people[name]
+
+    def _do(self, act: Act) -> None:
+        if act.who in PHONES:
+            self._person(act.who).do(act)
+            return
+        try:
+            self.programs[act.who].do(act)
+        except DioException as error:
+            self._complain("strict clients are served", f"{act.who} {act.verb}: {error}, {self.result.log[-1]}")
+
+    def _pause_before(self, act: Act) -> None:
+        """People take their time; two of them may act at almost the same moment."""
+        self.server.wait(act.gap)
+        if act.who in self.people:
+            missing = self.server.human_gap - (self.server.elapsed() - self.people[act.who].line.last_request)
+            if missing > 0:
+                self.server.wait(missing)
+
+    def _complain(self, invariant: str, detail: str) -> None:
+        self.result.violations.append(Violation(invariant, detail))
+
+    # --- afterwards
+
+    def _heal(self) -> None:
+        """The network is good again: everybody opens their screens until the queues are empty."""
+        for person in self.people.values():
+            person.finish_pass()
+            person.line.begin(-1)
+            person.phone.online = True
+            self._drain(person)
+        for person in self.people.values():
+            self.server.wait(self.server.human_gap)
+            person.do_open(Act(-1, person.name, "open"))
+
+    def _drain(self, person: Person) -> None:
+        for _ in range(PASSES_TO_DRAIN):
+            self.server.wait(self.server.human_gap)
+            person.do_open(Act(-1, person.name, "open"))
+            person.do_orders(Act(-1, person.name, "orders"))
+            if person.screens[-1].state == FRESH and not any(person.phone.store.queued().values()):
+                return
+        queued = {name: n for name, n in person.phone.store.queued().items() if n}
+        screen = person.screens[-1]
+        self._complain("no phone is stuck", f"{person.name}: {queued} after 4 passes, {screen.state}, {screen.error!r}")
+
+    def _check(self) -> None:
+        self.reader.poll()
+        for trouble in self.reader.troubles:
+            self._complain("revisions", trouble)
+        for trouble in self.notes.unfinished_business:
+            self._complain("nobody is refused for ever", trouble)
+        for entry in self.result.log:
+            if entry.status >= 500:
+                trouble = getattr(self.server, "last_trouble", "")
+                self._complain("no 5xx", f"{entry}\n{trouble}")
+        self._check_strangers()
+        dio, headers = program(self.server, self.scene.tokens[MANAGER])
+        facts = gather(dio, headers, self.scene)
+        fresh = [Product.from_json(row) for row in facts.live]
+        for person in self.people.values():
+            if person.phone.store.products() != fresh:
+                self._complain("caches", f"{person.name} sees {person.phone.store.products()}, fresh is {fresh}")
+        outcome = Outcome(self.scene, facts, self.notes)
+        self.result.violations += check_all(outcome)
+        self._measure(outcome)
+
+    def _check_strangers(self) -> None:
+        for token in (None, "null", self.scene.tokens[REVOKED]):
+            dio, headers = program(self.server, token)
+            for path in ("/products/", "/orders/"):
+                try:
+                    dio.get(path, headers)
+                    self._complain("strangers see nothing", f"{path} with the token {token!r}")
+                except DioException as error:
+                    if error.status != 401:
+                        self._complain("strangers see nothing", f"{path}: {error}")
+
+    def _measure(self, outcome: Outcome) -> None:
+        names = {self.scene.sku(name) for name in ALL_SKUS}
+        ids = set(outcome.facts.products)
+        self.result.flagged.update(
+            row["kind"] for row in outcome.facts.discrepancies if row["sku"] in names or row["product"] in ids
+        )
+        for sku, pressed in self.notes.presses.items():
+            self.result.press_errors.append((abs(stock_error(outcome, sku)), abs(pressed)))

@@ -1,0 +1,47 @@
+"""A server that is ready for schedules, one after the other."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from simulation import scene
+from simulation.plan import Plan
+from simulation.schedule import Result, Stage
+
+
+class Session(Protocol):
+    """Plays plans, each from the same start."""
+
+    def play(self, plan: Plan) -> Result:
+        """What comes of a plan."""
+
+    def close(self) -> None:
+        """End everything that was started."""
+
+
+class InProcessSession:
+    """SQLite and no network, see inprocess.py. One per process."""
+
+    def __init__(self) -> None:
+        from simulation.inprocess import InProcessServer
+
+        self.server = InProcessServer(scene.EMAIL, scene.PASSWORD)
+        scene.make_accounts(self.server)
+        self.scene = scene.make_scene(self.server, "S-")
+        self.server.keep()
+
+    def play(self, plan: Plan) -> Result:
+        self.server.restore(f"{plan.seed} {plan.number}")
+        return Stage(plan, self.scene, self.server).play()
+
+    def close(self) -> None:
+        self.server.close()
+
+
+def open_session(kind: str) -> Session:
+    """A session of `kind`: ``inprocess`` or ``real``."""
+    if kind == "inprocess":
+        return InProcessSession()
+    from simulation.real import RealSession
+
+    return RealSession()
