@@ -1,0 +1,285 @@
+"""What all pages share: who may see them, forms that actions save, refusals as messages, one-click buttons."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.urls.resolvers import URLPattern
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from api.actor import Actor
+from api.errors import Refusal
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Text: TypeAlias = "str | _StrPromise"
+
+EMPTY = "–"
+
+
+class WholeInput(forms.NumberInput):
+    """A number field that looks like the others."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"class": "form-control", **(attrs or {})})
+
+
+def is_manager(request: HttpRequest) -> bool:
+    """Whether the person may see the admin at all; there is no finer grain than this and `is_superuser`."""
+    return bool(request.user.is_active and request.user.is_staff)
+
+
+def actor(request: HttpRequest) -> Actor:
+    """The person at the desk, who acts through no device."""
+    return Actor(user=request.user)  # type: ignore[arg-type]
+
+
+class ActionForm(forms.ModelForm):
+    """A form that an action saves, so that rules over tables are the action's to check and to put into words.
+
+    refusal: what the action said to these very values, if it has been tried.
+    refusal_fields: under which of the form's fields a refusal's field is shown, where the names differ.
+    """
+
+    refusal: Refusal | None = None
+    refusal_fields: dict[str, str] = {}
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if self.refusal is not None:
+            shown = False
+            for name, texts in self.refusal.fields.items():
+                field = self.refusal_fields.get(name, name)
+                if field in self.fields:
+                    self.add_error(field, [str(text) for text in texts])
+                    shown = True
+            if not shown:
+                self.add_error(None, str(self.refusal.detail))
+        return data
+
+    def validate_unique(self) -> None:
+        """Left to the action."""
+
+    def validate_constraints(self) -> None:
+        """Left to the action."""
+
+
+class ManagersOnly:
+    """Rights that depend on being a manager, not on permissions by table."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_manager(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_manager(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_manager(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_manager(request) and getattr(obj, "archived_at", None) is None
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_manager(request) and getattr(obj, "archived_at", None) is None
+
+
+class LooksOnly(ManagersOnly):
+    """For what is a record of what happened."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Desk(ManagersOnly, admin.ModelAdmin):
+    """A table's pages. Subclasses save by actions; what these refuse becomes an error in the form."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    empty_value_display = EMPTY
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.refusal = getattr(request, "refusal", None)
+        return form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """Django's, and once more when the action has refused: then the form shows why."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refusal as refusal:
+            request.refusal = refusal  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        raise NotImplementedError("An action saves.")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """There is nothing beside what the action has saved."""
+
+
+class Buttons(admin.ModelAdmin):
+    """Adds one-click verbs, in lists and on pages. `do` calls the action and says what to tell the person."""
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_do"
+        ours = path("<int:key>/do/<slug:verb>/", self.admin_site.admin_view(self.do_view), name=name)
+        return [ours, *super().get_urls()]
+
+    def do(self, request: HttpRequest, key: int, verb: str) -> Text:
+        """Do `verb` to the row `key` by an action. Raises Refusal, and KeyError for an unknown verb."""
+        raise NotImplementedError
+
+    def do_view(self, request: HttpRequest, key: int, verb: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        try:
+            self.message_user(request, self.do(request, key, verb), messages.SUCCESS)
+        except Refusal as refusal:
+            self.message_user(request, str(refusal.detail), messages.ERROR)
+        except KeyError:
+            return HttpResponse(status=404)
+        return HttpResponseRedirect(self.way_back(request))
+
+    def way_back(self, request: HttpRequest) -> str:
+        """The page that the button was on, if it was one of ours, else the list."""
+        before = request.headers.get("Referer", "")
+        if url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure()):
+            return before
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def button(self, key: int, verb: str, label: Text, look: str = "outline-primary") -> SafeString:
+        """A button for use within a page's own form, whose CSRF token it sends along."""
+        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[key, verb])
+        return format_html(
+            '<button type="submit" class="btn btn-sm btn-{}" formaction="{}" formmethod="post"'
+            " formnovalidate>{}</button>",
+            look, url, label,
+        )  # fmt: skip
+
+
+class Archives(Desk):
+    """Deleting is archiving: the row goes off the list, and stays in history."""
+
+    actions = ["archive_selected"]
+    delete_confirmation_template = "admin/api/archive_confirmation.html"
+
+    def archive(self, request: HttpRequest, key: int) -> None:
+        """Archive the row `key` by an action. Raises Refusal."""
+        raise NotImplementedError
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {name: found for name, found in super().get_actions(request).items() if name != "delete_selected"}
+
+    @admin.action(description=_("Archive the selected"))
+    def archive_selected(self, request: HttpRequest, queryset: "QuerySet[Any]") -> HttpResponse | None:
+        rows = queryset.filter(archived_at__isnull=True)
+        if not request.POST.get("confirmed"):
+            context = {
+                **self.admin_site.each_context(request), "opts": self.opts, "media": self.media, "rows": rows,
+                "chosen": request.POST.getlist("_selected_action"), "title": gettext("Archive"),
+            }  # fmt: skip
+            return TemplateResponse(request, "admin/api/archive_selected.html", context)
+        done = for_each(self, request, rows, lambda row: self.archive(request, row.pk))
+        if done:
+            text = ngettext("Archived %(count)d row.", "Archived %(count)d rows.", done) % {"count": done}
+            self.message_user(request, text, messages.SUCCESS)
+        return None
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Nothing else goes along, and nothing stands in the way."""
+        return [str(row) for row in objs], {}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.archive(request, obj.pk)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except Refusal as refusal:
+            self.message_user(request, str(refusal.detail), messages.ERROR)
+            return HttpResponseRedirect(
+                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[unquote(object_id)])
+            )
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        self.message_user(request, gettext("“%(row)s” is archived.") % {"row": obj_display}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+
+class ArchivedFilter(admin.SimpleListFilter):
+    """What is in use, unless one asks for the rest."""
+
+    title = _("archive")
+    parameter_name = "archived"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
+        return [("yes", _("archived")), ("all", _("in use and archived"))]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() == "all" or request.resolver_match is None:
+            return queryset
+        return queryset.filter(archived_at__isnull=self.value() != "yes")
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        return renamed(super().choices(changelist), _("in use"))
+
+
+def renamed(choices: Iterable[Any], first: Text) -> Iterator[Any]:
+    """A filter's choices with another name for the first, which is the default and not "all"."""
+    for number, choice in enumerate(choices):
+        yield {**choice, "display": first} if number == 0 else choice
+
+
+def for_each(desk: admin.ModelAdmin, request: HttpRequest, rows: Iterable[Model], do: Callable[[Any], Any]) -> int:
+    """Do something to each row; what is refused becomes a message. Returns how many were done."""
+    done = 0
+    for row in rows:
+        try:
+            do(row)
+            done += 1
+        except Refusal as refusal:
+            desk.message_user(request, f"{row}: {refusal.detail}", messages.ERROR)
+    return done
+
+
+def link(page: str, key: int | None, text: object) -> SafeString | str:
+    """A link to the page of the row `key`; EMPTY without one."""
+    if key is None:
+        return EMPTY
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:api_{page}_change", args=[key]), text)
+
+
+def badge(text: object, look: str = "secondary") -> SafeString:
+    """A short word on a coloured ground; `look` is one of Bootstrap's."""
+    return format_html('<span class="badge text-bg-{}">{}</span>', look, text)
+
+
+def table(template: str, rows: Sequence[Any], **context: Any) -> SafeString:
+    """A read-only table within a form."""
+    return render_to_string(f"admin/api/{template}.html", {"rows": rows, **context})

@@ -1,0 +1,201 @@
+"""People and their devices."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from api.actions import devices
+from api.admin.base import (
+    ActionForm,
+    Buttons,
+    Desk,
+    LooksOnly,
+    Text,
+    actor,
+    badge,
+    for_each,
+    is_manager,
+    link,
+)
+from api.models import Device, User
+
+
+class UserForm(ActionForm):
+    """An account, with a password that is asked for twice; left empty, it stays as it is."""
+
+    refusal_fields = {"password": "password1"}
+
+    password1 = forms.CharField(
+        label=_("password"), required=False, strip=False, max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )  # fmt: skip
+    password2 = forms.CharField(
+        label=_("password again"), required=False, strip=False, max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )  # fmt: skip
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "is_active", "is_staff", "is_superuser")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "password1" not in self.fields:
+            return
+        if self.instance.pk is None:
+            self.fields["password1"].required = self.fields["password2"].required = True
+        else:
+            self.fields["password1"].label = _("new password")
+            self.fields["password1"].help_text = _(
+                "Leave empty to keep the password. A new one logs this person out everywhere."
+            )
+
+    def clean_email(self) -> str:
+        return self.cleaned_data["email"].strip().lower()
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        if data.get("password1") != data.get("password2"):
+            self.add_error("password2", ValidationError(_("The two passwords differ.")))
+        return data
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The account's fields that the person at the desk changed."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields or () if name in self.changed_data}
+
+
+@admin.register(User)
+class UserAdmin(Desk):
+    form = UserForm
+    list_display = ("username", "email", "role", "may_log_in", "device_count", "last_login")
+    list_display_links = ("username", "email")
+    list_filter = ("is_active", "is_staff")
+    search_fields = ("username", "email")
+    search_help_text = _("Name or e-mail")
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
+        logged_in = Count("devices", filter=Q(devices__token__isnull=False))
+        return super().get_queryset(request).annotate(logged_in=logged_in)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        rights = ("is_active", "is_staff", "is_superuser") if superuser(request) else ("is_active",)
+        if obj is None:
+            return [(None, {"fields": ("username", "email", "password1", "password2", *rights[1:])})]
+        if not self.has_change_permission(request, obj):
+            return [
+                (
+                    None,
+                    {"fields": ("username", "email", "is_active", "is_staff", "last_login", "date_joined")},
+                )
+            ]
+        return [
+            (None, {"fields": ("username", "email", *rights, "last_login", "date_joined")}),
+            (_("Password"), {"fields": ("password1", "password2")}),
+        ]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser's account is a superuser's to change."""
+        return is_manager(request) and (superuser(request) or obj is None or not obj.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """An account is deactivated: history names it."""
+        return False
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if obj is not None and obj.pk == request.user.pk:
+            for name in ("is_active", "is_staff", "is_superuser"):
+                if name in form.base_fields:
+                    form.base_fields[name].disabled = True
+                    form.base_fields[name].help_text = _("Nobody locks themselves out.")
+        return form
+
+    def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
+        password = form.cleaned_data.get("password1")
+        if not change:
+            obj.pk = devices.create_user(**{"username": "", "email": "", **form.changes, "password": password}).pk
+            return
+        devices.update_user(obj, at=timezone.now(), password=password or None, **form.changes)
+        if password and obj.pk == request.user.pk:
+            update_session_auth_hash(request, obj)
+
+    @admin.display(description=_("role"), ordering="is_staff")
+    def role(self, user: User) -> Text:
+        if user.is_superuser:
+            return badge(gettext("administrator"), "primary")
+        return badge(gettext("manager"), "info") if user.is_staff else gettext("picker")
+
+    @admin.display(description=_("may log in"), boolean=True, ordering="is_active")
+    def may_log_in(self, user: User) -> bool:
+        return user.is_active
+
+    @admin.display(description=_("devices"), ordering="logged_in")
+    def device_count(self, user: Any) -> int:
+        return user.logged_in
+
+
+def superuser(request: HttpRequest) -> bool:
+    return is_manager(request) and bool(getattr(request.user, "is_superuser", False))
+
+
+class LoggedInFilter(admin.SimpleListFilter):
+    title = _("login")
+    parameter_name = "login"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
+        return [("yes", _("logged in")), ("no", _("logged out or revoked"))]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Device]") -> "QuerySet[Device]":
+        return queryset.filter(token__isnull=self.value() == "no") if self.value() else queryset
+
+
+@admin.register(Device)
+class DeviceAdmin(LooksOnly, Buttons):
+    list_display = ("named", "person", "kind", "created_at", "last_seen_at", "state")
+    list_filter = (LoggedInFilter, "kind")
+    list_select_related = ("user",)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("name", "user__username", "user__email")
+    search_help_text = _("Device, name or e-mail")
+    fields = ("named", "person", "kind", "created_at", "last_seen_at", "revoked_at", "state")
+    readonly_fields = fields
+    actions = ("revoke_selected",)
+
+    def do(self, request: HttpRequest, key: int, verb: str) -> Text:
+        if verb != "revoke":
+            raise KeyError(verb)
+        devices.revoke_of(actor(request).user, key, at=timezone.now())  # type: ignore[arg-type]
+        return gettext("The device is logged out.")
+
+    @admin.action(description=_("Log the selected devices out"))
+    def revoke_selected(self, request: HttpRequest, queryset: "QuerySet[Device]") -> None:
+        rows = queryset.filter(token__isnull=False)
+        done = for_each(self, request, rows, lambda device: devices.revoke(device, at=timezone.now()))
+        text = ngettext("%(count)d device is logged out.", "%(count)d devices are logged out.", done) % {"count": done}
+        self.message_user(request, text, messages.SUCCESS)
+
+    @admin.display(description=_("device"), ordering="name")
+    def named(self, device: Device) -> str:
+        return str(device)
+
+    @admin.display(description=_("person"), ordering="user__username")
+    def person(self, device: Device) -> SafeString | str:
+        return link("user", device.user_id, device.user)
+
+    @admin.display(description=_("login"))
+    def state(self, device: Device) -> SafeString:
+        if device.token_id is None:
+            return badge(gettext("logged out"))
+        return self.button(device.pk, "revoke", _("Log out"), "outline-danger")
