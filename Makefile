@@ -9,7 +9,7 @@ MANAGE := $(PY) easy_box_backend/manage.py
 SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages \
+.PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
         simulate simulate-mutants bench lock venv venv-dev clean
 
 help:
@@ -56,6 +56,9 @@ check-migrations: venv-dev ## Fail if a model changed without a migration; migra
 
 messages: venv-dev ## Collect texts for translation and compile the catalogues
 	@$(PY) dev/messages.py
+
+check-messages: venv-dev ## Fail if a text is not translated
+	@$(PY) dev/messages.py --check
 
 simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200)
 	@$(PY) -m simulation --seed $(SEED) --schedules $(SCHEDULES)

@@ -1,10 +1,8 @@
 """Makes `.venv` and keeps it in step with the pinned requirements: `python3 dev/venv.py runtime|dev`.
 
 Runs on the system's Python before anything is installed: standard library only, and no syntax newer than
-Python 3.8, so that an old Python gets a message and not a SyntaxError.
+Python 3.6, so that an old Python gets a message and not a SyntaxError.
 """
-
-from __future__ import annotations
 
 import fcntl
 import hashlib
