@@ -7,4 +7,8 @@ class ApiConfig(AppConfig):
     verbose_name = _("Warehouse")
 
     def ready(self) -> None:
-        from backend import checks  # noqa: F401  (registers the system checks)
+        from django.db.backends.signals import connection_created
+
+        from backend import checks, sqlite  # noqa: F401  (registers the system checks)
+
+        connection_created.connect(sqlite.teach_alphabets, dispatch_uid="sqlite-like")

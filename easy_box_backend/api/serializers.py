@@ -220,9 +220,7 @@ class ProductPut(serializers.Serializer[Any]):
     location = Location()
     quantity = Whole(min_value=-1_000_000_000, max_value=1_000_000_000, required=False)
     min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
-    image_url = serializers.JSONField(
-        required=False, allow_null=True, help_text=_("Not taken over: photos are uploaded.")
-    )
+    image_url = AnyJson(required=False, help_text=_("Not taken over: photos are uploaded."))
     image = Photo(required=False, allow_null=True)
 
 

@@ -54,7 +54,8 @@ def held_revision(request: Request) -> int | None:
 
 def sku_of_query(request: Request) -> list[str]:
     """The SKUs that `?sku=` can mean, the likeliest first: a `+` is a plus as the app sends it, else a space."""
-    for part in request.META.get("QUERY_STRING", "").split("&"):
+    text = request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode(errors="replace")
+    for part in text.split("&"):
         if part.startswith("sku="):
             raw = part.removeprefix("sku=")
             return list(dict.fromkeys([unquote(raw).strip(), unquote(raw.replace("+", " ")).strip()]))

@@ -1,9 +1,10 @@
 """What is looked at rather than done: movements, discrepancies, client errors, health."""
 
 from django.conf import settings
-from django.http import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.static import serve
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.permissions import AllowAny
@@ -79,6 +80,16 @@ class Health(APIView):
                 "database": settings.DATABASES["default"]["ENGINE"].rsplit(".", 1)[-1],
             }
         )
+
+
+def stored_photo(request: HttpRequest, path: str) -> HttpResponseBase:
+    """A photo. Open to all, since the app loads photos without its token; a name changes with the content."""
+    try:
+        response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    except OSError as error:  # a name that no file can have
+        raise Http404 from error
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
 
 
 def not_found(request, exception):  # type: ignore[no-untyped-def]

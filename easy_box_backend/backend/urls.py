@@ -4,9 +4,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from django.views.static import serve
 
-from api.views_reports import ErrorLog
+from api.views_reports import ErrorLog, stored_photo
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
@@ -17,7 +16,7 @@ urlpatterns = [
     path("log-client-error", ErrorLog.as_view(), name="log-client-error"),
 ]
 if settings.SERVE_MEDIA:
-    urlpatterns += [re_path(r"^media/(?P<path>.*)$", serve, {"document_root": settings.MEDIA_ROOT})]
+    urlpatterns += [re_path(r"^media/(?P<path>.*)$", stored_photo)]
 
 handler400 = "api.views_reports.bad_request"
 handler404 = "api.views_reports.not_found"
