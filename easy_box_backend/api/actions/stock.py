@@ -1,10 +1,13 @@
 """The ledger, and its only writer: nothing else changes what is on hand."""
 
+import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum, Window
+from django.db.models.functions import Coalesce, Lag
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
@@ -14,6 +17,7 @@ from api.errors import Invalid, NotFound
 from api.models import MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
 
 Kind = StockMovement.Kind
+log = logging.getLogger(__name__)
 
 
 class NoSuchProduct(NotFound):
@@ -199,11 +203,61 @@ def reverse(movement_id: int, *, by: Actor, at: datetime, reason: str = "") -> S
     )  # fmt: skip
 
 
-def broken_ledgers() -> list[dict[str, int]]:
-    """Products whose quantity is not the sum of their movements: `{"product", "quantity", "ledger"}` each."""
-    sums = Product.objects.annotate(total=Sum("movements__quantity_delta")).exclude(quantity=F("total"))
+@dataclass(frozen=True, slots=True)
+class BrokenLedger:
+    """quantity: what the product says; ledger: the sum of its movements; first_off: the first movement whose
+    `quantity_after` is not the sum up to it, None if all are."""
+
+    product: int
+    sku: str
+    quantity: int
+    ledger: int
+    first_off: int | None
+
+
+def broken_ledgers() -> list[BrokenLedger]:
+    """Products, also archived ones, whose quantity or running totals are not what their movements add up to.
+
+    Two queries. None are found in a right database, also while others write to it.
+    """
+    before = Window(
+        Lag("quantity_after", default=0), partition_by=F("product_id"), order_by=F("id").asc()
+    )  # fmt: skip
+    off: dict[int, int] = {}
+    rows = StockMovement.objects.order_by().annotate(before=before).exclude(
+        quantity_after=F("before") + F("quantity_delta")
+    )  # fmt: skip
+    for product_id, movement_id in rows.values_list("product_id", "id"):
+        off[product_id] = min(movement_id, off.get(product_id, movement_id))
+    total = StockMovement.objects.filter(product=OuterRef("pk")).order_by().values("product")
+    products = Product.objects.annotate(
+        ledger=Coalesce(Subquery(total.annotate(total=Sum("quantity_delta")).values("total")), 0)
+    ).filter(~Q(quantity=F("ledger")) | Q(id__in=list(off)))
     return [
-        {"product": product.id, "quantity": product.quantity, "ledger": product.total or 0}
-        for product in sums.order_by("id")
-        if product.quantity != (product.total or 0)
+        BrokenLedger(product_id, sku, quantity, ledger, off.get(product_id))
+        for product_id, sku, quantity, ledger in products.order_by("id").values_list("id", "sku", "quantity", "ledger")
     ]
+
+
+@transaction.atomic
+def repair(product_id: int, *, by: Actor) -> bool:
+    """Make a product's quantity and its movements' running totals what the movements add up to; phones will see it.
+
+    Returns whether anything was wrong. Raises NoSuchProduct.
+    """
+    product = lock([product_id]).get(product_id)
+    if product is None:
+        raise NoSuchProduct(product_id)
+    total, off = 0, []
+    for movement in product.movements.order_by("id"):
+        total += movement.quantity_delta
+        if movement.quantity_after != total:
+            movement.quantity_after = total
+            off.append(movement)
+    if product.quantity == total and not off:
+        return False
+    StockMovement.objects.bulk_update(off, ["quantity_after"], batch_size=500)
+    log.warning("Ledger of product %s repaired by %s: %s becomes %s", product.pk, by.user, product.quantity, total)
+    product.quantity, product.revision = total, revision.take()
+    product.save(update_fields=["quantity", "revision", "updated_at"])
+    return True
