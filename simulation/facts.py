@@ -56,7 +56,7 @@ def gather(dio: Dio, headers: dict[str, str], scene: Scene) -> Facts:
         row = dio.get(f"/products/{product_id}/", headers).data
         if scene.name_of(row["sku"]):
             products[product_id] = row
-    orders = {order_id: dio.get(f"/orders/{order_id}/", headers).data for order_id in scene.orders}
+    orders = {row["id"]: row for row in dio.get("/orders/", headers).data if row["id"] in scene.orders}
     try:
         discrepancies, known = dio.get("/discrepancies/", headers).data, True
     except DioException as error:

@@ -133,8 +133,9 @@ class Person:
     def go_on(self) -> None:
         """The next few requests of a slow pass."""
         if self._passes:
+            steps = self._passes[0]
             for _ in range(self._slices[self._turn % len(self._slices)]):
-                self._step(self._passes[0])
+                self._step(steps)
             self._turn += 1
 
     def finish_pass(self) -> None:

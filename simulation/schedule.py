@@ -19,7 +19,8 @@ from simulation.reader import Reader
 from simulation.scene import READER, REVOKED, Scene, program
 
 PASSES_TO_DRAIN = 4
-POLL_EVERY = 3
+POLL_EVERY = 4
+STRANGERS_EVERY = 10
 
 
 @dataclass
@@ -135,7 +136,8 @@ class Stage:
             if entry.status >= 500:
                 trouble = getattr(self.server, "last_trouble", "")
                 self._complain("no 5xx", f"{entry}\n{trouble}")
-        self._check_strangers()
+        if self.plan.number % STRANGERS_EVERY == 0:
+            self._check_strangers()
         dio, headers = program(self.server, self.scene.tokens[MANAGER])
         facts = gather(dio, headers, self.scene)
         fresh = [Product.from_json(row) for row in facts.live]
