@@ -26,7 +26,7 @@ PLURALS = {
 }
 SINGLE = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 PLURAL = {"ngettext", "ngettext_lazy"}
-PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%[sd]")
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{[^}]*\}|%[sd]")
 
 FOREIGN = BACKEND / "api" / "locale" / "foreign.txt"
 """Texts of the packages we use that ship no good translation, one a line: ours take their place."""

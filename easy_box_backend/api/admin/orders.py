@@ -58,7 +58,7 @@ class LineForm(ActionForm):
         return self.cleaned_data["quantity_picked"] or 0
 
 
-class LineFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+class LineFormSet(forms.BaseInlineFormSet):
     def validate_unique(self) -> None:
         """A product named twice is one line of both quantities, says the action."""
 
@@ -73,12 +73,13 @@ class LineFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         ]
 
 
-class LineInline(ManagersOnly, admin.TabularInline):  # type: ignore[type-arg]
+class LineInline(ManagersOnly, admin.TabularInline):
     model = OrderLine
     form = LineForm
     formset = LineFormSet
     fields = ("preview", "product", "place", "quantity_to_pick", "quantity_picked")
     readonly_fields = ("preview", "place")
+    verbose_name = _("product")
     verbose_name_plural = _("What to pick")
 
     def get_extra(self, request: HttpRequest, obj: Order | None = None, **kwargs: Any) -> int:

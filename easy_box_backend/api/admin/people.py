@@ -198,4 +198,4 @@ class DeviceAdmin(LooksOnly, Buttons):
     def state(self, device: Device) -> SafeString:
         if device.token_id is None:
             return badge(gettext("logged out"))
-        return self.button(device.pk, "revoke", _("Log out"), "outline-danger")
+        return self.button(device.pk, "revoke", _("Log this device out"), "outline-danger")

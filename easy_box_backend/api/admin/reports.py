@@ -12,7 +12,7 @@ from api.models import ClientError
 
 
 @admin.register(ClientError)
-class ClientErrorAdmin(LooksOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ClientErrorAdmin(LooksOnly, admin.ModelAdmin):
     list_display = ("short", "count", "last_seen_at", "first_seen_at", "user_agent")
     search_fields = ("message", "user_agent")
     date_hierarchy = "last_seen_at"

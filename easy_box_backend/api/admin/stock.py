@@ -60,7 +60,7 @@ class StockMovementAdmin(Record):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """`product__id__exact` is what a product's page links to."""
-        return lookup == "product__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return lookup == "product__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
         if verb != "reverse":

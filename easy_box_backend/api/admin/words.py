@@ -1,17 +1,19 @@
 """Numbers and discrepancies as people read them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from api.actions import settling
 from api.models import Discrepancy
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
 Kind = Discrepancy.Kind
 
 # What happened, and what the server did at once (docs/reconciliation.md, "The kinds of discrepancy").
-_WHAT_HAPPENED: dict[str, Promise] = {
+_WHAT_HAPPENED: "dict[str, _StrPromise]" = {
     Kind.NAME_DIFFERS: _("One SKU was created under two names. The existing name was kept."),
     Kind.SKU_TAKEN: _("A change wants a SKU that another product has. The rest was applied."),
     Kind.UNKNOWN_SKU: _("Goods arrived under an unknown SKU. An unverified product was made."),
@@ -28,14 +30,14 @@ _WHAT_HAPPENED: dict[str, Promise] = {
     Kind.IMPLAUSIBLE_QUANTITY: _("This looks like a barcode in the quantity field. Nothing was booked."),
 }
 
-WAYS: dict[str, tuple[Promise, str]] = {
+WAYS: "dict[str, tuple[_StrPromise, str]]" = {
     "apply": (_("Apply"), "success"),
     "reverse": (_("Reverse"), "outline-danger"),
     "dismiss": (_("Dismiss"), "outline-secondary"),
 }
 """What the buttons of `settling.ways` say, and how they look."""
 
-SETTLED: dict[str, Promise] = {
+SETTLED: "dict[str, _StrPromise]" = {
     "apply": _("Applied."),
     "reverse": _("Reversed."),
     "dismiss": _("Dismissed."),
