@@ -9,7 +9,8 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.auth import TokenAuthentication
@@ -37,7 +38,11 @@ class DeviceTokenAuthentication(TokenAuthentication):
         now = timezone.now()
         try:
             digest = hash_token(token.decode("ascii"))
-            device = Device.objects.select_related("user", "token").get(token__digest=digest)
+            device = (
+                Device.objects.select_related("user", "token", "memory")
+                .defer("memory__state")
+                .get(token__digest=digest)
+            )
         except (ValueError, TypeError, Device.DoesNotExist) as error:
             raise exceptions.AuthenticationFailed(_("Invalid token.")) from error
         auth_token = device.token
@@ -145,13 +150,15 @@ def axes_username(request: HttpRequest, credentials: dict[str, Any] | None) -> s
 def locked_out(
     request: HttpRequest, response: HttpResponseBase, credentials: dict[str, Any] | None
 ) -> HttpResponseBase:
-    """The answer after too many failed logins: the API has made its own, the admin gets a sentence to read."""
+    """The answer after too many failed logins: the API has made its own, the admin gets a page."""
     if response.status_code == status.HTTP_429_TOO_MANY_REQUESTS:
         return response
     wait = getattr(request, "login_wait", 60)
-    return HttpResponse(
-        str(TooManyLogins.default_detail),
+    page = render(
+        request,
+        "admin/locked_out.html",
+        {"title": TooManyLogins.default_detail, "sentence": TooManyLogins.default_detail},
         status=status.HTTP_429_TOO_MANY_REQUESTS,
-        content_type="text/plain; charset=utf-8",
-        headers={"Retry-After": str(max(1, wait))},
     )
+    page.headers["Retry-After"] = str(max(1, wait))
+    return page

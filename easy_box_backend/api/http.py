@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -76,6 +76,26 @@ class JsonAnyway(DefaultContentNegotiation):
             return renderers[0], renderers[0].media_type
 
 
+class _Counted:
+    """A request's body, whose bytes are counted as they are read."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.count = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        part: bytes = self.stream.read() if size < 0 else self.stream.read(size)
+        self.count += len(part)
+        return part
+
+    def require_end(self) -> None:
+        """Raise ParseError if the connection broke off before all announced bytes came: what did come may look whole."""
+        while self.read(65536):
+            pass
+        announced = self.stream.META.get("CONTENT_LENGTH") or "0"
+        if announced.isdecimal() and self.count < int(announced):
+            raise exceptions.ParseError(_("The request ended before it was complete."))
+
+
 class JsonParser(BaseParser):
     """Strict JSON of bounded size: no NaN, no bottomless nesting."""
 
@@ -106,12 +126,17 @@ class UploadParser(MultiPartParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         if (stream.META.get("CONTENT_LENGTH") or "0").isdecimal():
             _check_size(int(stream.META.get("CONTENT_LENGTH") or 0), settings.MAX_UPLOAD_BYTES)
-        return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
+        counted = _Counted(stream)
+        form = super().parse(counted, media_type, {**(parser_context or {}), "encoding": "utf-8"})
+        counted.require_end()
+        return form
 
 
 def _read(stream: Any, limit: int) -> bytes:
-    body = stream.read(limit + 1)
+    counted = _Counted(stream)
+    body = counted.read(limit + 1)
     _check_size(len(body), limit)
+    counted.require_end()
     return body
 
 

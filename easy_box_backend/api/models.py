@@ -92,6 +92,7 @@ class DeviceMemory(models.Model):
     """What the server remembers of an app device, as one JSON document (see `reconcile/memory.py`)."""
 
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="memory")
+    number = models.BigIntegerField(default=0)
     state = models.TextField(default="{}")
 
     def __str__(self) -> str:

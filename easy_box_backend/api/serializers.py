@@ -225,7 +225,7 @@ class ProductPut(serializers.Serializer[Any]):
 
 
 class Addition(serializers.Serializer[Any]):
-    quantity = Whole(min_value=1)
+    quantity = Whole(min_value=1, max_value=2**63 - 1)
 
 
 class ImageUpload(serializers.Serializer[Any]):

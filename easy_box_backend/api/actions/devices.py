@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
 from api.errors import Invalid, NotFound
-from api.models import Device, User
+from api.models import Device, DeviceMemory, User
 
 
 @transaction.atomic
@@ -18,6 +18,7 @@ def log_in(user: User, *, kind: str, name: str, at: datetime) -> tuple[Device, s
     """A new device for a person who has shown their password. Returns it and its token, which is told only now."""
     token, key = AuthToken.objects.create(user=user)
     device = Device.objects.create(user=user, token=token, kind=kind, name=name[:200], last_seen_at=at)
+    DeviceMemory.objects.create(device=device)
     user.last_login = at
     user.save(update_fields=["last_login"])
     return device, key

@@ -35,5 +35,5 @@ def record(
         defaults={"user": by.user, "created_at": at},
     )
     if created:
-        alerts.tell("discrepancy", at=at, discrepancy=found.pk, kind=kind, sku=found.sku)
+        alerts.tell("discrepancy", at=at, discrepancy=found.pk, what=kind, sku=found.sku)
     return found

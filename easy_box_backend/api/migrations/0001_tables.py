@@ -15,12 +15,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ClientError",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("fingerprint", models.CharField(editable=False, max_length=64, unique=True)),
                 ("message", models.TextField(verbose_name="message")),
                 ("count", models.PositiveIntegerField(default=1, verbose_name="times")),
@@ -37,12 +32,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Device",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "kind",
                     models.CharField(
@@ -66,12 +56,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="User",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("password", models.CharField(max_length=128, verbose_name="password")),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
                 (
@@ -95,9 +80,7 @@ class Migration(migrations.Migration):
                 (
                     "is_staff",
                     models.BooleanField(
-                        default=False,
-                        help_text="Sees the admin and settles discrepancies.",
-                        verbose_name="manager",
+                        default=False, help_text="Sees the admin and settles discrepancies.", verbose_name="manager"
                     ),
                 ),
                 ("date_joined", models.DateTimeField(auto_now_add=True, verbose_name="since")),
@@ -133,12 +116,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Alert",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("kind", models.CharField(max_length=40)),
                 ("facts", models.JSONField(default=dict)),
                 ("created_at", models.DateTimeField()),
@@ -147,9 +125,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["id"],
                 "indexes": [
-                    models.Index(
-                        condition=models.Q(("sent_at__isnull", True)), fields=["id"], name="alert_unsent"
-                    )
+                    models.Index(condition=models.Q(("sent_at__isnull", True)), fields=["id"], name="alert_unsent")
                 ],
             },
         ),
@@ -166,6 +142,7 @@ class Migration(migrations.Migration):
                         to="api.device",
                     ),
                 ),
+                ("number", models.BigIntegerField(default=0)),
                 ("state", models.TextField(default="{}")),
             ],
         ),
@@ -182,12 +159,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Order",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("customer_name", models.CharField(max_length=255, verbose_name="customer")),
                 (
                     "status",
@@ -203,10 +175,7 @@ class Migration(migrations.Migration):
                         verbose_name="status",
                     ),
                 ),
-                (
-                    "archived_at",
-                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="archived"),
-                ),
+                ("archived_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="archived")),
                 ("revision", models.BigIntegerField(db_index=True, default=0, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
                 ("updated_at", models.DateTimeField(auto_now=True, verbose_name="changed")),
@@ -226,12 +195,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="OrderVersion",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("revision", models.BigIntegerField()),
                 ("customer_name", models.CharField(max_length=255, verbose_name="customer")),
                 (
@@ -289,18 +253,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Product",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("sku", models.CharField(max_length=100, verbose_name="SKU")),
                 ("name", models.CharField(max_length=255, verbose_name="name")),
-                (
-                    "location",
-                    models.CharField(blank=True, default="", max_length=100, verbose_name="location"),
-                ),
+                ("location", models.CharField(blank=True, default="", max_length=100, verbose_name="location")),
                 ("quantity", models.BigIntegerField(default=0, editable=False, verbose_name="on hand")),
                 (
                     "min_quantity",
@@ -308,18 +264,11 @@ class Migration(migrations.Migration):
                         default=0, help_text="Warn when fewer are on hand.", verbose_name="minimum"
                     ),
                 ),
-                (
-                    "image",
-                    models.ImageField(blank=True, max_length=255, upload_to="products", verbose_name="photo"),
-                ),
+                ("image", models.ImageField(blank=True, max_length=255, upload_to="products", verbose_name="photo")),
                 (
                     "thumbnail",
                     models.ImageField(
-                        blank=True,
-                        editable=False,
-                        max_length=255,
-                        upload_to="products",
-                        verbose_name="thumbnail",
+                        blank=True, editable=False, max_length=255, upload_to="products", verbose_name="thumbnail"
                     ),
                 ),
                 (
@@ -330,10 +279,7 @@ class Migration(migrations.Migration):
                         verbose_name="unverified",
                     ),
                 ),
-                (
-                    "archived_at",
-                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="archived"),
-                ),
+                ("archived_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="archived")),
                 ("revision", models.BigIntegerField(db_index=True, default=0, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
                 ("updated_at", models.DateTimeField(auto_now=True, verbose_name="changed")),
@@ -349,32 +295,20 @@ class Migration(migrations.Migration):
                         fields=("sku",),
                         name="product_sku_unique_among_live",
                     ),
-                    models.CheckConstraint(
-                        condition=models.Q(("sku", ""), _negated=True), name="product_has_sku"
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True), name="product_has_name"
-                    ),
+                    models.CheckConstraint(condition=models.Q(("sku", ""), _negated=True), name="product_has_sku"),
+                    models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="product_has_name"),
                 ],
             },
         ),
         migrations.CreateModel(
             name="OrderLine",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("sku", models.CharField(max_length=100, verbose_name="SKU")),
                 ("name", models.CharField(max_length=255, verbose_name="name")),
                 ("quantity_to_pick", models.PositiveIntegerField(verbose_name="to pick")),
                 ("quantity_picked", models.PositiveIntegerField(default=0, verbose_name="picked")),
-                (
-                    "removed_at",
-                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="removed"),
-                ),
+                ("removed_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="removed")),
                 (
                     "order",
                     models.ForeignKey(
@@ -403,12 +337,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Discrepancy",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "kind",
                     models.CharField(
@@ -511,12 +440,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ProductVersion",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("revision", models.BigIntegerField()),
                 ("sku", models.CharField(max_length=100, verbose_name="SKU")),
                 ("name", models.CharField(max_length=255, verbose_name="name")),
@@ -568,20 +492,13 @@ class Migration(migrations.Migration):
                 ("epoch", models.CharField(max_length=32)),
             ],
             options={
-                "constraints": [
-                    models.CheckConstraint(condition=models.Q(("id", 1)), name="revision_has_one_row")
-                ],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="revision_has_one_row")],
             },
         ),
         migrations.CreateModel(
             name="StockMovement",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "kind",
                     models.CharField(
@@ -672,9 +589,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="orderline",
-            constraint=models.UniqueConstraint(
-                fields=("order", "product"), name="order_line_once_per_product"
-            ),
+            constraint=models.UniqueConstraint(fields=("order", "product"), name="order_line_once_per_product"),
         ),
         migrations.AddConstraint(
             model_name="orderline",

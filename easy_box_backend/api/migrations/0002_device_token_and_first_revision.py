@@ -7,9 +7,7 @@ from django.db import migrations, models
 
 def begin_counting(apps, schema_editor):
     """The counter's one row; `epoch` names this line of history (a restored backup begins another)."""
-    apps.get_model("api", "Revision").objects.get_or_create(
-        id=1, defaults={"value": 0, "epoch": uuid.uuid4().hex[:12]}
-    )
+    apps.get_model("api", "Revision").objects.get_or_create(id=1, defaults={"value": 0, "epoch": uuid.uuid4().hex[:12]})
 
 
 class Migration(migrations.Migration):

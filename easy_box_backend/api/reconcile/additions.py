@@ -60,14 +60,17 @@ def begins_again(memory: Memory) -> None:
         memory.phases.append(Phase())
 
 
-def added(memory: Memory, product: int, quantity: int, *, soon_after_pull: bool) -> Verdict:
+def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, soon_after_pull: bool) -> Verdict:
     """Read an addition of the phone. The caller books it as the verdict says, and then calls `booked`.
 
-    soon_after_pull: the pull before it is too recent for a person to have received anything since.
+    arrived_at: how many of the device's requests had been read when this one came in; an identical addition read since
+    was under way at the same time, which one pass never does. soon_after_pull: the pull before it is too recent for a person to have received anything since.
     """
     item = Item(product, quantity, memory.number)
     before = [n for phase in memory.phases for n in phase.items if _same(n, item)]
-    if not _take_ticket(memory, item, before):
+    item.looked_up, older = _take_ticket(memory, item, before)
+    if older or any(n.number > arrived_at for n in before):
+        memory.overlapping = True
         return Verdict(book=False)
     if not memory.phases:
         memory.phases.append(Phase())
@@ -78,9 +81,12 @@ def added(memory: Memory, product: int, quantity: int, *, soon_after_pull: bool)
     phase.items.append(item)
     if phase.follows is not None:
         return _compare(memory, phase, item)
-    if (soon_after_pull and any(_same(n, item) for n in memory.earlier)) or (memory.overlapping and before):
-        return Verdict(book=True, suspects=[item])
-    return Verdict(book=True)
+    doubtful = (
+        (soon_after_pull and any(_same(n, item) for n in memory.earlier))
+        or (memory.overlapping and before)
+        or (before and before[-1].looked_up and not item.looked_up)
+    )
+    return Verdict(book=True, suspects=[item] if doubtful else [])
 
 
 def booked(memory: Memory, movement: int) -> None:
@@ -141,23 +147,18 @@ def _earlier_phase(memory: Memory, item: Item) -> tuple[int | None, bool]:
     return index, earlier.dangling is not None or (earlier.proven and len(earlier.items) < longest)
 
 
-def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> bool:
-    """One look-up, one addition: use up the look-up that belongs to this addition, False if it has none of its own.
-
-    A look-up older than an identical addition belongs to a second pass with the same queue, or to a request that was
-    delivered twice: within one pass, the next look-up comes after the answer to the addition before.
-    """
+def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> tuple[bool, bool]:
+    """Use up the look-up that belongs to this addition. Returns whether there is one, and whether it is older than an
+    identical addition: then it belongs to a second pass with the same queue, since within one pass the next look-up
+    comes after the answer to the addition before."""
     mine = [ticket for ticket in memory.tickets if ticket.product == item.product]
     if not mine:
-        return False
+        return False, False
     ticket = mine[-1]
     if ticket is not memory.tickets[-1]:
         memory.overlapping = True
     memory.tickets.remove(ticket)
-    fresh = ticket.number > max((n.number for n in before), default=0)
-    if not fresh:
-        memory.overlapping = True
-    return fresh
+    return True, ticket.number < max((n.number for n in before), default=0)
 
 
 def _same(one: Item, other: Item) -> bool:

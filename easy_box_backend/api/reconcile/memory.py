@@ -31,6 +31,7 @@ class Item(msgspec.Struct):
     quantity: int
     number: int
     movement: int | None = None
+    looked_up: bool = True
 
 
 class Phase(msgspec.Struct):
@@ -149,6 +150,11 @@ class Memory(msgspec.Struct):
         return True
 
 
+def arrived_at(device: Device) -> int:
+    """How many requests of this device had been read when the one at hand was authenticated."""
+    return device.memory.number if hasattr(device, "memory") else 0
+
+
 def recall(device: Device) -> Memory:
     """What is remembered of this device, locked to the end of the transaction."""
     row = DeviceMemory.objects.select_for_update(no_key=True).filter(device=device).first()
@@ -160,4 +166,5 @@ def recall(device: Device) -> Memory:
 
 def keep(device: Device, memory: Memory) -> None:
     """Write down what is remembered, in the same transaction."""
-    DeviceMemory.objects.filter(device=device).update(state=msgspec.json.encode(memory).decode())
+    state = msgspec.json.encode(memory).decode()
+    DeviceMemory.objects.filter(device=device).update(state=state, number=memory.number)
