@@ -56,6 +56,7 @@ def create(
         with transaction.atomic():
             product.save(force_insert=True)
     except IntegrityError as error:
+        remove_files([product.image.name, product.thumbnail.name])  # stored for nothing
         raise SkuTaken(sku, Product.objects.live().filter(sku=sku).values_list("id", flat=True).first()) from error
     number = revision.take()
     describe(product, revision=number, by=by, at=at)
@@ -126,6 +127,8 @@ def apply(
             with transaction.atomic():
                 product.save(update_fields=[*changed, "updated_at"])
         except IntegrityError as error:
+            if "image" in changed:
+                remove_files([product.image.name, product.thumbnail.name])  # stored for nothing
             raise SkuTaken(product.sku) from error
     if not changed and not delta:
         return None

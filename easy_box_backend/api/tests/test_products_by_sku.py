@@ -1,0 +1,88 @@
+"""GET /api/products/?sku="""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from rest_framework.test import APIClient
+
+from api.tests.calls import Caller, check_error
+from api.tests.conftest import MakeProduct
+
+pytestmark = pytest.mark.django_db
+STRANGE = [
+    "A+B", "A B", "A/B", "A.B", "../A", "A%20B", "A%2BB", "A&B", "A=B", "A#B", "A?B", "Арт-5", "商品", "📦", "a;b",
+    "'; DROP TABLE api_product; --", '"', "\\", "%", "_", "null", "0", "-1", "x" * 100, "A\u00a0B", "é", "e\u0301",
+]  # fmt: skip
+
+
+def look_up(client: APIClient, raw: str, **extra: Any) -> list[str]:
+    answer = client.get(f"/api/products/?sku={raw}", **extra)
+    assert answer.status_code == 200, answer.content
+    return [row["sku"] for row in answer.json()]
+
+
+@pytest.mark.parametrize("sku", STRANGE)
+def test_exactly_this_sku_whatever_characters_it_has(picker: Caller, make_product: MakeProduct, sku: str) -> None:
+    make_product(sku)
+    make_product("other")
+    make_product(f"{sku[:98]}-1")
+    assert look_up(picker, quote(sku, safe="")) == [sku]
+
+
+def test_the_filter_is_exact_in_case_and_length(picker: Caller, make_product: MakeProduct) -> None:
+    make_product("ABC")
+    for near in ("abc", "AB", "ABCD", "A%", "*", "ABC/"):
+        assert look_up(picker, quote(near, safe="")) == []
+
+
+def test_a_plus_is_a_plus_first_and_a_space_if_there_is_no_such_sku(
+    picker: Caller, make_product: MakeProduct
+) -> None:
+    make_product("A B")
+    assert look_up(picker, "A+B") == ["A B"]
+    assert look_up(picker, "A%20B") == ["A B"]
+    assert look_up(picker, "A%2BB") == []
+    make_product("A+B")
+    assert look_up(picker, "A+B") == ["A+B"]
+    assert look_up(picker, "A%2BB") == ["A+B"]
+    assert look_up(picker, "A%20B") == ["A B"]
+
+
+def test_letters_that_a_client_forgot_to_encode_are_understood(picker: Caller, make_product: MakeProduct) -> None:
+    make_product("Арт-5")
+    raw = "sku=Арт-5".encode().decode("latin-1")  # as a server hands it over
+    assert [row["sku"] for row in picker.get("/api/products/", QUERY_STRING=raw).json()] == ["Арт-5"]
+
+
+@pytest.mark.parametrize("raw", ["", "%00", "A%00B", "%ED%A0%80", "%FF%FE", "x" * 5000, "&sku=", "%", "%u1234", "+"])
+def test_what_can_be_no_sku_finds_nothing(picker: Caller, make_product: MakeProduct, raw: str) -> None:
+    make_product("A")
+    assert look_up(picker, raw) == []
+
+
+def test_an_archived_product_is_not_found_and_one_with_its_sku_is(picker: Caller, make_product: MakeProduct) -> None:
+    old = make_product("A")
+    picker.delete(f"/api/products/{old.pk}/")
+    assert look_up(picker, "A") == []
+    new = make_product("A")
+    assert [row["id"] for row in picker.get("/api/products/?sku=A").json()] == [new.pk]
+
+
+def test_other_parameters_are_not_looked_at(picker: Caller, make_product: MakeProduct) -> None:
+    make_product("A")
+    assert look_up(picker, "A&limit=nonsense&search=zzz") == ["A"]
+
+
+def test_no_token_no_product(guest: APIClient, make_product: MakeProduct) -> None:
+    make_product("A")
+    check_error(guest.get("/api/products/?sku=A"), 401)
+
+
+def test_a_fixed_number_of_queries(picker: Caller, make_product: MakeProduct, django_assert_num_queries: Any) -> None:
+    for _ in range(20):
+        make_product()
+    with django_assert_num_queries(2):
+        look_up(picker, "P-7")
