@@ -17,7 +17,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--schedules", type=int, default=200, help="how many, from number 0 on")
     parser.add_argument("--server", choices=("inprocess", "real"), default="inprocess")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (in process only)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes, each with a server of its own")
     parser.add_argument("--only", type=int, help="play this schedule and show its history")
     parser.add_argument("--keep", help="of --only, these acts; printed with a failure")
     parser.add_argument("--stop", action="store_true", help="stop at the first failure, show it in one line")

@@ -4,6 +4,8 @@ The only module of the simulation that knows Django. It speaks the bytes that a 
 above it is the same as against a real server.
 """
 
+# ruff: noqa: TID251  (what this module is for)
+
 from __future__ import annotations
 
 import contextlib
@@ -67,10 +69,10 @@ class InProcessServer:
         sys.path.insert(0, str(ROOT / "easy_box_backend"))
         from django.utils import timezone
 
-        timezone.now = self.now  # type: ignore[assignment]
+        timezone.now = self.now
         (self._folder / "static").mkdir()
         with contextlib.redirect_stdout(io.StringIO()):  # it checks its configuration and says so
-            from backend.wsgi import application  # noqa: TID251  (what this module is for)
+            from backend.wsgi import application
 
         self._keep_quiet()
         from django.core.management import call_command
@@ -151,6 +153,10 @@ class InProcessServer:
         if not any(name.lower() == "content-length" for name, _ in headers):
             lines.append(f"content-length: {len(body)}")
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+    def deliver_and_kill(self, request: bytes, what: str) -> bytes:
+        """There is no process to kill."""
+        raise NotImplementedError(what)
 
 
 def environment(request: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from simulation.facts import Facts
-from simulation.intentions import Intentions
+from simulation.intentions import Finished, Intentions
 from simulation.plan import KNOWN, MISTYPED, NEW
 from simulation.scene import CUSTOMER, STOCK, Scene
 from simulation.settling import accounts_for
@@ -91,7 +91,7 @@ def picked_in_orders(outcome: Outcome, sku: str) -> int:
     return total
 
 
-def _picked_by_somebody(finished: list) -> dict[int, int]:  # type: ignore[type-arg]
+def _picked_by_somebody(finished: list[Finished]) -> dict[int, int]:
     """Of two who picked the same order, what the fuller basket holds: picking twice is a discrepancy."""
     result: dict[int, int] = {}
     for one in finished:

@@ -25,7 +25,7 @@ def plan_of(options: argparse.Namespace, number: int) -> Plan:
 def play_all(options: argparse.Namespace) -> Iterator[Short]:
     """The results in the order of their numbers."""
     numbers = range(options.schedules)
-    if options.server == "real" or options.jobs <= 1:
+    if options.jobs <= 1:
         yield from _play_here(options, numbers)
         return
     context = multiprocessing.get_context("spawn")

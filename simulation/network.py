@@ -27,6 +27,9 @@ class Server(Protocol):
     def deliver(self, request: bytes, cut: int | None = None) -> bytes:
         """The answer to a request's bytes, of which only the first `cut` arrive. Raises OSError."""
 
+    def deliver_and_kill(self, request: bytes, what: str) -> bytes:
+        """The same, while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
+
     def wait(self, seconds: float) -> None:
         """Let time pass between two acts of people; a real server may take less of it."""
 
@@ -113,7 +116,7 @@ class Line:
             if cut < len(request):
                 self.server.deliver(request, cut)
             raise ConnectionResetError("the network cut the request")
-        answer = self._twice(request) if fault == plan.TWICE else self.server.deliver(request)
+        answer = self._deliver(request, fault)
         entry.status = int(answer[9:12])
         entry.answer = _short(answer) if entry.status >= 300 or entry.line.startswith("GET") else ""
         self.delivered = 200 <= entry.status < 300
@@ -134,6 +137,11 @@ class Line:
                 return fault.kind
         return ""
 
+    def _deliver(self, request: bytes, fault: str) -> bytes:
+        if fault in plan.KILLS:
+            return self.server.deliver_and_kill(request, fault)
+        return self._twice(request) if fault == plan.TWICE else self.server.deliver(request)
+
     def _twice(self, request: bytes) -> bytes:
         """Both at once if the server can, else one right behind the other. The client sees the first answer."""
         if not self.server.concurrent:
@@ -141,9 +149,7 @@ class Line:
             self.server.deliver(request)
             return answer
         answers: list[bytes] = []
-        threads = [
-            threading.Thread(target=lambda: answers.append(self.server.deliver(request))) for _ in range(2)
-        ]
+        threads = [threading.Thread(target=lambda: answers.append(self.server.deliver(request))) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:

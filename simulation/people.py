@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,10 +67,8 @@ class Person:
         self._run(self.phone.open_orders())
 
     def do_scan(self, act: Act) -> None:
-        try:
+        with contextlib.suppress(DioException):  # they don't scan again
             self._run(self.phone.scan(self.scene.sku(act.sku)))
-        except DioException:
-            pass  # they don't scan again
 
     def do_receive(self, act: Act) -> None:
         sku = self.scene.sku(act.sku)

@@ -24,7 +24,8 @@ ORDERS = 3
 DROP, LOSE, CUT, TWICE, BAD_GATEWAY, LATE_GATEWAY = "drop", "lose", "cut", "twice", "gateway", "late-gateway"
 BREAKS = (DROP, LOSE, CUT, BAD_GATEWAY, LATE_GATEWAY)
 PULL = "pull"
-KILLS = ("worker", "gunicorn", "postgresql")
+KILLS = ("kill worker", "kill gunicorn", "kill postgresql")
+"""While the request is under way, a part of the server is killed and started again (real server only)."""
 
 BARCODE = 4_006_381_333_931
 """What a scanner types into the quantity field by mistake."""
@@ -37,7 +38,7 @@ class Fault:
     Attributes:
         kind: ``drop`` (never reaches the server), ``lose`` (its answer doesn't reach the phone), ``cut`` (reset in
             the middle of its body), ``twice`` (delivered twice), ``gateway`` and ``late-gateway`` (a 502, before and
-            after the server had it).
+            after the server had it), or one of KILLS.
         nth: which request of the act, from 0.
         verb: instead of that, the first request of this verb (see ``phone.offline.Call``).
     """
@@ -62,7 +63,6 @@ class Act:
         faults: what the network does to its requests.
         weave: not empty for two passes at once: whose turn it is, again and again, e.g. ``"abb"``.
         slices: after how many requests the pass waits for the next act of somebody else, again and again.
-        kill: what is killed while the act's requests are under way (real server only).
     """
 
     n: int
@@ -76,7 +76,6 @@ class Act:
     faults: tuple[Fault, ...] = ()
     weave: str = ""
     slices: tuple[int, ...] = ()
-    kill: str = ""
 
     def __str__(self) -> str:
         parts = [f"{self.n:>2}  {self.who} {self.verb}"]
@@ -87,7 +86,6 @@ class Act:
         parts += [f"[network: {', '.join(map(str, self.faults))}]"] if self.faults else []
         parts += [f"[two passes: {self.weave}]"] if self.weave else []
         parts += [f"[slowly: {self.slices}]"] if self.slices else []
-        parts += [f"[kill: {self.kill}]"] if self.kill else []
         return " ".join(parts)
 
 
@@ -121,7 +119,7 @@ def make_plan(seed: int, number: int, rates: Rates | None = None) -> Plan:
 
 OFFLINE_VERBS = {
     "online": 22, "receive": 34, "press": 22, "edit": 10, "create": 8, "delete": 3, "finish": 10, "photo": 3,
-    "restart": 2, "open": 4,
+    "restart": 2,
 }  # fmt: skip
 ONLINE_VERBS = {
     "offline": 30, "open": 22, "orders": 14, "receive": 12, "press": 10, "edit": 5, "create": 4, "delete": 2,
@@ -146,7 +144,7 @@ class _Author:
     def write(self) -> Plan:
         for phone in self.phones:
             if self.rng.random() < 0.9:
-                self._append(Act(0, phone, "open"))
+                self._open(phone)
             if self.rng.random() < 0.5:
                 self._append(Act(0, phone, "orders"))
         for _ in range(self.rng.randint(8, 22)):
@@ -186,14 +184,17 @@ class _Author:
             faults.append(Fault(TWICE, nth=self.rng.randint(0, 7)))
         twins = self.rng.random() < self.rates.two_passes
         slow = self.rng.random() < self.rates.slow_pass
-        kill = self.rng.random() < self.rates.kill
+        if self.rng.random() < self.rates.kill:
+            faults.append(Fault(self.rng.choices(KILLS, (3, 1, 2))[0], nth=self.rng.randint(0, 5)))
         self._append(
             Act(
-                0, who, "open", faults=tuple(faults),
+                0,
+                who,
+                "open",
+                faults=tuple(faults),
                 weave="".join(self.rng.choice("ab") for _ in range(7)) if twins else "",
                 slices=tuple(self.rng.randint(1, 4) for _ in range(3)) if slow else (),
-                kill=self.rng.choice(KILLS) if kill else "",
-            )  # fmt: skip
+            )
         )
 
     def _act_of_program(self, who: str, verbs: dict[str, int]) -> None:

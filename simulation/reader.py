@@ -53,5 +53,6 @@ class Reader:
             self.troubles.append(f"product {product_id} was not in the list, but is not archived")
         elif row["revision"] <= self.cursor:
             self.troubles.append(
-                f"product {product_id} was archived under revision {row['revision']}, but the reader was at {self.cursor}"
+                f"product {product_id} was archived under revision {row['revision']},"
+                f" but the reader was at {self.cursor}"
             )

@@ -89,3 +89,12 @@ def make_order(dio: Dio, headers: dict[str, str], scene: Scene, customer: str, l
     body = {"customer_name": customer, "lines": wanted}
     order_id: int = dio.request("POST", "/orders/", body, headers).data["id"]
     return order_id
+
+
+def clear_away(server: Server, scene: Scene) -> None:
+    """Archive what is left of a schedule, so that the lists of the next ones stay short."""
+    dio, headers = program(server, scene.tokens[MANAGER])
+    for row in dio.get("/orders/", headers).data:
+        dio.request("DELETE", f"/orders/{row['id']}/", None, headers)
+    for row in dio.get("/products/", headers).data:
+        dio.request("DELETE", f"/products/{row['id']}/", None, headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from simulation import scene
+from simulation.crowd import Crowd
 from simulation.plan import Plan
 from simulation.schedule import Result, Stage
 
@@ -38,10 +39,29 @@ class InProcessSession:
         self.server.close()
 
 
+class RealSession:
+    """gunicorn and PostgreSQL, see real.py. Schedules share them, with SKUs and logins of their own."""
+
+    def __init__(self) -> None:
+        from simulation.real import RealServer
+
+        self.server = RealServer()
+        scene.make_accounts(self.server)
+        self._played = 0
+
+    def play(self, plan: Plan) -> Result:
+        self._played += 1
+        self.server.reseed(f"{plan.seed} {plan.number}")
+        here = scene.make_scene(self.server, f"s{self._played}-")
+        result = Stage(plan, here, self.server).play()
+        result.violations += Crowd(self.server, here).rush()
+        scene.clear_away(self.server, here)
+        return result
+
+    def close(self) -> None:
+        self.server.close()
+
+
 def open_session(kind: str) -> Session:
     """A session of `kind`: ``inprocess`` or ``real``."""
-    if kind == "inprocess":
-        return InProcessSession()
-    from simulation.real import RealSession
-
-    return RealSession()
+    return InProcessSession() if kind == "inprocess" else RealSession()

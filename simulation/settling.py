@@ -37,9 +37,7 @@ def accounts_for(difference: int, sku: str, scene: Scene, facts: Facts, notes: I
 
 def _of_orders(ids: set[int], facts: Facts) -> list[dict[str, Any]]:
     """Discrepancies of orders with a line of these products."""
-    lines = {
-        order_id: {line["product"]["id"] for line in order["lines"]} for order_id, order in facts.orders.items()
-    }
+    lines = {order_id: {line["product"]["id"] for line in order["lines"]} for order_id, order in facts.orders.items()}
     return [row for row in facts.discrepancies if not row["product"] and lines.get(row["order"] or 0, set()) & ids]
 
 

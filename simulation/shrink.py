@@ -15,7 +15,6 @@ SIMPLIFICATIONS: dict[str, Callable[[Act], Act]] = {
     "f": lambda act: replace(act, faults=()),
     "w": lambda act: replace(act, weave=""),
     "s": lambda act: replace(act, slices=()),
-    "k": lambda act: replace(act, kill=""),
 }
 
 
@@ -70,7 +69,7 @@ def kept(whole: Plan, text: str) -> Plan:
     by_number = {act.n: act for act in whole.acts}
     acts = []
     for word in filter(None, text.split(",")):
-        digits = word.rstrip("fwsk")
+        digits = word.rstrip("fws")
         act = by_number[int(digits)]
         for letter in word[len(digits) :]:
             act = SIMPLIFICATIONS[letter](act)

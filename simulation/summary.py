@@ -22,9 +22,7 @@ class Short:
     def of(cls, result: Result) -> Short:
         """What is kept of a result."""
         violations = tuple((violation.invariant, violation.detail) for violation in result.violations)
-        return cls(
-            result.plan.number, violations, len(result.log), tuple(result.press_errors), dict(result.flagged)
-        )
+        return cls(result.plan.number, violations, len(result.log), tuple(result.press_errors), dict(result.flagged))
 
 
 @dataclass
