@@ -68,6 +68,11 @@ class Movement(serializers.Serializer[Any]):
     recorded_at = serializers.DateTimeField()
 
 
+class CountOut(serializers.Serializer[Any]):
+    variance = serializers.IntegerField(help_text=_("Counted minus what was on hand then."))
+    movement = Movement(allow_null=True)
+
+
 class DiscrepancyOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(Discrepancy.Kind.choices)

@@ -16,6 +16,10 @@ MAX_QUANTITY = 1_000_000
 """The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
 
 
+MAX_ON_HAND = 1_000_000_000
+"""The most pieces of a product that may be declared to be on hand."""
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A new account; the e-mail is kept in lower case, since people type it as they like."""

@@ -218,7 +218,7 @@ class ProductPut(serializers.Serializer[Any]):
     sku = Text(max_length=100)
     name = Text(max_length=255)
     location = Location()
-    quantity = Whole(min_value=-1_000_000_000, max_value=1_000_000_000, required=False)
+    quantity = Whole(min_value=-(2**63), max_value=2**63 - 1, required=False)
     min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
     image_url = AnyJson(required=False, help_text=_("Not taken over: photos are uploaded."))
     image = Photo(required=False, allow_null=True)
@@ -267,6 +267,10 @@ class Adjustment(serializers.Serializer[Any]):
 class Count(serializers.Serializer[Any]):
     counted = Whole(min_value=0, max_value=MAX_QUANTITY)
     counted_at = serializers.DateTimeField(required=False)
+    reason = Text(max_length=255, required=False, allow_blank=True, default="")
+
+
+class Reason(serializers.Serializer[Any]):
     reason = Text(max_length=255, required=False, allow_blank=True, default="")
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from api import views, views_accounts, views_reports
+from api import views, views_accounts, views_desk, views_reports
 
 app_name = "api"
 urlpatterns = [
@@ -20,6 +20,11 @@ urlpatterns = [
     path("products/<str:key>/add_stock/", views.AddStock.as_view(), name="add-stock"),
     path("products/<str:key>/upload_image/", views.UploadImage.as_view(), name="upload-image"),
     path("products/<str:key>/movements/", views_reports.Movements.as_view(), name="product-movements"),
+    path("products/<str:key>/adjust/", views_desk.Adjust.as_view(), name="adjust"),
+    path("products/<str:key>/count/", views_desk.Count.as_view(), name="count"),
+    path("discrepancies/", views_desk.Discrepancies.as_view(), name="discrepancies"),
+    path("discrepancies/<str:key>/resolve/", views_desk.Resolve.as_view(), name="resolve"),
+    path("movements/<str:key>/reverse/", views_desk.Reverse.as_view(), name="reverse"),
     path("movements/", views_reports.Movements.as_view(), name="movements"),
     path("orders/", views.OrderList.as_view(), name="orders"),
     path("orders/<str:key>/", views.OrderDetail.as_view(), name="order"),

@@ -14,7 +14,7 @@ from api.actions.app_stock import device_of
 from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
-from api.models import Discrepancy, Product, ProductVersion, StockMovement
+from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions, fields, quantity, snapshots
 from api.reconcile.memory import Glance, Memory, Shown, keep, recall
 
@@ -42,7 +42,7 @@ def create(
         additions.begins_again(memory)
         product, taken = _create(memory, sku, name, location, photo, more, by, at)
         if product is not None:
-            memory.glances.append(Glance(product.pk, product.revision))
+            memory.glances.append(Glance(product.pk, product.revision, memory.number))
         keep(device, memory)
     if product is None:
         raise SkuTaken(sku, taken)
@@ -134,7 +134,9 @@ def _put(
 ) -> SkuTaken | None:  # fmt: skip
     body = _fingerprint(sent, number)
     shown = memory.shown.get(product.pk)
-    edits = fields.edits(sent, snapshots.descriptions(memory, product))
+    seen = snapshots.descriptions(memory, product)
+    edits = fields.edits(sent, seen)
+    edited = bool(edits or fields.edits(sent, seen[:1]))
     if shown and body in shown.bodies and _changed_by_others(product, shown, by):
         edits = {}
     taken = edits.get("sku") and Product.objects.live().filter(sku=edits["sku"]).exclude(id=product.pk).first()
@@ -151,11 +153,16 @@ def _put(
             taken_by=taken.pk,
         )
         del edits["sku"]
-    reading = _read_quantity(product, memory, number, edited=bool(edits) or with_photo, by=by)
+    reading = _read_quantity(product, memory, number, edited=with_photo or edited, by=by)
     changes: dict[str, Any] = {**edits, **({} if min_quantity is None else {"min_quantity": min_quantity})}
     before = product.quantity
-    movement = products.apply(product, changes, delta=reading.delta, photo=photo, by=by, at=at)
-    if not reading.sure:
+    implausible = abs(reading.delta) > MAX_QUANTITY
+    movement = products.apply(product, changes, delta=0 if implausible else reading.delta, photo=photo, by=by, at=at)
+    if implausible:
+        pending = [{"product": product.pk, "delta": reading.delta}]
+        facts = {"sent": number, "on_hand": before, "change": reading.delta}
+        discrepancies.record(Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, product=product, pending=pending, **facts)
+    elif not reading.sure:
         _ask_about(product, movement, reading, sent=number, before=before, by=by, at=at)
     elif movement and product.is_archived:
         discrepancies.record(

@@ -50,7 +50,7 @@ def look_up(skus: list[str], *, by: Actor, at: datetime, connection: str = "") -
         product = _missed(skus[0], memory, in_queue=arrival.quick and arrival.behind == "add", by=by, at=at)
     if product is not None:
         additions.looked_up(memory, product.pk, quick=arrival.quick, same_connection=arrival.same_connection)
-        memory.glances.append(Glance(product.pk, product.revision))
+        memory.glances.append(Glance(product.pk, product.revision, memory.number))
     keep(device, memory)
     return product
 

@@ -17,7 +17,7 @@ from api.actions.stock import NoSuchProduct
 from api.actor import Actor
 from api.errors import Invalid, Stale
 from api.images import Photo
-from api.models import Product, ProductVersion, StockMovement
+from api.models import MAX_ON_HAND, Product, ProductVersion, StockMovement
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +78,11 @@ def update(
 ) -> Product:
     """Give a live product the values in `changes` (keys of DESCRIPTIVE) and the absolute `quantity`, if any.
 
-    revision_held: the version that the caller has seen (If-Match). Raises NoSuchProduct, SkuTaken, Stale.
+    revision_held: the version that the caller has seen (If-Match). Raises ImplausibleQuantity, NoSuchProduct,
+    SkuTaken, Stale.
     """
+    if quantity is not None and abs(quantity) > MAX_ON_HAND:
+        raise stock.ImplausibleQuantity(quantity, most=MAX_ON_HAND)
     product = stock.lock([product_id]).get(product_id)
     if product is None or product.is_archived:
         raise NoSuchProduct(product_id)

@@ -30,9 +30,9 @@ class NoSuchProduct(NotFound):
 class ImplausibleQuantity(Invalid):
     code = "implausible_quantity"
 
-    def __init__(self, quantity: int) -> None:
-        detail = _("The quantity must be between 1 and %(most)s.") % {"most": MAX_QUANTITY}
-        super().__init__(detail, facts={"quantity": quantity, "most": MAX_QUANTITY}, fields={"quantity": [detail]})
+    def __init__(self, quantity: int, most: int = MAX_QUANTITY) -> None:
+        detail = _("The quantity is implausible; at most %(most)s can be meant.") % {"most": most}
+        super().__init__(detail, facts={"quantity": quantity, "most": most}, fields={"quantity": [detail]})
 
 
 def lock(product_ids: Iterable[int]) -> dict[int, Product]:

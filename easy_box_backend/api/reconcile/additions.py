@@ -158,6 +158,7 @@ def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> tuple[bool, 
     if ticket is not memory.tickets[-1]:
         memory.overlapping = True
     memory.tickets.remove(ticket)
+    memory.glances = [glance for glance in memory.glances if glance.number != ticket.number]
     return True, ticket.number < max((n.number for n in before), default=0)
 
 

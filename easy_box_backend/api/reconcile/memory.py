@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 
-from api.models import Device, DeviceMemory
+from api.models import MAX_QUANTITY, Device, DeviceMemory
 
 KEPT_PULLS = 5
 """How many pulls are remembered: the answers of the latest may have been lost on their way."""
@@ -62,7 +62,7 @@ class Shown(msgspec.Struct):
 
 
 class Glance(msgspec.Struct):
-    """A single product's answer that the phone has seen (`?sku=`, or its own creation), by revision."""
+    """A single product's answer that the person may have looked at (a scan, or the phone's own creation)."""
 
     product: int
     revision: int
@@ -108,6 +108,11 @@ class Memory(msgspec.Struct):
     """The quantities of accepted PUTs before the last pull, by product: a second pass may still send them."""
     aliases: dict[str, int] = {}
     deleted: list[int] = []
+
+    @property
+    def held_back(self) -> list[Item]:
+        """Additions since the last pull that the phone counts and the ledger does not, being implausibly large."""
+        return [item for phase in self.phases for item in phase.items if item.quantity > MAX_QUANTITY]
 
     @property
     def has_queues(self) -> bool:

@@ -45,7 +45,8 @@ def quantity_views(memory: Memory, device: Device, product: Product) -> list[Vie
     for revision in revisions_seen(memory, product.pk):
         if (not shown or revision > shown.revision) and product.versions.filter(revision__lte=revision).exists():
             views += growing(quantity_at(product.pk, revision), 0, own_additions(device, product.pk, since=revision))
-    return views
+    held_back = sum(item.quantity for item in memory.held_back if item.product == product.pk)
+    return views + [View(view.quantity + held_back, view.counted) for view in views if held_back]
 
 
 def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:
