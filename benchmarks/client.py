@@ -18,9 +18,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def request(
-    method: str, path: str, *, body: object = None, token: str = "", agent: str, **more: str
-) -> bytes:
+def request(method: str, path: str, *, body: object = None, token: str = "", agent: str, **more: str) -> bytes:
     """A whole HTTP request. more: further headers, `_` for `-`."""
     headers = {"host": "127.0.0.1", "user-agent": agent, "accept-encoding": "gzip"}
     if token:
