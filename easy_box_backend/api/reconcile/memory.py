@@ -66,6 +66,7 @@ class Glance(msgspec.Struct):
 
     product: int
     revision: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
