@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from phone.dio import DioException
@@ -30,12 +31,9 @@ class Crowd:
         product = self._send("POST", "/products/", {"sku": self.scene.sku("CROWD"), "name": "Crowd"})["id"]
         other = self._send("POST", "/products/", {"sku": self.scene.sku("CROWD2"), "name": "Crowd"})["id"]
         readers = [Reader(self.server, self.scene.tokens[READER], f"reader {n}") for n in range(READERS)]
-        polling = self._threads([lambda reader=reader: self._poll(reader) for reader in readers])  # type: ignore[misc]
-        jobs: list[Callable[[], None]] = [
-            lambda n=n: self._add(product if n % 2 else other, product, n)
-            for n in range(WRITERS)  # type: ignore[misc]
-        ]
-        jobs += [lambda n=n: self._create(n // 2) for n in range(2 * PAIRS)]  # type: ignore[misc]
+        polling = self._threads([partial(self._poll, reader) for reader in readers])
+        jobs = [partial(self._add, product if n % 2 else other, product, n) for n in range(WRITERS)]
+        jobs += [partial(self._create, n // 2) for n in range(2 * PAIRS)]
         for thread in self._threads(jobs):
             thread.join()
         self._writing.set()
@@ -56,7 +54,7 @@ class Crowd:
             if self.created.count(sku) > 1:
                 yield Violation("one product per SKU", f"{sku} was created {self.created.count(sku)} times at once")
 
-    def _threads(self, jobs: list[Callable[[], None]]) -> list[threading.Thread]:
+    def _threads(self, jobs: Sequence[Callable[[], None]]) -> list[threading.Thread]:
         threads = [threading.Thread(target=self._guarded, args=(job,)) for job in jobs]
         for thread in threads:
             thread.start()

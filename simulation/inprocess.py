@@ -23,9 +23,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from simulation.network import Wire
+
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 PASS_GAP_MILLISECONDS = 1500
+FIRST_PORT = 40_000
 
 
 class InProcessServer:
@@ -48,6 +51,7 @@ class InProcessServer:
         self._rng = random.Random(0)
         self._lock = threading.Lock()
         self.last_trouble = ""
+        self._connections = 0
         self._application = self._load(database_url or f"sqlite:///{self._file}?conn_max_age=600")
         from django.contrib.auth import get_user_model
 
@@ -119,6 +123,7 @@ class InProcessServer:
         shutil.copyfile(self._folder / "template", self._file)
         self._moment = self._kept_moment
         self._rng.seed(seed)
+        self._connections = 0
 
     def _close(self) -> None:
         from django.db import connections
@@ -134,8 +139,14 @@ class InProcessServer:
         self._close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
-        """The answer's bytes. Only the first `cut` bytes of the request arrive, if given."""
+    def connect(self) -> InProcessWire:
+        """A connection with a port of its own."""
+        with self._lock:
+            self._connections += 1
+            return InProcessWire(self, FIRST_PORT + self._connections % 20_000)
+
+    def deliver(self, request: bytes, port: int) -> bytes:
+        """The answer's bytes."""
         with self._lock:
             self._moment += timedelta(milliseconds=self._rng.randint(20, 80))
         started: list[Any] = []
@@ -143,7 +154,7 @@ class InProcessServer:
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
             started[:] = [status, headers]
 
-        body_iterator = self._application(environment(request[:cut]), start_response)
+        body_iterator = self._application(environment(request, port), start_response)
         try:
             body = b"".join(body_iterator)
         finally:
@@ -154,12 +165,28 @@ class InProcessServer:
             lines.append(f"content-length: {len(body)}")
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
-    def deliver_and_kill(self, request: bytes, what: str) -> bytes:
+    def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
         """There is no process to kill."""
         raise NotImplementedError(what)
 
 
-def environment(request: bytes) -> dict[str, Any]:
+class InProcessWire:
+    """A connection. See network.Wire."""
+
+    def __init__(self, server: InProcessServer, port: int) -> None:
+        self._server, self._port = server, port
+
+    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
+        return self._server.deliver(request[:cut], self._port)
+
+    def is_stale(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def environment(request: bytes, port: int) -> dict[str, Any]:
     """The WSGI environment of a request's bytes (PEP 3333)."""
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -174,6 +201,7 @@ def environment(request: bytes) -> dict[str, Any]:
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_PORT": str(port),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(body),

@@ -63,7 +63,7 @@ def stock(outcome: Outcome) -> Iterator[str]:
     """What people did is in the stock exactly once, or open discrepancies account for the difference."""
     for sku in ALL_SKUS:
         difference = stock_error(outcome, sku)
-        if not accounts_for(difference, sku, outcome.scene, outcome.facts, outcome.notes):
+        if not accounts_for(difference, sku, outcome.scene, outcome.facts):
             kinds = [row["kind"] for row in outcome.facts.discrepancies_of(outcome.scene, sku)]
             wanted = expected(outcome, sku)
             what = "surplus" if difference > 0 else "missing"

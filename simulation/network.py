@@ -7,9 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from phone.dio import ExchangeTransport
+from phone.dio import ExchangeConnection
 from simulation import plan
 from simulation.plan import Fault
+
+
+class Wire(Protocol):
+    """One TCP connection to the server."""
+
+    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
+        """The answer to a request's bytes, of which only the first `cut` arrive. Raises OSError."""
+
+    def is_stale(self) -> bool:
+        """Whether the server has closed it."""
+
+    def close(self) -> None:
+        """Close; never raises."""
 
 
 class Server(Protocol):
@@ -24,11 +37,11 @@ class Server(Protocol):
     def elapsed(self) -> float:
         """Seconds on the server's clock, from any moment on."""
 
-    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
-        """The answer to a request's bytes, of which only the first `cut` arrive. Raises OSError."""
+    def connect(self) -> Wire:
+        """A new connection. Raises OSError."""
 
-    def deliver_and_kill(self, request: bytes, what: str) -> bytes:
-        """The same, while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
+    def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
+        """Deliver, while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
 
     def wait(self, seconds: float) -> None:
         """Let time pass between two acts of people; a real server may take less of it."""
@@ -66,11 +79,27 @@ class Request:
         return f"{self.who:>6}  {self.line} {self.body}  -> {outcome} {self.answer}{fault}".rstrip()
 
 
+class LineConnection(ExchangeConnection):
+    """A connection of a client's, as its Dio sees it."""
+
+    def __init__(self, line: Line, wire: Wire) -> None:
+        super().__init__(lambda request: line.exchange(request, wire))
+        self._wire = wire
+
+    def is_stale(self) -> bool:
+        return super().is_stale() or self._wire.is_stale()
+
+    def close(self) -> None:
+        super().close()
+        self._wire.close()
+
+
 @dataclass
 class Line:
-    """One client's way to the server, with the faults of the act that the client is at.
+    """One client's way to the server, with the faults of the act that the client is at: a transport for its Dio.
 
     Attributes:
+        second: whether the request at hand goes over a second connection, since the first one is busy.
         log: every request of the schedule, shared by all lines.
         last_request: when the last request went out, in the server's ``elapsed`` seconds.
         delivered: whether it was answered 2xx by the server, seen by the client or not.
@@ -82,25 +111,28 @@ class Line:
     last_request: float = 0.0
     delivered: bool = False
     act: int = -1
+    second: bool = False
     _faults: list[Fault] = field(default_factory=list)
     _nth: int = 0
     _verb: str = ""
+    _second_wire: Wire | None = None
 
-    @property
-    def transport(self) -> ExchangeTransport:
-        """What goes below a Dio."""
-        return ExchangeTransport(self.exchange)
+    def connect(self, host: str, port: int) -> LineConnection:
+        """For ``phone.dio``. Raises OSError."""
+        return LineConnection(self, self.server.connect())
 
     def begin(self, act: int, faults: Sequence[Fault] = ()) -> None:
         """From here on requests belong to this act."""
-        self.act, self._faults, self._nth = act, list(faults), 0
+        self.act, self._faults, self._nth, self.second = act, list(faults), 0, False
 
     def announce(self, verb: str) -> None:
         """What the next request is, in the words of ``phone.offline.Call``."""
         self._verb = verb
 
-    def exchange(self, request: bytes) -> bytes:
+    def exchange(self, request: bytes, wire: Wire) -> bytes:
         """One request and its answer. Raises OSError, or returns nothing, when the network fails."""
+        if self.second:
+            wire = self._second_wire = self._second_wire or self.server.connect()
         fault = self._next_fault()
         entry = _entry(self.who, self.act, request, fault)
         self.log.append(entry)
@@ -114,9 +146,9 @@ class Line:
             head = request.index(b"\r\n\r\n") + 4
             cut = head + (len(request) - head) // 2
             if cut < len(request):
-                self.server.deliver(request, cut)
+                wire.deliver(request, cut)
             raise ConnectionResetError("the network cut the request")
-        answer = self._deliver(request, fault)
+        answer = self._deliver(request, wire, fault)
         entry.status = int(answer[9:12])
         entry.answer = _short(answer) if entry.status >= 300 or entry.line.startswith("GET") else ""
         self.delivered = 200 <= entry.status < 300
@@ -137,26 +169,25 @@ class Line:
                 return fault.kind
         return ""
 
-    def _deliver(self, request: bytes, fault: str) -> bytes:
+    def _deliver(self, request: bytes, wire: Wire, fault: str) -> bytes:
         if fault in plan.KILLS:
-            return self.server.deliver_and_kill(request, fault)
-        return self._twice(request) if fault == plan.TWICE else self.server.deliver(request)
+            return self.server.deliver_and_kill(request, wire, fault)
+        return self._twice(request, wire) if fault == plan.TWICE else wire.deliver(request)
 
-    def _twice(self, request: bytes) -> bytes:
+    def _twice(self, request: bytes, wire: Wire) -> bytes:
         """Both at once if the server can, else one right behind the other. The client sees the first answer."""
         if not self.server.concurrent:
-            answer = self.server.deliver(request)
-            self.server.deliver(request)
+            answer = wire.deliver(request)
+            wire.deliver(request)
             return answer
-        answers: list[bytes] = []
-        threads = [threading.Thread(target=lambda: answers.append(self.server.deliver(request))) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if not answers:
-            raise ConnectionResetError("the server is gone")
-        return answers[0]
+        other = self.server.connect()
+        twin = threading.Thread(target=other.deliver, args=(request,))
+        twin.start()
+        try:
+            return wire.deliver(request)
+        finally:
+            twin.join()
+            other.close()
 
 
 def _entry(who: str, act: int, request: bytes, fault: str) -> Request:

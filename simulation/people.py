@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -25,7 +26,7 @@ class Person:
 
     def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions, pause: Callable[[], None]) -> None:
         self.name, self.line, self.scene, self.notes, self._pause = name, line, scene, notes, pause
-        self.dio = Dio(line.server.base_url, line.transport)
+        self.dio = Dio(line.server.base_url, line, clock=line.server.elapsed)
         session = Session(scene.tokens[name])
         self.phone = Phone(
             InventoryRemote(self.dio, session), OrderRemote(self.dio, session), random.Random(f"ids {name}")
@@ -143,13 +144,26 @@ class Person:
             self._step(self._passes[0])
 
     def _interleave(self, weave: str) -> None:
+        """Two passes at once: really, or their requests one by one over two connections."""
         first, second = self._passes
         for steps in (first, second):  # both have read their queues before either sends
             self._step(steps)
+        if self.line.server.concurrent:
+            threads = [threading.Thread(target=self._to_the_end, args=(steps,)) for steps in (first, second)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         while len(self._passes) == 2:
-            self._step(first if weave[self._turn % len(weave)] == "a" else second)
+            self.line.second = weave[self._turn % len(weave)] == "b"
+            self._step(second if self.line.second else first)
             self._turn += 1
+        self.line.second = self._passes == [second]
         self.finish_pass()
+
+    def _to_the_end(self, steps: Steps[Screen]) -> None:
+        while steps in self._passes:
+            self._step(steps)
 
     def _step(self, steps: Steps[Screen]) -> None:
         if steps not in self._passes:

@@ -20,7 +20,7 @@ class Program:
 
     def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions) -> None:
         self.name, self.line, self.scene, self.notes = name, line, scene, notes
-        self.dio = Dio(line.server.base_url, line.transport, user_agent=PROGRAM)
+        self.dio = Dio(line.server.base_url, line, user_agent=PROGRAM)
         self.headers = {"authorization": f"Token {scene.tokens[name]}"}
 
     def do(self, act: Act) -> None:

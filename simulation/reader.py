@@ -18,7 +18,7 @@ class Reader:
 
     def __init__(self, server: Server, token: str, who: str = "reader") -> None:
         self.line = Line(who, server, [])
-        self.dio = Dio(server.base_url, self.line.transport, user_agent=PROGRAM)
+        self.dio = Dio(server.base_url, self.line, user_agent=PROGRAM)
         self.headers = {"authorization": f"Token {token}"}
         self.cursor = -1
         self.state: dict[int, dict[str, Any]] = {}

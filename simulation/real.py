@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 from dev import postgres
+from phone.dio import SocketConnection
 from simulation import plan, scene
+from simulation.network import Wire
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKEND = ROOT / "easy_box_backend"
@@ -147,21 +149,17 @@ class RealServer:
         """From here on things are killed after pauses that `seed` decides."""
         self._rng.seed(seed)
 
-    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
-        """Over a connection of its own. With `cut`, that many bytes are sent and the connection is reset."""
-        with socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_SECONDS) as connection:
-            connection.sendall(request[:cut])
-            if cut is not None:
-                return b""
-            return read_answer(connection)
+    def connect(self) -> RealWire:
+        """A socket of its own."""
+        return RealWire(self._port)
 
-    def deliver_and_kill(self, request: bytes, what: str) -> bytes:
+    def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
         """Kill within the first moments of the request."""
         answers: list[bytes] = []
 
         def send() -> None:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                answers.append(self.deliver(request))
+            with contextlib.suppress(OSError):
+                answers.append(wire.deliver(request))
 
         sender = threading.Thread(target=send)
         sender.start()
@@ -201,6 +199,25 @@ class RealServer:
         self._kill_gunicorn()
         self._database.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class RealWire:
+    """A connection that is kept. See network.Wire."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._seen = SocketConnection(self._socket)
+
+    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
+        self._socket.sendall(request[:cut])
+        return b"" if cut is not None else read_answer(self._socket)
+
+    def is_stale(self) -> bool:
+        return self._seen.is_stale()
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def read_answer(connection: socket.socket) -> bytes:

@@ -49,12 +49,12 @@ def program(server: Server, token: str | None, who: str = "setup") -> tuple[Dio,
     """A client that is not the app, over a network without faults, and its headers."""
     line = Line(who, server, [])
     headers = {"authorization": f"Token {token}"} if token else {}
-    return Dio(server.base_url, line.transport, user_agent=PROGRAM), headers
+    return Dio(server.base_url, line, user_agent=PROGRAM), headers
 
 
 def log_in(server: Server, email: str, agent: str) -> str:
     """A new device."""
-    dio = Dio(server.base_url, Line("login", server, []).transport, user_agent=agent)
+    dio = Dio(server.base_url, Line("login", server, []), user_agent=agent)
     return AuthRepository(dio, Session()).login(email, PASSWORD)
 
 

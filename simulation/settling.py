@@ -9,28 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from simulation.facts import Facts
-from simulation.intentions import Intentions
 from simulation.scene import Scene
 
-REVERSIBLE = {
-    "unknown_sku", "archived_stock", "possible_duplicate", "over_picked", "quantity_guess", "negative_stock",
-}  # fmt: skip
-ANY_NUMBER = {"quantity_guess", "unknown_product"}
-"""Those whose facts hold a number that a person sent, which the manager judges by looking at the shelf."""
-UNBOOKED_PICKS = {"picked_twice", "picked_after_cancel"}
+STEPS = (-1, 0, 1)
+"""What a person can have done who pressed a button; the manager sees which by looking at the shelf."""
 
 
-def accounts_for(difference: int, sku: str, scene: Scene, facts: Facts, notes: Intentions) -> bool:
+def accounts_for(difference: int, sku: str, scene: Scene, facts: Facts) -> bool:
     """Whether the open discrepancies of this SKU can close `difference` (the server's stock less the shelf's)."""
     if difference == 0:
         return True
     ids = {product["id"] for product in facts.of_sku(scene, sku)}
     rows = facts.discrepancies_of(scene, sku) + _of_orders(ids, facts)
-    if any(row["kind"] in ANY_NUMBER and _has_number(row) for row in rows):
-        return True
     reachable = {0}
     for row in rows:
-        amounts = _amounts(row, ids, facts, notes)
+        amounts = _amounts(row, ids, facts)
         reachable |= {total + amount for total in reachable for amount in amounts}
     return -difference in reachable
 
@@ -41,27 +34,18 @@ def _of_orders(ids: set[int], facts: Facts) -> list[dict[str, Any]]:
     return [row for row in facts.discrepancies if not row["product"] and lines.get(row["order"] or 0, set()) & ids]
 
 
-def _amounts(row: dict[str, Any], ids: set[int], facts: Facts, notes: Intentions) -> list[int]:
-    """By how much settling can change the stock."""
-    if row["kind"] in UNBOOKED_PICKS:
-        finished = notes.finished.get(row["order"] or 0, [])
-        return [-sum(one.picked.get(product, 0) for product in ids) for one in finished]
-    if row["kind"] not in REVERSIBLE:
-        return []
-    booked = [
-        movement for product in ids for movement in facts.movements.get(product, [])
-        if movement["id"] == row.get("movement")
-    ]  # fmt: skip
-    return [-movement["quantity_delta"] for movement in booked]
-
-
-def _has_number(row: dict[str, Any]) -> bool:
-    return any(isinstance(value, int) for value in _flat(row["facts"]))
-
-
-def _flat(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [leaf for part in value.values() for leaf in _flat(part)]
-    if isinstance(value, list):
-        return [leaf for part in value for leaf in _flat(part)]
-    return [value]
+def _amounts(row: dict[str, Any], ids: set[int], facts: Facts) -> list[int]:
+    """By how much settling can change the stock: what was booked is taken back, what was held back is booked."""
+    reversed_already = {movement["reverses"] for rows in facts.movements.values() for movement in rows}
+    booked = sum(
+        movement["quantity_delta"]
+        for product in ids
+        for movement in facts.movements.get(product, [])
+        if movement["id"] in row["facts"].get("booked", []) and movement["id"] not in reversed_already
+    )
+    pending = sum(entry["delta"] for entry in row["facts"].get("pending", []) if entry["product"] in ids)
+    if row["kind"] == "quantity_guess":
+        return [step - row["facts"]["change"] for step in STEPS]
+    if row["kind"] == "unknown_product" and isinstance(row["facts"].get("quantity"), int):
+        return [-1, 1]
+    return [amount for amount in (-booked, pending) if amount]
