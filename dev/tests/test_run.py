@@ -1,0 +1,53 @@
+"""What `make run` finds out before anything is started."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from dev import network, run
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HOST", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / ".env"))
+
+
+def test_without_settings_it_listens_for_everybody_on_8000() -> None:
+    """The README says so."""
+    assert run.where_to_listen() == ("0.0.0.0", 8000)
+
+
+def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As settings.py does it."""
+    (tmp_path / ".env").write_text("# PORT=1\nexport HOST='127.0.0.1'\nPORT=$(touch x)\nPORT=9000\n")
+    assert run.where_to_listen() == ("127.0.0.1", 9000)
+    monkeypatch.setenv("PORT", "9001")
+    assert run.where_to_listen() == ("127.0.0.1", 9001)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "8000.0"])
+def test_what_is_no_port_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    """With the value in the message."""
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(SystemExit, match=f"PORT={port} is not a port"):
+        run.where_to_listen()
+
+
+def test_a_busy_port_is_refused_and_another_one_named() -> None:
+    """Instead of a traceback of the server."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        port = other.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Port {port} is taken"):
+            run.refuse_a_busy_port("127.0.0.1", port)
+    run.refuse_a_busy_port("127.0.0.1", port)
+
+
+def test_the_address_for_phones_is_none_of_this_machine_alone() -> None:
+    """A phone can't reach 127.0.0.1; without any network there is no address at all."""
+    address = network.address_for_phones()
+    assert address is None or not address.startswith(("127.", "0."))
