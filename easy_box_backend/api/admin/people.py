@@ -29,6 +29,9 @@ from api.admin.base import (
 from api.models import Device, User
 
 
+ACCOUNT = ("username", "email", "is_active", "is_staff", "is_superuser")
+
+
 class UserForm(ActionForm):
     """An account, with a password that is asked for twice; left empty, it stays as it is."""
 
@@ -45,7 +48,7 @@ class UserForm(ActionForm):
 
     class Meta:
         model = User
-        fields = ("username", "email", "is_active", "is_staff", "is_superuser")
+        fields = ACCOUNT
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -71,7 +74,7 @@ class UserForm(ActionForm):
     @property
     def changes(self) -> dict[str, Any]:
         """The account's fields that the person at the desk changed."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields or () if name in self.changed_data}
+        return {name: self.cleaned_data[name] for name in ACCOUNT if name in self.changed_data}
 
 
 @admin.register(User)

@@ -46,7 +46,7 @@ class StockMovementAdmin(Record):
         "who",
         "state",
     )
-    list_filter = ("kind", ("user", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("kind", "user")
     list_select_related = ("product", "user", "device", "order_line", "reversed_by")
     search_fields = ("product__sku", "product__name", "reason")
     search_help_text = _("SKU, product or reason")
