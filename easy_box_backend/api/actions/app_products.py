@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from api.actions import discrepancies, products, stock
-from api.actions.app_stock import device_of
+from api.actions.app_stock import book_after_all, device_of
 from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
@@ -114,7 +114,7 @@ def put(
     with transaction.atomic():
         memory = recall(device)
         arrival = memory.arrive("put", at, connection)
-        additions.went_on(memory, quick=arrival.quick)
+        book_after_all(additions.went_on(memory, quick=arrival.quick), by=by, at=at)
         product = _resolve(key, memory, sent, by)
         if product is None:
             facts = {"id": key[:100], "name": name, "quantity": quantity}
@@ -248,7 +248,7 @@ def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
     device = device_of(by)
     memory = recall(device)
     arrival = memory.arrive("delete", at, connection)
-    additions.went_on(memory, quick=arrival.quick)
+    book_after_all(additions.went_on(memory, quick=arrival.quick), by=by, at=at)
     product = _resolve(key, memory, None, by)
     if product is None:
         if not key.isdecimal():

@@ -28,6 +28,7 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     if memory.last_pull == seen and not memory.has_queues:
         return
     memory.arrive("pull", at, connection)
+    book_after_all(additions.through(memory), by=by, at=at)
     memory.forget_queues(seen)
     keep(device, memory)
 
@@ -101,10 +102,18 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
         additions.booked(memory, movement.pk)
     for undone in verdict.undo:
         stock.reverse(undone, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+    book_after_all(verdict.rebook, by=by, at=at)
     _ask(verdict.suspects, "booked", by, at)
     _ask(verdict.withheld, "pending", by, at)
     keep(device, memory)
     return movement
+
+
+def book_after_all(items: list[Item], *, by: Actor, at: datetime) -> None:
+    """Book additions that were taken for repetitions and turned out to be goods."""
+    for item in items:
+        movement = _book(item.product, item.quantity, by=by, at=at)
+        item.movement = movement.pk if movement else None
 
 
 def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement | None:

@@ -194,7 +194,7 @@ def keep_photo(product: Product, photo: Photo) -> bool:
 
 
 def remove_files(names: list[str | None]) -> None:
-    """Remove stored files that no row names any more. A failure leaves an orphan, which is no reason to fail a phone."""
+    """Remove stored files that no row names any more. A failure leaves an orphan: no reason to fail a phone."""
     for name in filter(None, names):
         try:
             default_storage.delete(name)

@@ -11,21 +11,19 @@ from dataclasses import dataclass, field
 
 from api.reconcile.memory import Item, Memory, Phase, Ticket
 
-DISTINCTIVE = 10
-"""Two different products repeated in order with at least so many pieces each: nobody receives that by chance twice."""
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """How to take an addition.
 
-    book: whether goods have arrived. undo: earlier movements that this request proves to be repetitions.
-    suspects: booked additions that may be repetitions, the one at hand included, to be put before a manager.
-    withheld: additions taken for repetitions that, as it turns out now, may have been goods after all.
+    book: whether goods have arrived. undo: earlier movements that turn out to be repetitions. rebook: additions taken
+    for repetitions that turn out to be goods. suspects: booked additions that may be repetitions, the one at hand
+    included; withheld: additions that are almost surely repetitions and are not booked. Both go before a manager.
     """
 
     book: bool
     undo: list[int] = field(default_factory=list)
+    rebook: list[Item] = field(default_factory=list)
     suspects: list[Item] = field(default_factory=list)
     withheld: list[Item] = field(default_factory=list)
 
@@ -48,10 +46,29 @@ def looked_up(memory: Memory, product: int, *, quick: bool, same_connection: boo
     memory.tickets.append(Ticket(product, memory.number))
 
 
-def went_on(memory: Memory, *, quick: bool) -> None:
-    """The phone sent an update or a deletion: right behind additions, it is through with that queue."""
-    if quick and memory.phases and memory.phases[-1].items and memory.phases[-1].dangling is None:
-        memory.phases[-1].closed = True
+def went_on(memory: Memory, *, quick: bool) -> list[Item]:
+    """The phone sent an update or a deletion: right behind additions, it is through with that queue.
+
+    Returns the additions to be booked after all, as `through` does.
+    """
+    if not quick or not memory.phases or not memory.phases[-1].items or memory.phases[-1].dangling is not None:
+        return []
+    memory.phases[-1].closed = True
+    return through(memory)
+
+
+def through(memory: Memory) -> list[Item]:
+    """The phone's queue is through. Returns the additions that were withheld as the beginning of a repetition of which
+    the rest never came: the queue can only have grown, so they were no repetition, and are to be booked."""
+    followed = {phase.follows for phase in memory.phases}
+    real = []
+    for index, phase in enumerate(memory.phases):
+        longest = max((len(earlier.items) for earlier in _chain(memory, phase)), default=0)
+        if phase.likely and len(phase.items) < longest and index not in followed:
+            real += [item for item in phase.items if item.movement is None]
+            phase.likely = phase.proven = False
+            phase.follows = None
+    return real
 
 
 def begins_again(memory: Memory) -> None:
@@ -64,7 +81,8 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, soon_
     """Read an addition of the phone. The caller books it as the verdict says, and then calls `booked`.
 
     arrived_at: how many of the device's requests had been read when this one came in; an identical addition read since
-    was under way at the same time, which one pass never does. soon_after_pull: the pull before it is too recent for a person to have received anything since.
+    was under way at the same time, which one pass never does. soon_after_pull: the pull before it is too recent for
+    a person to have received anything since.
     """
     item = Item(product, quantity, memory.number)
     before = [n for phase in memory.phases for n in phase.items if _same(n, item)]
@@ -77,7 +95,7 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, soon_
     phase = memory.phases[-1]
     phase.dangling = None
     if not phase.items:
-        phase.follows, phase.proven = _earlier_phase(memory, item)
+        _compare_with_earlier(memory, phase, item)
     phase.items.append(item)
     if phase.follows is not None:
         return _compare(memory, phase, item)
@@ -101,19 +119,24 @@ def _compare(memory: Memory, phase: Phase, item: Item) -> Verdict:
     expected, proven = _expected(phase, chain, index)
     if expected is None:
         return Verdict(book=True)
+    unbooked = [n for n in phase.items[:-1] if n.movement is None]
     if not _same(expected, item):
-        phase.follows = None
-        unbooked = [n for n in phase.items[:-1] if n.movement is None] if phase.proven else []
-        return Verdict(book=True, withheld=unbooked)
+        likely, phase.follows, phase.proven, phase.likely = phase.likely, None, False, False
+        return Verdict(book=True, rebook=unbooked) if likely else Verdict(book=True, withheld=unbooked)
+    whole = index + 1 == max(len(earlier.items) for earlier in chain)
     if proven:
-        return Verdict(book=False)
-    if _distinctive(phase.items):
-        phase.proven = True
-        return Verdict(book=False, undo=[n.movement for n in phase.items[:-1] if n.movement])
-    if index + 1 == max(len(earlier.items) for earlier in chain):
-        partial = [n for earlier in chain[:-1] for n in earlier.items if n.movement]
-        return Verdict(book=True, suspects=partial + phase.items)
-    return Verdict(book=True)
+        return Verdict(book=False, withheld=[*unbooked, item] if whole and phase.likely else [])
+    partial = [n for earlier in chain[:-1] for n in earlier.items if n.movement]
+    if index == 0:
+        return Verdict(book=True, suspects=[*partial, item] if whole else [])
+    phase.proven = phase.likely = True
+    undone = [n for n in partial + phase.items[:-1] if n.movement]
+    verdict = Verdict(
+        book=False, undo=[n.movement for n in undone if n.movement], withheld=[*undone, item] if whole else []
+    )
+    for n in undone:
+        n.movement = None
+    return verdict
 
 
 def _chain(memory: Memory, phase: Phase) -> Iterator[Phase]:
@@ -134,17 +157,18 @@ def _expected(phase: Phase, chain: list[Phase], index: int) -> tuple[Item | None
     return None, False
 
 
-def _earlier_phase(memory: Memory, item: Item) -> tuple[int | None, bool]:
-    """The phase before this one, if it begins with the same addition and may have been broken off: its index, and
-    whether it surely was. `(None, False)` if there is none."""
+def _compare_with_earlier(memory: Memory, phase: Phase, item: Item) -> None:
+    """Let a new phase follow the one before it, if that begins with the same addition and may have been broken off."""
     index = next((n for n in range(len(memory.phases) - 2, -1, -1) if memory.phases[n].items), None)
     if index is None:
-        return None, False
+        return
     earlier = memory.phases[index]
     if earlier.closed or not _same(earlier.items[0], item):
-        return None, False
+        return
     longest = max((len(n.items) for n in _chain(memory, earlier)), default=0)
-    return index, earlier.dangling is not None or (earlier.proven and len(earlier.items) < longest)
+    incomplete = earlier.proven and len(earlier.items) < longest
+    phase.follows, phase.proven = index, earlier.dangling is not None or incomplete
+    phase.likely = earlier.dangling is None and incomplete and earlier.likely
 
 
 def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> tuple[bool, bool]:
@@ -164,7 +188,3 @@ def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> tuple[bool, 
 
 def _same(one: Item, other: Item) -> bool:
     return one.product == other.product and one.quantity == other.quantity
-
-
-def _distinctive(items: list[Item]) -> bool:
-    return len({item.product for item in items if item.quantity >= DISTINCTIVE}) >= 2

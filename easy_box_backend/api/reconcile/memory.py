@@ -45,7 +45,9 @@ class Phase(msgspec.Struct):
     follows: int | None = None
     """The index of the earlier phase that this one seems to repeat."""
     proven: bool = False
-    """Whether it is certain that this phase repeats `follows`."""
+    """Whether its additions are taken for repetitions of those of `follows`."""
+    likely: bool = False
+    """Whether that rests on two additions in order alone, and not on proof that `follows` was broken off."""
 
 
 class Shown(msgspec.Struct):

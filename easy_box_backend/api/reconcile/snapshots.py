@@ -15,7 +15,7 @@ def quantity_at(product_id: int, revision: int) -> int:
 
 
 def own_additions(device: Device, product_id: int, *, since: int, behind: int = 0) -> list[tuple[int, int]]:
-    """What this device itself has added since a revision, behind the movement `behind`: (movement, pieces), in order."""
+    """What this device has added since a revision, behind the movement `behind`: (movement, pieces), in order."""
     found = StockMovement.objects.not_reversed().filter(
         product_id=product_id,
         device=device,
