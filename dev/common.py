@@ -30,6 +30,7 @@ def settings_variables() -> set[str]:
 def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:
     """The environment for a check: nothing of the person's own settings and `.env`, all files in `folder`."""
     ours = settings_variables()
+    (folder / "static").mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours}
     return kept | {
         "DATABASE_URL": database_url,

@@ -91,6 +91,7 @@ def prepare(host: str, port: int) -> str:
         django.setup()
         from django.conf import settings
 
+        Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         call_command("check", fail_level="ERROR", stdout=io.StringIO())  # errors are raised
         print("==> Preparing the database", flush=True)
         call_command("migrate", interactive=False, verbosity=0)
