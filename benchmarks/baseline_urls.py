@@ -87,7 +87,7 @@ def bare_add_stock(request: HttpRequest, key: int) -> HttpResponse:
 @transaction.atomic
 def fill(request: HttpRequest) -> HttpResponse:
     """Make `products` and `orders` of `lines` lines, so many as the query says. Returns the products' ids."""
-    now, wanted = timezone.now(), {name: int(value) for name, value in request.GET.items()}
+    now, wanted = timezone.now(), {name: int(str(value)) for name, value in request.GET.items()}
     shelf = Product.objects.bulk_create(
         Product(
             sku=f"SKU-{number:05d}", name=f"Футболка базовая № {number}", quantity=100, min_quantity=5,
