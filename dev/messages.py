@@ -71,8 +71,10 @@ def collect() -> dict[tuple[str, str], Message]:
         if path.suffix not in {".py", ".html", ".txt"} or {"tests", "migrations"} & set(path.parts):
             continue
         place = path.relative_to(BACKEND).as_posix()
+        pairs: Iterator[tuple[str, str]]
         if path == FOREIGN:
-            pairs = ((line, "") for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pairs = iter([(line, "") for line in lines if line.strip()])
         elif path.suffix == ".py":
             pairs = in_python(path.read_text(encoding="utf-8"))
         elif "templates" in path.parts:

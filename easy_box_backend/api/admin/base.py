@@ -56,6 +56,11 @@ class ActionForm(forms.ModelForm):
     refusal: Refusal | None = None
     refusal_fields: dict[str, str] = {}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Constraints over tables are the action's too: it says which value is taken, Django would name a constraint.
+        self.instance.validate_constraints = lambda exclude=None: None
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if self.refusal is not None:
@@ -70,9 +75,6 @@ class ActionForm(forms.ModelForm):
         return data
 
     def validate_unique(self) -> None:
-        """Left to the action."""
-
-    def validate_constraints(self) -> None:
         """Left to the action."""
 
 

@@ -28,7 +28,6 @@ from api.admin.base import (
 )
 from api.models import Device, User
 
-
 ACCOUNT = ("username", "email", "is_active", "is_staff", "is_superuser")
 
 

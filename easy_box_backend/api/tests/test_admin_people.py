@@ -12,7 +12,7 @@ from api.tests.calls import PASSWORD, Caller
 from api.tests.conftest import LogIn
 
 pytestmark = pytest.mark.django_db
-NEW = {"username": "Newcomer", "email": "New@Example.com", "password1": PASSWORD, "password2": PASSWORD}
+NEW: dict[str, Any] = {"username": "Newcomer", "email": "New@Example.com", "password1": PASSWORD, "password2": PASSWORD}
 
 
 def test_a_manager_makes_an_account_that_can_log_in(manager: Caller, guest: Any) -> None:
@@ -32,9 +32,7 @@ def test_a_manager_makes_an_account_that_can_log_in(manager: Caller, guest: Any)
         ({"password1": "", "password2": ""}, "This field is required."),
     ],
 )
-def test_nonsense_is_an_error_in_the_form(
-    manager: Caller, picker: Caller, values: dict[str, str], words: str
-) -> None:
+def test_nonsense_is_an_error_in_the_form(manager: Caller, picker: Caller, values: dict[str, Any], words: str) -> None:
     answer = enter(manager.user).save("user", **{**NEW, **values})
     assert answer.status_code == 200
     assert words in text(answer)

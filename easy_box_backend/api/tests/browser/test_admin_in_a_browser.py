@@ -1,0 +1,104 @@
+"""The admin in a real browser: Debian's Chromium, driven by Playwright. Skipped where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Response, expect, sync_playwright
+
+from api.models import Order, Product
+from api.tests import photos
+from api.tests.calls import PASSWORD
+from api.tests.conftest import MakeProduct, MakeUser
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
+]
+
+
+@pytest.fixture
+def page(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """A browser's page. Fails the test upon an error in a script, a refused answer or a call to another host."""
+    # Playwright runs an event loop in this thread, in which Django would refuse the test's own look at the tables.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    troubles: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_page(base_url=live_server.url, locale="en-GB")
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda request: _ours(request.url, live_server.url, troubles))
+        page.on("response", lambda answer: _good(answer, troubles))
+        yield page
+        browser.close()
+    assert troubles == []
+
+
+def _good(answer: Response, troubles: list[str]) -> None:
+    if answer.status >= 400:
+        troubles.append(f"{answer.status} {answer.url}")
+
+
+def _ours(url: str, base: str, troubles: list[str]) -> None:
+    if not url.startswith((base, "data:", "blob:")):
+        troubles.append(f"asks another host: {url}")
+
+
+def choose(page: Page, line: int, words: str) -> None:
+    """Pick a product by search in a line of an order."""
+    page.locator(f"#lines-{line} .field-product .select2-selection").click()
+    page.locator(".select2-search__field").last.fill(words)
+    page.locator(".select2-results__option", has_text=words).first.click()
+
+
+def test_a_manager_logs_in_makes_an_order_uploads_a_photo_and_turns_to_german(
+    page: Page, make_user: MakeUser, make_product: MakeProduct, tmp_path: Path
+) -> None:
+    make_user("Vera", is_staff=True)
+    shirt = make_product(sku="SHIRT-1", name="Рубашка", quantity=9)
+    make_product(sku="HAT-1", name="Шапка", quantity=2, min_quantity=5)
+
+    page.goto("/admin/")
+    page.get_by_label("Эл. почта").fill("vera@example.com")
+    page.get_by_label("Пароль").fill(PASSWORD)
+    page.get_by_role("button", name="Войти").click()
+    expect(page.locator(".desk-tile", has_text="Ниже минимума")).to_contain_text("1")
+
+    page.goto("/admin/api/order/add/")
+    page.locator("#id_customer_name").fill("Анна Петрова")
+    choose(page, 0, "SHIRT-1")
+    page.locator("#id_lines-0-quantity_to_pick").fill("2")
+    choose(page, 1, "HAT-1")
+    page.locator("#id_lines-1-quantity_to_pick").fill("1")
+    page.get_by_role("button", name="Сохранить", exact=True).click()
+    expect(page.locator("#result_list")).to_contain_text("Анна Петрова")
+    expect(page.locator("#result_list")).to_contain_text("0 из 3")
+    assert Order.objects.get().lines.count() == 2
+
+    picture = tmp_path / "photo.jpg"
+    picture.write_bytes(photos.jpeg())
+    page.goto(f"/admin/api/product/{shirt.pk}/change/")
+    page.locator("#id_photo").set_input_files(picture)
+    page.locator("#id_adjust_by").fill("-1")
+    page.locator("#id_adjust_reason").fill("Брак")
+    page.get_by_role("button", name="Сохранить и остаться").click()
+    expect(page.locator(".field-photo_now img")).to_be_visible()
+    expect(page.locator(".field-latest_movements table")).to_contain_text("Брак")
+    assert Product.objects.get(pk=shirt.pk).quantity == 8
+
+    page.locator("a:has(.fa-globe)").click()
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(page.locator(".app-sidebar")).to_contain_text("Lagerbewegungen")
+    expect(page.locator("body")).to_contain_text("Letzte Bewegungen")
