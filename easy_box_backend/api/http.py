@@ -159,6 +159,8 @@ def error_body(
 
 def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """REST framework's exception handler: any refusal in the one shape. None for a fault of ours, which is a 500."""
+    request = context["request"]
+    request.accepted_renderer, request.accepted_media_type = JsonRenderer(), JsonRenderer.media_type
     headers: dict[str, str] = {}
     if isinstance(exc, errors.Refusal):
         code = next(number for kind, number in _STATUS.items() if isinstance(exc, kind))

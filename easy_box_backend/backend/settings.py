@@ -6,6 +6,8 @@ for what must be chosen; `backend/checks.py` refuses to start and says what to s
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -50,6 +52,25 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in env.str(name, default=",".join(default)).split(",") if word.strip()]
 
 
+def rate(name: str, default: str) -> str:
+    """The variable `name` as a number of times per second, minute, hour or day, such as 120/min."""
+    value = env.str(name, default=default).strip()
+    times, _slash, period = value.partition("/")
+    if not (times.isdecimal() and period[:1] in ("s", "m", "h", "d")):
+        raise ImproperlyConfigured(f"{name}={value!r} is no rate such as {default}.")
+    return value
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """The variable `name` as Django's description of a database. Its value holds a password, so it is not shown."""
+    value = env.str(name, default="").strip() or default
+    if not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
+        raise ImproperlyConfigured(
+            f"{name} is neither postgres://user:password@host:5432/name nor sqlite:////absolute/path."
+        )
+    return dict(env.db_url_config(value))
+
+
 # --- Mode ---------------------------------------------------------------------------------------------------------
 MODE = choice("MODE", ("development", "production"), "development")
 PRODUCTION = MODE == "production"
@@ -59,7 +80,9 @@ SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else DEVELOPMENT_SEC
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
 
 # --- Where the server is reached ----------------------------------------------------------------------------------
-PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="").rstrip("/")
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="").strip().rstrip("/")
+if PUBLIC_BASE_URL and not PUBLIC_BASE_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured(f"PUBLIC_BASE_URL={PUBLIC_BASE_URL!r} does not begin with http:// or https://.")
 TRUSTED_PROXIES = natural("TRUSTED_PROXIES", 0)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -131,8 +154,8 @@ TEMPLATES = [
 # --- Database -----------------------------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 VAR_DIR = ROOT_DIR / "var"
-DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'easybox.sqlite3'}")
-DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'easybox.sqlite3'}")}
+DB_POOL_MAX = natural("DB_POOL_MAX", 8)
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
     # Writers queue up at BEGIN instead of failing half-way; readers never wait (WAL); an acknowledged write is on disk.
@@ -145,8 +168,8 @@ if _database["ENGINE"].endswith("sqlite3"):
 elif _database["ENGINE"].endswith("postgresql"):
     # A pool or persistent connections, not both: the pool keeps connections, so CONN_MAX_AGE stays 0.
     _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "application_name": "easybox"}
-    if natural("DB_POOL_MAX", 8):
-        _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": natural("DB_POOL_MAX", 8), "timeout": 10}
+    if DB_POOL_MAX:
+        _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 10}
 
 # --- Accounts -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "api.User"
@@ -200,7 +223,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.http.JsonAnyway",
     "EXCEPTION_HANDLER": "api.http.answer_exception",
-    "DEFAULT_THROTTLE_RATES": {"client_error": env.str("CLIENT_ERROR_RATE", default="120/min")},
+    "DEFAULT_THROTTLE_RATES": {"client_error": rate("CLIENT_ERROR_RATE", "120/min")},
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -232,6 +255,8 @@ LOCALE_PATHS = [BASE_DIR / "api" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+if TIME_ZONE not in available_timezones():
+    raise ImproperlyConfigured(f"TIME_ZONE={TIME_ZONE!r} is no time zone such as Europe/Berlin.")
 
 # --- Static files and photos --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

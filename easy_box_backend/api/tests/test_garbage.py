@@ -1,0 +1,138 @@
+"""No input causes a 5xx, at any field of any call: a table of nasty values, and whatever hypothesis thinks of."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.actions import orders
+from api.actions.orders import Line
+from api.actor import Actor
+from api.models import Discrepancy, StockMovement
+from api.tests.calls import Caller, check_error
+from api.tests.conftest import MakeProduct
+from api.tests.endpoints import ENDPOINTS, Endpoint
+
+pytestmark = pytest.mark.django_db
+
+NASTY: list[Any] = [
+    None, True, False, 0, -1, 1.5, -0.0, 1e300, 2**31, 2**31 - 1, 2**53, 2**63, 2**63 - 1, -(2**63), 2**64, 10**400,
+    "", " ", "0", "-1", "1.5", "1e5", "x", "\x00", "a\x00b", "\ufeff", "\u202e", "\ud7ff", "📦", "e\u0301" * 50,
+    "x" * 101, "x" * 256, "x" * 100_000, "null", "true", "NaN", "%00", "%s", "{}", "[]", "../../etc/passwd", "'; --",
+    "<script>", "٣", "9" * 30, "9" * 5000, "2026-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
+    "2026-02-30T00:00:00Z", [], {}, [None], [[]], [{}], {"id": None}, {"id": {"id": 1}}, {"": ""}, ["x"] * 2000,
+    [1, "a", None], {"a" * 1000: 1}, {"product": 1}, [{"product": 2**70, "quantity_to_pick": 2**70}],
+    [{"product": {"id": "\x00"}, "quantity_to_pick": 1}],
+]  # fmt: skip
+
+
+@pytest.fixture
+def ids(owner: Caller, make_product: MakeProduct) -> dict[str, int]:
+    """One of everything that an address can name."""
+    product = make_product("P", quantity=5)
+    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(owner.user), at=timezone.now())
+    discrepancy = Discrepancy.objects.create(
+        kind="negative_stock", product=product, facts={}, created_at=timezone.now()
+    )
+    return {
+        "product": product.pk, "order": order.pk, "device": 10**9, "user": 10**9, "discrepancy": discrepancy.pk,
+        "movement": StockMovement.objects.latest("id").pk,
+    }  # fmt: skip
+
+
+def filled(value: Any, ids: dict[str, int]) -> Any:
+    """A valid body with the ids that exist."""
+    return json.loads(re.sub(r'"\{(\w+)\}"', lambda found: str(ids[found[1]]), json.dumps(value)))
+
+
+def bodies(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The body with each field, also of its lines, replaced by each nasty value."""
+    found = [{**body, name: value} for name in body for value in NASTY]
+    for line in body.get("lines", []):
+        found += [{**body, "lines": [{**line, name: value}]} for name in line for value in NASTY]
+    return found
+
+
+def send(caller: Caller, method: str, path: str, body: Any, kind: str = "json", **extra: Any) -> None:
+    """Send it; the answer is no 5xx, and in the one shape if it is a refusal."""
+    if kind == "json":
+        data, content_type = json.dumps(body), "application/json"
+    else:
+        flat = {name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()}
+        data, content_type = urlencode(flat, errors="replace"), "application/x-www-form-urlencoded"
+    answer = caller.generic(method, path, data, content_type=content_type, **extra)
+    assert answer.status_code < 500, (method, path, str(body)[:300])
+    if answer.status_code >= 400:
+        check_error(answer, answer.status_code)
+
+
+@pytest.fixture(autouse=True)
+def no_limits(settings: Any, monkeypatch: pytest.MonkeyPatch, owner: Caller) -> None:
+    """Every call is looked at, however many there were; and the one who calls stays logged in."""
+    settings.AXES_FAILURE_LIMIT = 10**9
+    monkeypatch.setattr("api.views_reports.ErrorLogThrottle.rate", None, raising=False)
+    monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
+    owner.raise_request_exception = False
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.body], ids=str)
+@pytest.mark.parametrize("kind", ["json", "form"])
+def test_a_nasty_value_at_any_field(owner: Caller, ids: dict[str, int], endpoint: Endpoint, kind: str) -> None:
+    for body in bodies(filled(endpoint.body, ids)):
+        send(owner, endpoint.method, endpoint.path.format(**ids), body, kind)
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.query], ids=str)
+def test_a_nasty_value_in_any_parameter(owner: Caller, ids: dict[str, int], endpoint: Endpoint) -> None:
+    for name in endpoint.query:
+        for value in NASTY:
+            text = value if isinstance(value, str) else json.dumps(value)
+            send(owner, "GET", endpoint.path.format(**ids), {}, QUERY_STRING=f"{name}={quote(text[:3000])}")
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "{" in e.path], ids=str)
+def test_a_nasty_value_in_the_address(owner: Caller, ids: dict[str, int], endpoint: Endpoint) -> None:
+    for value in NASTY:
+        text = value if isinstance(value, str) else json.dumps(value)
+        path = re.sub(r"\{\w+\}", quote(text[:2000], safe="") or "-", endpoint.path)
+        send(owner, endpoint.method, path, filled(endpoint.body, ids))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)
+    | st.sampled_from([value for value in NASTY if not isinstance(value, list | dict)]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_sent_anywhere(owner: Caller, ids: dict[str, int], data: st.DataObject) -> None:
+    endpoint = data.draw(st.sampled_from(ENDPOINTS))
+    body = filled(endpoint.body, ids)
+    names = st.sampled_from([*body, "x"]) | st.text(max_size=5)
+    changes = data.draw(st.dictionaries(names, json_values, max_size=3))
+    query = urlencode(
+        data.draw(st.dictionaries(st.sampled_from([*endpoint.query, "x"]), st.text(max_size=12), max_size=2)),
+        errors="replace",
+    )
+    kind = data.draw(st.sampled_from(["json", "json", "form"]))
+    send(owner, endpoint.method, endpoint.path.format(**ids), {**body, **changes}, kind, QUERY_STRING=query)
+
+
+def test_afterwards_the_ledger_still_agrees(owner: Caller, ids: dict[str, int]) -> None:
+    from api.actions import stock
+
+    for endpoint in ENDPOINTS:
+        for body in bodies(filled(endpoint.body, ids))[::7]:
+            if "quantity" in str(body):
+                send(owner, endpoint.method, endpoint.path.format(**ids), body)
+    assert stock.broken_ledgers() == []

@@ -1,0 +1,181 @@
+"""Health, docs without internet, CORS, and what production refuses to start on."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from rest_framework.test import APIClient
+
+from api.tests.calls import Caller
+from backend.checks import production_settings
+
+BACKEND = Path(__file__).resolve().parents[2]
+
+
+# --- Health -------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_health_says_which_database_the_running_process_uses(guest: APIClient, settings: Any) -> None:
+    settings.VERSION = "abc1234"
+    assert guest.get("/api/health/").json() == {
+        "status": "ok",
+        "version": "abc1234",
+        "mode": "development",
+        "database": {"sqlite": "sqlite3", "postgresql": "postgresql"}[connection.vendor],
+    }
+
+
+@pytest.mark.django_db
+def test_health_needs_no_token_and_minds_no_bad_one(guest: APIClient) -> None:
+    assert guest.get("/api/health/", headers={"Authorization": "Token null"}).status_code == 200
+
+
+# --- Docs ---------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_the_docs_load_nothing_from_elsewhere_and_all_that_they_load_is_there(guest: APIClient) -> None:
+    page = guest.get("/api/docs/")
+    assert page.status_code == 200
+    text = page.content.decode()
+    loaded = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)["']""", text)
+    assert len(loaded) >= 4
+    assert not [url for url in loaded if re.match(r"(https?:)?//", url)]
+    for url in loaded:
+        answer = guest.get(url)
+        assert answer.status_code == 200, url
+        body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
+        assert body
+    assert "cdn" not in text
+
+
+@pytest.mark.django_db
+def test_the_schema_is_for_everybody(guest: APIClient) -> None:
+    answer = guest.get("/api/schema/")
+    assert answer.status_code == 200
+    assert b"openapi: 3" in answer.content
+    assert guest.get("/api/schema/?format=json").json()["info"]["title"] == "Easy Box"
+
+
+# --- CORS ---------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/products/", "/log-client-error", "/api/auth/token/"])
+def test_a_named_origin_may_call_and_others_may_not(guest: APIClient, settings: Any, path: str) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    answer = guest.options(path, headers={**asks, "Origin": "https://app.example.com"})
+    assert answer.status_code == 200
+    assert answer["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert {"authorization", "content-type"} <= set(answer["Access-Control-Allow-Headers"].split(", "))
+    assert {"PUT", "DELETE"} <= set(answer["Access-Control-Allow-Methods"].split(", "))
+    for origin in ("https://evil.example.com", "https://app.example.com.evil.com", "null", "http://app.example.com"):
+        answer = guest.options(path, headers={**asks, "Origin": origin})
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.django_db
+def test_an_error_has_the_header_too_so_that_a_browser_shows_it(picker: Caller, guest: APIClient, settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    for client, path in ((guest, "/api/products/"), (picker, "/api/products/0/"), (picker, "/api/nowhere/")):
+        answer = client.get(path, headers={"Origin": "https://app.example.com"})
+        assert answer["Access-Control-Allow-Origin"] == "https://app.example.com"
+        assert "Link" in answer["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.django_db
+def test_the_admin_is_for_no_other_origin(guest: APIClient, settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    answer = guest.get("/admin/login/", headers={"Origin": "https://app.example.com"})
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+# --- Starting -----------------------------------------------------------------------------------------------------
+RIGHT = {
+    "MODE": "production",
+    "SECRET_KEY": "0123456789" * 6,
+    "ALLOWED_HOSTS": "box.example.com",
+    "DATABASE_URL": "postgres://user:password@127.0.0.1:1/nothing",
+}
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(BACKEND), "ENV_FILE": os.devnull, **variables}
+
+
+def settings_with(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> dict[str, Any]:
+    """What the settings become in a clean environment with these variables."""
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in environment(variables).items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(BACKEND / "backend" / "settings.py"))
+
+
+def test_a_wrong_production_server_does_not_start_and_says_at_once_all_that_must_be_set() -> None:
+    command = [sys.executable, "-c", "import backend.wsgi; print('started')"]  # as gunicorn does
+    wrong = environment({"MODE": "production", "DEBUG": "yes"})
+    result = subprocess.run(command, env=wrong, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode != 0
+    assert "started" not in result.stdout
+    for says in ("Set SECRET_KEY", "Remove DEBUG", "Set ALLOWED_HOSTS", "Set DATABASE_URL"):
+        assert says in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({}, None),
+        ({"SECRET_KEY": ""}, "E001"),
+        ({"SECRET_KEY": "development-only-" + "0123456789abcdef" * 4}, "E001"),
+        ({"SECRET_KEY": "short"}, "E001"),
+        ({"DEBUG": "true"}, "E002"),
+        ({"ALLOWED_HOSTS": ""}, "E003"),
+        ({"ALLOWED_HOSTS": " , "}, "E003"),
+        ({"ALLOWED_HOSTS": "box.example.com,*"}, "E003"),
+        ({"DATABASE_URL": ""}, "E004"),
+        ({"DATABASE_URL": "sqlite:////tmp/x.sqlite3"}, "E004"),
+    ],
+)
+def test_each_wrong_choice_in_production_is_an_error_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, str], code: str | None
+) -> None:
+    with monkeypatch.context() as patch:
+        chosen = settings_with(patch, {**RIGHT, **change})
+    monkeypatch.setattr("backend.checks.settings", SimpleNamespace(**chosen))
+    found = [error.id for error in production_settings(None)]
+    assert found == ([f"backend.{code}"] if code else [])
+
+
+def test_in_development_nothing_has_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings_with(monkeypatch, {})
+    assert (chosen["DEBUG"], chosen["ALLOWED_HOSTS"]) == (False, ["*"])
+    assert chosen["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
+
+
+@pytest.mark.parametrize(
+    ("name", "junk"),
+    [
+        ("MODE", "prod"), ("DEBUG", "maybe"), ("TRUSTED_PROXIES", "-1"), ("TRUSTED_PROXIES", "one"),
+        ("TOKEN_TTL_DAYS", "1.5"), ("LANGUAGE_CODE", "fr"), ("ADMIN_LANGUAGE_CODE", "xx"), ("LOG_LEVEL", "LOUD"),
+        ("DB_POOL_MAX", "many"), ("SERVE_MEDIA", "2"), ("SECURE_COOKIES", "x"), ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://user:pw@db/x"), ("CLIENT_ERROR_RATE", "often"), ("CLIENT_ERROR_RATE", "5/year"),
+        ("TIME_ZONE", "Moon/Base"), ("PUBLIC_BASE_URL", "box.example.com"),
+    ],
+)  # fmt: skip
+def test_junk_in_a_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, junk: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name) as refusal:
+        settings_with(monkeypatch, {name: junk})
+    assert "pw" not in str(refusal.value)
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("k" * 60)
+    assert settings_with(monkeypatch, {"SECRET_KEY_FILE": str(secret)})["SECRET_KEY"] == "k" * 60
