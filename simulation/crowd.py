@@ -15,6 +15,7 @@ from simulation.scene import MANAGER, READER, SHOP, Scene, program
 
 WRITERS, ADDITIONS, READERS = 8, 4, 2
 PAIRS = 2
+RENAMERS = 3
 
 
 class Crowd:
@@ -34,6 +35,7 @@ class Crowd:
         polling = self._threads([partial(self._poll, reader) for reader in readers])
         jobs = [partial(self._add, product if n % 2 else other, product, n) for n in range(WRITERS)]
         jobs += [partial(self._create, n // 2) for n in range(2 * PAIRS)]
+        jobs += [partial(self._rename, n) for n in range(RENAMERS)]
         for thread in self._threads(jobs):
             thread.join()
         self._writing.set()
@@ -83,6 +85,12 @@ class Crowd:
         except DioException as error:
             if error.status != 400:
                 raise
+
+    def _rename(self, n: int) -> None:
+        body = {"sku": self.scene.sku(f"RENAMED{n}"), "name": "Renamed"}
+        product = self._send("POST", "/products/", body)["id"]
+        for number in range(ADDITIONS):
+            self._send("PATCH", f"/products/{product}/", {"name": f"Renamed {number}"})
 
     def _poll(self, reader: Reader) -> None:
         while not self._writing.is_set():

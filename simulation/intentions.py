@@ -60,3 +60,7 @@ class Intentions:
     def total(self, sku: str) -> int:
         """What all this did to the stock of a SKU, orders apart."""
         return sum(delta for delta, _who in self.stock[sku])
+
+    pictures: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Photo address -> what a person photographed, and what was loaded from there."""
+    odd_pictures: list[str] = field(default_factory=list)

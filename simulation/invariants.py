@@ -81,6 +81,15 @@ def stock_error(outcome: Outcome, sku: str) -> int:
     return sum(int(product["quantity"]) for product in found) - expected(outcome, sku)
 
 
+def booked_presses(outcome: Outcome, sku: str) -> int:
+    """What the server made of the quantities in the phones' PUTs."""
+    rows = [
+        row for product in outcome.facts.of_sku(outcome.scene, sku) for row in outcome.facts.movements[product["id"]]
+    ]
+    adjusted = {row["id"] for row in rows if row["kind"] == "adjustment" and row["user"] != outcome.scene.manager}
+    return sum(row["quantity_delta"] for row in rows if row["id"] in adjusted or row["reverses"] in adjusted)
+
+
 def picked_in_orders(outcome: Outcome, sku: str) -> int:
     """What left the shelf for orders: once for each that was finished, nothing for a cancelled one."""
     ids = {product["id"] for product in outcome.facts.of_sku(outcome.scene, sku)}

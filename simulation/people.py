@@ -16,7 +16,7 @@ from simulation.intentions import Finished, Intentions
 from simulation.network import Line
 from simulation.photos import PHOTOS
 from simulation.plan import BARCODE, Act
-from simulation.scene import Scene
+from simulation.scene import Scene, program
 
 ATTEMPTS = 5
 
@@ -107,6 +107,9 @@ class Person:
         product = self._shown(act.sku)
         if product is not None and self._insist(lambda: self.phone.take_photo(product.id, PHOTOS[act.text])):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
+            shown = self._shown(act.sku)
+            if self.phone.online and shown is not None:
+                self._look_at(str(shown.image_url), act.text)
 
     def do_create(self, act: Act) -> None:
         sku = self.scene.sku(act.sku)
@@ -205,6 +208,13 @@ class Person:
     def _sent_in_act(self, line: str) -> bool:
         mine = [entry for entry in self.line.log if entry.act == self.line.act and entry.who == self.name]
         return any(f"{entry.line} ".startswith(line) and 200 <= entry.status < 300 for entry in mine)
+
+    def _look_at(self, url: str, colour: str) -> None:
+        """Load the photo at its address, as the app does once: it keeps pictures by their address."""
+        picture = program(self.line.server, None)[0].get(url).raw
+        known = self.notes.pictures.setdefault(url, (colour, picture))
+        if known != (colour, picture):
+            self.notes.odd_pictures.append(f"{url} was {known[0]} and is {colour} now: phones still show the old one")
 
     def _shown(self, sku: str) -> Product | None:
         return self.phone.store.product_by_sku(self.scene.sku(sku))

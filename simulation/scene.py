@@ -28,6 +28,7 @@ class Scene:
         products: SKU of the plan -> id.
         orders: ids, in the order of the plan; later ones are appended.
         first_movement: movements up to this id are older than the schedule.
+        manager: the id of the account that the programs use.
     """
 
     prefix: str
@@ -35,6 +36,7 @@ class Scene:
     products: dict[str, int]
     orders: list[int]
     first_movement: int
+    manager: int = 0
 
     def sku(self, name: str) -> str:
         """The SKU on the label of what the plan calls `name`; with the letters that make trouble in an address."""
@@ -74,7 +76,8 @@ def make_scene(server: Server, prefix: str) -> Scene:
     dio.request("POST", "/auth/logout/", None, revoked)
     dio, headers = program(server, tokens[MANAGER])
     movements: list[dict[str, Any]] = dio.get("/movements/?limit=1", headers).data
-    scene = Scene(prefix, tokens, {}, [], movements[0]["id"] if movements else 0)
+    manager = dio.get("/users/me/", headers).data["id"]
+    scene = Scene(prefix, tokens, {}, [], movements[0]["id"] if movements else 0, manager)
     for name in KNOWN:
         body = {"sku": scene.sku(name), "name": f"Name {name}", "location": "A1-01-01", "quantity": STOCK[name]}
         scene.products[name] = dio.request("POST", "/products/", body, headers).data["id"]

@@ -10,7 +10,7 @@ from phone.dio import DioException
 from phone.offline import FRESH
 from simulation.facts import gather
 from simulation.intentions import Intentions
-from simulation.invariants import ALL_SKUS, Outcome, Violation, check_all, stock_error
+from simulation.invariants import ALL_SKUS, Outcome, Violation, booked_presses, check_all
 from simulation.network import Line, Request, Server
 from simulation.people import Person
 from simulation.plan import KILLS, MANAGER, PHONES, SHOP, Act, Plan
@@ -28,8 +28,8 @@ class Result:
     """What came of a schedule.
 
     Attributes:
-        press_errors: for each SKU whose + and − were pressed: how far the server is off, and how far one would be
-            that ignores the numbers of the app.
+        press_errors: for each SKU whose + and − were pressed: by how much the server misread the numbers that the app
+            sent, and by how much one misses what people did that ignores these numbers.
         flagged: open discrepancies by kind.
     """
 
@@ -130,6 +130,8 @@ class Stage:
             self._complain("revisions", trouble)
         for trouble in self.notes.unfinished_business:
             self._complain("nobody is refused for ever", trouble)
+        for trouble in self.notes.odd_pictures:
+            self._complain("pictures", trouble)
         for entry in self.result.log:
             if entry.status >= 500 and entry.fault not in KILLS:
                 trouble = getattr(self.server, "last_trouble", "")
@@ -164,4 +166,4 @@ class Stage:
             row["kind"] for row in outcome.facts.discrepancies if row["sku"] in names or row["product"] in ids
         )
         for sku, pressed in self.notes.presses.items():
-            self.result.press_errors.append((abs(stock_error(outcome, sku)), abs(pressed)))
+            self.result.press_errors.append((abs(booked_presses(outcome, sku) - pressed), abs(pressed)))

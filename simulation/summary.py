@@ -51,8 +51,8 @@ class Summary:
             ours = sum(error for error, _ in self.press_errors) / len(self.press_errors)
             ignoring = sum(pressed for _, pressed in self.press_errors) / len(self.press_errors)
             lines.append(
-                f"stock of the {len(self.press_errors)} products whose + and − were pressed: mean absolute error"
-                f" {ours:.3f}; a server that ignores the numbers: {ignoring:.3f}"
+                f"the {len(self.press_errors)} products whose + and − were pressed: mean absolute error of their stock"
+                f" {ours:.3f}; of a server that ignores these numbers {ignoring:.3f}"
             )
         flagged = ", ".join(f"{kind} {n}" for kind, n in self.flagged.most_common()) or "none"
         lines.append(f"open discrepancies: {flagged}")

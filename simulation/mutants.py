@@ -1,0 +1,97 @@
+"""`python -m simulation.mutants`: plant bugs in a copy of the server; the simulation must catch each of them.
+
+A bug is an exact replacement of text, so this fails loudly when the server's code has moved on. The unchanged copy is
+played too: it must come through.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulation.mutant_list import MUTANTS, Mutant
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("easy_box_backend", "phone", "simulation", "dev")
+SCHEDULES = 50
+
+
+@dataclass
+class Verdict:
+    """What became of a bug."""
+
+    mutant: Mutant
+    caught: str
+    seconds: float
+    trouble: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a bug was caught, or no bug was found where there is none."""
+        return not self.trouble and bool(self.caught) == bool(self.mutant.changes)
+
+    def __str__(self) -> str:
+        mark = "ok  " if self.is_good else "BAD "
+        outcome = self.trouble or self.caught or f"nothing in {SCHEDULES} schedules"
+        return f"{mark}{self.mutant.name:<52} {self.mutant.server:<10} {self.seconds:>4.0f} s  {outcome[:150]}"
+
+
+def main() -> int:
+    """0 if every planted bug was caught and nothing was found without one."""
+    parser = argparse.ArgumentParser(prog="python -m simulation.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", help="only those whose name contains one of these")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    chosen = [one for one in MUTANTS if not options.names or any(part in one.name for part in options.names)]
+    verdicts = []
+    for mutant in chosen:
+        verdicts.append(try_one(mutant, options.seed))
+        print(verdicts[-1], flush=True)
+    bad = sum(not verdict.is_good for verdict in verdicts)
+    print(f"{len(verdicts)} tried, {bad} not as they should be")
+    return 1 if bad else 0
+
+
+def try_one(mutant: Mutant, seed: int) -> Verdict:
+    """Plant a bug, play up to SCHEDULES schedules."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="easybox-mutant-") as name:
+        folder = Path(name)
+        copy_tree(folder)
+        plant(mutant, folder)
+        command = [sys.executable, "-m", "simulation", "--seed", str(seed), "--schedules", str(SCHEDULES)]
+        command += ["--stop", "--jobs", "1", "--server", mutant.server]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    caught = next((line for line in result.stdout.splitlines() if line.startswith("schedule ")), "")
+    crashed = result.returncode not in (0, 1) or (result.returncode == 1 and not caught)
+    trouble = f"the simulation broke: {result.stderr.strip()[-140:]!r}" if crashed else ""
+    return Verdict(mutant, caught, time.monotonic() - start, trouble)
+
+
+def copy_tree(folder: Path) -> None:
+    """What a run needs, without anybody's data."""
+    for part in COPIED:
+        ignored = shutil.ignore_patterns("__pycache__", "var", ".venv", "*.sqlite3*", "media")
+        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+
+
+def plant(mutant: Mutant, folder: Path) -> None:
+    """Make the replacements. Raises LookupError if a text is not there, or not once."""
+    for change in mutant.changes:
+        path = folder / "easy_box_backend" / change.path
+        text = path.read_text(encoding="utf-8")
+        if text.count(change.old) != 1:
+            raise LookupError(f"{mutant.name}: {text.count(change.old)} times in {change.path}:\n{change.old}")
+        path.write_text(text.replace(change.old, change.new), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
