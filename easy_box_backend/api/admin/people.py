@@ -38,16 +38,18 @@ class UserForm(ActionForm):
 
     password1 = forms.CharField(
         label=_("password"), required=False, strip=False, max_length=1000,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "form-control"}),
     )  # fmt: skip
     password2 = forms.CharField(
         label=_("password again"), required=False, strip=False, max_length=1000,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "form-control"}),
     )  # fmt: skip
 
     class Meta:
         model = User
         fields = ACCOUNT
+        labels = {"is_superuser": _("administrator")}
+        help_texts = {"is_superuser": _("Makes managers and other administrators.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
