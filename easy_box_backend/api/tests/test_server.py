@@ -111,9 +111,10 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 
 def settings_with(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> dict[str, Any]:
     """What the settings become in a clean environment with these variables."""
+    wanted = environment(variables)
     for name in list(os.environ):
         monkeypatch.delenv(name)
-    for name, value in environment(variables).items():
+    for name, value in wanted.items():
         monkeypatch.setenv(name, value)
     return runpy.run_path(str(BACKEND / "backend" / "settings.py"))
 

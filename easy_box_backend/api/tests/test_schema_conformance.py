@@ -1,0 +1,87 @@
+"""The API keeps to its own description: schemathesis calls everything in it and looks at every answer.
+
+No 5xx, no status and no content type that is not described, no body of another shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.actions import orders
+from api.actions.orders import Line
+from api.actor import Actor
+from api.tests.calls import Caller
+from api.tests.conftest import MakeProduct
+from backend.wsgi import application
+
+pytestmark = pytest.mark.django_db
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture
+def described(owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Any]:
+    """The description as it is served, of a warehouse with a few things in it."""
+    settings.AXES_FAILURE_LIMIT = 10**9
+    monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
+    for n in range(3):
+        product = make_product(f"P-{n}", quantity=5)
+        orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(None), at=timezone.now())
+    for signal in (request_started, request_finished):  # they would end the test's transaction, as a server does
+        signal.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi("/api/schema/", application)
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+def test_every_answer_is_as_described(owner: Caller, described: Any) -> None:
+    seen = 0
+    for result in described.get_all_operations():
+        operation = result.ok()
+        if operation.path in ("/api/schema/", "/api/docs/"):
+            continue
+        seen += 1
+        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
+            try_out(operation, mode, owner)
+    assert seen >= 28
+
+
+def try_out(operation: Any, mode: Any, owner: Caller) -> None:
+    """Call one operation with what its description allows (or does not)."""
+
+    @settings(
+        max_examples=5, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(generation_mode=mode), known=st.booleans(), number=st.integers(1, 3))
+    def call(case: Any, known: bool, number: int) -> None:
+        if known and "key" in (case.path_parameters or {}):
+            case.path_parameters["key"] = str(number)
+        case.headers["Authorization"] = f"Token {owner.token}"
+        case.call_and_validate(checks=CHECKS)
+
+    with suppress(Unsatisfiable):  # nothing can be sent that is not allowed
+        call()
