@@ -33,14 +33,14 @@ class Facts:
     has_discrepancies: bool = True
 
     def of_sku(self, scene: Scene, name: str) -> list[dict[str, Any]]:
-        """All products that ever had this SKU of the plan and have it still, archived ones too."""
-        return [product for product in self.products.values() if product["sku"] == scene.sku(name)]
+        """All products with this SKU of the plan, by its first or its new label, archived ones too."""
+        return [product for product in self.products.values() if scene.name_of(product["sku"]) == name]
 
     def discrepancies_of(self, scene: Scene, name: str) -> list[dict[str, Any]]:
         """The open discrepancies that name this SKU, or a product with it."""
         ids = {product["id"] for product in self.of_sku(scene, name)}
         found = self.discrepancies
-        return [row for row in found if row["product"] in ids or row["sku"] == scene.sku(name)]
+        return [row for row in found if row["product"] in ids or scene.name_of(row["sku"]) == name]
 
 
 def gather(dio: Dio, headers: dict[str, str], scene: Scene) -> Facts:

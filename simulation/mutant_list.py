@@ -159,8 +159,10 @@ MUTANTS = (
         (
             Change(
                 "api/actions/app_products.py",
-                "    if not views:\n        return quantity.Reading(",
-                "    if True:\n        return quantity.Reading(",
+                "    if not views:\n",
+                "    if sent is not None:\n"
+                "        return quantity.Reading(sent - product.quantity, sure=True, counted=0)\n"
+                "    if not views:\n",
             ),
         ),
     ),
@@ -195,7 +197,7 @@ MUTANTS = (
         (
             Change(
                 "api/reconcile/additions.py",
-                "        phase.follows, phase.proven = _earlier_phase(memory, item)\n",
+                "    if not phase.items:\n        _compare_with_earlier(memory, phase, item)\n",
                 "",
             ),
         ),

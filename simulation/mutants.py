@@ -65,7 +65,10 @@ def try_one(mutant: Mutant, seed: int) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="easybox-mutant-") as name:
         folder = Path(name)
         copy_tree(folder)
-        plant(mutant, folder)
+        try:
+            plant(mutant, folder)
+        except LookupError as error:
+            return Verdict(mutant, "", 0.0, str(error))
         command = [sys.executable, "-m", "simulation", "--seed", str(seed), "--schedules", str(SCHEDULES)]
         command += ["--stop", "--jobs", "1", "--server", mutant.server]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

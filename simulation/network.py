@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class Line:
     _nth: int = 0
     _verb: str = ""
     _second_wire: Wire | None = None
+    _late: list[tuple[bytes, Wire]] = field(default_factory=list)
 
     def connect(self, host: str, port: int) -> LineConnection:
         """For ``phone.dio``. Raises OSError."""
@@ -133,11 +135,22 @@ class Line:
         """One request and its answer. Raises OSError, or returns nothing, when the network fails."""
         if self.second:
             wire = self._second_wire = self._second_wire or self.server.connect()
+        late, self._late = self._late, []
+        try:
+            return self._exchange(request, wire)
+        finally:
+            for former in late:
+                self._deliver_late(*former)
+
+    def _exchange(self, request: bytes, wire: Wire) -> bytes:
         fault = self._next_fault()
         entry = _entry(self.who, self.act, request, fault)
         self.log.append(entry)
         self.last_request = self.server.elapsed()
         self.delivered = False
+        if fault == plan.LATE:
+            self._late.append((request, wire))
+            raise ConnectionResetError("the network broke; the request is still on its way")
         if fault == plan.DROP:
             raise ConnectionResetError("the network dropped the request")
         if fault == plan.BAD_GATEWAY:
@@ -168,6 +181,13 @@ class Line:
                 self._faults.remove(fault)
                 return fault.kind
         return ""
+
+    def _deliver_late(self, request: bytes, wire: Wire) -> None:
+        """What a broken connection had still swallowed reaches the server now; nobody waits for the answer."""
+        entry = _entry(self.who, self.act, request, "the late one")
+        self.log.append(entry)
+        with contextlib.suppress(OSError):
+            entry.status = int(wire.deliver(request)[9:12])
 
     def _deliver(self, request: bytes, wire: Wire, fault: str) -> bytes:
         if fault in plan.KILLS:

@@ -15,7 +15,7 @@ from phone.offline import HUNG, Phone, Screen, Steps, StillUnknown
 from simulation.intentions import Finished, Intentions
 from simulation.network import Line
 from simulation.photos import PHOTOS
-from simulation.plan import BARCODE, Act
+from simulation.plan import BARCODE, KNOWN, Act
 from simulation.scene import Scene, program
 
 ATTEMPTS = 5
@@ -102,6 +102,15 @@ class Person:
         edited = replace(product, name=value) if field == "name" else replace(product, location=value)
         if self._insist(lambda: self.phone.edit(edited)):
             self.notes.set_field(self.name, act.sku, field, value)
+
+    def do_relabel(self, act: Act) -> None:
+        """Another SKU for a product: a free one, or by mistake one that another product has."""
+        product = self._shown(act.sku)
+        if product is None:
+            return
+        other = KNOWN[KNOWN.index(act.sku) - 1]
+        wanted = self.scene.new_label(act.sku) if act.text == "new" else self.scene.sku(other)
+        self._insist(lambda: self.phone.edit(replace(product, sku=wanted)))
 
     def do_photo(self, act: Act) -> None:
         product = self._shown(act.sku)
@@ -217,4 +226,5 @@ class Person:
             self.notes.odd_pictures.append(f"{url} was {known[0]} and is {colour} now: phones still show the old one")
 
     def _shown(self, sku: str) -> Product | None:
-        return self.phone.store.product_by_sku(self.scene.sku(sku))
+        by_sku = self.phone.store.product_by_sku
+        return by_sku(self.scene.sku(sku)) or by_sku(self.scene.new_label(sku))

@@ -21,7 +21,8 @@ MISTYPED = "TYPO"
 ORDERS = 3
 """How many orders exist from the start; later ones are numbered on."""
 
-DROP, LOSE, CUT, TWICE, BAD_GATEWAY, LATE_GATEWAY = "drop", "lose", "cut", "twice", "gateway", "late-gateway"
+DROP, LOSE, CUT, LATE, TWICE = "drop", "lose", "cut", "late", "twice"
+BAD_GATEWAY, LATE_GATEWAY = "gateway", "late-gateway"
 BREAKS = (DROP, LOSE, CUT, BAD_GATEWAY, LATE_GATEWAY)
 PULL = "pull"
 KILLS = ("kill worker", "kill gunicorn", "kill postgresql")
@@ -37,7 +38,8 @@ class Fault:
 
     Attributes:
         kind: ``drop`` (never reaches the server), ``lose`` (its answer doesn't reach the phone), ``cut`` (reset in
-            the middle of its body), ``twice`` (delivered twice), ``gateway`` and ``late-gateway`` (a 502, before and
+            the middle of its body), ``late`` (the phone's connection is reset, the request reaches the server behind
+            the phone's next one), ``twice`` (delivered twice), ``gateway`` and ``late-gateway`` (a 502, before and
             after the server had it), or one of KILLS.
         nth: which request of the act, from 0.
         verb: instead of that, the first request of this verb (see ``phone.offline.Call``).
@@ -108,6 +110,7 @@ class Rates:
     doubled_request: float = 0.1
     two_passes: float = 0.1
     slow_pass: float = 0.15
+    late_request: float = 0.03
     broken_act: float = 0.12
     kill: float = 0.0
 
@@ -119,11 +122,11 @@ def make_plan(seed: int, number: int, rates: Rates | None = None) -> Plan:
 
 OFFLINE_VERBS = {
     "online": 22, "receive": 34, "press": 22, "edit": 10, "create": 8, "delete": 3, "finish": 10, "photo": 3,
-    "restart": 2,
+    "restart": 2, "relabel": 2,
 }  # fmt: skip
 ONLINE_VERBS = {
     "offline": 30, "open": 22, "orders": 14, "receive": 12, "press": 10, "edit": 5, "create": 4, "delete": 2,
-    "finish": 8, "photo": 3, "scan": 4,
+    "finish": 8, "photo": 3, "scan": 4, "relabel": 2,
 }  # fmt: skip
 MANAGER_VERBS = {"rename": 5, "relocate": 3, "archive": 3, "create": 3, "cancel": 3, "extend": 4, "order": 2}
 SHOP_VERBS = {"set": 6, "add": 5, "rename": 3, "create": 1, "archive": 1}
@@ -182,6 +185,8 @@ class _Author:
             faults.append(Fault(LOSE, verb=PULL))
         if self.rng.random() < self.rates.doubled_request:
             faults.append(Fault(TWICE, nth=self.rng.randint(0, 7)))
+        if self.rng.random() < self.rates.late_request:
+            faults.append(Fault(LATE, nth=self.rng.randint(0, 5)))
         twins = self.rng.random() < self.rates.two_passes
         slow = self.rng.random() < self.rates.slow_pass
         if self.rng.random() < self.rates.kill:
@@ -219,6 +224,8 @@ class _Author:
         if verb == "create":
             same = self.rng.random() < 0.3
             return replace(act, sku=self.rng.choice(NEW), text="Same name" if same else self._name())
+        if verb == "relabel":
+            return replace(act, sku=self.rng.choice(KNOWN), text=self.rng.choice(("new", "new", "taken")))
         if verb in ("finish", "cancel", "extend", "order"):
             order = self.rng.randrange(self.orders)
             return replace(act, sku=self.rng.choice(KNOWN), quantity=self.rng.randint(1, 3), order=order)

@@ -205,11 +205,14 @@ class RealWire:
     """A connection that is kept. See network.Wire."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
+        self._address = ("127.0.0.1", port)
+        self._socket = socket.create_connection(self._address, timeout=ANSWER_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._seen = SocketConnection(self._socket)
 
     def deliver(self, request: bytes, cut: int | None = None) -> bytes:
+        if self._socket.fileno() < 0:  # a late request of a connection that its client has given up
+            self._socket = socket.create_connection(self._address, timeout=ANSWER_SECONDS)
         self._socket.sendall(request[:cut])
         return b"" if cut is not None else read_answer(self._socket)
 

@@ -16,6 +16,7 @@ READER, REVOKED = "reader", "revoked"
 STOCK = {"A": 40, "B": 12, "C": 5}
 LINES = ({"A": 2, "B": 1}, {"A": 1}, {"B": 2, "C": 1})
 CUSTOMER = "Customer"
+RELABELLED = "-new"
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,15 @@ class Scene:
         """The SKU on the label of what the plan calls `name`; with the letters that make trouble in an address."""
         return f"{self.prefix}Б+2/{name}" if name == "B" else f"{self.prefix}{name}"
 
+    def new_label(self, name: str) -> str:
+        """The SKU that people may give it instead. Both labels are stuck on boxes then."""
+        return f"{self.sku(name)}{RELABELLED}"
+
     def name_of(self, sku: str) -> str:
-        """The other way round; "" for what is not of this schedule."""
-        return sku.rpartition("/")[2].removeprefix(self.prefix) if sku.startswith(self.prefix) else ""
+        """The other way round, by whichever label; "" for what is not of this schedule."""
+        if not sku.startswith(self.prefix):
+            return ""
+        return sku.rpartition("/")[2].removeprefix(self.prefix).removesuffix(RELABELLED)
 
 
 def program(server: Server, token: str | None, who: str = "setup") -> tuple[Dio, dict[str, str]]:
