@@ -1,0 +1,44 @@
+"""The people of docs/reconciliation.md: Anna and Boris with a phone each, Vera the manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+MORNING = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+@pytest.fixture
+def warehouse(db: None) -> Iterator[Warehouse]:
+    """A warehouse on one morning. Whatever a test does in it, the ledger is right afterwards."""
+    with time_machine.travel(MORNING, tick=False) as clock:
+        place = Warehouse(clock)
+        yield place
+    assert place.is_right()
+
+
+@pytest.fixture
+def anna(warehouse: Warehouse) -> Phone:
+    return warehouse.phone("Anna")
+
+
+@pytest.fixture
+def boris(warehouse: Warehouse) -> Phone:
+    return warehouse.phone("Boris")
+
+
+@pytest.fixture
+def vera(warehouse: Warehouse) -> Caller:
+    """The manager, by a program of hers: what she sends is what she wants."""
+    return warehouse.program("Vera", manager=True)
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse) -> Caller:
+    """A program that is nobody's phone."""
+    return warehouse.program("Shop")

@@ -1,0 +1,185 @@
+"""Phones as their people use them: one short verb a call of the app, over HTTP, with a clock and a network of our own.
+
+anna = warehouse.phone("Anna")
+anna.pull()
+anna.add("SOCK", 5)          # the look-up, then the addition
+anna.loses_connection()      # whether the last answer arrived, nobody knows
+warehouse.later()            # half an hour, so that the next request is a person's doing
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import time_machine
+from rest_framework.test import APIClient
+
+from api import auth
+from api.actions import products, stock
+from api.models import Device, Discrepancy, Product, StockMovement, User
+from api.tests.calls import PASSWORD
+
+DART = "Dart/3.5 (dart:io)"
+AT_MACHINE_SPEED = 0.02
+"""Seconds between two requests of a pass."""
+
+_ports = itertools.count(40_000)
+
+
+class Caller:
+    """One login. Every request comes right behind the one before, and on the same connection, unless told otherwise."""
+
+    agent = "warehouse-program/1.0"
+
+    def __init__(self, clock: time_machine.Traveller | None, user: User) -> None:
+        self.clock, self.user = clock, user
+        self.http = APIClient(headers={"User-Agent": self.agent})
+        answer = self.http.post("/api/auth/token/", {"email": user.email, "password": PASSWORD}, format="json")
+        assert answer.status_code == 200, answer.content
+        self.http.credentials(HTTP_AUTHORIZATION=f"Token {answer.json()['token']}")
+        self.device = Device.objects.latest("id")
+        self.port = next(_ports)
+
+    def send(self, method: str, path: str, body: Any = None, form: str = "json", **headers: str) -> Any:
+        if self.clock:
+            self.clock.shift(AT_MACHINE_SPEED)
+        return getattr(self.http, method)(
+            path, body, format=form if body is not None else None, headers=headers, REMOTE_PORT=str(self.port)
+        )
+
+    def loses_connection(self) -> None:
+        """The next request comes on another connection, so nothing tells whether the last answer arrived."""
+        self.port = next(_ports)
+
+    def create(self, sku: str, name: str = "Socks", **more: Any) -> Any:
+        return self.send("post", "/api/products/", {"sku": sku, "name": name, "quantity": "0", **more}, "multipart")
+
+    def find(self, sku: str) -> dict[str, Any] | None:
+        """What `?sku=` shows first; None for an empty answer."""
+        answer = self.send("get", f"/api/products/?sku={quote(sku)}")
+        assert answer.status_code == 200, answer.content
+        found = answer.json()
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def book(self, product: int | str, pieces: Any) -> Any:
+        """The addition alone."""
+        return self.send("post", f"/api/products/{product}/add_stock/", {"quantity": pieces})
+
+    def add(self, sku: str, pieces: int) -> None:
+        """An addition as the app makes it: it looks the SKU up, and adds to the product that it is shown."""
+        found = self.find(sku)
+        assert found, f"{sku} is unknown: the app hangs here"
+        answer = self.book(found["id"], pieces)
+        assert answer.status_code == 200, answer.content
+
+    def put(self, seen: Mapping[str, Any], key: int | str | None = None, **changes: Any) -> Any:
+        """A whole product as the phone has it, with what the person changed."""
+        shown = {name: seen[name] for name in ("name", "sku", "quantity", "location", "image_url")}
+        body = {"id": str(key or seen["id"]), **shown, "thumbnail_url": None, **changes}
+        return self.send("put", f"/api/products/{key or seen['id']}/", body)
+
+    def delete(self, product: int | str) -> Any:
+        return self.send("delete", f"/api/products/{product}/")
+
+    def finish(self, order: Mapping[str, Any], *, picked: Mapping[str, int] | None = None, **changes: Any) -> Any:
+        """An order as the phone has it, all of it picked, or by SKU as many as said."""
+        lines = [
+            {
+                "product": line["product"]["id"],
+                "quantity_to_pick": line["quantity_to_pick"],
+                "quantity_picked": (picked or {}).get(line["product"]["sku"], line["quantity_to_pick"]),
+            }
+            for line in order["lines"]
+        ]
+        body = {"customer_name": order["customer_name"], "status": "picked", "lines": lines, **changes}
+        return self.send("put", f"/api/orders/{order['id']}/", body)
+
+
+class Phone(Caller):
+    """A phone with the app."""
+
+    agent = DART
+
+    def pull(self) -> dict[str, dict[str, Any]]:
+        """The product list, by SKU."""
+        return {row["sku"]: row for row in self.send("get", "/api/products/").json()}
+
+    def pull_orders(self) -> list[dict[str, Any]]:
+        return list(self.send("get", "/api/orders/").json())
+
+    @contextmanager
+    def while_its_request_is_under_way(self) -> Iterator[None]:
+        """Requests in here came in before what was read of this phone just now."""
+        arrived = Device.objects.select_related("memory").get(pk=self.device.pk).memory.number
+        authenticate = auth.DeviceTokenAuthentication.authenticate_credentials
+
+        def earlier(self: Any, token: bytes) -> tuple[User, Device]:
+            user, device = authenticate(self, token)
+            device.requests_read = arrived
+            return user, device
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(auth.DeviceTokenAuthentication, "authenticate_credentials", earlier)
+            yield
+
+
+class Warehouse:
+    """Who works here, what time it is, and what is so by the books."""
+
+    def __init__(self, clock: time_machine.Traveller | None) -> None:
+        self.clock = clock
+
+    def later(self, minutes: float = 30) -> None:
+        """Time passes."""
+        assert self.clock
+        self.clock.shift(minutes * 60)
+
+    def phone(self, name: str) -> Phone:
+        return Phone(self.clock, self._person(name))
+
+    def program(self, name: str = "Shop", *, manager: bool = False) -> Caller:
+        """A device of the kind `integration`."""
+        return Caller(self.clock, self._person(name, manager=manager))
+
+    def _person(self, name: str, *, manager: bool = False) -> User:
+        known = User.objects.filter(username=name).first()
+        return known or User.objects.create_user(
+            email=f"{name.lower()}@example.com", password=PASSWORD, username=name, is_staff=manager
+        )
+
+    def product(self, sku: str, quantity: int = 0, *, name: str = "Socks", location: str = "A1") -> int:
+        """A product that was here before anybody pulled; returns its id."""
+        from django.utils import timezone
+
+        from api.actor import Actor
+
+        made = products.create(
+            sku=sku, name=name, location=location, quantity=quantity, by=Actor(None), at=timezone.now()
+        )
+        return made.pk
+
+    def on_hand(self, sku: str) -> int:
+        """Of the live product with this SKU."""
+        return Product.objects.live().get(sku=sku).quantity
+
+    def movements(self, sku: str) -> list[int]:
+        """What changed the stock of all products that have or had this SKU, the oldest first."""
+        found = StockMovement.objects.filter(product__sku=sku).order_by("id")
+        return list(found.values_list("quantity_delta", flat=True))
+
+    def questions(self) -> list[tuple[str, str]]:
+        """The open discrepancies, `(kind, sku)` each, the oldest first."""
+        return list(Discrepancy.objects.open().order_by("id").values_list("kind", "sku"))
+
+    def question(self) -> Discrepancy:
+        """The only discrepancy there is."""
+        return Discrepancy.objects.get()
+
+    def is_right(self) -> bool:
+        return stock.broken_ledgers() == []

@@ -1,0 +1,133 @@
+"""add_stock from a phone: goods that arrived exist, whatever has become of the product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.models import Product, StockMovement
+from api.tests.calls import check_error
+from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+
+def test_three_identical_scans_are_three_boxes(warehouse: Warehouse, anna: Phone) -> None:
+    warehouse.product("SOCK")
+    anna.pull()
+    for _ in range(3):
+        anna.add("SOCK", 1)
+    anna.pull()
+    assert warehouse.movements("SOCK") == [1, 1, 1]
+    assert warehouse.questions() == []
+
+
+# --- Archived products ------------------------------------------------------------------------------------------------
+def test_goods_of_an_archived_product_bring_it_back(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    socks = warehouse.product("SOCK", 3)
+    anna.pull()
+    vera.delete(socks)
+    anna.add("SOCK", 4)
+    product = Product.objects.get(pk=socks)
+    assert (product.is_archived, product.quantity) == (False, 7)
+    assert warehouse.questions() == [("archived_stock", "SOCK")]
+    booked = StockMovement.objects.latest("id")
+    assert (booked.kind, booked.quantity_delta, booked.device) == ("receipt", 4, anna.device)
+    assert warehouse.question().facts == {"quantity": 4, "archived": socks, "booked": [booked.pk]}
+    assert "SOCK" in anna.pull()
+
+
+def test_once_back_it_is_a_product_like_others(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    socks = warehouse.product("SOCK")
+    anna.pull()
+    vera.delete(socks)
+    anna.add("SOCK", 4)
+    anna.add("SOCK", 2)
+    assert warehouse.on_hand("SOCK") == 6
+    assert warehouse.questions() == [("archived_stock", "SOCK")]
+
+
+def test_an_id_archived_long_ago_is_still_an_id(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    socks = warehouse.product("SOCK")
+    vera.delete(socks)
+    anna.pull()
+    assert anna.book(socks, 4).status_code == 200
+    assert warehouse.on_hand("SOCK") == 4
+
+
+def test_goods_go_to_the_live_product_that_has_the_sku_now(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    old = warehouse.product("SOCK", 3)
+    anna.pull()
+    vera.delete(old)
+    new = warehouse.product("SOCK")
+    assert anna.book(old, 4).status_code == 200
+    archived = Product.objects.get(pk=old)
+    assert (archived.is_archived, archived.quantity) == (True, 3)
+    assert Product.objects.get(pk=new).quantity == 4
+    asked = warehouse.question()
+    assert (asked.kind, asked.product_id, asked.facts["archived"]) == ("archived_stock", new, old)
+
+
+# --- Quantities that nobody can mean ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("pieces", [1_000_001, 4006381333931, 2**63 - 1])
+def test_a_barcode_in_the_quantity_field_is_held_back(warehouse: Warehouse, anna: Phone, pieces: int) -> None:
+    socks = warehouse.product("SOCK")
+    anna.add("SOCK", pieces)
+    assert warehouse.movements("SOCK") == []
+    assert warehouse.questions() == [("implausible_quantity", "SOCK")]
+    assert warehouse.question().facts == {"quantity": pieces, "pending": [{"product": socks, "delta": pieces}]}
+
+
+def test_a_million_pieces_are_a_delivery(warehouse: Warehouse, anna: Phone) -> None:
+    warehouse.product("SOCK")
+    anna.add("SOCK", 1_000_000)
+    assert warehouse.on_hand("SOCK") == 1_000_000
+    assert warehouse.questions() == []
+
+
+def test_an_archived_product_does_not_come_back_for_a_barcode(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    socks = warehouse.product("SOCK")
+    anna.pull()
+    vera.delete(socks)
+    anna.add("SOCK", 4006381333931)
+    assert Product.objects.get(pk=socks).is_archived
+    assert warehouse.questions() == [("implausible_quantity", "SOCK")]
+
+
+@pytest.mark.parametrize("pieces", [0, -1, 1.5, "x", True, None, 2**63])
+def test_what_is_no_number_of_pieces_is_refused_and_changes_nothing(
+    warehouse: Warehouse, anna: Phone, pieces: Any
+) -> None:
+    socks = warehouse.product("SOCK")
+    assert "quantity" in check_error(anna.book(socks, pieces), 400, "invalid")
+    assert warehouse.movements("SOCK") == []
+    assert warehouse.questions() == []
+
+
+@pytest.mark.parametrize("key", ["99999999", "0b2c-uuid", "-1"])
+def test_an_id_that_was_never_issued_is_404(anna: Phone, key: str) -> None:
+    check_error(anna.book(key, 1), 404, "no_such_product")
+
+
+# --- Programs ---------------------------------------------------------------------------------------------------------
+def test_a_program_gets_404_for_an_archived_product(warehouse: Warehouse, shop: Caller, vera: Caller) -> None:
+    socks = warehouse.product("SOCK")
+    vera.delete(socks)
+    check_error(shop.book(socks, 4), 404, "no_such_product")
+    assert Product.objects.get(pk=socks).is_archived
+    assert warehouse.questions() == []
+
+
+def test_a_program_gets_400_for_an_implausible_quantity(warehouse: Warehouse, shop: Caller) -> None:
+    check_error(shop.book(warehouse.product("SOCK"), 1_000_001), 400)
+    assert warehouse.questions() == []
+
+
+def test_a_program_is_taken_at_its_word_however_often_it_repeats(warehouse: Warehouse, shop: Caller) -> None:
+    warehouse.product("SOCK")
+    warehouse.product("SHIRT")
+    for _ in range(2):
+        shop.add("SOCK", 5)
+        shop.add("SHIRT", 1)
+        shop.loses_connection()
+    assert (warehouse.on_hand("SOCK"), warehouse.on_hand("SHIRT")) == (10, 2)
+    assert warehouse.questions() == []

@@ -1,0 +1,121 @@
+"""`?sku=` from a phone: an empty answer hangs it while it sends its stock queue."""
+
+from __future__ import annotations
+
+from api.models import Product
+from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+
+# --- Archived since ---------------------------------------------------------------------------------------------------
+def test_a_product_archived_since_the_pull_is_still_shown(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    socks = warehouse.product("SOCK", 4)
+    anna.pull()
+    vera.delete(socks)
+    found = anna.find("SOCK")
+    assert found
+    assert (found["id"], found["quantity"], found["archived"]) == (socks, 4, True)
+    assert Product.objects.get(pk=socks).is_archived, "looking is not reviving"
+
+
+def test_one_archived_before_the_pull_is_not(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    vera.delete(warehouse.product("SOCK"))
+    anna.pull()
+    assert anna.find("SOCK") is None
+
+
+def test_a_live_product_goes_before_an_archived_one(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    anna.pull()
+    vera.delete(warehouse.product("SOCK"))
+    new = warehouse.product("SOCK")
+    assert (anna.find("SOCK") or {})["id"] == new
+
+
+# --- Never known ------------------------------------------------------------------------------------------------------
+def test_a_persons_scan_of_an_unknown_sku_finds_nothing_and_makes_nothing(warehouse: Warehouse, anna: Phone) -> None:
+    anna.pull()
+    assert anna.find("SOKC") is None
+    warehouse.later()
+    assert anna.find("SOKC") is None
+    assert Product.objects.count() == 0
+    assert warehouse.questions() == []
+
+
+def test_the_third_time_since_the_pull_it_becomes_an_unverified_product(warehouse: Warehouse, anna: Phone) -> None:
+    anna.pull()
+    assert [anna.find("SOKC") for _ in range(2)] == [None, None]
+    found = anna.find("SOKC")
+    assert found
+    assert (found["sku"], found["quantity"], found["unverified"]) == ("SOKC", 0, True)
+    assert warehouse.questions() == [("unknown_sku", "SOKC")]
+    assert (anna.find("SOKC") or {})["id"] == found["id"]
+    assert warehouse.questions() == [("unknown_sku", "SOKC")]
+
+
+def test_misses_are_counted_for_each_sku_phone_and_pull(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+    for sku in ("A", "B", "A", "B"):
+        assert anna.find(sku) is None
+    assert boris.find("A") is None
+    anna.pull()
+    assert anna.find("A") is None
+    assert Product.objects.count() == 0
+
+
+def test_right_behind_an_addition_it_is_the_queue_that_asks(warehouse: Warehouse, anna: Phone) -> None:
+    warehouse.product("SHIRT")
+    anna.add("SHIRT", 2)
+    anna.add("SOKC", 3)
+    anna.add("SOKS", 1)
+    assert (warehouse.on_hand("SOKC"), warehouse.on_hand("SOKS"), warehouse.on_hand("SHIRT")) == (3, 1, 2)
+    assert warehouse.questions() == [("unknown_sku", "SOKC"), ("unknown_sku", "SOKS")]
+
+
+def test_a_queue_that_begins_with_unknown_skus_drains_after_the_first_is_made(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    """Each opening of the screen gets stuck at the same SKU; the third does not, nor at those behind it."""
+    for _ in range(2):
+        assert anna.find("SOKC") is None
+        warehouse.later()
+    anna.add("SOKC", 3)
+    anna.add("SOKS", 1)
+    assert warehouse.movements("SOKC") == [3]
+    assert warehouse.movements("SOKS") == [1]
+
+
+def test_a_person_who_scans_after_an_addition_is_not_a_queue(warehouse: Warehouse, anna: Phone) -> None:
+    warehouse.product("SHIRT")
+    anna.add("SHIRT", 2)
+    warehouse.later()
+    assert anna.find("SOKC") is None
+    assert Product.objects.count() == 1
+
+
+def test_somebody_elses_addition_is_not_this_phones_queue(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+    warehouse.product("SHIRT")
+    boris.add("SHIRT", 2)
+    assert anna.find("SOKC") is None
+
+
+def test_a_text_that_can_be_no_sku_never_becomes_a_product(warehouse: Warehouse, anna: Phone) -> None:
+    for sku in ("x" * 101, "", " ", "a\0b"):
+        assert [anna.find(sku) for _ in range(4)] == [None] * 4
+    assert Product.objects.count() == 0
+    assert warehouse.questions() == []
+
+
+def test_after_the_pull_the_phone_is_a_person_again(warehouse: Warehouse, anna: Phone) -> None:
+    warehouse.product("SHIRT")
+    anna.add("SHIRT", 2)
+    anna.add("SOKC", 3)
+    anna.pull()
+    assert anna.find("SOKS") is None
+
+
+# --- Programs ---------------------------------------------------------------------------------------------------------
+def test_a_program_finds_nothing_however_often_it_asks(warehouse: Warehouse, shop: Caller, vera: Caller) -> None:
+    vera.delete(warehouse.product("SOCK"))
+    warehouse.product("SHIRT")
+    shop.add("SHIRT", 1)
+    assert [shop.find("SOKC") for _ in range(4)] == [None] * 4
+    assert shop.find("SOCK") is None
+    assert warehouse.questions() == []

@@ -1,0 +1,286 @@
+"""A finished order from a phone, read against the order that it had seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.models import Order, OrderVersion, StockMovement
+from api.tests.calls import check_error
+from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+Lines = dict[str, tuple[int, int]]
+
+
+@pytest.fixture(autouse=True)
+def goods(warehouse: Warehouse) -> dict[str, int]:
+    """Ten of each, by SKU."""
+    return {sku: warehouse.product(sku, 10) for sku in ("SHIRT", "CAP", "SOCK")}
+
+
+@pytest.fixture
+def order(anna: Phone, vera: Caller, goods: dict[str, int]) -> dict[str, Any]:
+    """Two shirts and a cap for Petrova, as Anna's phone has it."""
+    lines = [
+        {"product": goods["SHIRT"], "quantity_to_pick": 2},
+        {"product": goods["CAP"], "quantity_to_pick": 1},
+    ]
+    vera.send("post", "/api/orders/", {"customer_name": "Petrova", "lines": lines})
+    anna.pull_orders()
+    return anna.pull_orders()[0]
+
+
+def change(vera: Caller, order: dict[str, Any], lines: Lines | None = None, **fields: Any) -> None:
+    """Vera's order is what she says; lines by SKU: to pick, picked."""
+    if lines is not None:
+        ids = {row["sku"]: row["id"] for row in vera.send("get", "/api/products/").json()}
+        fields["lines"] = [
+            {"product": ids[sku], "quantity_to_pick": to_pick, "quantity_picked": picked}
+            for sku, (to_pick, picked) in lines.items()
+        ]
+    answer = vera.send("patch", f"/api/orders/{order['id']}/", fields)
+    assert answer.status_code == 200, answer.content
+
+
+def lines_of(order: dict[str, Any]) -> Lines:
+    found = Order.objects.get(pk=order["id"]).lines.filter(removed_at__isnull=True)
+    return {line.sku: (line.quantity_to_pick, line.quantity_picked) for line in found}
+
+
+def status_of(order: dict[str, Any]) -> str:
+    return Order.objects.get(pk=order["id"]).status
+
+
+def test_picked_goods_leave_the_stock_and_nothing_else_happens(
+    warehouse: Warehouse, anna: Phone, order: dict[str, Any]
+) -> None:
+    assert anna.finish(order).status_code == 200
+    assert status_of(order) == "picked"
+    assert lines_of(order) == {"SHIRT": (2, 2), "CAP": (1, 1)}
+    assert [warehouse.movements(sku) for sku in ("SHIRT", "CAP", "SOCK")] == [[10, -2], [10, -1], [10]]
+    picks = StockMovement.objects.filter(kind="pick")
+    assert {pick.device for pick in picks} == {anna.device}
+    assert warehouse.questions() == []
+
+
+# --- Sent again -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("pulled", [False, True])
+def test_a_repetition_picks_nothing_more(
+    warehouse: Warehouse, anna: Phone, order: dict[str, Any], pulled: bool
+) -> None:
+    anna.finish(order)
+    if pulled:
+        anna.pull_orders()
+    anna.loses_connection()
+    versions = OrderVersion.objects.count()
+    assert anna.finish(order).status_code == 200
+    assert warehouse.movements("SHIRT") == [10, -2]
+    assert lines_of(order) == {"SHIRT": (2, 2), "CAP": (1, 1)}
+    assert warehouse.questions() == []
+    assert pulled or OrderVersion.objects.count() == versions
+
+
+def test_a_repetition_takes_nothing_back_that_the_manager_changed_since(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
+) -> None:
+    anna.finish(order)
+    change(vera, order, {"SHIRT": (2, 1), "CAP": (1, 1), "SOCK": (3, 0)}, status="inProgress")
+    anna.loses_connection()
+    anna.finish(order)
+    assert status_of(order) == "inProgress"
+    assert lines_of(order) == {"SHIRT": (2, 1), "CAP": (1, 1), "SOCK": (3, 0)}
+    assert warehouse.on_hand("SHIRT") == 9
+    assert warehouse.questions() == []
+
+
+# --- Changed meanwhile ------------------------------------------------------------------------------------------------
+def test_a_line_that_the_manager_added_stays_and_is_asked_about(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
+) -> None:
+    change(vera, order, {"SHIRT": (2, 0), "CAP": (1, 0), "SOCK": (3, 0)})
+    anna.finish(order)
+    assert lines_of(order) == {"SHIRT": (2, 2), "CAP": (1, 1), "SOCK": (3, 0)}
+    assert warehouse.on_hand("SOCK") == 10
+    assert warehouse.questions() == [("short_picked", "SOCK")]
+    assert warehouse.question().facts == {"quantity": 3}
+    assert warehouse.question().order_id == order["id"]
+
+
+def test_a_quantity_that_the_manager_raised_stays(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
+) -> None:
+    change(vera, order, {"SHIRT": (5, 0), "CAP": (1, 0)})
+    anna.finish(order)
+    assert lines_of(order) == {"SHIRT": (5, 2), "CAP": (1, 1)}
+    assert warehouse.questions() == [("short_picked", "SHIRT")]
+
+
+def test_a_line_that_the_manager_took_out_stays_out_and_its_goods_are_asked_about(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    change(vera, order, {"CAP": (1, 0)})
+    anna.finish(order)
+    assert lines_of(order) == {"CAP": (1, 1)}
+    assert warehouse.movements("SHIRT") == [10]
+    assert warehouse.questions() == [("over_picked", "SHIRT")]
+    assert warehouse.question().facts == {"picked": 2, "pending": [{"product": goods["SHIRT"], "delta": -2}]}
+
+
+def test_what_the_phone_changed_of_the_composition_is_applied(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    change(vera, order, {"SHIRT": (2, 0), "CAP": (4, 0)})
+    lines = [
+        {"product": goods["CAP"], "quantity_to_pick": 1, "quantity_picked": 0},
+        {"product": goods["SOCK"], "quantity_to_pick": 3, "quantity_picked": 3},
+    ]
+    anna.finish(order, lines=lines, status="inProgress")
+    assert lines_of(order) == {"CAP": (4, 0), "SOCK": (3, 3)}
+    assert warehouse.on_hand("SOCK") == 7
+    assert warehouse.questions() == []
+
+
+# --- Two phones -------------------------------------------------------------------------------------------------------
+def test_picked_by_two_leaves_the_stock_once_and_is_asked_about(
+    warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    theirs = boris.pull_orders()[0]
+    anna.finish(order)
+    for _ in range(2):
+        assert boris.finish(theirs).status_code == 200
+    assert (warehouse.movements("SHIRT"), warehouse.movements("CAP")) == ([10, -2], [10, -1])
+    assert warehouse.questions() == [("picked_twice", "SHIRT"), ("picked_twice", "CAP")]
+
+
+def test_two_who_share_an_order_pick_its_two_lines(
+    warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any]
+) -> None:
+    theirs = boris.pull_orders()[0]
+    anna.finish(order, picked={"SHIRT": 2, "CAP": 0}, status="inProgress")
+    boris.finish(theirs, picked={"SHIRT": 0, "CAP": 1})
+    assert lines_of(order) == {"SHIRT": (2, 2), "CAP": (1, 1)}
+    assert warehouse.questions() == []
+
+
+# --- Cancelled, archived, unknown -------------------------------------------------------------------------------------
+def test_an_order_cancelled_meanwhile_stays_cancelled_and_its_goods_are_asked_about(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    change(vera, order, status="cancelled")
+    for _ in range(2):
+        assert anna.finish(order).status_code == 200
+    assert status_of(order) == "cancelled"
+    assert (warehouse.movements("SHIRT"), warehouse.movements("CAP")) == ([10], [10])
+    assert warehouse.questions() == [("picked_after_cancel", "")]
+    pending = [{"product": goods["SHIRT"], "delta": -2}, {"product": goods["CAP"], "delta": -1}]
+    assert warehouse.question().facts == {"customer": "Petrova", "pending": pending}
+
+
+def test_one_that_the_phone_saw_cancelled_and_finished_all_the_same_is_picked(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
+) -> None:
+    change(vera, order, status="cancelled")
+    anna.pull_orders()
+    anna.finish(order)
+    assert status_of(order) == "picked"
+    assert warehouse.movements("SHIRT") == [10, -2]
+
+
+def test_an_archived_order_stays_so_and_is_asked_about(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    vera.send("delete", f"/api/orders/{order['id']}/")
+    for _ in range(2):
+        assert anna.finish(order).status_code == 200
+    assert Order.objects.get().archived_at is not None
+    assert warehouse.movements("SHIRT") == [10]
+    assert warehouse.questions() == [("picked_after_cancel", "")]
+    assert warehouse.question().facts["picked"] == {str(goods["SHIRT"]): 2, str(goods["CAP"]): 1}
+
+
+@pytest.mark.parametrize("key", ["99999999", "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"])
+def test_an_unknown_order_is_200_and_a_question(
+    warehouse: Warehouse, anna: Phone, order: dict[str, Any], key: str
+) -> None:
+    assert anna.finish({**order, "id": key}).status_code == 200
+    assert warehouse.movements("SHIRT") == [10]
+    assert warehouse.questions() == [("unknown_order", "")]
+    assert warehouse.question().facts["id"] == key
+
+
+# --- What is picked, and for whom -------------------------------------------------------------------------------------
+def test_the_customer_that_the_phone_forgot_is_kept(anna: Phone, order: dict[str, Any]) -> None:
+    anna.finish(order, customer_name="N/A")
+    assert Order.objects.get().customer_name == "Petrova"
+
+
+def test_a_customer_that_the_phone_knows_better_is_taken(anna: Phone, order: dict[str, Any]) -> None:
+    anna.finish(order, customer_name="Petrova, A.")
+    assert Order.objects.get().customer_name == "Petrova, A."
+
+
+def test_fewer_than_ordered_is_asked_about(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+    anna.finish(order, picked={"SHIRT": 1})
+    assert lines_of(order)["SHIRT"] == (2, 1)
+    assert warehouse.on_hand("SHIRT") == 9
+    assert warehouse.questions() == [("short_picked", "SHIRT")]
+    assert warehouse.question().facts == {"quantity": 1}
+
+
+def test_fewer_in_an_order_that_is_not_finished_is_no_question(
+    warehouse: Warehouse, anna: Phone, order: dict[str, Any]
+) -> None:
+    anna.finish(order, picked={"SHIRT": 1}, status="inProgress")
+    assert warehouse.questions() == []
+
+
+def test_more_than_ordered_is_booked_and_asked_about(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+    anna.finish(order, picked={"SHIRT": 3})
+    assert lines_of(order)["SHIRT"] == (2, 3)
+    assert warehouse.on_hand("SHIRT") == 7
+    assert warehouse.questions() == [("over_picked", "SHIRT")]
+    assert warehouse.question().facts == {"to_pick": 2, "picked": 3}
+
+
+def test_more_than_on_hand_is_booked_as_it_is(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+    anna.finish(order, picked={"SHIRT": 12}, status="inProgress")
+    assert warehouse.on_hand("SHIRT") == -2
+    assert warehouse.questions() == [("negative_stock", "SHIRT"), ("over_picked", "SHIRT")]
+
+
+def test_a_picked_product_may_be_archived_meanwhile(
+    warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    vera.delete(goods["CAP"])
+    assert anna.finish(order).status_code == 200
+    assert warehouse.movements("CAP") == [10, -1]
+
+
+def test_cancelling_returns_what_was_picked(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+    anna.finish(order)
+    anna.pull_orders()
+    anna.finish(order, status="cancelled")
+    assert warehouse.movements("SHIRT") == [10, -2, 2]
+    assert warehouse.questions() == []
+
+
+# --- Programs ---------------------------------------------------------------------------------------------------------
+def test_a_programs_order_is_what_it_says(
+    warehouse: Warehouse, shop: Caller, vera: Caller, order: dict[str, Any]
+) -> None:
+    change(vera, order, {"SHIRT": (2, 0), "CAP": (1, 0), "SOCK": (3, 0)}, customer_name="Ivanova")
+    assert shop.finish(order, customer_name="N/A").status_code == 200
+    assert lines_of(order) == {"SHIRT": (2, 2), "CAP": (1, 1)}
+    assert Order.objects.get().customer_name == "N/A"
+    assert warehouse.questions() == []
+
+
+def test_a_program_gets_404_and_412(shop: Caller, vera: Caller, order: dict[str, Any]) -> None:
+    check_error(shop.finish({**order, "id": 99_999_999}), 404, "no_such_order")
+    held = shop.send("get", f"/api/orders/{order['id']}/")["ETag"]
+    change(vera, order, customer_name="Ivanova")
+    answer = shop.send("patch", f"/api/orders/{order['id']}/", {"status": "picked"}, **{"If-Match": held})
+    check_error(answer, 412, "stale")
+    vera.send("delete", f"/api/orders/{order['id']}/")
+    check_error(shop.finish(order), 404, "no_such_order")

@@ -1,0 +1,284 @@
+"""PUT from a phone, the quantity: it says which button was pressed, not what is on hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from api.models import Product, StockMovement
+from api.tests import photos
+from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+
+@pytest.fixture
+def socks(warehouse: Warehouse) -> int:
+    return warehouse.product("SOCK", 10)
+
+
+@pytest.fixture
+def seen(anna: Phone, socks: int) -> dict[str, Any]:
+    """Anna's list says 10."""
+    return anna.pull()["SOCK"]
+
+
+def press(phone: Phone, shown: dict[str, Any], *numbers: int) -> None:
+    """Each press of a button sends the whole product with the next number."""
+    for number in numbers:
+        assert phone.put(shown, quantity=number).status_code == 200
+
+
+# --- Steps ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("number", "step"), [(11, 1), (9, -1)])
+def test_a_step_is_that_step_however_old_the_number(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any], number: int, step: int
+) -> None:
+    boris.add("SOCK", 5)
+    warehouse.later()
+    press(anna, seen, number)
+    assert warehouse.movements("SOCK") == [10, 5, step]
+    made = StockMovement.objects.latest("id")
+    assert (made.kind, made.device, made.user) == ("adjustment", anna.device, anna.user)
+    assert warehouse.questions() == []
+
+
+def test_a_number_that_the_phone_was_shown_changes_nothing(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    boris.add("SOCK", 5)
+    anna.put(seen, name="Red socks")
+    assert warehouse.movements("SOCK") == [10, 5]
+    assert warehouse.questions() == []
+
+
+def test_a_step_repeated_is_one_step(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    press(anna, seen, 11)
+    anna.loses_connection()
+    press(anna, seen, 11, 11)
+    assert warehouse.movements("SOCK") == [10, 1]
+    assert warehouse.questions() == []
+
+
+def test_plus_thrice_offline_is_three(warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]) -> None:
+    boris.add("SOCK", 5)
+    press(anna, seen, 11, 12, 13)
+    assert warehouse.on_hand("SOCK") == 18
+    assert warehouse.questions() == []
+
+
+@pytest.mark.parametrize("broken", [(11,), (11, 12), (11, 12, 13)])
+def test_a_series_that_was_partly_applied_adds_up_when_it_comes_again(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any], broken: tuple[int, ...]
+) -> None:
+    boris.add("SOCK", 5)
+    press(anna, seen, *broken)
+    anna.loses_connection()
+    warehouse.later()
+    press(anna, seen, 11, 12, 13)
+    assert warehouse.on_hand("SOCK") == 18
+    assert warehouse.questions() == []
+
+
+def test_plus_and_minus_are_nothing(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    press(anna, seen, 11, 10)
+    assert warehouse.on_hand("SOCK") == 10
+    assert warehouse.questions() == []
+
+
+def test_two_phones_that_press_plus_on_one_number_add_two(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    theirs = boris.pull()["SOCK"]
+    press(anna, seen, 11)
+    press(boris, theirs, 11)
+    assert warehouse.on_hand("SOCK") == 12
+    assert warehouse.questions() == []
+
+
+# --- Its own additions ------------------------------------------------------------------------------------------------
+def test_a_press_before_an_addition_arrives_behind_it(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    """Offline: + (11), then 5 received. The queue of additions goes first."""
+    anna.add("SOCK", 5)
+    press(anna, seen, 11)
+    assert warehouse.on_hand("SOCK") == 16
+    assert warehouse.questions() == []
+
+
+def test_presses_before_and_behind_an_addition(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    """Offline: + (11), 5 received (16), + (17)."""
+    anna.add("SOCK", 5)
+    press(anna, seen, 11, 17)
+    assert warehouse.on_hand("SOCK") == 17
+    assert warehouse.questions() == []
+
+
+def test_and_the_same_when_the_updates_come_again(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    anna.add("SOCK", 5)
+    press(anna, seen, 11, 17)
+    anna.loses_connection()
+    press(anna, seen, 11, 17)
+    assert warehouse.on_hand("SOCK") == 17
+
+
+def test_edits_before_and_behind_an_addition_change_no_quantity(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
+    anna.add("SOCK", 5)
+    anna.put(seen, quantity=10, name="Red socks")
+    anna.put(seen, quantity=15, name="Red socks", location="B2")
+    assert warehouse.on_hand("SOCK") == 15
+    assert warehouse.questions() == []
+
+
+def test_where_a_press_and_an_addition_of_one_look_alike_the_press_is_booked_and_asked_about(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
+    anna.add("SOCK", 1)
+    press(anna, seen, 11)
+    assert warehouse.on_hand("SOCK") == 12
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
+# --- Further off ------------------------------------------------------------------------------------------------------
+def test_a_number_further_off_is_the_difference_and_a_question(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    boris.add("SOCK", 5)
+    press(anna, seen, 25)
+    assert warehouse.on_hand("SOCK") == 30, "not 25: Boris's 5 have come since"
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+    booked = StockMovement.objects.latest("id")
+    assert warehouse.question().facts == {"sent": 25, "on_hand": 15, "change": 15, "booked": [booked.pk]}
+
+
+def test_and_repeated_it_is_booked_and_asked_about_once(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
+    press(anna, seen, 25, 25)
+    assert warehouse.movements("SOCK") == [10, 15]
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
+def test_one_off_together_with_an_edit_is_no_button(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    anna.put(seen, quantity=11, name="Red socks")
+    assert warehouse.on_hand("SOCK") == 11
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
+def test_one_off_together_with_a_new_photo_is_no_button(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
+    anna.put(seen, quantity=11, image_url="/data/user/0/easybox/photo.jpg")
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
+def test_a_new_photo_alone_changes_no_quantity(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    boris.add("SOCK", 1)
+    anna.put(seen, image_url="/data/user/0/easybox/photo.jpg")
+    photo = {"image": SimpleUploadedFile("photo.jpg", photos.jpeg())}
+    assert anna.send("post", f"/api/products/{seen['id']}/upload_image/", photo, "multipart").status_code == 200
+    assert warehouse.movements("SOCK") == [10, 1]
+    assert warehouse.questions() == []
+
+
+def test_a_barcode_as_the_quantity_is_held_back(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    anna.put(seen, quantity=4006381333931, location="B2")
+    product = Product.objects.get(pk=seen["id"])
+    assert (product.quantity, product.location) == (10, "B2")
+    asked = warehouse.question()
+    assert (asked.kind, asked.facts["change"]) == ("implausible_quantity", 4006381333931 - 10)
+    assert asked.facts["pending"] == [{"product": product.pk, "delta": 4006381333931 - 10}]
+
+
+def test_without_a_quantity_none_is_meant(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+    body = {"name": "Red socks", "sku": "SOCK", "location": "A1"}
+    assert anna.send("put", f"/api/products/{seen['id']}/", body).status_code == 200
+    assert warehouse.movements("SOCK") == [10]
+
+
+# --- What the phone can have seen -------------------------------------------------------------------------------------
+def test_a_phone_that_never_pulled_sets_the_number_and_a_manager_is_asked(
+    warehouse: Warehouse, anna: Phone, socks: int
+) -> None:
+    blind = {"id": socks, "name": "Socks", "sku": "SOCK", "quantity": 7, "location": "A1", "image_url": None}
+    press(anna, blind, 7)
+    assert warehouse.on_hand("SOCK") == 7
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
+def test_a_phone_that_never_pulled_and_agrees_changes_nothing(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+    blind = {"id": socks, "name": "Socks", "sku": "SOCK", "quantity": 10, "location": "A1", "image_url": None}
+    press(anna, blind, 10)
+    assert warehouse.movements("SOCK") == [10]
+    assert warehouse.questions() == []
+
+
+def test_what_the_phone_created_itself_began_with_none(warehouse: Warehouse, anna: Phone) -> None:
+    anna.pull()
+    made = anna.create("CAP").json()
+    anna.add("CAP", 3)
+    press(anna, made, 4)
+    assert warehouse.movements("CAP") == [3, 1]
+    assert warehouse.questions() == []
+
+
+def test_a_step_from_the_list_before_a_lost_one(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    boris.add("SOCK", 5)
+    anna.pull()
+    anna.loses_connection()
+    press(anna, seen, 11)
+    assert warehouse.on_hand("SOCK") == 16
+    assert warehouse.questions() == []
+
+
+def test_once_the_new_list_surely_arrived_the_old_number_is_no_view(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    boris.add("SOCK", 5)
+    anna.pull()
+    press(anna, seen, 11)
+    assert warehouse.on_hand("SOCK") == 11
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
+def test_a_press_after_the_pull_begins_from_the_new_number(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    press(anna, seen, 11)
+    boris.add("SOCK", 5)
+    fresh = anna.pull()["SOCK"]
+    assert fresh["quantity"] == 16
+    press(anna, fresh, 15)
+    assert warehouse.on_hand("SOCK") == 15
+    assert warehouse.questions() == []
+
+
+def test_a_step_on_an_archived_product_is_booked_and_asked_about(
+    warehouse: Warehouse, anna: Phone, vera: Caller, seen: dict[str, Any]
+) -> None:
+    vera.delete(seen["id"])
+    press(anna, seen, 11)
+    product = Product.objects.get(pk=seen["id"])
+    assert (product.quantity, product.is_archived) == (11, True)
+    assert warehouse.questions() == [("archived_stock", "SOCK")]
+
+
+def test_minus_below_none_is_recorded_as_it_is(warehouse: Warehouse, anna: Phone) -> None:
+    warehouse.product("CAP", 0)
+    press(anna, anna.pull()["CAP"], -1)
+    assert warehouse.on_hand("CAP") == -1
+    assert warehouse.questions() == [("negative_stock", "CAP")]
+
+
+# --- Programs ---------------------------------------------------------------------------------------------------------
+def test_a_programs_number_is_what_is_on_hand(warehouse: Warehouse, shop: Caller, boris: Phone, socks: int) -> None:
+    shown = shop.send("get", f"/api/products/{socks}/").json()
+    boris.add("SOCK", 5)
+    shop.put(shown, quantity=11)
+    assert warehouse.movements("SOCK") == [10, 5, -4]
+    assert warehouse.questions() == []
