@@ -2,19 +2,21 @@
 
 import logging
 import math
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
+from knox.models import AuthToken
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 
@@ -28,33 +30,73 @@ LAST_SEEN_STEP = timedelta(minutes=5)
 """`last_seen_at` is written no more often than this: it is for people, and a write on each read would cost more."""
 
 
-class DeviceTokenAuthentication(TokenAuthentication):
-    """`Authorization: Token <key>`, looked up by its digest in one SELECT.
+# The columns of each table in the order of its model's fields, as `Model.from_db` takes them.
+_USER = ("id", "is_superuser", "email", "username", "is_active", "is_staff")
+_DEVICE = ("id", "user_id", "token_id", "kind", "name", "last_seen_at")
+_TOKEN = ("digest", "expiry")
+_LOOK_UP = """
+SELECT person.id, person.is_superuser, person.email, person.username, person.is_active, person.is_staff,
+    device.id, device.user_id, device.token_id, device.kind, device.name, device.last_seen_at,
+    token.digest, token.expiry,
+    COALESCE(memory.number, 0)
+FROM knox_authtoken token
+JOIN api_device device ON device.token_id = token.digest
+JOIN api_user person ON person.id = device.user_id
+LEFT JOIN api_devicememory memory ON memory.device_id = device.id
+WHERE token.digest = %s AND person.is_active
+"""
 
-    Knox's own look-up reads all tokens of the user on every request; expired ones are removed by a job instead.
+
+class DeviceTokenAuthentication(TokenAuthentication):
+    """`Authorization: Token <key>`, looked up by its digest in one SELECT, which every request pays for.
+
+    Knox's own look-up reads all tokens of the user each time, and the ORM's costs three times this one's CPU
+    (docs/benchmarks.md). Expired tokens are removed by a job.
     """
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, Device]:
         now = timezone.now()
         try:
             digest = hash_token(token.decode("ascii"))
-            device = (
-                Device.objects.select_related("user", "token", "memory")
-                .defer("memory__state")
-                .get(token__digest=digest)
-            )
-        except (ValueError, TypeError, Device.DoesNotExist) as error:
+        except (ValueError, TypeError) as error:
             raise exceptions.AuthenticationFailed(_("Invalid token.")) from error
-        auth_token = device.token
-        assert auth_token is not None
-        if not device.user.is_active or (auth_token.expiry is not None and auth_token.expiry <= now):
+        device = find_device(digest)
+        if device is None or device.token is None or (device.token.expiry and device.token.expiry <= now):
             raise exceptions.AuthenticationFailed(_("Invalid token."))
-        if auth_token.expiry is not None:
-            self.renew_token(auth_token)
+        slide_expiry(device.token, now)
         if device.last_seen_at is None or now - device.last_seen_at > LAST_SEEN_STEP:
-            device.last_seen_at = now
-            device.save(update_fields=["last_seen_at"])
+            Device.objects.filter(pk=device.pk).update(last_seen_at=now)
         return device.user, device
+
+
+def find_device(digest: str) -> Device | None:
+    """The device with the token of this digest, with its user and token; None if there is none who may log in."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK_UP, [digest])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    # What is not read here is loaded when it is asked for.
+    user = User.from_db("default", _USER, [bool(value) if n in (1, 4, 5) else value for n, value in enumerate(row[:6])])
+    device = Device.from_db("default", _DEVICE, (*row[6:11], time_of(row[11])))
+    device.user, device.token = user, AuthToken.from_db("default", _TOKEN, (row[12], time_of(row[13])))
+    device.requests_read = row[14]
+    return device
+
+
+def time_of(value: Any) -> datetime | None:
+    """A time as the database's cursor gives it: SQLite's is text, or naive, in UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def slide_expiry(token: AuthToken, now: datetime) -> None:
+    """Put a used token's expiry off to its full time, written down at most once an interval (`REST_KNOX`)."""
+    expiry = now + settings.TOKEN_TTL
+    if token.expiry and (expiry - token.expiry).total_seconds() > settings.REST_KNOX["MIN_REFRESH_INTERVAL"]:
+        # An update, not a save: the token may have been revoked in this very moment, which is no error.
+        AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
 
 
 class NoAuthentication(DeviceTokenAuthentication):
@@ -66,7 +108,17 @@ class NoAuthentication(DeviceTokenAuthentication):
 
 def actor(request: Request) -> Actor:
     """The person and device behind an authenticated request."""
-    return Actor(user=request.user, device=request.auth)
+    return Actor(user=person(request), device=device_of(request))
+
+
+def person(request: Request) -> User:
+    """Who sent an authenticated request."""
+    return cast(User, request.user)
+
+
+def device_of(request: Request) -> Device:
+    """From which device an authenticated request came."""
+    return cast(Device, request.auth)
 
 
 def kind_of_device(request: Request, asked: str | None) -> str:

@@ -1,8 +1,8 @@
-"""What every HTTP answer shares: JSON, one error shape, absolute photo URLs, paging links, tags, the caller's address."""
+"""What every HTTP answer shares: JSON, one error shape, photo URLs, paging links, tags, the caller's address."""
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import IO, Any, cast
 
 import msgspec
 from django.conf import settings
@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import BaseParser, MultiPartParser, MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -67,7 +67,7 @@ class JsonRenderer(BaseRenderer):
 
 
 class JsonAnyway(DefaultContentNegotiation):
-    """Answers in JSON also to a client that asks for something else: an `Accept` header is no reason to fail a phone."""
+    """Answers in JSON also to a client that asks for something else: that is no reason to fail a phone."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         try:
@@ -88,7 +88,7 @@ class _Counted:
         return part
 
     def require_end(self) -> None:
-        """Raise ParseError if the connection broke off before all announced bytes came: what did come may look whole."""
+        """Raise ParseError if the connection broke off before all announced bytes came: what came may look whole."""
         while self.read(65536):
             pass
         announced = self.stream.META.get("CONTENT_LENGTH") or "0"
@@ -127,7 +127,7 @@ class UploadParser(MultiPartParser):
         if (stream.META.get("CONTENT_LENGTH") or "0").isdecimal():
             _check_size(int(stream.META.get("CONTENT_LENGTH") or 0), settings.MAX_UPLOAD_BYTES)
         counted = _Counted(stream)
-        form = super().parse(counted, media_type, {**(parser_context or {}), "encoding": "utf-8"})
+        form = super().parse(cast("IO[bytes]", counted), media_type, {**(parser_context or {}), "encoding": "utf-8"})
         counted.require_end()
         return form
 

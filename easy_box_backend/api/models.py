@@ -79,6 +79,9 @@ class Device(models.Model):
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
+    requests_read: int = 0
+    """How many of its requests had been read when the one at hand was authenticated (see `DeviceMemory`)."""
+
     class Meta:
         verbose_name = _("device")
         verbose_name_plural = _("devices")
@@ -112,6 +115,9 @@ class Revision(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="revision_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.value}"
 
 
 class ProductQuerySet(models.QuerySet["Product"]):

@@ -1,8 +1,8 @@
 """The one revision counter.
 
 Every change of anything that a phone sees takes the counter's next value as the **last lock** of its transaction:
-first lock and write rows, then `take()`, then stamp the number on rows that are already locked or new. The counter's row
-stays locked until the commit, so revisions become visible in their order, and a reader that has seen revision N
+first lock and write rows, then `take()`, then stamp the number on rows that are already locked or new. The counter's
+row stays locked until the commit, so revisions become visible in their order, and a reader that has seen revision N
 has seen everything up to N. A sequence or a clock would let a reader pass over a change that commits late.
 """
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -258,8 +258,8 @@ class OrderDetail(APIView):
 
 def order_data(request: Request, *, partial: bool = False) -> dict[str, Any]:
     """The order in a request. In a form, `lines` is JSON text. Raises ValidationError."""
-    data = request.data
-    if hasattr(data, "getlist"):
+    data: Any = request.data
+    if isinstance(data, QueryDict):
         data = data.dict()
         if isinstance(data.get("lines"), str):
             try:

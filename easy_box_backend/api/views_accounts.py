@@ -39,7 +39,7 @@ class Logout(APIView):
     @extend_schema(request=None, responses={204: None, **docs.REFUSED})
     def post(self, request: Request) -> Response:
         """End this device's login at once."""
-        devices.revoke(request.auth, at=timezone.now())
+        devices.revoke(auth.device_of(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -48,16 +48,16 @@ class Devices(APIView):
     def get(self, request: Request) -> Response:
         """One's own devices, the latest first; a manager's `?all=1` lists everybody's."""
         found = Device.objects.all()
-        if not (request.user.is_staff and request.query_params.get("all") == "1"):
-            found = found.filter(user=request.user)
-        return Response([serializers.device_json(device, request.auth) for device in found])
+        if not (auth.person(request).is_staff and request.query_params.get("all") == "1"):
+            found = found.filter(user=auth.person(request))
+        return Response([serializers.device_json(device, auth.device_of(request)) for device in found])
 
 
 class DeviceDetail(APIView):
     @extend_schema(responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> Response:
         """Revoke a device: its token stops at once. One's own, or anybody's for a manager."""
-        devices.revoke_of(request.user, known(key, devices.NoSuchDevice), at=timezone.now())
+        devices.revoke_of(auth.person(request), known(key, devices.NoSuchDevice), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -65,13 +65,13 @@ class Me(APIView):
     @extend_schema(responses={200: docs.UserOut, **docs.REFUSED})
     def get(self, request: Request) -> Response:
         """Who is logged in; `username` is the name on the app's home screen."""
-        return Response(serializers.user_json(request.user))
+        return Response(serializers.user_json(auth.person(request)))
 
     @extend_schema(request=docs.body(serializers.ProfileChange), responses={200: docs.UserOut, **docs.REFUSED})
     def patch(self, request: Request) -> Response:
         """Change one's shown name."""
         data = checked(serializers.ProfileChange, request.data)
-        return Response(serializers.user_json(devices.update_user(request.user, at=timezone.now(), **data)))
+        return Response(serializers.user_json(devices.update_user(auth.person(request), at=timezone.now(), **data)))
 
 
 class Password(APIView):
@@ -79,11 +79,11 @@ class Password(APIView):
     def post(self, request: Request) -> Response:
         """Change one's password. All other devices have to log in again."""
         data = checked(serializers.PasswordChange, request.data)
-        if auth.check_password(request, request.user.email, data["current_password"]) is None:
+        if auth.check_password(request, auth.person(request).email, data["current_password"]) is None:
             raise devices.WrongPassword
         devices.change_password(
-            request.user, current=data["current_password"], new=data["new_password"], at=timezone.now(),
-            device=request.auth,
+            auth.person(request), current=data["current_password"], new=data["new_password"], at=timezone.now(),
+            device=auth.device_of(request),
         )  # fmt: skip
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -116,14 +116,18 @@ class UserDetail(APIView):
         """Change an account; for managers. One that may no longer log in loses its devices at once."""
         data = own_rank(request, checked(serializers.UserIn, request.data, partial=True))
         user = _user(key)
-        if (user.is_staff or user.is_superuser) and user != request.user and not request.user.is_superuser:
+        if (
+            (user.is_staff or user.is_superuser)
+            and user != auth.person(request)
+            and not auth.person(request).is_superuser
+        ):
             raise exceptions.PermissionDenied
         return Response(serializers.user_json(devices.update_user(user, at=timezone.now(), **data)))
 
 
 def own_rank(request: Request, data: dict[str, Any]) -> dict[str, Any]:
     """Only a superuser makes managers. Raises PermissionDenied."""
-    if data.get("is_staff") and not request.user.is_superuser:
+    if data.get("is_staff") and not auth.person(request).is_superuser:
         raise exceptions.PermissionDenied
     return data
 

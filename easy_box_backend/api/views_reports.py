@@ -1,7 +1,7 @@
 """What is looked at rather than done: movements, discrepancies, client errors, health."""
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.static import serve
@@ -92,16 +92,16 @@ def stored_photo(request: HttpRequest, path: str) -> HttpResponseBase:
     return response
 
 
-def not_found(request, exception):  # type: ignore[no-untyped-def]
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Any address that leads nowhere."""
     return http.answer_error(request, "not_found", _("There is nothing at this address."), 404)
 
 
-def bad_request(request, exception):  # type: ignore[no-untyped-def]
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A request that Django itself finds malformed, such as a wrong `Host`."""
     return http.answer_error(request, "bad_request", _("The request is malformed."), 400)
 
 
-def server_error(request):  # type: ignore[no-untyped-def]
+def server_error(request: HttpRequest) -> HttpResponse:
     """A fault of ours."""
     return http.answer_error(request, "server_error", _("Something went wrong on the server."), 500)

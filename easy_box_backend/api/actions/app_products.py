@@ -117,7 +117,7 @@ def put(
         book_after_all(additions.went_on(memory, quick=arrival.quick), by=by, at=at)
         product = _resolve(key, memory, sent, by)
         if product is None:
-            facts = {"id": key[:100], "name": name, "quantity": quantity}
+            facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
             discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, sku=sku, **facts)
         else:
             with_photo = isinstance(image_url, str) and bool(image_url) and not image_url.startswith("http")
@@ -160,7 +160,7 @@ def _put(
     movement = products.apply(product, changes, delta=0 if implausible else reading.delta, photo=photo, by=by, at=at)
     if implausible:
         pending = [{"product": product.pk, "delta": reading.delta}]
-        facts = {"sent": number, "on_hand": before, "change": reading.delta}
+        facts: dict[str, Any] = {"sent": number, "on_hand": before, "change": reading.delta}
         discrepancies.record(Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, product=product, pending=pending, **facts)
     elif not reading.sure:
         _ask_about(product, movement, reading, sent=number, before=before, by=by, at=at)

@@ -9,7 +9,7 @@ from api.actions import discrepancies, products, stock
 from api.actor import Actor
 from api.models import MAX_QUANTITY, Device, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions
-from api.reconcile.memory import Glance, Item, Memory, arrived_at, keep, recall
+from api.reconcile.memory import Glance, Item, Memory, keep, recall
 
 MISSES_UNTIL_MADE = 3
 """How often a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
@@ -94,7 +94,7 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
         raise stock.NoSuchProduct(product_id)
     soon = arrival.quick and bool(memory.earlier) and not memory.phases
     verdict = additions.added(
-        memory, product_id, quantity, arrived_at=arrived_at(device), soon_after_pull=soon or memory.second_pass
+        memory, product_id, quantity, arrived_at=device.requests_read, soon_after_pull=soon or memory.second_pass
     )
     memory.second_pass = memory.second_pass or soon
     movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
@@ -164,5 +164,5 @@ def _ask(items: list[Item], fact: str, by: Actor, at: datetime) -> None:
         if facts:
             discrepancies.record(
                 Discrepancy.Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=Product.objects.get(id=product),
-                quantity=sum(item.quantity for item in mine), **{fact: facts},
+                quantity=sum(item.quantity for item in mine), **{fact: facts},  # type: ignore[arg-type]
             )  # fmt: skip

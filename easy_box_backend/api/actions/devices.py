@@ -54,8 +54,9 @@ def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
 
 def revoke_all(user: User, *, at: datetime, but: Device | None = None) -> None:
     """End all logins of a person, except the device `but`."""
-    for device in user.devices.filter(token__isnull=False).exclude(pk=but.pk if but else None):
-        revoke(device, at=at)
+    for device in user.devices.filter(token__isnull=False):
+        if device != but:
+            revoke(device, at=at)
 
 
 class WrongPassword(Invalid):

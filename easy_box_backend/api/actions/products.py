@@ -187,8 +187,8 @@ def keep_photo(product: Product, photo: Photo) -> bool:
         return False
     old = [product.image.name, product.thumbnail.name]
     stem = f"products/{photo.digest[:32]}-{secrets.token_hex(4)}"
-    product.image = default_storage.save(f"{stem}.jpg", ContentFile(photo.image))  # type: ignore[assignment]
-    product.thumbnail = default_storage.save(f"{stem}-200.jpg", ContentFile(photo.thumbnail))  # type: ignore[assignment]
+    product.image = default_storage.save(f"{stem}.jpg", ContentFile(photo.image))
+    product.thumbnail = default_storage.save(f"{stem}-200.jpg", ContentFile(photo.thumbnail))
     transaction.on_commit(lambda: remove_files(old))
     return True
 

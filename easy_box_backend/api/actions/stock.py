@@ -93,7 +93,6 @@ def move(
     return movement
 
 
-@transaction.atomic
 def receive(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
     """Goods arrive: `quantity` pieces (1 to MAX_QUANTITY) more of a live product.
 
@@ -102,11 +101,13 @@ def receive(product_id: int, quantity: int, *, by: Actor, at: datetime) -> Stock
     if not 1 <= quantity <= MAX_QUANTITY:
         raise ImplausibleQuantity(quantity)
     if connection.vendor == "postgresql":
+        # A single statement is a transaction of its own: BEGIN and COMMIT would be two more round trips.
         return _receive_in_one_statement(product_id, quantity, by=by, at=at)
-    product = lock([product_id]).get(product_id)
-    if product is None or product.is_archived:
-        raise NoSuchProduct(product_id)
-    return move(product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, at=at)
+    with transaction.atomic():
+        product = lock([product_id]).get(product_id)
+        if product is None or product.is_archived:
+            raise NoSuchProduct(product_id)
+        return move(product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, at=at)
 
 
 # The revision's row is locked last, since its update waits for `goods`, which waits for the product's row.

@@ -158,11 +158,6 @@ class Memory(msgspec.Struct):
         return True
 
 
-def arrived_at(device: Device) -> int:
-    """How many requests of this device had been read when the one at hand was authenticated."""
-    return device.memory.number if hasattr(device, "memory") else 0
-
-
 def recall(device: Device) -> Memory:
     """What is remembered of this device, locked to the end of the transaction."""
     row = DeviceMemory.objects.select_for_update(no_key=True).filter(device=device).first()

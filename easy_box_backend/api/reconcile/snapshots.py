@@ -53,7 +53,7 @@ def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:
     """The descriptions of the product that this device can have seen, the likeliest first."""
     if shown := memory.shown.get(product.pk):
         return [shown.fields]
-    found = []
+    found: list[Mapping[str, str]] = []
     for revision in revisions_seen(memory, product.pk):
         version = ProductVersion.objects.filter(product=product, revision__lte=revision).order_by("-revision").first()
         if version:
