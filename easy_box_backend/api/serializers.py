@@ -241,6 +241,11 @@ class OrderLineIn(serializers.Serializer[Any]):
         """`product` may also be the object that a list gave."""
         if isinstance(data, Mapping) and isinstance(data.get("product"), Mapping):
             data = {**data, "product": data["product"].get("id")}
+        if isinstance(data, Mapping):  # a line is whole, also in a PATCH, where REST framework would let parts go
+            missing = [name for name in ("product", "quantity_to_pick") if name not in data]
+            if missing:
+                required = self.fields["product"].error_messages["required"]
+                raise serializers.ValidationError({name: [required] for name in missing}, code="required")
         return super().to_internal_value(data)
 
 

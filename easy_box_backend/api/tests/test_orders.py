@@ -295,6 +295,13 @@ def test_an_unknown_product_in_a_change_changes_nothing(
     assert on_hand(coat) == 10
 
 
+@pytest.mark.parametrize("lines", [[{}], [{"product": 1}], [{"quantity_to_pick": 1}], [{"quantity_picked": 1}]])
+def test_a_line_is_whole_also_in_a_patch(picker: Caller, make_order: MakeOrder, coat: Product, lines: Any) -> None:
+    order = make_order((coat, 1, 1))
+    assert "lines" in check_error(picker.patch(address(order), {"lines": lines}), 400, "invalid")
+    assert picker.get(address(order)).json() == order
+
+
 def test_a_held_version_is_412_once_somebody_else_changed_it(
     picker: Caller, colleague: Caller, make_order: MakeOrder, coat: Product
 ) -> None:

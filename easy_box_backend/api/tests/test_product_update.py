@@ -97,7 +97,7 @@ def test_a_bad_field_is_named_and_nothing_changes(
 ) -> None:
     before = state(jacket)
     body = {"name": "Coat", "sku": "C-1", field: value}
-    assert field in check_error(send(picker, method, address(jacket), body), 400, "invalid")
+    assert field in check_error(send(picker, method, address(jacket), body), 400)
     assert state(jacket) == before
 
 
