@@ -1,5 +1,6 @@
 """Tables, constraints, and what can be said of a row or a set of rows. Verbs that change them are in `actions/`."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -412,20 +413,68 @@ class Discrepancy(models.Model):
         return f"{self.get_kind_display()} {self.sku}".strip()
 
 
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def open(self) -> Self:
+        """Those that are still to be sent."""
+        return self.filter(sent_at__isnull=True, dropped_at__isnull=True)
+
+    def due(self, at: datetime) -> Self:
+        return self.open().filter(Q(next_try_at__isnull=True) | Q(next_try_at__lte=at))
+
+
 class Alert(models.Model):
-    """Something that people are to hear of, written in the transaction that it tells of. The worker sends it."""
+    """Something that people are to hear of, written in the transaction that it tells of. The worker sends it.
+
+    key: what happens again under the same key while this one is not sent yet is counted, not told anew. next_try_at:
+    not to be sent before; while somebody sends it, until when nobody else may (`claim` says who).
+    """
 
     kind = models.CharField(max_length=40)
     facts = models.JSONField(default=dict)
+    key = models.CharField(max_length=200, blank=True, default="", db_default="")
+    count = models.PositiveIntegerField(default=1, db_default=1)
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    claim = models.CharField(max_length=32, blank=True, default="", db_default="")
+    error = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
+    dropped_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AlertQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["id"], condition=Q(sent_at__isnull=True), name="alert_unsent")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(sent_at__isnull=True), name="alert_unsent"),
+            models.Index(fields=["key", "sent_at"], name="alert_key_sent"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"],
+                condition=~Q(key="") & Q(sent_at__isnull=True, dropped_at__isnull=True),
+                name="alert_once_by_key_while_open",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.kind
+
+
+class Job(models.Model):
+    """When something regular is due, and how it went the last time. Here, so that several workers share one clock."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ok = models.BooleanField(null=True)
+    report = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ClientError(models.Model):

@@ -4,8 +4,10 @@ import hashlib
 import re
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import F
 
+from api.actions import alerts
 from api.models import ClientError
 
 MAX_MESSAGE = 8_000
@@ -19,8 +21,9 @@ def fingerprint(message: str) -> str:
     return hashlib.sha256(_VARYING.sub("#", message[:MAX_MESSAGE]).encode()).hexdigest()
 
 
+@transaction.atomic
 def record_client_error(message: str, *, user_agent: str, at: datetime) -> ClientError:
-    """Keep an error that a phone reports; one like an earlier one counts up instead."""
+    """Keep an error that a phone reports, and tell of it; one like an earlier one counts up instead."""
     message = "".join(c for c in message[:MAX_MESSAGE] if c.isprintable() or c in "\n\t")
     key = fingerprint(message)
     error, created = ClientError.objects.get_or_create(
@@ -34,4 +37,5 @@ def record_client_error(message: str, *, user_agent: str, at: datetime) -> Clien
     )
     if not created:
         ClientError.objects.filter(pk=error.pk).update(count=F("count") + 1, last_seen_at=at)
+    alerts.count_up("client_error", key=f"client_error:{key}", at=at, error=error.pk, text=message[:400])
     return error

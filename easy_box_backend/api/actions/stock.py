@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Lag
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
-from api.actions import discrepancies
+from api.actions import alerts, discrepancies
 from api.actor import Actor
 from api.errors import Invalid, NotFound
 from api.models import MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
@@ -61,7 +61,8 @@ def move(
     """Change what is on hand of a product that the caller has locked, by `delta` pieces (not 0), and write it down.
 
     revision: the transaction's number, taken after all its locks. occurred_at: when it happened in the warehouse,
-    if not now. Goods that fall below none are recorded as they are, and put before a manager.
+    if not now. Goods that fall below none are recorded as they are, and put before a manager; falling below the
+    product's minimum is told.
     """
     product.quantity += delta
     product.revision = revision
@@ -90,6 +91,12 @@ def move(
             on_hand=product.quantity,
             change=delta,
         )
+    # When the line is crossed, not at each piece below it.
+    if product.min_quantity > 0 and product.quantity < product.min_quantity <= product.quantity - delta:
+        alerts.tell(
+            "low_stock", at=at, product=product.pk, sku=product.sku, name=product.name, on_hand=product.quantity,
+            minimum=product.min_quantity,
+        )  # fmt: skip
     return movement
 
 
