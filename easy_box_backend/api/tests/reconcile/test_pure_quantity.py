@@ -1,0 +1,86 @@
+"""reconcile/quantity.py by itself."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.reconcile.quantity import Reading, View, growing, read
+
+presses = st.lists(st.sampled_from([1, -1]), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("sent", "views", "edited", "found"),
+    [
+        (10, [View(10)], False, Reading(0, True, 0)),
+        (11, [View(10)], False, Reading(1, True, 0)),
+        (9, [View(10)], False, Reading(-1, True, 0)),
+        (12, [View(10)], False, Reading(2, False, 0)),
+        (11, [View(10)], True, Reading(1, False, 0)),
+        (10, [View(10)], True, Reading(0, True, 0)),
+        (11, [View(15, 7), View(10)], False, Reading(1, True, 0)),
+        (16, [View(15, 7), View(10)], False, Reading(1, True, 7)),
+        (10, [View(15, 7), View(10)], True, Reading(0, True, 0)),
+        (11, [View(11, 7), View(10)], False, Reading(1, False, 0)),
+        (11, [View(11, 7), View(10)], True, Reading(0, True, 7)),
+        (11, [View(12, 7), View(10)], False, Reading(-1, False, 7)),
+        (20, [View(15, 7), View(10)], False, Reading(5, False, 7)),
+    ],
+)
+def test_a_number_means(sent: int, views: list[View], edited: bool, found: Reading) -> None:
+    assert read(sent, views, edited=edited) == found
+
+
+def test_a_number_that_the_phone_sent_before_is_a_repetition_and_no_question() -> None:
+    assert read(11, [View(13)], edited=False, earlier_numbers=[11, 12, 13]) == Reading(-2, True, 0)
+
+
+def test_views_grow_by_own_additions_the_fullest_first() -> None:
+    assert growing(10, 0, [(7, 5), (9, 2)]) == [View(17, 9), View(15, 7), View(10, 0)]
+
+
+@given(st.integers(-5, 50), presses, st.lists(st.integers(0, 8), max_size=4))
+def test_a_series_of_presses_however_often_broken_off_leaves_exactly_its_sum(
+    start: int, steps: list[int], broken: list[int]
+) -> None:
+    """Each pass sends the numbers from the beginning; the last one goes through."""
+    numbers = list(accumulate(steps, initial=start))[1:]
+    booked, shown, earlier = 0, start, list[int]()
+    for reached in [*broken, len(numbers)]:
+        for number in numbers[:reached]:
+            reading = read(number, [View(shown)], edited=False, earlier_numbers=earlier)
+            assert reading.sure
+            booked, shown = booked + reading.delta, number
+            earlier.append(number)
+    assert booked == sum(steps)
+
+
+@given(presses, presses, st.integers(2, 9), st.lists(st.integers(0, 16), max_size=3))
+def test_an_addition_among_the_presses_makes_no_difference_or_is_asked_about(
+    before: list[int], behind: list[int], pieces: int, broken: list[int]
+) -> None:
+    """Additions go before updates, so numbers from before the addition arrive behind it."""
+    start, movement = 100, 7
+    first = list(accumulate(before, initial=start))[1:]
+    numbers = first + list(accumulate(behind, initial=first[-1] + pieces))[1:]
+    booked, shown, counted, sure, earlier = pieces, start, 0, True, list[int]()
+    for reached in [*broken, len(numbers)]:
+        for number in numbers[:reached]:
+            views = growing(shown, counted, [] if counted else [(movement, pieces)])
+            reading = read(number, views, edited=False, earlier_numbers=earlier)
+            booked, shown = booked + reading.delta, number
+            counted, sure = reading.counted or counted, sure and reading.sure
+            earlier.append(number)
+    assert booked == sum(before) + pieces + sum(behind) or not sure
+
+
+@given(st.integers(0, 50), st.integers(-100, 100), st.lists(st.integers(0, 50), min_size=1, max_size=4))
+def test_further_off_than_a_step_is_never_sure(sent: int, shift: int, seen: list[int]) -> None:
+    views = [View(quantity) for quantity in seen]
+    reading = read(sent, views, edited=False)
+    assert reading.sure <= (min(abs(sent - quantity) for quantity in seen) <= 1)
+    assert sent - reading.delta in seen

@@ -1,0 +1,129 @@
+"""GET /api/discrepancies/"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from api.actions import discrepancies
+from api.actor import Actor
+from api.models import Alert, Discrepancy, Order
+from api.tests.calls import Caller, check_error
+from api.tests.conftest import MakeProduct
+
+pytestmark = pytest.mark.django_db
+URL = "/api/discrepancies/"
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+Kind = Discrepancy.Kind
+
+
+@pytest.fixture
+def asked(picker: Caller, make_product: MakeProduct) -> list[Discrepancy]:
+    """The oldest first: of a product, of an order, of neither."""
+    by = Actor(picker.user, picker.device)
+    order = Order.objects.create(customer_name="Petrova")
+    return [
+        discrepancies.record(
+            Kind.NAME_DIFFERS, by=by, at=NOON, product=make_product("SOCK"), sent="Red socks", kept="Socks"
+        ),
+        discrepancies.record(Kind.PICKED_AFTER_CANCEL, by=by, at=NOON, order=order, customer="Petrova"),
+        discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=NOON + timedelta(hours=1), sku="CAP", id="uuid"),
+    ]
+
+
+def kinds(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [row["kind"] for row in answer.json()]
+
+
+def test_a_bare_array_the_latest_first_with_all_that_is_known(manager: Caller, asked: list[Discrepancy]) -> None:
+    rows = manager.get(URL).json()
+    assert [row["id"] for row in rows] == [found.pk for found in reversed(asked)]
+    first = asked[0]
+    assert rows[2] == {
+        "id": first.pk,
+        "kind": "name_differs",
+        "status": "open",
+        "product": first.product_id,
+        "sku": "SOCK",
+        "order": None,
+        "device": first.device_id,
+        "user": first.user_id,
+        "facts": {"sent": "Red socks", "kept": "Socks"},
+        "created_at": "2026-05-04T12:00:00Z",
+        "resolved_at": None,
+        "note": "",
+    }
+    assert (rows[1]["order"], rows[1]["product"], rows[1]["sku"]) == (asked[1].order_id, None, "")
+    assert (rows[0]["sku"], rows[0]["product"]) == ("CAP", None)
+
+
+def test_none_are_an_empty_array(manager: Caller) -> None:
+    assert manager.get(URL).json() == []
+
+
+def test_the_open_ones_unless_asked_otherwise(manager: Caller, asked: list[Discrepancy]) -> None:
+    assert manager.post(f"{URL}{asked[0].pk}/resolve/", {"action": "dismiss"}).status_code == 200
+    assert manager.post(f"{URL}{asked[2].pk}/resolve/", {"action": "dismiss"}).status_code == 200
+    assert kinds(manager.get(URL)) == ["picked_after_cancel"]
+    assert kinds(manager.get(URL, {"status": "open"})) == ["picked_after_cancel"]
+    assert kinds(manager.get(URL, {"status": "dismissed"})) == ["unknown_product", "name_differs"]
+    assert kinds(manager.get(URL, {"status": "applied"})) == []
+    assert len(kinds(manager.get(URL, {"status": "all"}))) == 3
+
+
+def test_of_one_kind(manager: Caller, asked: list[Discrepancy]) -> None:
+    assert kinds(manager.get(URL, {"kind": "name_differs"})) == ["name_differs"]
+    assert kinds(manager.get(URL, {"kind": "name_differs", "status": "applied"})) == []
+
+
+@pytest.mark.parametrize("name", ["status", "kind"])
+@pytest.mark.parametrize("value", ["x", "\x00", "OPEN", "1"])
+def test_a_strange_filter_is_a_400_that_names_it(manager: Caller, name: str, value: str) -> None:
+    assert name in check_error(manager.get(URL, {name: value}), 400, "invalid")
+
+
+def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, asked: list[Discrepancy]) -> None:
+    with CaptureQueriesContext(connection) as few:
+        manager.get(URL)
+    for number in range(20):
+        discrepancies.record(Kind.UNKNOWN_PRODUCT, by=Actor(None), at=NOON, id=str(number))
+    with CaptureQueriesContext(connection) as many:
+        assert len(manager.get(URL).json()) == 23
+    assert len(few) == len(many) <= 2
+
+
+def test_the_same_open_question_is_asked_once_and_told_once(picker: Caller, make_product: MakeProduct) -> None:
+    product, by = make_product("SOCK"), Actor(picker.user, picker.device)
+    facts: dict[str, Any] = {"sent": "A", "kept": "B"}
+    made = [discrepancies.record(Kind.NAME_DIFFERS, by=by, at=NOON, product=product, **facts) for _ in range(2)]
+    assert made[0] == made[1]
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.facts) == (
+        "discrepancy",
+        {"discrepancy": made[0].pk, "what": "name_differs", "sku": "SOCK"},
+    )
+    discrepancies.record(Kind.NAME_DIFFERS, by=by, at=NOON, product=product, sent="C", kept="B")
+    assert Alert.objects.count() == Discrepancy.objects.count() == 2
+
+
+def test_what_was_settled_is_asked_anew(manager: Caller, asked: list[Discrepancy]) -> None:
+    manager.post(f"{URL}{asked[2].pk}/resolve/", {"action": "dismiss"})
+    by = Actor(asked[2].user, asked[2].device)
+    again = discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=NOON, sku="CAP", id="uuid")
+    assert again.pk != asked[2].pk
+    assert len(kinds(manager.get(URL))) == 3
+
+
+def test_only_reading(manager: Caller) -> None:
+    for method in ("post", "put", "patch", "delete"):
+        check_error(getattr(manager, method)(URL), 405, "method_not_allowed")
+
+
+def test_a_guest_sees_nothing(guest: APIClient, asked: list[Discrepancy]) -> None:
+    check_error(guest.get(URL), 401)
