@@ -86,11 +86,9 @@ class InProcessServer:
 
     def _keep_quiet(self) -> None:
         """No logs; of an unhandled exception remember the traceback."""
-        import structlog
         from django.core.signals import got_request_exception
 
         logging.disable(logging.CRITICAL)
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         got_request_exception.connect(self._remember_trouble, weak=False)
 
     def _remember_trouble(self, **_kwargs: object) -> None:
@@ -121,6 +119,9 @@ class InProcessServer:
         for ending in ("-wal", "-shm"):
             Path(f"{self._file}{ending}").unlink(missing_ok=True)
         shutil.copyfile(self._folder / "template", self._file)
+        from api import feeds
+
+        feeds.forget()
         self._moment = self._kept_moment
         self._rng.seed(seed)
         self._connections = 0

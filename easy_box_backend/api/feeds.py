@@ -6,14 +6,41 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from api import revision
 from api.errors import Invalid
+from api.http import dump
 from api.models import Order, OrderLine, Product
 from api.serializers import LINE_FIELDS, PRODUCT_FIELDS, order_json, product_json
 
 
 def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, Any]]:
     """These products as the app reads them; one query."""
-    return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS).iterator(chunk_size=2000)]
+    return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS)]
+
+
+_kept: dict[tuple[str, str], tuple[str, bytes]] = {}
+"""By list and address of photos: the last list that this process made, as JSON, with its tag. A tag names a state of the
+database for good, so what is kept under it is right; whether it is the present one, the database is asked each time."""
+
+MOST_KEPT = 8
+
+
+def whole_list(name: str, photos: str) -> tuple[str, bytes]:
+    """The whole list "products" or "orders" as JSON, and the tag (epoch and revision) that it is true for."""
+    tag, body = _kept.get((name, photos), ("", b""))
+    if tag == revision.tag():
+        return tag, body
+    tag, rows = revision.consistent(lambda: _LISTS[name](photos))
+    body = dump(rows)
+    if len(_kept) >= MOST_KEPT:
+        _kept.clear()
+    _kept[name, photos] = tag, body
+    return tag, body
+
+
+def forget() -> None:
+    """Keep no list any more. Only for a database that goes back to an earlier state under the same epoch, as in tests."""
+    _kept.clear()
 
 
 def product_list(photos: str) -> list[dict[str, Any]]:
@@ -24,6 +51,9 @@ def product_list(photos: str) -> list[dict[str, Any]]:
 def order_list(photos: str) -> list[dict[str, Any]]:
     """All orders that are not archived."""
     return orders_json(Order.objects.live().order_by("id"), photos)
+
+
+_LISTS = {"products": product_list, "orders": order_list}
 
 
 def product_with_sku(skus: list[str]) -> Product | None:

@@ -287,6 +287,29 @@ def next_link(request: Request, after: int) -> str:
     return f'<{public_base(request)}{request.path}?{query.urlencode()}>; rel="next"'
 
 
+class ReadToEndMiddleware:
+    """Reads what a refused request still has to say.
+
+    An answer that goes out before the body is read, such as a 401 to an upload, would leave the rest on the connection,
+    where the server would have to cut it off, and with it the phone's next request (RFC 9112, section 9.3).
+    """
+
+    MOST = 32 * 1024 * 1024
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        left = self.MOST
+        try:
+            while left > 0 and (part := request.read(65536)):
+                left -= len(part)
+        except (UnreadablePostError, ValueError, OSError):
+            pass  # nobody is there any more, or the form parser has closed what it read
+        return response
+
+
 class AdminLanguageMiddleware:
     """The admin speaks Russian unless the person chose another language there."""
 

@@ -67,19 +67,17 @@ def product_answer(request: Request, product: Product, code: int = status.HTTP_2
     return http.with_tag(Response(body, code), str(product.revision))
 
 
-def pull(
-    request: Request, read: Callable[[str], list[dict[str, Any]]], pulled: Callable[..., None]
-) -> HttpResponseBase:
+def pull(request: Request, name: str, pulled: Callable[..., None]) -> HttpResponseBase:
     """A whole list under its tag, or 304 for a caller who has it; an app device is remembered to have seen it."""
-    tag, rows = revision.tag(), None
+    tag, body = revision.tag(), None
     if not http.not_modified(request, tag):
-        tag, rows = revision.consistent(lambda: read(http.photo_base(request)))
+        tag, body = feeds.whole_list(name, http.photo_base(request))
     by = actor(request)
     if by.is_app:
         pulled(int(tag.rsplit("-", 1)[1]), by=by, at=timezone.now(), connection=http.connection(request))
-    if rows is None:
+    if body is None:
         return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
-    return http.json_bytes(http.dump(rows), tag)
+    return http.json_bytes(body, tag)
 
 
 def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) -> HttpResponseBase:
@@ -100,7 +98,7 @@ class ProductList(APIView):
         if query:
             rows = feeds.products_json(feeds.products_matching(query), http.photo_base(request))
             return page(request, rows, query)
-        return pull(request, feeds.product_list, app_stock.pulled)
+        return pull(request, "products", app_stock.pulled)
 
     def _by_sku(self, request: Request) -> list[dict[str, Any]]:
         skus, by = sku_of_query(request), actor(request)
@@ -207,7 +205,7 @@ class OrderList(APIView):
         if query:
             rows = feeds.orders_json(feeds.orders_matching(query), http.photo_base(request))
             return page(request, rows, query)
-        return pull(request, feeds.order_list, app_orders.pulled)
+        return pull(request, "orders", app_orders.pulled)
 
     @extend_schema(request=docs.body(serializers.OrderIn), responses={201: docs.ORDER, **docs.REFUSED})
     def post(self, request: Request) -> HttpResponseBase:
