@@ -1,4 +1,4 @@
-"""SQLite as we need it: its own LIKE knows upper and lower case of A to Z only and would not find "Куртка" by "куртка"."""
+"""SQLite as we need it: its own LIKE knows the case of A to Z only and would not find "Куртка" by "куртка"."""
 
 import re
 from functools import lru_cache

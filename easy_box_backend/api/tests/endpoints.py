@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A call. In `path`, {product}, {order}, {device}, {user} and so on stand for ids that exist; `body` is accepted."""
+    """A call. In `path`, {product}, {order} and so on stand for ids that exist; `body` is accepted."""
 
     method: str
     path: str
@@ -65,7 +65,7 @@ ENDPOINTS = [
     Endpoint("POST", "/api/products/{product}/adjust/", {"quantity_delta": -1, "reason": "broken"}, is_for_staff=True),
     Endpoint("POST", "/api/products/{product}/count/", COUNT),
     Endpoint("GET", "/api/discrepancies/", query=("status", "kind", "limit", "after")),
-    Endpoint("POST", "/api/discrepancies/{discrepancy}/resolve/", {"action": "dismiss", "note": "n"}, is_for_staff=True),
+    Endpoint("POST", "/api/discrepancies/{discrepancy}/resolve/", {"action": "dismiss"}, is_for_staff=True),
     Endpoint("GET", "/api/orders/", query=("status", "limit", "after")),
     Endpoint("POST", "/api/orders/", ORDER),
     Endpoint("GET", "/api/orders/{order}/"),

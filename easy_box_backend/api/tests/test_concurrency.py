@@ -57,8 +57,7 @@ def test_one_sku_made_by_8_at_once_is_made_once(live_server: Any, tokens: list[s
         try:
             call(f"{live_server.url}/api/products/", token, "POST", {"sku": "A", "name": "A"})
         except urllib.error.HTTPError as error:
-            assert "sku" in json.loads(error.read())
-            return error.code
+            return error.code if "sku" in json.loads(error.read()) else 0
         return 201
 
     with ThreadPoolExecutor(THREADS) as pool:

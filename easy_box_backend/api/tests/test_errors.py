@@ -127,8 +127,8 @@ GOOD = multipart(("sku", "A"), ("name", "A"))
         GOOD.replace(b"\r\n", b"\n"), multipart(("sku", "\x00"), ("name", "x")), b"--b\r\n" * 10_000,
         b'--b\r\ncontent-disposition: form-data; name="image"; filename="../../etc/passwd"\r\n\r\nx\r\n--b--\r\n',
         b'--b\r\ncontent-disposition: form-data; name="image"; filename="\x00"\r\n\r\nx\r\n--b--\r\n',
-        b'--b\r\ncontent-disposition: form-data; name="image"; filename="x"\r\ncontent-transfer-encoding: base64\r\n\r\n'
-        b"!!!!\r\n--b--\r\n",
+        b'--b\r\ncontent-disposition: form-data; name="image"; filename="x"\r\n'
+        b"content-transfer-encoding: base64\r\n\r\n!!!!\r\n--b--\r\n",
         b"--b\r\n" + b"x-header: y\r\n" * 5000 + b"\r\n\r\n--b--\r\n",
     ],
 )  # fmt: skip

@@ -185,9 +185,7 @@ def test_ten_failures_from_one_address_close_it_whatever_accounts_and_programs_t
     guest: APIClient, anna: User
 ) -> None:
     for n in range(10):
-        answer = log_in(
-            guest, f"guess{n}@example.com", REMOTE_ADDR="10.0.0.1", headers={"User-Agent": f"agent {n}"}
-        )
+        answer = log_in(guest, f"guess{n}@example.com", REMOTE_ADDR="10.0.0.1", headers={"User-Agent": f"agent {n}"})
         assert answer.status_code == 401
     check_error(log_in(guest, anna.email, REMOTE_ADDR="10.0.0.1"), 429)
     assert log_in(guest, anna.email, REMOTE_ADDR="10.0.0.2").status_code == 200

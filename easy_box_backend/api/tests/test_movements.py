@@ -89,9 +89,7 @@ def test_a_strange_filter_is_200_or_a_400_that_names_it(
         assert name in check_error(answer, 400, "invalid")
 
 
-def test_pages_hold_every_movement_exactly_once_while_new_ones_arrive(
-    picker: Caller, goods: list[Product]
-) -> None:
+def test_pages_hold_every_movement_exactly_once_while_new_ones_arrive(picker: Caller, goods: list[Product]) -> None:
     known = set(StockMovement.objects.values_list("id", flat=True))
     found, url = [], f"{MOVEMENTS}?limit=1"
     while url:

@@ -45,7 +45,9 @@ MakeOrder = Callable[..., dict[str, Any]]
 
 
 def line(product: Product, to_pick: int, picked: int | None = None) -> dict[str, Any]:
-    return {"product": product.pk, "quantity_to_pick": to_pick} | ({} if picked is None else {"quantity_picked": picked})
+    return {"product": product.pk, "quantity_to_pick": to_pick} | (
+        {} if picked is None else {"quantity_picked": picked}
+    )
 
 
 def address(order: dict[str, Any]) -> str:
@@ -166,9 +168,7 @@ def test_pages_hold_every_order_exactly_once(picker: Caller, make_order: MakeOrd
     assert found == ids
 
 
-def test_an_unchanged_list_is_304_until_something_changes(
-    picker: Caller, make_order: MakeOrder, coat: Product
-) -> None:
+def test_an_unchanged_list_is_304_until_something_changes(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 1))
     tag = picker.get(ORDERS)["ETag"]
     assert picker.get(ORDERS, headers={"If-None-Match": tag}).status_code == 304
@@ -176,9 +176,7 @@ def test_an_unchanged_list_is_304_until_something_changes(
     assert picker.get(ORDERS, headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_a_fixed_number_of_queries_whatever_the_length(
-    picker: Caller, coat: Product, scarf: Product
-) -> None:
+def test_a_fixed_number_of_queries_whatever_the_length(picker: Caller, coat: Product, scarf: Product) -> None:
     counts = []
     for orders in (1, 50):
         made = Order.objects.bulk_create(Order(customer_name="Anna") for _ in range(orders - Order.objects.count()))
@@ -219,13 +217,13 @@ def test_picked_quantities_take_stock_once_and_return_it_by_the_difference(
         body = {"customer_name": "Anna", "status": "open", "lines": [line(coat, 4, picked)]}
         assert picker.put(address(order), body).status_code == 200
         assert on_hand(coat) == left
-    kinds = list(StockMovement.objects.filter(order_line__order=order["id"]).order_by("id").values_list("kind", flat=True))
+    kinds = list(
+        StockMovement.objects.filter(order_line__order=order["id"]).order_by("id").values_list("kind", flat=True)
+    )
     assert kinds == ["pick", "pick", "return", "return"]
 
 
-def test_a_line_without_a_picked_quantity_keeps_its_own(
-    picker: Caller, make_order: MakeOrder, coat: Product
-) -> None:
+def test_a_line_without_a_picked_quantity_keeps_its_own(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 4, 3))
     answer = picker.patch(address(order), {"lines": [line(coat, 5)]})
     assert answer.json()["lines"][0]["quantity_picked"] == 3
@@ -285,9 +283,7 @@ def test_a_put_that_is_no_order_changes_nothing(
     assert picker.get(address(order)).json() == order
 
 
-def test_an_unknown_product_in_a_change_changes_nothing(
-    picker: Caller, make_order: MakeOrder, coat: Product
-) -> None:
+def test_an_unknown_product_in_a_change_changes_nothing(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 1))
     lines = [line(coat, 1, 1), {"product": 99_999_999, "quantity_to_pick": 1}]
     check_error(picker.patch(address(order), {"customer_name": "Z", "lines": lines}), 400, "unknown_product")

@@ -29,8 +29,8 @@ def state(product: Product) -> Any:
 
 @pytest.mark.parametrize("kind", BODY_KINDS)
 def test_put_gives_a_product_these_values(picker: Caller, jacket: Product, kind: str) -> None:
-    body = {"id": str(jacket.pk), "name": "Куртка", "sku": "K/1", "quantity": 9, "location": "B2", "image_url": "/x.jpg",
-            "thumbnail_url": None}  # fmt: skip
+    body = {"id": str(jacket.pk), "name": "Куртка", "sku": "K/1", "quantity": 9, "location": "B2",
+            "image_url": "/x.jpg", "thumbnail_url": None}  # fmt: skip
     answer = send(picker, "PUT", address(jacket), body, kind)
     assert answer.status_code == 200, answer.content
     changed = answer.json()

@@ -38,9 +38,7 @@ def test_the_filter_is_exact_in_case_and_length(picker: Caller, make_product: Ma
         assert look_up(picker, quote(near, safe="")) == []
 
 
-def test_a_plus_is_a_plus_first_and_a_space_if_there_is_no_such_sku(
-    picker: Caller, make_product: MakeProduct
-) -> None:
+def test_a_plus_is_a_plus_first_and_a_space_if_there_is_no_such_sku(picker: Caller, make_product: MakeProduct) -> None:
     make_product("A B")
     assert look_up(picker, "A+B") == ["A B"]
     assert look_up(picker, "A%20B") == ["A B"]

@@ -156,9 +156,7 @@ def test_the_link_keeps_the_other_parameters_and_the_address_that_was_called(
 
 
 @pytest.mark.parametrize("query", ["", "?limit=100", "?search=Product", "?ordering=-name"])
-def test_a_fixed_number_of_queries_whatever_the_length(
-    picker: Caller, make_product: MakeProduct, query: str
-) -> None:
+def test_a_fixed_number_of_queries_whatever_the_length(picker: Caller, make_product: MakeProduct, query: str) -> None:
     counts = []
     for rows in (1, 50):
         while Product.objects.count() < rows:
@@ -205,9 +203,7 @@ def test_an_answer_for_one_person_is_kept_by_no_shared_cache(picker: Caller) -> 
 
 
 # --- One product --------------------------------------------------------------------------------------------------
-def test_one_product_has_its_own_tag_and_an_archived_one_can_be_read(
-    picker: Caller, make_product: MakeProduct
-) -> None:
+def test_one_product_has_its_own_tag_and_an_archived_one_can_be_read(picker: Caller, make_product: MakeProduct) -> None:
     product = make_product()
     path = f"{PRODUCTS}{product.pk}/"
     tag = picker.get(path)["ETag"]

@@ -43,7 +43,9 @@ CHECKS = [
 
 
 @pytest.fixture
-def described(owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Any]:
+def described(
+    owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> Iterator[Any]:
     """The description as it is served, of a warehouse with a few things in it."""
     settings.AXES_FAILURE_LIMIT = 10**9
     monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)

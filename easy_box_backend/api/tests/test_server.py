@@ -81,7 +81,9 @@ def test_a_named_origin_may_call_and_others_may_not(guest: APIClient, settings: 
 
 
 @pytest.mark.django_db
-def test_an_error_has_the_header_too_so_that_a_browser_shows_it(picker: Caller, guest: APIClient, settings: Any) -> None:
+def test_an_error_has_the_header_too_so_that_a_browser_shows_it(
+    picker: Caller, guest: APIClient, settings: Any
+) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
     for client, path in ((guest, "/api/products/"), (picker, "/api/products/0/"), (picker, "/api/nowhere/")):
         answer = client.get(path, headers={"Origin": "https://app.example.com"})
