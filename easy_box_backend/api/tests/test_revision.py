@@ -1,0 +1,289 @@
+"""The one counter: who remembers the highest revision and asks for what changed since, misses nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+from django.db.models import Sum
+
+from api import feeds, revision
+from api.actions import (
+    app_orders,
+    app_products,
+    app_stock,
+    devices,
+    discrepancies,
+    orders,
+    products,
+    settling,
+    stock,
+)
+from api.actions.orders import Line
+from api.actor import Actor
+from api.models import Device, Discrepancy, Order, Product, Revision, StockMovement, User
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+Rows = dict[int, dict[str, Any]]
+
+
+# --- Taking -----------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_it_is_refused_and_nothing_is_taken() -> None:
+    before = revision.current()
+    with pytest.raises(RuntimeError):
+        revision.take()
+    assert revision.current() == before
+
+
+@pytest.mark.django_db
+def test_each_is_one_more() -> None:
+    first = revision.take()
+    assert [revision.take(), revision.take(), revision.current()] == [first + 1, first + 2, first + 2]
+
+
+@pytest.mark.django_db
+def test_what_is_rolled_back_was_not_taken() -> None:
+    before = revision.current()
+    with transaction.atomic():
+        assert revision.take() == before + 1
+        transaction.set_rollback(True)
+    assert revision.current() == before
+
+
+@pytest.mark.django_db
+def test_another_line_of_history_has_another_name_and_goes_on_counting() -> None:
+    before, tag = revision.current(), revision.tag()
+    name = revision.begin_epoch()
+    assert (revision.epoch(), revision.current()) == (name, before)
+    assert revision.tag() != tag
+
+
+# --- Old rows and rows changed since are the fresh rows, after every action -------------------------------------------
+def lists() -> tuple[Rows, Rows]:
+    """What a phone pulls."""
+    return (
+        {row["id"]: row for row in feeds.product_list("/media/")},
+        {row["id"]: row for row in feeds.order_list("/media/")},
+    )
+
+
+def changes(since: int) -> tuple[Rows, Rows]:
+    """What changed since, archived rows included."""
+    return (
+        {row["id"]: row for row in feeds.products_json(Product.objects.filter(revision__gt=since), "/media/")},
+        {row["id"]: row for row in feeds.orders_json(Order.objects.filter(revision__gt=since), "/media/")},
+    )
+
+
+@contextmanager
+def verified(*, writes: bool = True) -> Iterator[None]:
+    """Whatever is done in here: old state and what changed since are the fresh state, and the ledger is right."""
+    (old_products, old_orders), since = lists(), revision.current()
+    yield
+    changed_products, changed_orders = changes(since)
+    gone = set(Product.objects.filter(archived_at__isnull=False).values_list("id", flat=True))
+    gone_orders = set(Order.objects.filter(archived_at__isnull=False).values_list("id", flat=True))
+    fresh_products, fresh_orders = lists()
+    merged = {**old_products, **changed_products}
+    assert {key: row for key, row in merged.items() if key not in gone & set(changed_products)} == fresh_products
+    merged = {**old_orders, **changed_orders}
+    assert {key: row for key, row in merged.items() if key not in gone_orders & set(changed_orders)} == {
+        key: {**row, "lines": with_products_of_then(row, old_orders, changed_orders)}
+        for key, row in fresh_orders.items()
+    }
+    assert (revision.current() > since) == bool(changed_products or changed_orders) == writes
+    for product in Product.objects.all():
+        total = product.movements.aggregate(total=Sum("quantity_delta"))["total"] or 0
+        last = product.movements.order_by("-id").values_list("quantity_after", flat=True).first() or 0
+        assert product.quantity == total == last
+    assert stock.broken_ledgers() == []
+
+
+def with_products_of_then(row: dict[str, Any], old: Rows, changed: Rows) -> Any:
+    """The lines of an order whose own revision did not move: their product's name may have, which a phone takes from
+    the product's row."""
+    return row["lines"] if row["id"] in changed else old[row["id"]]["lines"]
+
+
+@pytest.fixture
+def world(db: None) -> dict[str, Any]:
+    """A product with goods, an archived one, an order, a phone that has seen it all, and a manager."""
+    user = User.objects.create_user("anna@example.com", username="Anna", is_staff=True)
+    device, _token = devices.log_in(user, kind=Device.Kind.APP, name="phone", at=NOON)
+    by = Actor(user, device)
+    socks = products.create(sku="SOCK", name="Socks", location="A1", quantity=10, by=by, at=NOON)
+    old = products.create(sku="OLD", name="Old", by=by, at=NOON)
+    products.archive(old.pk, by=by, at=NOON)
+    order = orders.create(customer_name="Petrova", lines=[Line(socks.pk, 2)], by=by, at=NOON)
+    app_stock.pulled(revision.current(), by=by, at=NOON)
+    app_orders.pulled(revision.current(), by=by, at=NOON)
+    return {"by": by, "at": NOON + timedelta(hours=1), "socks": socks.pk, "old": old.pk, "order": order.pk}
+
+
+def _settle(action: str, w: dict[str, Any]) -> None:
+    app_products.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"], at=w["at"])
+    settling.resolve(Discrepancy.objects.get().pk, action, by=w["by"], at=w["at"])
+
+
+def _apply_pending(w: dict[str, Any]) -> None:
+    app_stock.add_stock(w["socks"], 2_000_000, by=w["by"], at=w["at"])
+    settling.resolve(Discrepancy.objects.get().pk, "apply", by=w["by"], at=w["at"])
+
+
+def _unknown_in_a_queue(w: dict[str, Any]) -> None:
+    app_stock.add_stock(w["socks"], 1, by=w["by"], at=w["at"])
+    app_stock.look_up(["SOKC"], by=w["by"], at=w["at"])
+
+
+def _finish(w: dict[str, Any]) -> None:
+    app_orders.put(
+        w["order"], customer_name="N/A", status="picked", lines=[Line(w["socks"], 2, 2)], by=w["by"], at=w["at"]
+    )
+
+
+def _picked_then(w: dict[str, Any], then: Callable[[], object]) -> None:
+    orders.update(w["order"], lines=[Line(w["socks"], 2, 1)], by=w["by"], at=w["at"])
+    then()
+
+
+ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "create": lambda w: products.create(sku="N", name="N", quantity=3, by=w["by"], at=w["at"]),
+    "update": lambda w: products.update(w["socks"], {"name": "X"}, quantity=4, by=w["by"], at=w["at"]),
+    "archive": lambda w: products.archive(w["socks"], by=w["by"], at=w["at"]),
+    "receive": lambda w: stock.receive(w["socks"], 5, by=w["by"], at=w["at"]),
+    "adjust": lambda w: stock.adjust(w["socks"], -12, reason="lost", by=w["by"], at=w["at"]),
+    "count": lambda w: stock.count(w["socks"], 7, counted_at=w["at"], by=w["by"], at=w["at"]),
+    "reverse": lambda w: stock.reverse(StockMovement.objects.get().pk, by=w["by"], at=w["at"]),
+    "order create": lambda w: orders.create(customer_name="I", lines=[Line(w["socks"], 1, 1)], by=w["by"], at=w["at"]),
+    "order update": lambda w: orders.update(w["order"], customer_name="I", by=w["by"], at=w["at"]),
+    "order without its line": lambda w: _picked_then(
+        w, lambda: orders.update(w["order"], lines=[], by=w["by"], at=w["at"])
+    ),
+    "order cancelled": lambda w: _picked_then(
+        w, lambda: orders.update(w["order"], status="cancelled", by=w["by"], at=w["at"])
+    ),
+    "order archived": lambda w: _picked_then(w, lambda: orders.archive(w["order"], by=w["by"], at=w["at"])),
+    "app create": lambda w: app_products.create(sku="N", name="N", by=w["by"], at=w["at"]),
+    "app create of an archived one": lambda w: app_products.create(sku="OLD", name="Old", by=w["by"], at=w["at"]),
+    "app put": lambda w: app_products.put(
+        str(w["socks"]), sku="S", name="Socks", location="", quantity=10, by=w["by"], at=w["at"]
+    ),
+    "app press": lambda w: app_products.put(
+        str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=11, by=w["by"], at=w["at"]
+    ),
+    "app delete": lambda w: app_products.delete(str(w["socks"]), by=w["by"], at=w["at"]),
+    "app add": lambda w: app_stock.add_stock(w["socks"], 5, by=w["by"], at=w["at"]),
+    "app add to an archived one": lambda w: app_stock.add_stock(w["old"], 5, by=w["by"], at=w["at"]),
+    "app look-up that makes one": _unknown_in_a_queue,
+    "app order": _finish,
+    "apply": _apply_pending,
+    "reverse a guess": lambda w: _settle("reverse", w),
+}
+SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
+    "update to what is": lambda w: products.update(w["socks"], {"name": "Socks"}, quantity=10, by=w["by"], at=w["at"]),
+    "archive twice": lambda w: products.archive(w["old"], by=w["by"], at=w["at"]),
+    "count that agrees": lambda w: stock.count(w["socks"], 10, counted_at=w["at"], by=w["by"], at=w["at"]),
+    "look-up": lambda w: app_stock.look_up(["SOCK", "NONE"], by=w["by"], at=w["at"]),
+    "pull": lambda w: app_stock.pulled(revision.current(), by=w["by"], at=w["at"]),
+    "held back": lambda w: app_stock.add_stock(w["socks"], 2_000_000, by=w["by"], at=w["at"]),
+    "unknown id": lambda w: app_products.delete("uuid", by=w["by"], at=w["at"]),
+    "a question": lambda w: discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=w["by"], at=w["at"]),
+}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_after_every_action_the_changes_make_the_old_list_the_new_one(world: dict[str, Any], name: str) -> None:
+    with verified():
+        ACTIONS[name](world)
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_what_changes_nothing_that_phones_see_takes_no_revision(world: dict[str, Any], name: str) -> None:
+    with verified(writes=False):
+        SILENT[name](world)
+
+
+# --- Many at once -----------------------------------------------------------------------------------------------------
+WRITERS, ROUNDS = 6, 12
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
+    """Writers of different products at once, some slow to commit; the reader asks again and again meanwhile."""
+    nobody = Actor(None)
+    made = [products.create(sku=f"P-{n}", name="P", by=nobody, at=NOON).pk for n in range(WRITERS)]
+    done, cursor = threading.Event(), revision.current()
+    seen: dict[int, int] = {}
+
+    def write(product: int) -> None:
+        try:
+            for number in range(ROUNDS):
+                with transaction.atomic():
+                    if number % 3 == 0:
+                        stock.receive(product, 1, by=nobody, at=NOON)
+                    elif number % 3 == 1:
+                        stock.adjust(product, 1, reason="found", by=nobody, at=NOON)
+                    else:
+                        products.update(product, {"name": f"P{number}"}, by=nobody, at=NOON)
+                    if product % 2:
+                        threading.Event().wait(0.005)  # the number is taken, and not yet to be seen
+        finally:
+            connections.close_all()
+
+    def read(since: int) -> int:
+        for product, number, quantity in Product.objects.changed_since(since).values_list("id", "revision", "quantity"):
+            seen[product], since = quantity, max(since, number)
+        return since
+
+    def tail() -> int:
+        try:
+            since = cursor
+            while not done.is_set():
+                since = read(since)
+            return read(since)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(WRITERS + 1) as pool:
+        reader = pool.submit(tail)
+        writers = [pool.submit(write, product) for product in made]
+        for writer in writers:
+            writer.result()
+        done.set()
+        reached = reader.result()
+    assert seen == dict(Product.objects.values_list("id", "quantity"))
+    assert reached == revision.current() == cursor + WRITERS * ROUNDS
+    assert stock.broken_ledgers() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_later_number_is_not_seen_before_an_earlier_one() -> None:
+    """One holds its number without committing; nobody can take and show the next one meanwhile."""
+    nobody = Actor(None)
+    first = products.create(sku="A", name="A", by=nobody, at=NOON).pk
+    second = products.create(sku="B", name="B", by=nobody, at=NOON).pk
+    shown = threading.Event()
+
+    def overtake() -> None:
+        try:
+            stock.receive(second, 1, by=nobody, at=NOON)
+            shown.set()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            held = stock.receive(first, 1, by=nobody, at=NOON).revision
+            other = pool.submit(overtake)
+            assert not shown.wait(0.5)
+        other.result(timeout=30)
+    assert shown.is_set()
+    assert Product.objects.get(pk=second).revision == held + 1
+    assert Revision.objects.get().value == held + 1
