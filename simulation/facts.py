@@ -23,6 +23,7 @@ class Facts:
         orders: by id.
         discrepancies: the open ones.
         has_discrepancies: whether the server knows the word.
+        taken_back: movements that are reversed.
     """
 
     live: list[dict[str, Any]]
@@ -31,10 +32,19 @@ class Facts:
     orders: dict[int, dict[str, Any]]
     discrepancies: list[dict[str, Any]]
     has_discrepancies: bool = True
+    taken_back: frozenset[int] = frozenset()
 
     def of_sku(self, scene: Scene, name: str) -> list[dict[str, Any]]:
         """All products with this SKU of the plan, by its first or its new label, archived ones too."""
         return [product for product in self.products.values() if scene.name_of(product["sku"]) == name]
+
+    def questions(self, scene: Scene) -> list[dict[str, Any]]:
+        """The open discrepancies of this schedule."""
+        rows = self.discrepancies
+        return [
+            row for row in rows
+            if row["product"] in self.products or row["order"] in self.orders or scene.name_of(row["sku"])
+        ]  # fmt: skip
 
     def discrepancies_of(self, scene: Scene, name: str) -> list[dict[str, Any]]:
         """The open discrepancies that name this SKU, or a product with it."""
@@ -63,7 +73,8 @@ def gather(dio: Dio, headers: dict[str, str], scene: Scene) -> Facts:
         if error.status != 404:
             raise
         discrepancies, known = [], False
-    return Facts(live, products, movements, orders, discrepancies, known)
+    taken_back = frozenset(row["reverses"] for rows in movements.values() for row in rows if row["reverses"])
+    return Facts(live, products, movements, orders, discrepancies, known, taken_back)
 
 
 def _movements(dio: Dio, headers: dict[str, str], first: int) -> list[dict[str, Any]]:

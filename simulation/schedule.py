@@ -6,17 +6,18 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from phone.app import Product
-from phone.dio import DioException
+from phone.dio import Dio, DioException
 from phone.offline import FRESH
 from simulation.facts import gather
 from simulation.intentions import Intentions
-from simulation.invariants import ALL_SKUS, Outcome, Violation, booked_presses, check_all
+from simulation.invariants import ALL_SKUS, Outcome, Violation, booked_presses, check_all, ledger, stock_error
 from simulation.network import Line, Request, Server
 from simulation.people import Person
 from simulation.plan import KILLS, MANAGER, PHONES, SHOP, Act, Plan
 from simulation.programs import Program
 from simulation.reader import Reader
 from simulation.scene import READER, REVOKED, Scene, program
+from simulation.settling import DISMISS, choose
 
 PASSES_TO_DRAIN = 4
 POLL_EVERY = 4
@@ -31,6 +32,8 @@ class Result:
         press_errors: for each SKU whose + and − were pressed: by how much the server misread the numbers that the app
             sent, and by how much one misses what people did that ignores these numbers.
         flagged: open discrepancies by kind.
+        needed: how many of them had to be clicked to put the stock right.
+        by_hand: whether that took more than clicks.
     """
 
     plan: Plan
@@ -38,6 +41,8 @@ class Result:
     log: list[Request] = field(default_factory=list)
     press_errors: list[tuple[int, int]] = field(default_factory=list)
     flagged: Counter[str] = field(default_factory=Counter)
+    needed: int = 0
+    by_hand: bool = False
 
 
 class Stage:
@@ -147,6 +152,25 @@ class Stage:
         outcome = Outcome(self.scene, facts, self.notes)
         self.result.violations += check_all(outcome)
         self._measure(outcome)
+        if not self.result.violations:
+            self._settle(outcome, dio, headers)
+
+    def _settle(self, outcome: Outcome, dio: Dio, headers: dict[str, str]) -> None:
+        """The manager looks at the shelf and settles what is open, by clicks alone where they suffice."""
+        rows = outcome.facts.questions(self.scene)
+        chosen = choose({sku: stock_error(outcome, sku) for sku in ALL_SKUS}, rows, self.scene, outcome.facts)
+        if not rows or chosen is None:
+            self.result.by_hand = bool(rows)
+            return
+        for question, action in chosen.items():
+            body = {"action": action, "note": "looked at the shelf"}
+            dio.request("POST", f"/discrepancies/{question}/resolve/", body, headers)
+        self.result.needed = sum(action != DISMISS for action in chosen.values())
+        settled = replace(outcome, facts=gather(dio, headers, self.scene))
+        for sku in ALL_SKUS:
+            if stock_error(settled, sku):
+                self._complain("settling", f"{sku}: {stock_error(settled, sku):+d} after {chosen}")
+        self.result.violations += [Violation("ledger", f"after settling: {trouble}") for trouble in ledger(settled)]
 
     def _check_strangers(self) -> None:
         for token in (None, "null", self.scene.tokens[REVOKED]):
@@ -160,10 +184,6 @@ class Stage:
                         self._complain("strangers see nothing", f"{path}: {error}")
 
     def _measure(self, outcome: Outcome) -> None:
-        names = {self.scene.sku(name) for name in ALL_SKUS}
-        ids = set(outcome.facts.products)
-        self.result.flagged.update(
-            row["kind"] for row in outcome.facts.discrepancies if row["sku"] in names or row["product"] in ids
-        )
+        self.result.flagged.update(row["kind"] for row in outcome.facts.questions(self.scene))
         for sku, pressed in self.notes.presses.items():
             self.result.press_errors.append((abs(booked_presses(outcome, sku) - pressed), abs(pressed)))

@@ -17,12 +17,22 @@ class Short:
     requests: int
     press_errors: tuple[tuple[int, int], ...]
     flagged: dict[str, int]
+    needed: int
+    by_hand: bool
 
     @classmethod
     def of(cls, result: Result) -> Short:
         """What is kept of a result."""
         violations = tuple((violation.invariant, violation.detail) for violation in result.violations)
-        return cls(result.plan.number, violations, len(result.log), tuple(result.press_errors), dict(result.flagged))
+        return cls(
+            result.plan.number,
+            violations,
+            len(result.log),
+            tuple(result.press_errors),
+            dict(result.flagged),
+            result.needed,
+            result.by_hand,
+        )
 
 
 @dataclass
@@ -34,6 +44,8 @@ class Summary:
     broken: list[Short] = field(default_factory=list)
     press_errors: list[tuple[int, int]] = field(default_factory=list)
     flagged: Counter[str] = field(default_factory=Counter)
+    needed: int = 0
+    by_hand: int = 0
 
     def add(self, short: Short) -> None:
         """One more schedule."""
@@ -41,6 +53,8 @@ class Summary:
         self.requests += short.requests
         self.press_errors += short.press_errors
         self.flagged.update(short.flagged)
+        self.needed += short.needed
+        self.by_hand += short.by_hand
         if short.violations:
             self.broken.append(short)
 
@@ -56,6 +70,10 @@ class Summary:
             )
         flagged = ", ".join(f"{kind} {n}" for kind, n in self.flagged.most_common()) or "none"
         lines.append(f"open discrepancies: {flagged}")
+        lines.append(
+            f"{self.needed} of them had to be clicked to put a stock right;"
+            f" {self.by_hand} schedules needed a look at the shelf besides"
+        )
         invariants = Counter(name for short in self.broken for name in {name for name, _ in short.violations})
         if self.broken:
             numbers = ", ".join(str(short.number) for short in self.broken[:20])
