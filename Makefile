@@ -3,6 +3,7 @@
 PYTHON ?= python3
 SEED ?= 1
 SCHEDULES ?= 200
+SERVER ?= inprocess
 
 PY := .venv/bin/python
 MANAGE := $(PY) easy_box_backend/manage.py
@@ -60,8 +61,8 @@ messages: venv-dev ## Collect texts for translation and compile the catalogues
 check-messages: venv-dev ## Fail if a text is not translated
 	@$(PY) dev/messages.py --check
 
-simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200)
-	@$(PY) -m simulation --seed $(SEED) --schedules $(SCHEDULES)
+simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real)
+	@$(PY) -m simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER)
 
 simulate-mutants: venv-dev ## Prove the simulation: it must catch every planted bug
 	@$(PY) -m simulation.mutants
