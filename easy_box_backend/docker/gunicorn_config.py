@@ -1,0 +1,21 @@
+"""gunicorn in the image. WEB_CONCURRENCY (gunicorn's own variable) says how many processes: two for two cores."""
+
+bind = "0.0.0.0:8000"
+worker_class = "gthread"
+workers = 2
+# Waiting for PostgreSQL is what most of a request's time is, so several of them share a process.
+threads = 4
+# Longer than nginx keeps an idle connection to us (30 s): the side that sends must be the side that closes, or a
+# request can meet a connection that is just being closed, and only harmless ones may be sent twice.
+keepalive = 75
+# The longest allowed SKU in Cyrillic fits into a URL.
+limit_request_line = 8190
+# A stopped server finishes what it has begun: the longest is a 20 MB photo of an odd format.
+graceful_timeout = 30
+timeout = 120
+# The root file system is read-only, and a heartbeat belongs into memory anyway.
+worker_tmp_dir = "/dev/shm"  # noqa: S108 (gunicorn makes an unnamed file)
+control_socket_disable = True
+# nginx logs requests; the server logs what they did.
+accesslog = None
+loglevel = "info"

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Gets a certificate for DOMAIN (several by commas) and renews it; nginx/start.sh takes it into use by itself.
+set -eu
+[ -n "${DOMAIN:-}" ] && [ -n "${ACME_EMAIL:-}" ] || {
+  echo "certbot: set DOMAIN and ACME_EMAIL." >&2
+  exit 1
+}
+trap 'exit 0' TERM INT
+
+# Where nginx looks for it, readable by nginx's user alone..
+cat >/tmp/install.sh <<'SCRIPT'
+set -eu
+umask 077
+cp -L "$RENEWED_LINEAGE/privkey.pem" /certs/.privkey.new
+cp -L "$RENEWED_LINEAGE/fullchain.pem" /certs/.fullchain.new
+chown 101:101 /certs/.privkey.new /certs/.fullchain.new
+mv /certs/.privkey.new /certs/privkey.pem
+mv /certs/.fullchain.new /certs/fullchain.pem
+SCRIPT
+
+while :; do
+  certbot certonly --non-interactive --agree-tos --keep-until-expiring --webroot --webroot-path /srv/acme \
+    --email "$ACME_EMAIL" --domain "$DOMAIN" --deploy-hook 'sh /tmp/install.sh' ||
+    echo "certbot: no certificate yet; HTTP works as before. The next try is in twelve hours." >&2
+  sleep 43200 &
+  wait $! || true
+done

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Starts nginx; takes a certificate into use as soon as there is one, and again whenever it is renewed.
+# The certificate: /certs/fullchain.pem and /certs/privkey.pem, put there by you or by the service `certbot`.
+set -eu
+
+run=/tmp/easybox
+mkdir -p "$run"
+# A name for this start, so that connection numbers of another one can't be taken for ours.
+echo "map \"\" \$boot { default $(date +%s)$$; }" >"$run/boot.conf"
+
+newest() { cat /certs/fullchain.pem /certs/privkey.pem 2>/dev/null | cksum; }
+
+# Takes the certificate into use if it is whole and belongs to its key; else says so and leaves things as they are.
+use_certificate() {
+  [ -s /certs/fullchain.pem ] && [ -s /certs/privkey.pem ] || return 1
+  mkdir -p "$run/new"
+  (umask 077 && cp /certs/fullchain.pem /certs/privkey.pem "$run/new/") || return 1
+  echo "events {} pid $run/new/pid; http { server { listen 8443 ssl; ssl_certificate $run/new/fullchain.pem;
+    ssl_certificate_key $run/new/privkey.pem; } }" >"$run/new/test.conf"
+  if ! nginx -t -q -c "$run/new/test.conf"; then
+    echo "start.sh: the certificate in /certs can't be used; HTTPS stays as it was." >&2
+    return 1
+  fi
+  mv "$run/new/fullchain.pem" "$run/new/privkey.pem" "$run/"
+  cp /etc/easybox/https.conf "$run/https.conf"
+}
+
+use_certificate || true
+(
+  seen=$(newest)
+  while sleep "${CERTIFICATE_CHECK_SECONDS:-60}"; do
+    now=$(newest)
+    [ "$now" != "$seen" ] || continue
+    seen=$now
+    if use_certificate; then
+      nginx -c /etc/easybox/nginx.conf -s reload
+      echo "start.sh: a new certificate is in use." >&2
+    fi
+  done
+) &
+exec nginx -c /etc/easybox/nginx.conf -g 'daemon off;'

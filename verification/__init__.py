@@ -1,0 +1,1 @@
+"""Proofs on the real parts: a Docker Engine of its own, the images, the stack."""
