@@ -4,6 +4,8 @@ A secret NAME can also come from the file that NAME_FILE names. Production mode 
 for what must be chosen; `backend/checks.py` refuses to start and says what to set.
 """
 
+import re
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -274,6 +276,24 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- Alerts, the worker, health --------------------------------------------------------------------------------------
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="").strip()
+TELEGRAM_CHAT_ID = env.str("TELEGRAM_CHAT_ID", default="").strip()
+TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org").strip().rstrip("/")
+if TELEGRAM_BOT_TOKEN and not re.fullmatch(r"\d+:[\w-]+", TELEGRAM_BOT_TOKEN, re.ASCII):
+    raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN is no token of a bot, such as 123456:AbC-dEf.")
+if bool(TELEGRAM_BOT_TOKEN) != bool(TELEGRAM_CHAT_ID):
+    raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID go together: set both, or none.")
+if not TELEGRAM_API_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured(f"TELEGRAM_API_URL={TELEGRAM_API_URL!r} does not begin with http:// or https://.")
+# Touched at each turn of the worker's loop; `manage.py worker_health` looks at its age.
+WORKER_HEARTBEAT = env.str("WORKER_HEARTBEAT", default="") or str(Path(tempfile.gettempdir()) / "easybox-worker")
+BACKUP_STATUS_FILE = env.str("BACKUP_STATUS_FILE", default="").strip()
+MIN_FREE_DISK_MB = natural("MIN_FREE_DISK_MB", 100)
+# Without a token nothing is counted, and /metrics is a 404.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
+METRICS_DIR = env.str("METRICS_DIR", default="") or str(Path(tempfile.gettempdir()) / "easybox-metrics")
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOG_LEVEL = choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")

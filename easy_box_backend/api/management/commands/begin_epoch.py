@@ -1,0 +1,44 @@
+"""After a restore: begin a new line of history, and report what is there."""
+
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.core.management.base import BaseCommand, CommandError
+
+from api import revision
+from api.actions import pruning, stock
+from api.management.commands.check_ledger import describe
+from api.models import Order, Product, StockMovement
+
+SHOWN = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Run after a restore: cursors and tags that clients hold become void. Reports what there is, proves the "
+        "ledger, and names photos that are missing; ends with 1 if something is wrong."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        before, after = revision.epoch(), revision.begin_epoch()
+        self.stdout.write(f"epoch: {before} ended, {after} begins at revision {revision.current()}")
+        live = Product.objects.live().count()
+        self.stdout.write(f"products: {live} live, {Product.objects.count() - live} archived")
+        self.stdout.write(f"orders: {Order.objects.count()}")
+        latest = StockMovement.objects.order_by("-id").first()
+        until = f", the last one of {latest.recorded_at.isoformat(timespec='seconds')}" if latest else ""
+        self.stdout.write(f"movements: {StockMovement.objects.count()}{until}")
+        broken = [describe(found) for found in stock.broken_ledgers()]
+        self.count("broken ledgers", broken)
+        named = pruning.named_photos()
+        missing = sorted(name for name in named if not default_storage.exists(name))
+        self.stdout.write(f"photo files named: {len(named)}")
+        self.count("photo files missing", missing)
+        if broken or missing:
+            raise CommandError("The restored data is not whole, see above.", returncode=1)
+
+    def count(self, what: str, lines: list[str]) -> None:
+        """Print how many, and the first of them."""
+        self.stdout.write(f"{what}: {len(lines)}")
+        for line in lines[:SHOWN]:
+            self.stdout.write(f"  {line}")

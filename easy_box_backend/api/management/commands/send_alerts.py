@@ -1,0 +1,32 @@
+"""Send what waits in the outbox, without a worker; or try the channel."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from api import notices, telegram, worker
+from api.models import Alert
+
+
+class Command(BaseCommand):
+    help = "Send the alerts that are due now; --test sends a test message instead and says what is wrong."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--test", action="store_true")
+
+    def handle(self, *args: Any, test: bool = False, **options: Any) -> None:
+        chat = worker.chat()
+        if chat is None:
+            raise CommandError("Alerts are off: set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID.")
+        if test:
+            try:
+                telegram.send(notices.compose([Alert(kind="test", created_at=timezone.now())]), chat)
+            except telegram.Failed as failure:
+                raise CommandError(f"Telegram did not take it: {failure}") from failure
+            self.stdout.write("Sent.")
+            return
+        while worker.send_next_message(timezone.now()):
+            pass
+        self.stdout.write(f"{Alert.objects.open().count()} alerts wait.")
