@@ -36,7 +36,8 @@ def looked_up(memory: Memory, product: int, *, quick: bool, same_connection: boo
     """
     phase = memory.phases[-1] if memory.phases else None
     if phase and phase.items:
-        broken_off = phase.dangling is not None and phase.items[0].product == product
+        # Of two passes in turns, both look the next item up before either adds it.
+        broken_off = phase.dangling is not None and phase.items[0].product == product and not memory.overlapping
         if not quick or broken_off:
             if same_connection:
                 phase.closed, phase.dangling = True, None
@@ -63,8 +64,7 @@ def through(memory: Memory) -> list[Item]:
     followed = {phase.follows for phase in memory.phases}
     real = []
     for index, phase in enumerate(memory.phases):
-        longest = max((len(earlier.items) for earlier in _chain(memory, phase)), default=0)
-        if phase.likely and len(phase.items) < longest and index not in followed:
+        if phase.likely and len(phase.items) < _longest(memory, phase) and index not in followed:
             real += [item for item in phase.items if item.movement is None]
             phase.likely = phase.proven = False
             phase.follows = None
@@ -126,7 +126,7 @@ def _compare(memory: Memory, phase: Phase, item: Item) -> Verdict:
     whole = index + 1 == max(len(earlier.items) for earlier in chain)
     if proven:
         return Verdict(book=False, withheld=[*unbooked, item] if whole and phase.likely else [])
-    partial = [n for earlier in chain[:-1] for n in earlier.items if n.movement]
+    partial = [n for earlier in chain[:-1] for n in earlier.items[: _longest(memory, earlier)] if n.movement]
     if index == 0:
         return Verdict(book=True, suspects=[*partial, item] if whole else [])
     phase.proven = phase.likely = True
@@ -144,6 +144,11 @@ def _chain(memory: Memory, phase: Phase) -> Iterator[Phase]:
     while phase.follows is not None:
         phase = memory.phases[phase.follows]
         yield phase
+
+
+def _longest(memory: Memory, phase: Phase) -> int:
+    """How many items the phases that this one repeats had at most; what it holds behind them is new."""
+    return max((len(earlier.items) for earlier in _chain(memory, phase)), default=0)
 
 
 def _expected(phase: Phase, chain: list[Phase], index: int) -> tuple[Item | None, bool]:
@@ -165,8 +170,7 @@ def _compare_with_earlier(memory: Memory, phase: Phase, item: Item) -> None:
     earlier = memory.phases[index]
     if earlier.closed or not _same(earlier.items[0], item):
         return
-    longest = max((len(n.items) for n in _chain(memory, earlier)), default=0)
-    incomplete = earlier.proven and len(earlier.items) < longest
+    incomplete = earlier.proven and len(earlier.items) < _longest(memory, earlier)
     phase.follows, phase.proven = index, earlier.dangling is not None or incomplete
     phase.likely = earlier.dangling is None and incomplete and earlier.likely
 

@@ -188,6 +188,16 @@ def test_a_repetition_that_breaks_off_is_repeated_in_turn(warehouse: Warehouse, 
     assert stock_of(warehouse, *queue) == [2, 5, 1, 3]
 
 
+def test_what_a_broken_repetition_held_beyond_the_first_is_goods(warehouse: Warehouse, anna: Phone) -> None:
+    """One box; the queue again with a second one; and again. The second box was new, once."""
+    send(anna, "SOCK")
+    for _ in range(2):
+        breaks_off(warehouse, anna)
+        send(anna, "SOCK", "SOCK")
+    anna.pull()
+    assert stock_of(warehouse, "SOCK") == [10]
+
+
 def test_a_proven_repetition_that_breaks_off_is_repeated_in_turn(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SHIRT", "SOCK")
     anna.find("JEANS")

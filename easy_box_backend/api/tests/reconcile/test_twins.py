@@ -58,6 +58,19 @@ def test_of_two_passes_step_by_step_one_counts(warehouse: Warehouse, anna: Phone
     assert warehouse.movements("SOCK") == [5]
 
 
+def test_of_two_passes_with_two_alike_boxes_two_count(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+    """Both passes look the second box up before either adds it, which is no pass that broke off."""
+    for _ in range(2):
+        for _pass in range(2):
+            anna.loses_connection()
+            anna.find("SOCK")
+        for _pass in range(2):
+            anna.loses_connection()
+            anna.book(socks, 5)
+    assert warehouse.movements("SOCK") == [5, 5]
+    assert warehouse.questions() == [("possible_duplicate", "SOCK")]
+
+
 def test_additions_without_any_look_up_are_goods(warehouse: Warehouse, anna: Phone, socks: int) -> None:
     for _ in range(3):
         anna.book(socks, 1)
