@@ -34,8 +34,8 @@ fi
 
 sets() { find "$BACKUPS" -mindepth 1 -maxdepth 1 -type d -name '20*Z' | sort -r; }
 
-write_status() { # ok|failed, text, set
-  printf '{"status":"%s","at":"%s","set":"%s","detail":"%s"}\n' "$1" "$(date -u +%FT%TZ)" "$3" \
+write_status() { # true|false, text, set
+  printf '{"ok":%s,"at":"%s","set":"%s","text":"%s"}\n' "$1" "$(date -u +%FT%TZ)" "$3" \
     "$(printf '%s' "$2" | tr -d '\042\134' | tr '\n\t' '  ' | cut -c1-500)" >"$BACKUPS/.status.new"
   chmod 644 "$BACKUPS/.status.new"
   mv "$BACKUPS/.status.new" "$BACKUPS/status.json"
@@ -50,6 +50,9 @@ write_sums() {
 copy_media() { cp -R --preserve=mode,timestamps --no-clobber "$MEDIA/." "$1/media/"; }
 
 make_set() {
+  # Only one at a time: the nightly one and that of a deploy may meet.
+  exec 9>"$BACKUPS/.lock"
+  flock --wait 1800 9 || fail "another backup has not ended within half an hour"
   name=$(date -u +%FT%H%M%SZ)
   new="$BACKUPS/.partial-$name"
   previous=$(sets | head -n 1)
@@ -112,10 +115,10 @@ prune() {
 now() {
   if output=$(sh "$0" make 2>&1); then
     printf '%s\n' "$output"
-    write_status ok "" "$(basename "$(sets | head -n 1)")"
+    write_status true "" "$(basename "$(sets | head -n 1)")"
   else
     printf '%s\n' "$output" >&2
-    write_status failed "$(printf '%s' "$output" | tail -n 3)" ""
+    write_status false "$(printf '%s' "$output" | tail -n 3)" ""
     return 1
   fi
 }

@@ -7,7 +7,7 @@ import http.client
 import os
 import sys
 
-PATH = os.environ.get("HEALTH_PATH", "/healthz")
+PATH = os.environ.get("HEALTH_PATH", "/api/health/")
 
 
 def main() -> int:
