@@ -118,7 +118,7 @@ def test_nobody_counts_in_the_future(manager: Caller, box: Product) -> None:
     ("field", "body"),
     [("counted", {})]
     + [("counted", {"counted": n}) for n in (-1, 1.5, "x", True, None, 1_000_001, 2**63)]
-    + [("counted_at", {"counted": 1, "counted_at": moment}) for moment in ("x", "2030-02-30T00:00:00Z", 5, [])],
+    + [("counted_at", {"counted": 1, "counted_at": moment}) for moment in ("x", "2030-02-30T00:00:00Z", "5")],
 )
 def test_a_bad_field_is_named_and_nothing_changes(
     manager: Caller, box: Product, field: str, body: dict[str, Any]

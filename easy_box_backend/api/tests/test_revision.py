@@ -216,35 +216,29 @@ WRITERS, ROUNDS = 6, 12
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
-    """Writers of different products at once, some slow to commit; the reader asks again and again meanwhile."""
-    nobody = Actor(None)
-    made = [products.create(sku=f"P-{n}", name="P", by=nobody, at=NOON).pk for n in range(WRITERS)]
-    done, cursor = threading.Event(), revision.current()
-    seen: dict[int, int] = {}
+    """Each row changes once, so one that is passed over stays unseen. Some writers are slow to commit."""
+    nobody, done, start = Actor(None), threading.Event(), revision.current()
+    seen: set[int] = set()
 
-    def write(product: int) -> None:
+    def write(writer: int) -> None:
         try:
             for number in range(ROUNDS):
                 with transaction.atomic():
-                    if number % 3 == 0:
-                        stock.receive(product, 1, by=nobody, at=NOON)
-                    elif number % 3 == 1:
-                        stock.adjust(product, 1, reason="found", by=nobody, at=NOON)
-                    else:
-                        products.update(product, {"name": f"P{number}"}, by=nobody, at=NOON)
-                    if product % 2:
-                        threading.Event().wait(0.005)  # the number is taken, and not yet to be seen
+                    products.create(sku=f"P-{writer}-{number}", name="P", quantity=writer, by=nobody, at=NOON)
+                    if writer % 2:
+                        threading.Event().wait(0.01)  # the number is taken, and not yet to be seen
         finally:
             connections.close_all()
 
     def read(since: int) -> int:
-        for product, number, quantity in Product.objects.changed_since(since).values_list("id", "revision", "quantity"):
-            seen[product], since = quantity, max(since, number)
+        for product, number in Product.objects.changed_since(since).values_list("id", "revision"):
+            seen.add(product)
+            since = max(since, number)
         return since
 
     def tail() -> int:
         try:
-            since = cursor
+            since = start
             while not done.is_set():
                 since = read(since)
             return read(since)
@@ -253,13 +247,12 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
 
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         reader = pool.submit(tail)
-        writers = [pool.submit(write, product) for product in made]
-        for writer in writers:
+        for writer in [pool.submit(write, number) for number in range(WRITERS)]:
             writer.result()
         done.set()
         reached = reader.result()
-    assert seen == dict(Product.objects.values_list("id", "quantity"))
-    assert reached == revision.current() == cursor + WRITERS * ROUNDS
+    assert len(seen) == WRITERS * ROUNDS
+    assert reached == revision.current() == start + WRITERS * ROUNDS
     assert stock.broken_ledgers() == []
 
 
