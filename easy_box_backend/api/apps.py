@@ -7,8 +7,11 @@ class ApiConfig(AppConfig):
     verbose_name = _("Warehouse")
 
     def ready(self) -> None:
+        from django.core.signals import got_request_exception
         from django.db.backends.signals import connection_created
 
+        from api import faults
         from backend import checks, sqlite  # noqa: F401  (registers the system checks)
 
         connection_created.connect(sqlite.teach_alphabets, dispatch_uid="sqlite-like")
+        got_request_exception.connect(faults.tell, dispatch_uid="faults")

@@ -204,8 +204,10 @@ def _first_sentence(value: Any) -> str:
 
 def answer_error(request: HttpRequest, code: str, detail: Any, number: int) -> HttpResponse:
     """An error outside REST framework's views, in the same shape."""
+    # By this id the fault is found in the logs and in the alert.
+    facts = {"request_id": getattr(request, "request_id", "")} if number >= 500 else {}
     return HttpResponse(
-        dump(error_body(code, detail, retryable=number >= 500)),
+        dump(error_body(code, detail, facts, retryable=number >= 500)),
         status=number,
         content_type="application/json",
     )

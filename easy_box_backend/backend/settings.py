@@ -90,7 +90,7 @@ if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS", [])
 CORS_URLS_REGEX = r"^/(api/|log-client-error|media/)"
-CORS_EXPOSE_HEADERS = ["ETag", "Link", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Retry-After", "X-Request-ID"]
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 # The app is compiled for plain HTTP (docs/flutter-app.md, section 1): HTTPS is offered by the edge, never forced here.
 SECURE_SSL_REDIRECT = False
@@ -118,6 +118,8 @@ INSTALLED_APPS = [
     "axes",
 ]
 MIDDLEWARE = [
+    "api.health.ProbesMiddleware",
+    "api.access.RequestLogMiddleware",
     "api.http.ReadToEndMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -297,13 +299,18 @@ METRICS_DIR = env.str("METRICS_DIR", default="") or str(Path(tempfile.gettempdir
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOG_LEVEL = choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOG_FORMAT = choice("LOG_FORMAT", ("json", "plain"), "json" if PRODUCTION else "plain")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"plain": {"()": "api.logs.PlainFormatter"}, "json": {"()": "api.logs.JsonFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"axes": {"level": "WARNING"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        # A refusal has its access line; a fault is logged with its traceback.
+        "django.request": {"level": "ERROR"},
+    },
 }
 
 JAZZMIN_SETTINGS = {

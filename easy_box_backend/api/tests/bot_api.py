@@ -63,8 +63,6 @@ def serve() -> Iterator[BotApi]:
             except OSError:
                 pass  # nobody waits any more
 
-        do_GET = do_POST
-
         def log_message(self, *args: Any) -> None:
             pass
 
