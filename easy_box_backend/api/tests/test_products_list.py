@@ -164,7 +164,7 @@ def test_a_fixed_number_of_queries_whatever_the_length(picker: Caller, make_prod
         with CaptureQueriesContext(connection) as queries:
             assert len(picker.get(PRODUCTS + query).json()) == rows
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 5
+    assert counts[0] == counts[1] <= 6  # two of them the savepoint around a consistent read
 
 
 # --- ETag ---------------------------------------------------------------------------------------------------------
