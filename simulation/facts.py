@@ -35,8 +35,13 @@ class Facts:
     taken_back: frozenset[int] = frozenset()
 
     def of_sku(self, scene: Scene, name: str) -> list[dict[str, Any]]:
-        """All products with this SKU of the plan, by its first or its new label, archived ones too."""
-        return [product for product in self.products.values() if scene.name_of(product["sku"]) == name]
+        """The product that had this SKU of the plan at the start, and later ones with it, archived ones too."""
+        first, others = scene.products.get(name), scene.products.values()
+        return [
+            product
+            for product_id, product in self.products.items()
+            if product_id == first or (product_id not in others and scene.name_of(product["sku"]) == name)
+        ]
 
     def questions(self, scene: Scene) -> list[dict[str, Any]]:
         """The open discrepancies of this schedule."""

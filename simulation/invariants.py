@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from simulation.facts import Facts
 from simulation.intentions import Finished, Intentions
-from simulation.plan import KNOWN, MISTYPED, NEW
+from simulation.plan import KNOWN, MISTYPED, NEW, UNTOUCHED
 from simulation.scene import CUSTOMER, STOCK, Scene
 from simulation.settling import accounts_for
 
-ALL_SKUS = (*KNOWN, *NEW, MISTYPED)
+ALL_SKUS = (*KNOWN, *NEW, UNTOUCHED, MISTYPED)
 
 
 @dataclass(frozen=True)

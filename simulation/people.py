@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from phone.app import CastError, InventoryRemote, NotFound, OrderRemote, Product, Session, SkuTaken
+from phone.app import CastError, InventoryRemote, NotFound, Order, OrderRemote, Product, Session, SkuTaken
 from phone.dio import Dio, DioException
 from phone.offline import HUNG, Phone, Screen, Steps, StillUnknown
 from simulation.intentions import Finished, Intentions
 from simulation.network import Line
 from simulation.photos import PHOTOS
-from simulation.plan import BARCODE, KNOWN, Act
+from simulation.plan import BARCODE, UNTOUCHED, Act
 from simulation.scene import Scene, program
 
 ATTEMPTS = 5
@@ -32,6 +32,8 @@ class Person:
             InventoryRemote(self.dio, session), OrderRemote(self.dio, session), random.Random(f"ids {name}")
         )
         self.screens: list[Screen] = []
+        self._orders: dict[str, Order] = {}
+        """What the person has before them; the app may have forgotten it."""
         self._passes: list[Steps[Any]] = []
         self._slices: tuple[int, ...] = ()
         self._turn = 0
@@ -66,6 +68,7 @@ class Person:
 
     def do_orders(self, act: Act) -> None:
         self._run(self.phone.open_orders())
+        self._orders |= self.phone.orders
 
     def do_scan(self, act: Act) -> None:
         with contextlib.suppress(DioException):  # they don't scan again
@@ -108,8 +111,7 @@ class Person:
         product = self._shown(act.sku)
         if product is None:
             return
-        other = KNOWN[KNOWN.index(act.sku) - 1]
-        wanted = self.scene.new_label(act.sku) if act.text == "new" else self.scene.sku(other)
+        wanted = self.scene.new_label(act.sku) if act.text == "new" else self.scene.sku(UNTOUCHED)
         self._insist(lambda: self.phone.edit(replace(product, sku=wanted)))
 
     def do_photo(self, act: Act) -> None:
@@ -133,12 +135,13 @@ class Person:
     def do_finish(self, act: Act) -> None:
         if act.order >= len(self.scene.orders):
             return
-        order = self.phone.orders.get(str(self.scene.orders[act.order]))
+        order = self._orders.get(str(self.scene.orders[act.order]))
         if order is None or order.status not in ("open", "inProgress"):
             return
         if self._insist(lambda: self.phone.finish_order(order)):
             picked = {int(line.product.id): line.quantity_to_pick for line in order.lines}
             self.notes.finished[int(order.id)].append(Finished(self.name, picked))
+            self._orders[order.id] = order.picked_in_full()
 
     # --- passes
 

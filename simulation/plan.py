@@ -16,6 +16,8 @@ KNOWN = ("A", "B", "C")
 """SKUs that exist from the start (scene.py)."""
 NEW = ("N1", "N2", "N3")
 """SKUs that people create during a schedule; two of them may create the same one."""
+UNTOUCHED = "D"
+"""A SKU that exists from the start; by mistake people give it to other products, nothing else happens to it."""
 MISTYPED = "TYPO"
 """A SKU that nobody ever creates."""
 ORDERS = 3
@@ -130,6 +132,16 @@ ONLINE_VERBS = {
 }  # fmt: skip
 MANAGER_VERBS = {"rename": 5, "relocate": 3, "archive": 3, "create": 3, "cancel": 3, "extend": 4, "order": 2}
 SHOP_VERBS = {"set": 6, "add": 5, "rename": 3, "create": 1, "archive": 1}
+THEMES: dict[str, dict[str, float]] = {
+    "everything": {},
+    "receiving": {"receive": 4.0, "edit": 0.3, "create": 0.5, "finish": 0.2},
+    "buttons": {"press": 4.0, "receive": 0.7, "edit": 0.5, "create": 0.3},
+    "orders": {"finish": 6.0, "orders": 2.0, "restart": 5.0, "cancel": 2.0, "extend": 2.0, "receive": 0.5},
+    "products": {"create": 4.0, "delete": 3.0, "edit": 2.0, "photo": 5.0, "relabel": 3.0, "press": 0.5},
+}  # fmt: skip
+"""What a schedule is about: how much likelier each verb is than usual. Without it, rare meetings would be too rare."""
+REQUESTS = {"receive": 2, "photo": 2, "press": 1, "edit": 1, "relabel": 1, "create": 1, "delete": 1}
+"""How many requests a pass makes of each, when it was done offline."""
 
 
 class _Author:
@@ -139,8 +151,12 @@ class _Author:
         self.rng = random.Random(f"easy box {seed} {number}")
         self.seed, self.number, self.rates = seed, number, rates
         self.equal = self.rng.random() < 0.5
+        self.theme = self.rng.choices(list(THEMES), (5, 2, 2, 2, 2))[0]
+        few = self.theme != "everything" and self.rng.random() < 0.5
+        self.skus = (self.rng.choice(KNOWN), self.rng.choice(KNOWN), self.rng.choice(NEW)) if few else KNOWN * 4 + NEW
         self.phones = PHONES[: self.rng.choice((1, 2, 2, 3))]
         self.online = dict.fromkeys(self.phones, True)
+        self.waiting = dict.fromkeys(self.phones, 0)
         self.orders = ORDERS
         self.acts: list[Act] = []
 
@@ -174,23 +190,30 @@ class _Author:
         elif verb == "open":
             self._open(who)
         else:
+            if not self.online[who]:
+                self.waiting[who] += REQUESTS.get(verb, 0)
             self._append(self._filled(Act(0, who, verb, faults=self._faults_of_act(who))))
 
     def _open(self, who: str) -> None:
         """A pass, with all that can happen to one."""
         faults = []
-        if self.rng.random() < self.rates.broken_pass:
-            faults.append(Fault(self.rng.choice(BREAKS), nth=self.rng.randint(0, 7)))
+        broken = self.rng.random() < self.rates.broken_pass
+        if broken:
+            faults.append(Fault(self.rng.choice(BREAKS), nth=self._nth(who)))
         if self.rng.random() < self.rates.lost_pull:
             faults.append(Fault(LOSE, verb=PULL))
         if self.rng.random() < self.rates.doubled_request:
-            faults.append(Fault(TWICE, nth=self.rng.randint(0, 7)))
+            faults.append(Fault(TWICE, nth=self._nth(who)))
         if self.rng.random() < self.rates.late_request:
-            faults.append(Fault(LATE, nth=self.rng.randint(0, 5)))
+            faults.append(Fault(LATE, nth=self._nth(who)))
+            broken = True
         twins = self.rng.random() < self.rates.two_passes
         slow = self.rng.random() < self.rates.slow_pass
         if self.rng.random() < self.rates.kill:
-            faults.append(Fault(self.rng.choices(KILLS, (3, 1, 2))[0], nth=self.rng.randint(0, 5)))
+            faults.append(Fault(self.rng.choices(KILLS, (3, 1, 2))[0], nth=self._nth(who)))
+            broken = True
+        if not broken:
+            self.waiting[who] = 0
         self._append(
             Act(
                 0,
@@ -201,6 +224,10 @@ class _Author:
                 slices=tuple(self.rng.randint(1, 4) for _ in range(3)) if slow else (),
             )
         )
+
+    def _nth(self, who: str) -> int:
+        """One of the requests that a pass of this phone may make, the pull included."""
+        return self.rng.randint(0, self.waiting[who])
 
     def _act_of_program(self, who: str, verbs: dict[str, int]) -> None:
         act = self._filled(Act(0, who, self._pick(verbs)))
@@ -236,7 +263,7 @@ class _Author:
         return act
 
     def _sku(self) -> str:
-        return self.rng.choice(KNOWN * 4 + NEW)
+        return self.rng.choice(self.skus)
 
     def _sku_to_receive(self, act: Act) -> str:
         if not self.online[act.who] and self.rng.random() < 0.06:
@@ -260,4 +287,5 @@ class _Author:
         return (Fault(self.rng.choice((*BREAKS, TWICE)), nth=self.rng.randint(0, 1)),)
 
     def _pick(self, weights: dict[str, int]) -> str:
-        return self.rng.choices(list(weights), list(weights.values()))[0]
+        likelier = THEMES[self.theme]
+        return self.rng.choices(list(weights), [n * likelier.get(verb, 1.0) for verb, n in weights.items()])[0]

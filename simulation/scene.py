@@ -8,12 +8,12 @@ from typing import Any
 from phone.app import AuthRepository, Session
 from phone.dio import DART_USER_AGENT, Dio
 from simulation.network import Line, Server
-from simulation.plan import KNOWN, MANAGER, PHONES, SHOP
+from simulation.plan import KNOWN, MANAGER, PHONES, SHOP, UNTOUCHED
 
 EMAIL, PASSWORD = "vera@example.com", "correct horse battery"
 PROGRAM = "warehouse-program/1.0"
 READER, REVOKED = "reader", "revoked"
-STOCK = {"A": 40, "B": 12, "C": 5}
+STOCK = {"A": 40, "B": 12, "C": 5, UNTOUCHED: 7}
 LINES = ({"A": 2, "B": 1}, {"A": 1}, {"B": 2, "C": 1})
 CUSTOMER = "Customer"
 RELABELLED = "-new"
@@ -85,7 +85,7 @@ def make_scene(server: Server, prefix: str) -> Scene:
     movements: list[dict[str, Any]] = dio.get("/movements/?limit=1", headers).data
     manager = dio.get("/users/me/", headers).data["id"]
     scene = Scene(prefix, tokens, {}, [], movements[0]["id"] if movements else 0, manager)
-    for name in KNOWN:
+    for name in (*KNOWN, UNTOUCHED):
         body = {"sku": scene.sku(name), "name": f"Name {name}", "location": "A1-01-01", "quantity": STOCK[name]}
         scene.products[name] = dio.request("POST", "/products/", body, headers).data["id"]
     for number, lines in enumerate(LINES):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulation.plan import Fault, Plan, make_plan
+from simulation.plan import BREAKS, Fault, Plan, make_plan
 from simulation.shrink import keep_text, kept, shrink
 
 
@@ -26,7 +26,9 @@ def test_half_of_the_schedules_have_equal_small_quantities() -> None:
 def test_a_fifth_of_the_passes_breaks_and_a_tenth_of_the_pulls_is_lost() -> None:
     passes = [act for number in range(400) for act in make_plan(2, number).acts if act.verb == "open"]
     lost = [act for act in passes if any(fault.verb == "pull" for fault in act.faults)]
-    assert 0.05 < len(lost) / len(passes) < 0.15
+    broken = [act for act in passes if any(fault.kind in BREAKS and not fault.verb for fault in act.faults)]
+    assert 0.07 < len(lost) / len(passes) < 0.13
+    assert 0.17 < len(broken) / len(passes) < 0.23
 
 
 def test_shrinking_leaves_what_the_failure_needs() -> None:
