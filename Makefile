@@ -11,7 +11,7 @@ SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev)
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
-        simulate simulate-mutants bench lock venv venv-dev clean
+        simulate simulate-mutants bench backup restore verify-stack lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
@@ -69,6 +69,15 @@ simulate-mutants: venv-dev ## Prove the simulation: it must catch every planted 
 
 bench: venv-dev ## Measure
 	@$(PY) -m benchmarks
+
+backup: ## Production: one set of the database and all photos (docs/operations.md)
+	@deploy/backup.sh
+
+restore: ## Production: bring a set back into an empty stack (FROM=latest)
+	@deploy/restore.sh "$(FROM)"
+
+verify-stack: venv-dev ## Prove the production stack on a real Docker Engine (ARGS="rolling restore")
+	@$(PY) -m verification.stack $(ARGS)
 
 lock: venv-dev ## Pin the dependencies anew (UPGRADE=1: to the newest versions)
 	@cd easy_box_backend && for file in requirements requirements-dev; do \
