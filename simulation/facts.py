@@ -36,12 +36,12 @@ class Facts:
 
     def of_sku(self, scene: Scene, name: str) -> list[dict[str, Any]]:
         """The product that had this SKU of the plan at the start, and later ones with it, archived ones too."""
-        first, others = scene.products.get(name), scene.products.values()
-        return [
-            product
-            for product_id, product in self.products.items()
-            if product_id == first or (product_id not in others and scene.name_of(product["sku"]) == name)
-        ]
+        return [product for product in self.products.values() if self.name_of(scene, product) == name]
+
+    def name_of(self, scene: Scene, product: dict[str, Any]) -> str:
+        """What the plan calls a product: by its first SKU, whichever it has now."""
+        first = {product_id: name for name, product_id in scene.products.items()}
+        return first.get(product["id"]) or scene.name_of(product["sku"])
 
     def questions(self, scene: Scene) -> list[dict[str, Any]]:
         """The open discrepancies of this schedule."""

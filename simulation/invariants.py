@@ -190,7 +190,7 @@ def flags(outcome: Outcome) -> Iterator[str]:
     if outcome.notes.stock.get(MISTYPED) and not _is_flagged(outcome, MISTYPED, "unknown_sku"):
         yield "goods of a SKU that nobody knows, and nobody is told"
     for product in outcome.facts.products.values():
-        sku = outcome.scene.name_of(product["sku"])
+        sku = outcome.facts.name_of(outcome.scene, product)
         if product["quantity"] < 0 and not _is_flagged(outcome, sku, "negative_stock"):
             yield f"{sku}: {product['quantity']} on hand, and nobody is told"
 

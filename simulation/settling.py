@@ -80,7 +80,7 @@ def choose(
 
 def _effect(row: dict[str, Any], action: str, scene: Scene, facts: Facts) -> tuple[dict[str, int], frozenset[int]]:
     """What an action does to the stock by SKU, and the movements that it takes back."""
-    names = {product_id: scene.name_of(product["sku"]) for product_id, product in facts.products.items()}
+    names = {product_id: facts.name_of(scene, product) for product_id, product in facts.products.items()}
     moved: dict[str, int] = {}
     used = set()
     if action == REVERSE:
