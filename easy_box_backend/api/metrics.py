@@ -1,7 +1,7 @@
 """Figures for Prometheus, only when METRICS_TOKEN is set. Requests are counted by all processes of a machine into files
 of METRICS_DIR; what the database knows is read when it is asked for.
 
-prometheus_client with what we need instead of django-prometheus: 16 against some 100 µs a request, measured.
+prometheus_client with the two instruments we need, not django-prometheus: 12 to 20 against 70 µs a request, measured.
 """
 
 import os
@@ -64,17 +64,27 @@ def facts() -> dict[str, tuple[str, float]]:
 
 def render() -> bytes:
     """All figures, in Prometheus' text format."""
+    return counted() + known()
+
+
+def counted() -> bytes:
+    """What all processes of this machine have counted."""
     _instruments()
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    text, described = [], set()
+    return bytes(generate_latest(registry))
+
+
+def known() -> bytes:
+    """What the database knows."""
+    lines, described = [], set()
     for name, (help_text, value) in sorted(facts().items()):
         family = name.partition("{")[0]
         if family not in described:
             described.add(family)
-            text.append(f"# HELP {family} {help_text}\n# TYPE {family} gauge\n")
-        text.append(f"{name} {value:.15g}\n")
-    return bytes(generate_latest(registry)) + "".join(text).encode()
+            lines.append(f"# HELP {family} {help_text}\n# TYPE {family} gauge\n")
+        lines.append(f"{name} {value:.15g}\n")
+    return "".join(lines).encode()

@@ -1,0 +1,174 @@
+"""Logs: one line a request with its id, the same id in every line of it, and no secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from api.logs import JsonFormatter, PlainFormatter, request_id
+from api.scrub import scrub
+from api.tests.calls import PASSWORD, Caller, check_error
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [record.facts for record in caplog.records if record.name == "api.access"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db
+def test_a_request_leaves_one_line_that_says_who_and_what_but_not_which(
+    picker: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        picker.get("/api/products/?sku=secret-sku&limit=1")
+    (line,) = lines(caplog)
+    assert line.pop("ms") > 0
+    assert line == {
+        "method": "GET", "route": "api/products/", "status": 200, "user": picker.user.pk, "device": picker.device.pk,
+    }  # fmt: skip
+    assert "secret-sku" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_login_leaves_neither_password_nor_token(
+    picker: Caller, guest: APIClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG"):
+        answer = guest.post("/api/auth/token/", {"email": picker.user.email, "password": PASSWORD})
+        token = answer.json()["token"]
+        guest.get("/api/users/me/", headers={"Authorization": f"Token {token}"})
+        guest.post("/api/auth/token/", {"email": picker.user.email, "password": "wrong one"})
+    text = "\n".join(JsonFormatter().format(record) for record in caplog.records)
+    assert [line["status"] for line in lines(caplog)] == [200, 200, 401]
+    for secret in (PASSWORD, token, "wrong one"):
+        assert secret not in text
+
+
+def test_an_unknown_address_and_a_wrong_host_are_logged_too(
+    guest: APIClient, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ALLOWED_HOSTS = ["box.example.com"]
+    with caplog.at_level("INFO"):
+        guest.get("/nowhere/123", HTTP_HOST="box.example.com")
+        guest.get("/nowhere/123", HTTP_HOST="evil")
+    assert [(line["route"], line["status"]) for line in lines(caplog)] == [("", 404), ("", 400)]
+
+
+@pytest.mark.django_db
+def test_a_manager_in_the_admin_is_named_and_nobody_is_looked_up_for_the_log(
+    client: Any, manager: Caller, caplog: pytest.LogCaptureFixture, django_assert_num_queries: Any
+) -> None:
+    client.force_login(manager.user)
+    with caplog.at_level("INFO"):
+        client.get("/admin/")
+        with django_assert_num_queries(0):
+            client.get("/nowhere")
+    assert [line["user"] for line in lines(caplog)] == [manager.user.pk, None]
+
+
+# --- The request's id ---------------------------------------------------------------------------------------------
+def test_every_answer_bears_its_id_and_each_another(guest: APIClient) -> None:
+    ids = {guest.get("/nowhere")["X-Request-ID"] for _ in range(3)}
+    assert len(ids) == 3
+    assert request_id.get() == ""
+
+
+@pytest.mark.parametrize(
+    ("proxies", "sent", "is_taken"),
+    [(1, "req-1234567", True), (0, "req-1234567", False), (1, "short", False), (1, "a" * 65, False),
+     (1, "evil id\n{}", False), (1, "", False), (2, "0af7651916cd43dd8448eb211c80319c", True)],
+)  # fmt: skip
+def test_an_id_is_taken_from_our_proxy_only(
+    guest: APIClient, settings: Any, proxies: int, sent: str, is_taken: bool
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    answer = guest.get("/nowhere", headers={"X-Request-ID": sent})
+    assert (answer["X-Request-ID"] == sent) is is_taken
+    assert answer["X-Request-ID"].isprintable()
+
+
+@pytest.mark.django_db
+def test_a_fault_bears_the_same_id_in_answer_header_and_log(
+    picker: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+
+    def fault(*_args: Any, **_kwargs: Any) -> None:
+        seen.append(request_id.get())
+        raise ZeroDivisionError("Token " + "a" * 40)
+
+    monkeypatch.setattr("api.views.feeds.products_matching", fault)
+    picker.raise_request_exception = False
+    answer = picker.get("/api/products/?limit=1")
+    assert check_error(answer, 500)["facts"] == {"request_id": seen[0]}
+    assert answer["X-Request-ID"] == seen[0]
+
+
+# --- Lines --------------------------------------------------------------------------------------------------------
+def record(message: str, *args: Any, **extra: Any) -> logging.LogRecord:
+    made = logging.LogRecord("api.x", logging.WARNING, __file__, 1, message, args, extra.pop("exc_info", None))
+    made.__dict__.update(extra)
+    return made
+
+
+def test_a_json_line_is_one_line_with_all_it_knows() -> None:
+    token = request_id.set("abc")
+    try:
+        raise ValueError("password=hunter2\nsecond line")
+    except ValueError:
+        text = JsonFormatter().format(record("went %s", "wrong\n", exc_info=sys.exc_info(), facts={"status": 500}))
+    finally:
+        request_id.reset(token)
+    assert "\n" not in text
+    line = json.loads(text)
+    assert (line["level"], line["logger"], line["message"]) == ("WARNING", "api.x", "went wrong\n")
+    assert (line["request_id"], line["status"]) == ("abc", 500)
+    assert "ValueError: password=***" in line["exception"]
+    assert line["time"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "\0", "Ж😀", object(), b"\xff", {"a": {1}}])
+def test_nothing_is_too_odd_to_be_logged(odd: Any) -> None:
+    for formatter in (JsonFormatter(), PlainFormatter()):
+        assert formatter.format(record("odd: %r %s", odd, odd))
+    assert json.loads(JsonFormatter().format(record("x", facts={"odd": odd})))["odd"]
+
+
+def test_a_plain_line_is_for_people() -> None:
+    facts = {"method": "GET", "ms": 1.5, "user": 1, "device": None}
+    text = PlainFormatter().format(record("GET api/products/ 200", facts=facts))
+    assert text.endswith("WARNING api.x GET api/products/ 200 1.5 ms user=1 device=-")
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("Authorization: Token 0123456789abcdef", "Authorization: *** ***"),
+        ("Bearer abc.def-ghi_jkl", "Bearer ***"),
+        ("https://api.telegram.org/bot123456:AbCdEfGhIjKlMnOpQrStUv/sendMessage", "https://api.telegram.org/***/sendMessage"),
+        ("postgres://easybox:pa55@db:5432/x", "postgres://***@db:5432/x"),
+        ('{"password": "a b c", "email": "x"}', '{"password": ***, "email": "x"}'),
+        ("{'new_password': 'x y'}", "{'new_password': ***}"),
+        ("password=hunter2&next=1", "password=***&next=1"),
+        ("SECRET_KEY: abc", "SECRET_KEY: ***"),
+        ("METRICS_TOKEN=abc", "METRICS_TOKEN=***"),
+        ("Invalid token.", "Invalid token."),
+        ("The product TSH-1 has 5 pieces; see https://example.com/a", "The product TSH-1 has 5 pieces; see https://example.com/a"),
+        ("at 09:30:15 in file.py:12", "at 09:30:15 in file.py:12"),
+    ],
+)  # fmt: skip
+def test_secrets_are_taken_out_and_the_rest_is_left(text: str, scrubbed: str) -> None:
+    assert scrub(text) == scrubbed
+
+
+def test_scrubbing_a_long_text_is_quick() -> None:
+    import time
+
+    for text in ("token " * 20_000, "password=" * 20_000, "://" * 30_000, "a:" * 50_000, '"' * 100_000 + "key"):
+        began = time.process_time()
+        scrub(text)
+        assert time.process_time() - began < 1

@@ -1,0 +1,114 @@
+"""Figures for Prometheus: for the one with the token only, added up over processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from api import metrics
+from api.actions import alerts, discrepancies, jobs
+from api.actor import Actor
+from api.models import Discrepancy
+from api.tests.calls import Caller, check_error
+
+BACKEND = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
+TOKEN = "a-long-token-of-metrics"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("metrics")
+
+
+@pytest.fixture
+def counting(settings: Any, folder: Path) -> Iterator[None]:
+    settings.METRICS_TOKEN, settings.METRICS_DIR = TOKEN, str(folder)
+    yield
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
+
+def read(client: APIClient) -> dict[str, float]:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics.settings.METRICS_DIR)
+    answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200
+    lines = [line for line in answer.content.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+@pytest.mark.django_db
+def test_without_a_token_there_is_no_such_page(owner: Caller) -> None:
+    check_error(owner.get("/metrics"), 404, "not_found")
+    check_error(owner.get("/metrics", headers={"Authorization": "Bearer "}), 404, "not_found")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer \u00e9", f"Token {TOKEN}x", f"Basic {TOKEN}"])
+def test_a_wrong_token_gets_nothing(guest: APIClient, counting: None, given: str) -> None:
+    answer = guest.get("/metrics", headers={"Authorization": given.encode().decode("latin-1")})
+    assert answer.status_code == 401
+    assert b"easybox" not in answer.content
+
+
+@pytest.mark.django_db
+def test_requests_are_counted_by_route_not_by_address(picker: Caller, guest: APIClient, counting: None) -> None:
+    before = read(guest)
+    for number in range(3):
+        assert picker.get(f"/api/products/{990 + number}/").status_code == 404
+    guest.get("/some/nonsense/42")
+    picker.generic("STRANGE", "/api/products/")
+    after = read(guest)
+
+    def grown(name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert grown('easybox_requests_total{method="GET",route="api/products/<str:key>/",status="404"}') == 3
+    assert grown('easybox_request_seconds_count{method="GET",route="api/products/<str:key>/"}') == 3
+    assert grown('easybox_requests_total{method="GET",route="none",status="404"}') == 1
+    assert grown('easybox_requests_total{method="OTHER",route="api/products/",status="405"}') == 1
+    assert not [name for name in after if "99" in re.sub(r'le="[^"]*"', "", name) or "metrics" in name]
+
+
+@pytest.mark.django_db
+def test_what_the_database_knows_is_there(guest: APIClient, counting: None) -> None:
+    discrepancies.record(Discrepancy.Kind.SKU_TAKEN, by=Actor(None), at=NOW, sku="A")
+    alerts.tell("backup_failed", at=NOW)
+    jobs.ended("check_ledger", next_at=NOW, ok=True, report={"broken": 2})
+    figures = read(guest)
+    assert figures["easybox_discrepancies_open"] == 1
+    assert figures["easybox_alerts_waiting"] == 2
+    assert figures["easybox_revision"] >= 0
+    assert figures["easybox_ledgers_broken"] == 2
+    assert figures['easybox_job_ok{job="check_ledger"}'] == 1
+
+
+def test_processes_add_up(tmp_path: Path) -> None:
+    script = """
+import os, django
+django.setup()
+from api import metrics
+for _ in range(3):
+    if not (child := os.fork()):
+        metrics.observe("GET", "api/products/", 200, 0.01)
+        metrics.observe("GET", "api/products/", 200, 0.02)
+        os._exit(0)
+    os.waitpid(child, 0)
+print(metrics.counted().decode())
+"""
+    environment = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(BACKEND), "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "backend.settings", "METRICS_TOKEN": "x", "METRICS_DIR": str(tmp_path / "m"),
+    }  # fmt: skip
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert 'easybox_requests_total{method="GET",route="api/products/",status="200"} 6.0' in result.stdout
