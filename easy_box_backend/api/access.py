@@ -58,8 +58,8 @@ def id_of(request: HttpRequest) -> str:
 
 def who(request: HttpRequest) -> dict[str, Any]:
     """The ids of the person and the device, as far as they are known already: nothing is looked up for a log."""
-    user = request.__dict__.get("_cached_user") or request.__dict__.get("user")
-    # A lazy user that nobody has asked for stays so.
-    user_id = user.pk if "_cached_user" in request.__dict__ or hasattr(type(user), "_meta") else None
-    device = getattr(request, "auth", None)
-    return {"user": user_id, "device": getattr(device, "pk", None)}
+    known = request.__dict__
+    user = known.get("_cached_user") or known.get("user")
+    is_looked_up = "_cached_user" in known or hasattr(type(user), "_meta")  # a lazy user is neither
+    device = known.get("auth")
+    return {"user": getattr(user, "pk", None) if is_looked_up else None, "device": getattr(device, "pk", None)}

@@ -10,9 +10,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.functional import Promise
-from django.utils.translation import gettext as __
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from api.models import Alert, Discrepancy
 from api.scrub import scrub
@@ -62,7 +61,7 @@ def _fit(head: str, lines: list[str], end: str) -> str:
 def _end(kind: str, since: datetime) -> str:
     when = timezone.localtime(since).strftime("%d.%m.%Y %H:%M")
     page = _address(_PAGES[kind]) if kind in _PAGES else ""
-    return f'{when} · <a href="{page}">{escaped(__("Open"))}</a>' if page else when
+    return f'{when} · <a href="{page}">{escaped(gettext("Open"))}</a>' if page else when
 
 
 def _address(view: str, *args: object, **query: object) -> str:
@@ -90,7 +89,7 @@ def _server_error(facts: dict[str, Any]) -> str:
     if place := facts.get("place"):
         lines.append(escaped(place, 200))
     if request := facts.get("request_id"):
-        lines.append(f"{escaped(__('request'))} <code>{escaped(request, 100)}</code>")
+        lines.append(f"{escaped(gettext('request'))} <code>{escaped(request, 100)}</code>")
     return "\n".join(lines)
 
 
@@ -108,7 +107,7 @@ def _discrepancy(facts: dict[str, Any]) -> str:
 
 def _low_stock(facts: dict[str, Any]) -> str:
     name = f"{escaped(facts.get('sku', ''), 120)} · {escaped(facts.get('name', ''), 120)}"
-    says = __("%(on_hand)s left, at least %(minimum)s wanted") % {
+    says = gettext("%(on_hand)s left, at least %(minimum)s wanted") % {
         "on_hand": facts.get("on_hand"), "minimum": facts.get("minimum"),
     }  # fmt: skip
     return f"{_linked(name, 'admin:api_product_change', facts.get('product'))}: {escaped(says)}"

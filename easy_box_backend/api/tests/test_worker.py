@@ -242,7 +242,11 @@ def run_for(turns: list[Callable[[], bool]], monkeypatch: pytest.MonkeyPatch, se
         return stop.is_set()
 
     monkeypatch.setattr(stop, "wait", wait)
-    monkeypatch.setattr(worker, "turn", lambda: left.pop(0)())
+
+    def turn() -> bool:
+        return left.pop(0)()
+
+    monkeypatch.setattr(worker, "turn", turn)
     monkeypatch.setattr(worker, "close_old_connections", lambda: None)
     worker.run(stop)
     return sum(paused)
