@@ -10,6 +10,7 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
+from api import feeds
 from api.actions import devices
 from api.models import Device, Product, Revision, User
 from api.tests.calls import PASSWORD, Caller
@@ -21,10 +22,11 @@ MakeProduct = Callable[..., Product]
 
 @pytest.fixture(autouse=True)
 def own_surroundings(settings: Any, tmp_path: Path) -> None:
-    """Photos in a folder of the test's own, quick passwords, no rate remembered from the test before."""
+    """Photos in a folder of the test's own, quick passwords, no rate and no list kept from the test before."""
     settings.MEDIA_ROOT = str(tmp_path / "media")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
+    feeds.forget()
 
 
 @pytest.fixture(autouse=True)
