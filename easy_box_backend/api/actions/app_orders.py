@@ -7,11 +7,11 @@ from datetime import datetime
 import msgspec
 from django.db import transaction
 
-from api.actions import discrepancies, orders, stock
+from api.actions import discrepancies, orders
 from api.actions.app_stock import device_of
 from api.actions.orders import Line
 from api.actor import Actor
-from api.models import Discrepancy, Order
+from api.models import Discrepancy, Order, Product
 from api.reconcile import picking, snapshots
 from api.reconcile.memory import KEPT_PULLS, Memory, keep, recall
 
@@ -70,13 +70,15 @@ def _merge(
         line.product_id: (line.quantity_to_pick, line.quantity_picked)
         for line in order.lines.filter(removed_at__isnull=True).order_by("id")
     }
-    seen_status, seen = snapshots.order_seen(memory, order) or (order.status, now)
+    version = snapshots.order_seen(memory, order)
+    seen_status, seen_name = (version.status, version.customer_name) if version else (order.status, "")
+    seen = snapshots.lines_of(version) if version else now
     sent = now if lines is None else {
         line.product: (line.quantity_to_pick, now.get(line.product, (0, 0))[1] if line.quantity_picked is None
                        else line.quantity_picked)
         for line in orders.merged(lines)
     }  # fmt: skip
-    known = stock.lock(set(sent))
+    known = Product.objects.in_bulk(set(sent))
     # Nobody can add what does not exist; a line that names it is left out rather than that the phone's queue jams.
     sent = {
         product: quantities for product, quantities in sent.items()
@@ -86,7 +88,7 @@ def _merge(
         _picked_cancelled(order, sent, by, at)
         return
     result = picking.merge(sent, seen, now)
-    if customer not in ("", UNKNOWN_CUSTOMER):
+    if customer not in ("", UNKNOWN_CUSTOMER, seen_name):
         order.customer_name = customer
     if status is not None and status != seen_status:
         order.status = status
@@ -108,7 +110,7 @@ def _report(order: Order, result: picking.Merge, by: Actor, at: datetime) -> Non
     """Put before a manager what two people did to one order."""
     if not (result.twice or result.gone or (order.status == Order.Status.PICKED and result.short)):
         return
-    named = stock.lock({*result.twice, *result.gone, *result.short})
+    named = Product.objects.in_bulk({*result.twice, *result.gone, *result.short})
     for kind, pieces in ((Kind.PICKED_TWICE, result.twice), (Kind.OVER_PICKED, result.gone)):
         for product, picked in pieces.items():
             pending = [{"product": product, "delta": -picked}]

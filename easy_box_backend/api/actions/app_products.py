@@ -16,7 +16,7 @@ from api.actor import Actor
 from api.images import Photo
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions, fields, quantity, snapshots
-from api.reconcile.memory import Glance, Memory, Shown, keep, recall
+from api.reconcile.memory import Glance, Item, Memory, Shown, keep, recall
 
 Kind = Discrepancy.Kind
 
@@ -114,8 +114,7 @@ def put(
     with transaction.atomic():
         memory = recall(device)
         arrival = memory.arrive("put", at, connection)
-        book_after_all(additions.went_on(memory, quick=arrival.quick), by=by, at=at)
-        product = _resolve(key, memory, sent, by)
+        product = _resolve(key, memory, sent, by, additions.went_on(memory, quick=arrival.quick), at)
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
             discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, sku=sku, **facts)
@@ -136,8 +135,9 @@ def _put(
     shown = memory.shown.get(product.pk)
     seen = snapshots.descriptions(memory, product)
     edits = fields.edits(sent, seen)
-    edited = bool(edits or fields.edits(sent, seen[:1]))
-    if shown and body in shown.bodies and _changed_by_others(product, shown, by):
+    edited = bool(edits)
+    repeated = shown is not None and body in shown.bodies and _changed_by_others(product, shown, by)
+    if repeated:
         edits = {}
     taken = edits.get("sku") and Product.objects.live().filter(sku=edits["sku"]).exclude(id=product.pk).first()
     if taken and not product.is_archived:
@@ -155,6 +155,9 @@ def _put(
         del edits["sku"]
     reading = _read_quantity(product, memory, number, edited=with_photo or edited, by=by)
     changes: dict[str, Any] = {**edits, **({} if min_quantity is None else {"min_quantity": min_quantity})}
+    if product.unverified and "name" in edits:
+        changes["unverified"] = False
+        _answered(product, by, at)
     before = product.quantity
     implausible = abs(reading.delta) > MAX_QUANTITY
     movement = products.apply(product, changes, delta=0 if implausible else reading.delta, photo=photo, by=by, at=at)
@@ -175,7 +178,7 @@ def _put(
         numbers=known.numbers + ([] if number is None else [number]),
         bodies=[*known.bodies, body],
         fields=sent,
-        revision=product.revision,
+        revision=shown.revision if shown and repeated else product.revision,
     )
     return None
 
@@ -208,10 +211,14 @@ def _changed_by_others(product: Product, shown: Shown, by: Actor) -> bool:
     return later.exclude(device=by.device).exists()
 
 
-def _resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor) -> Product | None:
+def _resolve(
+    key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor, goods: list[Item], at: datetime
+) -> Product | None:
     """The product under this id, locked; for a phone's UUID the one that this device created (and the alias is kept).
 
-    None where there is none."""
+    goods: additions that this request shows to have been real; they are booked now that all locks can be taken in
+    order. Returns None where there is no such product.
+    """
     product_id = int(key) if key.isascii() and key.isdecimal() and len(key) <= 18 else memory.aliases.get(key)
     if product_id is None and sent is not None:
         own = ProductVersion.objects.filter(device=by.device).filter(
@@ -223,6 +230,9 @@ def _resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor
             product_id = Product.objects.live().filter(sku=sent["sku"]).values_list("id", flat=True).first()
         if product_id is not None:
             memory.aliases[key] = product_id
+    if goods:
+        stock.lock({item.product for item in goods} | ({product_id} if product_id is not None else set()))
+        book_after_all(goods, by=by, at=at)
     return stock.lock([product_id]).get(product_id) if product_id is not None else None
 
 
@@ -233,7 +243,7 @@ def set_photo(key: str, photo: Photo, *, by: Actor, at: datetime, connection: st
     device = device_of(by)
     memory = recall(device)
     memory.arrive("photo", at, connection)
-    product = _resolve(key, memory, None, by)
+    product = _resolve(key, memory, None, by, [], at)
     if product is None:
         raise products.NoSuchProduct(key[:100])
     products.apply(product, {}, photo=photo, by=by, at=at)
@@ -248,8 +258,7 @@ def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
     device = device_of(by)
     memory = recall(device)
     arrival = memory.arrive("delete", at, connection)
-    book_after_all(additions.went_on(memory, quick=arrival.quick), by=by, at=at)
-    product = _resolve(key, memory, None, by)
+    product = _resolve(key, memory, None, by, additions.went_on(memory, quick=arrival.quick), at)
     if product is None:
         if not key.isdecimal():
             discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100])

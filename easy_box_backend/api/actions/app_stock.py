@@ -89,19 +89,22 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
     """
     device = device_of(by)
     memory = recall(device)
-    arrival = memory.arrive("add", at, connection)
+    memory.arrive("add", at, connection)
     if not Product.objects.filter(id=product_id).exists():
         raise stock.NoSuchProduct(product_id)
-    soon = arrival.quick and bool(memory.earlier) and not memory.phases
+    soon = memory.behind_pull and bool(memory.earlier) and not memory.phases
     verdict = additions.added(
         memory, product_id, quantity, arrived_at=device.requests_read, soon_after_pull=soon or memory.second_pass
     )
     memory.second_pass = memory.second_pass or soon
+    if verdict.undo or verdict.rebook:
+        undone = StockMovement.objects.filter(id__in=verdict.undo).values_list("product_id", flat=True)
+        stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
     movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
     if movement is not None:
         additions.booked(memory, movement.pk)
-    for undone in verdict.undo:
-        stock.reverse(undone, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+    for repeated in verdict.undo:
+        stock.reverse(repeated, by=by, at=at, reason=str(_("The phone sent its queue again.")))
     book_after_all(verdict.rebook, by=by, at=at)
     _ask(verdict.suspects, "booked", by, at)
     _ask(verdict.withheld, "pending", by, at)
@@ -110,7 +113,11 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
 
 
 def book_after_all(items: list[Item], *, by: Actor, at: datetime) -> None:
-    """Book additions that were taken for repetitions and turned out to be goods."""
+    """Book additions that were taken for repetitions and turned out to be goods.
+
+    All their products are locked first, in order; the caller locks no other afterwards.
+    """
+    stock.lock(item.product for item in items)
     for item in items:
         movement = _book(item.product, item.quantity, by=by, at=at)
         item.movement = movement.pk if movement else None
@@ -138,8 +145,9 @@ def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMo
 
 def _receive_archived(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
     """The goods exist, so the product does: it comes back, or they go to the one that has its SKU now."""
-    product = stock.lock([product_id])[product_id]
-    heir = Product.objects.live().filter(sku=product.sku).exclude(id=product_id).first()
+    sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
+    heir = Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
+    product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
     if heir is not None:
         movement = stock.receive(heir.pk, quantity, by=by, at=at)
     else:

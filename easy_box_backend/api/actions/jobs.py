@@ -30,3 +30,8 @@ def put_off(name: str, *, until: datetime) -> None:
 
 def is_put_off(name: str, *, at: datetime) -> bool:
     return Job.objects.filter(name=name, due_at__gt=at).exists()
+
+
+def last_report(name: str) -> dict[str, Any]:
+    """What the job said the last time that it ended; empty if it never did."""
+    return Job.objects.filter(name=name).values_list("report", flat=True).first() or {}

@@ -105,6 +105,7 @@ def _reverse(found: Discrepancy, locked: dict[int, Product], *, by: Actor, at: d
         stock.move(
             locked[movement.product_id], -movement.quantity_delta, StockMovement.Kind.REVERSAL, revision=number,
             by=by, at=at, reason=found.get_kind_display(), reverses=movement, order_line=movement.order_line,
+            occurred_at=movement.occurred_at,
         )  # fmt: skip
 
 

@@ -207,7 +207,7 @@ def reverse(movement_id: int, *, by: Actor, at: datetime, reason: str = "") -> S
         raise NotReversible(_("This movement is reversed already."), facts={"movement": movement_id})
     return move(
         product, -movement.quantity_delta, Kind.REVERSAL, revision=revision.take(), by=by, at=at,
-        reason=reason, reverses=movement, order_line=movement.order_line,
+        reason=reason, reverses=movement, order_line=movement.order_line, occurred_at=movement.occurred_at,
     )  # fmt: skip
 
 

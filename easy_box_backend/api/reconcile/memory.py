@@ -99,6 +99,8 @@ class Memory(msgspec.Struct):
     phases: list[Phase] = []
     overlapping: bool = False
     """Whether two passes with the same queue have been seen under way at once since the last pull."""
+    behind_pull: bool = False
+    """Whether every request since the last pull came too soon behind the one before for a person to have caused it."""
     second_pass: bool = False
     """Whether additions came so soon behind a pull that they belong to another pass that was under way with it."""
     earlier: list[Item] = []
@@ -136,6 +138,7 @@ class Memory(msgspec.Struct):
         quick = (at.timestamp() - self.last_at) * 1000 < settings.PASS_GAP_MILLISECONDS
         arrival = Arrival(quick, bool(connection) and connection == self.connection, self.last_kind)
         self.pull_seen = self.pull_seen or (self.last_kind == "pull" and arrival.same_connection)
+        self.behind_pull = kind == "pull" or (self.behind_pull and quick)
         self.number += 1
         self.last_at, self.last_kind, self.connection = at.timestamp(), kind, connection
         return arrival

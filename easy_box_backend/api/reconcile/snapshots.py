@@ -61,14 +61,15 @@ def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:
     return found
 
 
-def order_seen(memory: Memory, order: Order) -> tuple[str, Lines] | None:
-    """Status and lines of the order as this device last saw them; None if it never did."""
+def order_seen(memory: Memory, order: Order) -> OrderVersion | None:
+    """The order as this device last saw it; None if it never did."""
     for revision in memory.order_pulls[::-1]:
         version = OrderVersion.objects.filter(order=order, revision__lte=revision).order_by("-revision").first()
         if version:
-            return version.status, lines_of(version)
+            return version
     return None
 
 
-def lines_of(version: OrderVersion) -> dict[int, tuple[int, int]]:
+def lines_of(version: OrderVersion) -> Lines:
+    """A kept order's lines by product."""
     return {n["product"]: (n["quantity_to_pick"], n["quantity_picked"]) for n in version.lines}

@@ -1,0 +1,72 @@
+"""Cases that nobody had thought of: found by properties and by the simulation, kept as people tell them."""
+
+import pytest
+from django.utils import timezone
+
+from api.models import Product, StockMovement
+from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_same_delivery_tomorrow_is_another_one(warehouse: Warehouse, anna: Phone) -> None:
+    warehouse.product("SOCK")
+    for _ in range(3):
+        anna.pull()
+        warehouse.later(24 * 60)
+        anna.add("SOCK", 5)
+    assert warehouse.questions() == []
+
+
+def test_a_series_sent_again_stops_at_what_another_changed_since(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
+    socks = warehouse.product("SOCK")
+    seen = anna.pull()["SOCK"]
+    for shelf in ("B2", "C3"):
+        anna.put(seen, location=shelf)
+    vera.send("patch", f"/api/products/{socks}/", {"location": "Z9"})
+    anna.loses_connection()
+    for shelf in ("B2", "C3"):
+        anna.put(seen, location=shelf)
+    assert Product.objects.get(id=socks).location == "Z9"
+
+
+def test_a_press_after_a_lost_pull_and_a_rename_is_not_swallowed(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
+    socks = warehouse.product("SOCK", 40)
+    seen = anna.pull()["SOCK"]
+    vera.send("patch", f"/api/products/{socks}/", {"name": "Red socks"})
+    anna.add("SOCK", 1)
+    warehouse.later()
+    anna.pull()
+    anna.loses_connection()
+    anna.put(seen, quantity=40)
+    assert warehouse.on_hand("SOCK") == 40 or warehouse.questions()
+
+
+def test_a_reversal_after_a_count_counts_as_of_its_movement(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    socks = warehouse.product("SOCK")
+    anna.book(socks, 5)
+    warehouse.later()
+    anna.book(socks, 5)
+    twin = StockMovement.objects.latest("id").pk
+    warehouse.later()
+    counted = timezone.now().isoformat()
+    warehouse.later()
+    vera.send("post", f"/api/movements/{twin}/reverse/", {})
+    vera.send("post", f"/api/products/{socks}/count/", {"counted": 5, "counted_at": counted})
+    assert warehouse.on_hand("SOCK") == 5
+
+
+def test_naming_an_unverified_product_answers_the_question(warehouse: Warehouse, anna: Phone) -> None:
+    for _ in range(3):
+        anna.find("NEW")
+    product = Product.objects.get(sku="NEW")
+    assert product.unverified
+    assert warehouse.questions()
+    anna.put(anna.pull()["NEW"], name="New socks")
+    product.refresh_from_db()
+    assert (product.name, product.unverified) == ("New socks", False)
+    assert warehouse.questions() == []
