@@ -218,6 +218,8 @@ class Order(models.Model):
         PICKED = "picked", _("picked")
         CANCELLED = "cancelled", _("cancelled")
 
+    RUNNING = (Status.OPEN, Status.IN_PROGRESS)
+
     customer_name = models.CharField(_("customer"), max_length=255)
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.OPEN)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)

@@ -47,7 +47,7 @@ def product_json(row: Mapping[str, Any], photos: str) -> dict[str, Any]:
 
 def order_json(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], photos: str) -> dict[str, Any]:
     """An order as the app reads it, from its row and the LINE_FIELDS of its lines."""
-    running = row["status"] in (Order.Status.OPEN, Order.Status.IN_PROGRESS)
+    running = row["status"] in Order.RUNNING
     return {
         "id": row["id"],
         "customer_name": row["customer_name"],

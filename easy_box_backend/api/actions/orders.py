@@ -116,9 +116,15 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetim
                 and products[w.product].is_archived]  # fmt: skip
     if unknown:
         raise UnknownProducts(unknown)
+    running = {order.status, Order.objects.values_list("status", flat=True).get(pk=order.pk)} & {*Order.RUNNING}
     number = revision.take()
     for line in wanted:
-        _set_line(order, lines.get(line.product), line, products[line.product], number, by, at)
+        product, kept = products[line.product], lines.get(line.product) or OrderLine(order=order)
+        if kept.pk is None or running:
+            # What the list has shown while the order was running is what it keeps.
+            kept.product, kept.sku, kept.name = product, product.sku, product.name
+        kept.order = order
+        _set_line(kept, line, product, number, by, at)
     for product_id in set(lines) - {line.product for line in wanted}:
         _remove_line(lines[product_id], products[product_id], number, by, at)
     order.revision = number
@@ -137,17 +143,11 @@ def merged(lines: Iterable[Line]) -> list[Line]:
     return list(result.values())
 
 
-def _set_line(
-    order: Order, line: OrderLine | None, wanted: Line, product: Product, number: int, by: Actor, at: datetime
-) -> None:
-    before = line.quantity_picked if line else 0
+def _set_line(line: OrderLine, wanted: Line, product: Product, number: int, by: Actor, at: datetime) -> None:
+    order, before = line.order, line.quantity_picked
     picked = before if wanted.quantity_picked is None else wanted.quantity_picked
     if order.status == Order.Status.CANCELLED:
         picked = 0
-    if line is None:
-        line = OrderLine(order=order, product=product)
-    if line.pk is None or order.status in (Order.Status.OPEN, Order.Status.IN_PROGRESS):
-        line.sku, line.name = product.sku, product.name
     line.quantity_to_pick, line.quantity_picked, line.removed_at = wanted.quantity_to_pick, picked, None
     line.save()
     _move_picked(line, product, picked - before, number, by, at)
