@@ -13,8 +13,6 @@ limit_request_line = 8190
 graceful_timeout = 5
 control_socket_disable = True
 loglevel = "warning"
-accesslog = "-"
-access_log_format = '%(t)s %(h)s "%(r)s" %(s)s %(M)s ms'
 
 
 def when_ready(_server: Any) -> None:

@@ -104,23 +104,32 @@ def prune(at: datetime) -> dict[str, Any]:
 
 
 def check_backup(at: datetime) -> dict[str, Any]:
-    """Tell if the last backup failed, or is too old. What makes backups writes BACKUP_STATUS_FILE:
+    """Tell if the last backup failed or is too old. What makes backups writes BACKUP_STATUS_FILE:
     `{"ok": true, "at": "2026-05-04T03:00:00Z", "text": "what went wrong, if it did"}`."""
     if not settings.BACKUP_STATUS_FILE:
         return {}
+    report: dict[str, Any] = {}
     try:
-        status = json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes())
-        made_at = parse_datetime(str(status["at"]))
-        if made_at is None or made_at.tzinfo is None:
-            raise ValueError(status["at"])
-        text = "" if status["ok"] is True else str(status.get("text") or "failed")
+        text = _said_of_backup(json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes()), at)
+    except FileNotFoundError:  # a new server has until after its first night
+        report["missing_since"] = jobs.last_report("check_backup").get("missing_since") or at.isoformat()
+        is_late = at - datetime.fromisoformat(report["missing_since"]) > BACKUP_MAX_AGE
+        text = "There is no backup yet." if is_late else ""
     except (OSError, ValueError, KeyError, TypeError) as error:
-        made_at, text = None, f"{Path(settings.BACKUP_STATUS_FILE).name}: {type(error).__name__}"
-    if not text and made_at is not None and at - made_at > BACKUP_MAX_AGE:
-        text = f"The last backup is of {made_at.isoformat(timespec='minutes')}."
+        text = f"The status of the backup can't be read: {type(error).__name__}"
     if text:
         alerts.count_up("backup_failed", key="backup", at=at, text=scrub(text)[:1000])
-    return {"failed": bool(text), "made_at": made_at.isoformat() if made_at else None}
+    return {"failed": bool(text), **report}
+
+
+def _said_of_backup(status: dict[str, Any], at: datetime) -> str:
+    """What is wrong, "" if nothing is. Raises KeyError, TypeError or ValueError for what is no status."""
+    made_at = parse_datetime(status["at"])
+    if made_at is None or made_at.tzinfo is None:
+        raise ValueError(status["at"])
+    if status["ok"] is not True:
+        return str(status.get("text") or "failed")
+    return f"The last backup is of {made_at.isoformat(timespec='minutes')}." if at - made_at > BACKUP_MAX_AGE else ""
 
 
 Job = Callable[[datetime], dict[str, Any]]
