@@ -1,3 +1,4 @@
+# ruff: noqa: S603, T201
 """A Docker Engine of our own, in a temporary folder, and images to run on it. Standard library only.
 
 With VERIFY_DOCKER=existing the Docker of this machine is used, with the official images. Else (Debian, as root) a
@@ -73,8 +74,10 @@ STAND_INS = [
         packages=("postgresql-17", "ca-certificates"),
         steps="ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
         "ENV PGDATA=/var/lib/postgresql/data\n"
-        "RUN groupmod -g 999 postgres 2>/dev/null || (groupmod -g 1999 \"$(getent group 999 | cut -d: -f1)\" && groupmod -g 999 postgres);"
-        " usermod -u 999 -g 999 postgres && install -d -o 999 -g 999 -m 700 $PGDATA && chown 999:999 /var/lib/postgresql\n"
+        # The official image's user and group are 999; whoever has that number here makes room.
+        "RUN group=$(getent group 999 | cut -d: -f1); [ -z $group ] || groupmod -g 1999 $group;"
+        " groupmod -g 999 postgres && usermod -u 999 -g 999 postgres"
+        " && install -d -o 999 -g 999 -m 700 $PGDATA && chown 999:999 /var/lib/postgresql\n"
         "COPY --chmod=755 docker-entrypoint.sh /usr/local/bin/docker-entrypoint.sh\n"
         'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["postgres"]\n',
         files={"docker-entrypoint.sh": POSTGRES_ENTRY},
@@ -126,7 +129,9 @@ def engine(folder: Path) -> Iterator[Engine]:
     config = folder / "config"
     plug_in_compose(config / "cli-plugins")
     client = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
-    ours = Engine(client, dict(os.environ) | {"DOCKER_HOST": host, "DOCKER_CONFIG": str(config), "DOCKER_BUILDKIT": "1"})
+    ours = Engine(
+        client, dict(os.environ) | {"DOCKER_HOST": host, "DOCKER_CONFIG": str(config), "DOCKER_BUILDKIT": "1"}
+    )
     command = ["dockerd", "--host", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
     command += ["--pidfile", str(folder / "dockerd.pid"), "--bridge", "none"]
     command += ["--default-address-pool", "base=10.213.0.0/16,size=24"]

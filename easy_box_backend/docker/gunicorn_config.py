@@ -1,10 +1,14 @@
 """gunicorn in the image. WEB_CONCURRENCY (gunicorn's own variable) says how many processes: two for two cores."""
 
+from typing import Any
+
 bind = "0.0.0.0:8000"
 worker_class = "gthread"
 workers = 2
 # Waiting for PostgreSQL is what most of a request's time is, so several of them share a process.
 threads = 4
+# Loaded before the port is open: nginx sends to the other backend meanwhile, instead of waiting for this one.
+preload_app = True
 # Longer than nginx keeps an idle connection to us (30 s): the side that sends must be the side that closes, or a
 # request can meet a connection that is just being closed, and only harmless ones may be sent twice.
 keepalive = 75
@@ -19,3 +23,13 @@ control_socket_disable = True
 # nginx logs requests; the server logs what they did.
 accesslog = None
 loglevel = "info"
+
+
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """Close what loading has opened: on a shared connection, processes would hear each other's answers."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if close_pool := getattr(connection, "close_pool", None):  # PostgreSQL's
+            close_pool()
