@@ -80,7 +80,7 @@ verify-stack: venv-dev ## Prove the production stack on a real Docker Engine (AR
 	@$(PY) -m verification.stack $(ARGS)
 
 lock: venv-dev ## Pin the dependencies anew (UPGRADE=1: to the newest versions)
-	@cd easy_box_backend && for file in requirements requirements-dev; do \
+	@cd easy_box_backend && for file in requirements requirements-s3 requirements-dev; do \
 	  ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(if $(UPGRADE),--upgrade) \
 	    --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; done
 

@@ -198,5 +198,5 @@ def remove_files(names: list[str | None]) -> None:
     for name in filter(None, names):
         try:
             default_storage.delete(name)
-        except OSError:
+        except Exception:  # whatever the storage raises
             log.exception("A replaced photo could not be removed: %s", name)

@@ -63,10 +63,11 @@ def orphaned_photos(at: datetime) -> int:
         names = default_storage.listdir("products")[1]
     except FileNotFoundError:
         return 0
-    candidates = [f"products/{name}" for name in names]
-    old = [name for name in candidates if default_storage.get_modified_time(name) < at - PHOTO_IS_BEING_STORED]
-    named = named_photos()  # read after the files: what is named meanwhile is kept
-    orphans = [name for name in old if name not in named]
+    named = named_photos()
+    candidates = [name for name in (f"products/{file}" for file in names) if name not in named]
+    # What was stored and named after we looked is young.
+    before = at - PHOTO_IS_BEING_STORED
+    orphans = [name for name in candidates if default_storage.get_modified_time(name) < before]
     for name in orphans:
         default_storage.delete(name)
         log.info("A photo that no product names was removed: %s", name)
