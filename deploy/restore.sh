@@ -21,6 +21,12 @@ if [[ $set_name == */* ]]; then
 fi
 began=$SECONDS
 
+if [ "$set_name" = latest ]; then
+  folder=${BACKUP_DIR:-$BACKEND/backups}
+  set_name=$(find "$folder" -mindepth 1 -maxdepth 1 -type d -name '20*Z' -printf '%f\n' | sort | tail -n 1)
+  [ -n "$set_name" ] || fail "there is no set in $folder"
+fi
+
 say "Starting the database"
 compose up --detach --wait db
 say "Checking the set and bringing it back"
