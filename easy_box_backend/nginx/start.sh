@@ -15,7 +15,7 @@ use_certificate() {
   [ -s /certs/fullchain.pem ] && [ -s /certs/privkey.pem ] || return 1
   mkdir -p "$run/new"
   (umask 077 && cp /certs/fullchain.pem /certs/privkey.pem "$run/new/") || return 1
-  echo "events {} pid $run/new/pid; http { client_body_temp_path $run/new/t; proxy_temp_path $run/new/t;
+  echo "events {} pid $run/new/pid; error_log stderr; http { access_log off; client_body_temp_path $run/new/t; proxy_temp_path $run/new/t;
     fastcgi_temp_path $run/new/t; uwsgi_temp_path $run/new/t; scgi_temp_path $run/new/t;
     server { listen 8443 ssl; ssl_certificate $run/new/fullchain.pem; ssl_certificate_key $run/new/privkey.pem; } }" \
     >"$run/new/test.conf"
