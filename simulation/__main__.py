@@ -20,7 +20,9 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="processes, each with a server of its own")
     parser.add_argument("--only", type=int, help="play this schedule and show its history")
     parser.add_argument("--keep", help="of --only, these acts; printed with a failure")
-    parser.add_argument("--stop", action="store_true", help="stop at the first failure, show it in one line")
+    parser.add_argument("--lines", action="store_true", help="show a failure in one line")
+    parser.add_argument("--stop", action="store_true", help="the same, and stop at the first")
+    parser.add_argument("--skip", default="", help="numbers of schedules to leave out, with commas")
     parser.add_argument("--no-shrink", action="store_true", help="show failures as they are")
     return parser.parse_args(words)
 
@@ -34,13 +36,14 @@ def main() -> int:
     summary = Summary()
     for short in play_all(options):
         summary.add(short)
-        if short.violations and options.stop:
+        if short.violations and (options.stop or options.lines):
             name, detail = short.violations[0]
             print(f"schedule {short.number}: {name}: {detail}", flush=True)
-            break
+            if options.stop:
+                break
         if summary.schedules % 100 == 0 and sys.stderr.isatty():
             print(f"  {summary.schedules} schedules, {len(summary.broken)} broken", file=sys.stderr)
-    if not options.stop:
+    if not (options.stop or options.lines):
         show_failures(summary, options)
     print(summary.text(time.monotonic() - start))
     return 1 if summary.broken else 0

@@ -8,11 +8,13 @@ import multiprocessing.util
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from simulation.plan import Plan, Rates, make_plan
+from simulation.author import Rates, make_plan
+from simulation.plan import Plan
 from simulation.sessions import Session, open_session
 from simulation.summary import Short
 
 REAL_RATES = Rates(kill=0.1)
+CHUNK = 10
 
 _session: Session | None = None
 
@@ -24,12 +26,13 @@ def plan_of(options: argparse.Namespace, number: int) -> Plan:
 
 def play_all(options: argparse.Namespace) -> Iterator[Short]:
     """The results in the order of their numbers."""
-    numbers = range(options.schedules)
+    skipped = {int(number) for number in options.skip.split(",") if number}
+    numbers = [number for number in range(options.schedules) if number not in skipped]
     if options.jobs <= 1:
         yield from _play_here(options, numbers)
         return
     context = multiprocessing.get_context("spawn")
-    chunks = [(options, list(numbers[start : start + 10])) for start in range(0, options.schedules, 10)]
+    chunks = [(options, numbers[start : start + CHUNK]) for start in range(0, len(numbers), CHUNK)]
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         try:
             for shorts in pool.map(_play_chunk, chunks):

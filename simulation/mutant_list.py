@@ -258,7 +258,7 @@ MUTANTS = (
         (
             Change(
                 "api/actions/app_orders.py",
-                '    if customer not in ("", UNKNOWN_CUSTOMER):\n',
+                '    if customer not in ("", UNKNOWN_CUSTOMER, seen_name):\n',
                 "    if customer:\n",
             ),
         ),

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from simulation.plan import BREAKS, Fault, Plan, make_plan
+from simulation.author import make_plan
+from simulation.plan import BREAKS, Fault, Plan
 from simulation.shrink import keep_text, kept, shrink
 
 
