@@ -472,6 +472,31 @@ def rolling(stack: Stack) -> None:
     stack.note("rolling replacement", good, text + "".join(f"\n    {fault}" for fault in load.faults[:10]))
 
 
+def bad_release(stack: Stack) -> None:
+    """A release that never becomes healthy is stopped at the first backend, and no request meets it."""
+    image = stack.variables["IMAGE"]
+    context = stack.folder / "bad"
+    context.mkdir(exist_ok=True)
+    # It listens and answers nonsense: nginx alone could not tell it from a good one.
+    (context / "Dockerfile").write_text(f'FROM {image}:release-1\nCMD ["python", "-m", "http.server", "8000"]\n')
+    stack.engine.docker("build", "--quiet", "--tag", f"{image}:release-bad", str(context))
+    good_version = stack.variables["VERSION"]
+    said = ""
+    with Load(stack, 20) as load:
+        stack.variables["VERSION"] = "release-bad"
+        try:
+            stack.script("replace-backends.sh")
+        except RuntimeError as error:
+            said = next((line for line in str(error).splitlines() if line.startswith("FAILED")), str(error)[-300:])
+        stack.variables["VERSION"] = good_version
+        began = time.monotonic()
+        stack.script("replace-backends.sh")
+        back = time.monotonic() - began
+    good = "did not become healthy" in said and not load.failed and not load.lost()
+    text = f"{said!r}; {load.done} requests, {load.failed} failed; the good one in both places after {back:.0f} s more"
+    stack.note("a bad release", good, text + "".join(f"\n    {fault}" for fault in load.faults[:5]))
+
+
 def kill(stack: Stack) -> None:
     """kill -9 of each container's main process, under writes."""
     for service in SERVICES:
@@ -521,6 +546,11 @@ def restore(stack: Stack) -> None:
     stack.script("backup.sh")
     made = time.monotonic() - began
     stack.script("backup.sh", "verify", "latest")
+    status_file = Path(stack.variables["BACKUP_DIR"]) / "status.json"
+    with contextlib.suppress(RuntimeError):
+        stack.compose("run", "--rm", "--no-deps", "-T", "-e", "PGHOST=nowhere", "backup", "now")
+    status = json.loads(status_file.read_text())
+    stack.note("a failed backup says so", status["ok"] is False and "nowhere" in status["text"], status["text"][:90])
     stack.compose("down", "--volumes")
     began = time.monotonic()
     report = stack.script("restore.sh", "latest")
@@ -541,7 +571,7 @@ def restore(stack: Stack) -> None:
 
 
 CHECKS: list[Callable[[Stack], None]] = [
-    photo, edge, https, deploy_check, rolling, restore, kill, unavailable, development, contract,
+    photo, edge, https, deploy_check, rolling, bad_release, restore, kill, unavailable, development, contract,
 ]  # fmt: skip
 
 
