@@ -163,6 +163,8 @@ def descriptions(outcome: Outcome) -> Iterator[str]:
             edits = notes.edited.get((sku, field), {})
             made = set(notes.created.get(sku, {}).values()) if field == "name" else {""}
             allowed = set(edits.values()) if len(edits) == 1 or sku in KNOWN else set(edits.values()) | made
+            if (sku, field) in notes.muddled:
+                continue
             if edits and (rows[0][field] or "") not in allowed:
                 yield f"{sku}: {field} is {rows[0][field]!r}, people set {edits}"
             elif not edits and field == "name" and sku in notes.created and rows[0]["name"] not in made:

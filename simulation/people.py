@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import threading
 from collections.abc import Callable
@@ -90,7 +91,7 @@ class Person:
             self.notes.made(self.name, act.sku, act.text)
 
     def do_press(self, act: Act) -> None:
-        product = self._shown(act.sku)
+        product = self._product_page(act.sku)
         if product is None or product.quantity + act.quantity < 0:
             return
         press = self.phone.press_plus if act.quantity > 0 else self.phone.press_minus
@@ -98,24 +99,26 @@ class Person:
             self.notes.moved(self.name, act.sku, act.quantity, press=True)
 
     def do_edit(self, act: Act) -> None:
-        product = self._shown(act.sku)
+        product = self._product_page(act.sku)
         field, _, value = act.text.partition("=")
         if product is None:
             return
         edited = replace(product, name=value) if field == "name" else replace(product, location=value)
+        if self.phone.online and product.id in self._queued_updates():
+            self.notes.muddled.add((act.sku, field))  # the queue will come later and say otherwise
         if self._insist(lambda: self.phone.edit(edited)):
             self.notes.set_field(self.name, act.sku, field, value)
 
     def do_relabel(self, act: Act) -> None:
         """Another SKU for a product: a free one, or by mistake one that another product has."""
-        product = self._shown(act.sku)
+        product = self._product_page(act.sku)
         if product is None:
             return
         wanted = self.scene.new_label(act.sku) if act.text == "new" else self.scene.sku(UNTOUCHED)
         self._insist(lambda: self.phone.edit(replace(product, sku=wanted)))
 
     def do_photo(self, act: Act) -> None:
-        product = self._shown(act.sku)
+        product = self._product_page(act.sku)
         if product is not None and self._insist(lambda: self.phone.take_photo(product.id, PHOTOS[act.text])):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
             shown = self._shown(act.sku)
@@ -128,7 +131,7 @@ class Person:
             self.notes.made(self.name, act.sku, act.text)
 
     def do_delete(self, act: Act) -> None:
-        product = self._shown(act.sku)
+        product = self._product_page(act.sku)
         if product is not None and self._insist(lambda: self.phone.delete(product.id)):
             self.notes.deleted[act.sku].add(self.name)
 
@@ -227,6 +230,18 @@ class Person:
         known = self.notes.pictures.setdefault(url, (colour, picture))
         if known != (colour, picture):
             self.notes.odd_pictures.append(f"{url} was {known[0]} and is {colour} now: phones still show the old one")
+
+    def _product_page(self, sku: str) -> Product | None:
+        """One comes to a product by the inventory, which sends what is queued when there is a network."""
+        if self.phone.online and any(self.phone.store.queued().values()):
+            self._passes = [self.phone.open_inventory()]
+            self.finish_pass()
+            self._pause()
+        return self._shown(sku)
+
+    def _queued_updates(self) -> list[str]:
+        """The ids of products with an edit in the queue."""
+        return [json.loads(body)["id"] for _n, body in self.phone.store.queue("product_update")]
 
     def _shown(self, sku: str) -> Product | None:
         by_sku = self.phone.store.product_by_sku
