@@ -70,7 +70,7 @@ def _merge(
         line.product_id: (line.quantity_to_pick, line.quantity_picked)
         for line in order.lines.filter(removed_at__isnull=True).order_by("id")
     }
-    version = snapshots.order_seen(memory, order)
+    version = snapshots.order_seen(memory, order, device_of(by), status)
     seen_status, seen_name = (version.status, version.customer_name) if version else (order.status, "")
     seen = snapshots.lines_of(version) if version else now
     sent = now if lines is None else {

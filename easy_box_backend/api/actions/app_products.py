@@ -191,7 +191,8 @@ def _read_quantity(product: Product, memory: Memory, sent: int | None, *, edited
         return quantity.Reading(sent - product.quantity, sure=sent == product.quantity, counted=0)
     shown = memory.shown.get(product.pk)
     earlier = [*(shown.numbers if shown else []), *memory.sent_before.get(product.pk, [])]
-    return quantity.read(sent, views, edited=edited, earlier_numbers=earlier)
+    added = shown is not None and snapshots.own_additions(device_of(by), product.pk, since=shown.revision) != []
+    return quantity.read(sent, views, edited=edited, earlier_numbers=earlier, added_since=added)
 
 
 def _ask_about(
@@ -199,9 +200,10 @@ def _ask_about(
     by: Actor, at: datetime,
 ) -> None:  # fmt: skip
     booked = [movement.pk] if movement else []
+    pending = [{"product": product.pk, "delta": reading.instead}]
     discrepancies.record(
         Kind.QUANTITY_GUESS, by=by, at=at, product=product, sent=sent, on_hand=before, change=reading.delta,
-        booked=booked,
+        booked=booked, **({"pending": pending} if reading.instead else {}),
     )  # fmt: skip
 
 

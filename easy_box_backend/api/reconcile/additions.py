@@ -35,10 +35,13 @@ def looked_up(memory: Memory, product: int, *, quick: bool, same_connection: boo
     that no request has failed in between.
     """
     phase = memory.phases[-1] if memory.phases else None
+    if phase and phase.closed and quick:
+        # Within one pass nothing leads back to additions but a pull.
+        memory.overlapping = True
     if phase and phase.items:
         # Of two passes in turns, both look the next item up before either adds it.
         broken_off = phase.dangling is not None and phase.items[0].product == product and not memory.overlapping
-        if not quick or broken_off:
+        if not quick or broken_off or phase.closed:
             if same_connection:
                 phase.closed, phase.dangling = True, None
             memory.phases.append(Phase())
@@ -183,7 +186,8 @@ def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> tuple[bool, 
     if not mine:
         return False, False
     ticket = mine[-1]
-    if ticket is not memory.tickets[-1]:
+    if ticket.number != item.number - 1:
+        # Within one pass nothing comes between a look-up and its addition.
         memory.overlapping = True
     memory.tickets.remove(ticket)
     memory.glances = [glance for glance in memory.glances if glance.number != ticket.number]

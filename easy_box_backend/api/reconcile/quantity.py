@@ -23,11 +23,12 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """delta: the pieces that the person added or took away. sure: whether nothing else explains the number.
-    counted: the last own addition that the sent number includes."""
+    counted: the last own addition that the sent number includes. instead: of an unsure 0, the step it may have been."""
 
     delta: int
     sure: bool
     counted: int
+    instead: int = 0
 
 
 def growing(start: int, counted: int, additions: Sequence[tuple[int, int]]) -> list[View]:
@@ -39,16 +40,29 @@ def growing(start: int, counted: int, additions: Sequence[tuple[int, int]]) -> l
     return views[::-1]
 
 
-def read(sent: int, views: Sequence[View], *, edited: bool, earlier_numbers: Collection[int] = ()) -> Reading:
+def read(
+    sent: int,
+    views: Sequence[View],
+    *,
+    edited: bool,
+    earlier_numbers: Collection[int] = (),
+    added_since: bool = False,
+) -> Reading:
     """What the sent number means, given the views the phone can have had, the likeliest first (not empty).
 
     edited: the same PUT changes the description or the photo, so it comes from the edit page, which leaves the number
     alone. earlier_numbers: what this phone has sent for the product lately: when its queue comes again from the
-    beginning, the numbers go back, and the differences add up to nothing once it is through.
+    beginning, the numbers go back, and the differences add up to nothing once it is through. added_since: whether the
+    phone has added goods after the last of them, so that the same number again is likelier a new step than that.
     """
     first = views[0]
     same = [view for view in views if view.quantity == sent]
     steps = [view for view in views if abs(sent - view.quantity) == 1]
+    if same and sent in earlier_numbers and first not in same and first in steps and not edited:
+        step = sent - first.quantity
+        if added_since:
+            return Reading(step, sure=False, counted=first.counted)
+        return Reading(0, sure=False, counted=same[0].counted, instead=step)
     if same and (edited or not steps or sent in earlier_numbers):
         return Reading(0, sure=True, counted=same[0].counted)
     if steps and not edited:

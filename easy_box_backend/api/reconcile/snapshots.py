@@ -61,13 +61,18 @@ def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:
     return found
 
 
-def order_seen(memory: Memory, order: Order) -> OrderVersion | None:
-    """The order as this device last saw it; None if it never did."""
-    for revision in memory.order_pulls[::-1]:
-        version = OrderVersion.objects.filter(order=order, revision__lte=revision).order_by("-revision").first()
-        if version:
-            return version
-    return None
+def order_seen(memory: Memory, order: Order, device: Device, status: str | None) -> OrderVersion | None:
+    """The order as this device had seen it when it sent this status; None if it never did.
+
+    Nobody can finish an order that the phone shows as finished: then the answer to its last pull was lost, and what
+    it had seen is an earlier one. Unless it has finished the order itself and is only saying so again.
+    """
+    kept = OrderVersion.objects.filter(order=order).order_by("-revision")
+    found = [kept.filter(revision__lte=revision).first() for revision in memory.order_pulls[::-1]]
+    seen = [version for version in found if version]
+    if status == Order.Status.PICKED and not kept.filter(device=device, status=status).exists():
+        return next((version for version in seen if version.status in Order.RUNNING), seen[0] if seen else None)
+    return seen[0] if seen else None
 
 
 def lines_of(version: OrderVersion) -> Lines:

@@ -177,14 +177,15 @@ def test_an_order_cancelled_meanwhile_stays_cancelled_and_its_goods_are_asked_ab
     assert warehouse.question().facts == {"customer": "Petrova", "pending": pending}
 
 
-def test_one_that_the_phone_saw_cancelled_and_finished_all_the_same_is_picked(
+def test_nobody_finishes_an_order_that_the_phone_shows_as_cancelled_so_that_answer_was_lost(
     warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
 ) -> None:
     change(vera, order, status="cancelled")
     anna.pull_orders()
     anna.finish(order)
-    assert status_of(order) == "picked"
-    assert warehouse.movements("SHIRT") == [10, -2]
+    assert status_of(order) == "cancelled"
+    assert warehouse.movements("SHIRT") == [10]
+    assert warehouse.questions() == [("picked_after_cancel", "")]
 
 
 def test_an_archived_order_stays_so_and_is_asked_about(
