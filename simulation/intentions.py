@@ -30,7 +30,7 @@ class Intentions:
     edited: dict[tuple[str, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     """(SKU, field) -> the last value that each person gave it."""
     muddled: set[tuple[str, str]] = field(default_factory=set)
-    """(SKU, field) that a person edited while an older edit of theirs was still queued: the app sends that one later."""
+    """(SKU, field) edited while an older edit by the same person was queued: the app sends that one later."""
     touched: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """SKU -> everybody who moved goods of it, edited or made it."""
     finished: dict[int, list[Finished]] = field(default_factory=lambda: defaultdict(list))
