@@ -186,6 +186,9 @@ def _put(
 def _read_quantity(product: Product, memory: Memory, sent: int | None, *, edited: bool, by: Actor) -> quantity.Reading:
     if sent is None:
         return quantity.Reading(0, sure=True, counted=0)
+    if memory.behind_pull and sent in memory.sent_before.get(product.pk, []):
+        # Another pass that was under way at the pull sends what the first one has sent.
+        return quantity.Reading(0, sure=True, counted=0)
     views = snapshots.quantity_views(memory, device_of(by), product)
     if not views:
         return quantity.Reading(sent - product.quantity, sure=sent == product.quantity, counted=0)

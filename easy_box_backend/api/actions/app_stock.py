@@ -25,10 +25,14 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     """The phone pulls the whole product list as it is at the revision `seen`, so its queues are through."""
     device = device_of(by)
     memory = recall(device)
-    if memory.last_pull == seen and not memory.has_queues:
+    if memory.last_pull == seen and not (memory.has_queues or memory.earlier):
         return
-    memory.arrive("pull", at, connection)
+    arrival = memory.arrive("pull", at, connection)
     book_after_all(additions.through(memory), by=by, at=at)
+    additions.pulled(memory, quick=arrival.quick)
+    _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
+    if arrival.quick and arrival.behind == "pull":
+        _ask(additions.repeats_behind_two_pulls(memory), "booked", by, at)
     memory.forget_queues(seen)
     keep(device, memory)
 
@@ -108,6 +112,7 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
     book_after_all(verdict.rebook, by=by, at=at)
     _ask(verdict.suspects, "booked", by, at)
     _ask(verdict.withheld, "pending", by, at)
+    _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
     keep(device, memory)
     return movement
 

@@ -41,6 +41,8 @@ def looked_up(memory: Memory, product: int, *, quick: bool, same_connection: boo
     if phase and phase.items:
         # Of two passes in turns, both look the next item up before either adds it.
         broken_off = phase.dangling is not None and phase.items[0].product == product and not memory.overlapping
+        if quick and not broken_off and memory.tickets and memory.tickets[-1].number == memory.number - 1:
+            memory.overlapping = True
         if not quick or broken_off or phase.closed:
             if same_connection:
                 phase.closed, phase.dangling = True, None
@@ -59,6 +61,12 @@ def went_on(memory: Memory, *, quick: bool) -> list[Item]:
         return []
     memory.phases[-1].closed = True
     return through(memory)
+
+
+def pulled(memory: Memory, *, quick: bool) -> None:
+    """The phone pulled the list: right behind a look-up that still waits for its addition, that is another pass."""
+    if quick and memory.tickets and memory.tickets[-1].number == memory.number - 1:
+        memory.overlapping = True
 
 
 def through(memory: Memory) -> list[Item]:
@@ -108,6 +116,33 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, soon_
         or (before and before[-1].looked_up and not item.looked_up)
     )
     return Verdict(book=True, suspects=[item] if doubtful else [])
+
+
+def repeats_of_two_passes(memory: Memory) -> list[Item]:
+    """Once it has shown that two passes with the same queue are under way: of all alike additions since the last pull,
+    the later halves, since either pass may have sent some before it showed. Asked once a pull; empty otherwise."""
+    if not memory.overlapping or memory.repeats_asked:
+        return []
+    memory.repeats_asked = True
+    return _later_halves([item for phase in memory.phases for item in phase.items if item.movement])
+
+
+def repeats_behind_two_pulls(memory: Memory) -> list[Item]:
+    """Two pulls in one go end two passes. If everything before them came in pairs, either pass may have sent it."""
+    if memory.repeats_asked or any(len(alike) % 2 for alike in _alike(memory.earlier)):
+        return []
+    return _later_halves(memory.earlier)
+
+
+def _alike(items: list[Item]) -> list[list[Item]]:
+    groups: dict[tuple[int, int], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.product, item.quantity), []).append(item)
+    return list(groups.values())
+
+
+def _later_halves(items: list[Item]) -> list[Item]:
+    return [item for alike in _alike(items) for item in alike[(len(alike) + 1) // 2 :]]
 
 
 def booked(memory: Memory, movement: int) -> None:

@@ -99,6 +99,8 @@ class Memory(msgspec.Struct):
     phases: list[Phase] = []
     overlapping: bool = False
     """Whether two passes with the same queue have been seen under way at once since the last pull."""
+    repeats_asked: bool = False
+    """Whether a manager has been asked about what came before that showed."""
     behind_pull: bool = False
     """Whether every request since the last pull came too soon behind the one before for a person to have caused it."""
     second_pass: bool = False
@@ -151,7 +153,7 @@ class Memory(msgspec.Struct):
         self.earlier = [item for phase in self.phases for item in phase.items if item.movement]
         self.tickets, self.phases, self.refused, self.misses, self.glances = [], [], [], {}, []
         self.shown, self.deleted, self.draining, self.overlapping = {}, [], False, False
-        self.second_pass = False
+        self.second_pass = self.repeats_asked = False
 
     def refuse_once(self, fingerprint: str) -> bool:
         """Whether this is the first time that this is to be refused; the second time it is not."""
