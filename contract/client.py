@@ -33,13 +33,11 @@ _JPEG_HEAD = (
     "wAARCAAQABgDASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAA"
 )
 RED_JPEG = base64.b64decode(
-    _JPEG_HEAD
-    + "AAT/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFgEBAQEAAAAAAAAAAAAAAAAAAAMF/8QAFBEBAAAAAAAAAAAAAAAAAAAAAP/a"
+    _JPEG_HEAD + "AAT/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFgEBAQEAAAAAAAAAAAAAAAAAAAMF/8QAFBEBAAAAAAAAAAAAAAAAAAAAAP/a"
     "AAwDAQACEQMRAD8AhAQbAAD/2Q=="
 )
 BLUE_JPEG = base64.b64decode(
-    _JPEG_HEAD
-    + "AAX/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFgEBAQEAAAAAAAAAAAAAAAAAAAMF/8QAFBEBAAAAAAAAAAAAAAAAAAAAAP/a"
+    _JPEG_HEAD + "AAX/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFgEBAQEAAAAAAAAAAAAAAAAAAAMF/8QAFBEBAAAAAAAAAAAAAAAAAAAAAP/a"
     "AAwDAQACEQMRAD8AkAN9EAB//9k="
 )
 """Two photographs of 24 × 16 pixels."""
@@ -99,9 +97,7 @@ class App:
         headers = {**self.session.headers, **({"content-type": content_type} if content_type else {})}
         return self.dio.request(method, path, data, headers)
 
-    def refused(
-        self, method: str, path: str, data: object = None, content_type: str | None = None
-    ) -> Response:
+    def refused(self, method: str, path: str, data: object = None, content_type: str | None = None) -> Response:
         """The answer to a request that must fail with a status."""
         with pytest.raises(DioException) as caught:
             self.send(method, path, data, content_type)

@@ -43,9 +43,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Server:
 def _live_server(request: pytest.FixtureRequest, media_root: Path) -> Server:
     settings = request.getfixturevalue("settings")
     settings.MEDIA_ROOT = str(media_root)
-    settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.MD5PasswordHasher"
-    ]  # each test logs in: be quick
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # each test logs in: be quick
     from django.contrib.auth import get_user_model
 
     from api.models import Revision

@@ -66,9 +66,7 @@ def test_a_file_that_is_no_image_is_refused_by_name_and_makes_nothing(app: App) 
 def test_a_taken_sku_is_400_with_the_key_sku_for_an_integration(integration: App, app: App) -> None:
     sku = app.make_product().sku
     for _ in range(2):
-        answer = integration.refused(
-            "POST", "/products/", FormData({"name": "Other", "sku": sku, "quantity": "0"})
-        )
+        answer = integration.refused("POST", "/products/", FormData({"name": "Other", "sku": sku, "quantity": "0"}))
         assert answer.status == 400
         assert isinstance(answer.data, dict)
         assert answer.data["sku"]

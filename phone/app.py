@@ -310,9 +310,7 @@ class InventoryRemote:
         found = as_list(response.data, "products by sku")
         return Product.from_json(found[0]) if found else None
 
-    def create(
-        self, name: str, sku: str, location: str | None = None, image: MultipartFile | None = None
-    ) -> Product:
+    def create(self, name: str, sku: str, location: str | None = None, image: MultipartFile | None = None) -> Product:
         """Create with quantity 0. Raises SkuTaken, DioException, CastError."""
         fields: dict[str, Any] = {"name": name, "sku": sku, "quantity": "0"}
         if location is not None:

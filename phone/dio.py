@@ -211,9 +211,7 @@ class FormData:
         number = (rng or random.Random()).randrange(4294967296)
         self.boundary = f"--dio-boundary-{number:010d}"
         self.part_charset = part_charset
-        self.fields = [
-            (key, _text(value)) for key, value in fields.items() if not isinstance(value, MultipartFile)
-        ]
+        self.fields = [(key, _text(value)) for key, value in fields.items() if not isinstance(value, MultipartFile)]
         self.files = [(key, value) for key, value in fields.items() if isinstance(value, MultipartFile)]
 
     @property
@@ -407,9 +405,7 @@ class Dio:
         for connection in idle:
             connection.close()
 
-    def request_bytes(
-        self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None
-    ) -> bytes:
+    def request_bytes(self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None) -> bytes:
         """The request as it goes over the wire."""
         values = {
             **headers,
@@ -597,9 +593,7 @@ class _Reader:
         while missing > 0:
             chunk = self._receive()
             if not chunk:
-                raise DioException(
-                    DioExceptionType.UNKNOWN, "HttpException: Connection closed while receiving data"
-                )
+                raise DioException(DioExceptionType.UNKNOWN, "HttpException: Connection closed while receiving data")
             pieces.append(chunk)
             missing -= len(chunk)
         received = b"".join(pieces)

@@ -149,8 +149,7 @@ class LocalStore:
         """Put one product into the cache, in its old place if it has one."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO product VALUES (?, 1000000000, ?)"
-                " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+                "INSERT INTO product VALUES (?, 1000000000, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
                 (product.id, json.dumps(asdict(product))),
             )
 

@@ -19,8 +19,8 @@ def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, 
 
 
 _kept: dict[tuple[str, str], tuple[str, bytes]] = {}
-"""By list and address of photos: the last list that this process made, as JSON, with its tag. A tag names a state of the
-database for good, so what is kept under it is right; whether it is the present one, the database is asked each time."""
+"""By list and address of photos: the last list that this process made, as JSON, with its tag. A tag names a state of
+the database for good, so what is kept under it is right; whether it is the present one, the database is asked."""
 
 MOST_KEPT = 8
 
@@ -39,7 +39,7 @@ def whole_list(name: str, photos: str) -> tuple[str, bytes]:
 
 
 def forget() -> None:
-    """Keep no list any more. Only for a database that goes back to an earlier state under the same epoch, as in tests."""
+    """Keep no list any more. Only for a database that goes back to a state under the same epoch, as in tests."""
     _kept.clear()
 
 

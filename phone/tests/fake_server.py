@@ -89,7 +89,5 @@ class FakeServer:
 def answer(status: int, data: object, extra: str = "") -> bytes:
     """The bytes of a JSON answer."""
     body = b"" if status == 204 else json.dumps(data).encode()
-    head = (
-        f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
-    )
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
     return head.encode() + body

@@ -44,9 +44,7 @@ def test_an_order_with_a_bare_product_id_or_an_unknown_status_crashes() -> None:
         app.Order.from_json({**order, "lines": [], "status": "in_progress"})
 
 
-@pytest.mark.parametrize(
-    ("text", "number"), [("7", 7), (" 7 ", 7), ("-7", -7), ("a", None), ("", None), ("7.0", None)]
-)
+@pytest.mark.parametrize(("text", "number"), [("7", 7), (" 7 ", 7), ("-7", -7), ("a", None), ("", None), ("7.0", None)])
 def test_int_try_parse(text: str, number: int | None) -> None:
     assert app.int_try_parse(text) == number
 

@@ -125,9 +125,7 @@ def test_a_new_dio_sends_the_bare_value_and_guesses_a_files_type() -> None:
 
 
 def test_json_is_compact_and_keeps_cyrillic() -> None:
-    assert encode_json({"a": "я\n", "b": None, "c": [1, True]}) == (
-        '{"a":"я\\n","b":null,"c":[1,true]}'.encode()
-    )
+    assert encode_json({"a": "я\n", "b": None, "c": [1, True]}) == ('{"a":"я\\n","b":null,"c":[1,true]}'.encode())
 
 
 @pytest.mark.parametrize(
@@ -167,9 +165,7 @@ def test_a_chunked_answer_is_put_together() -> None:
 
 
 def test_every_status_outside_2xx_is_an_error_with_its_body() -> None:
-    dio, _ = dio_with(
-        OK.replace(b"200", b"400").replace(b"Length: 2", b"Length: 10").replace(b"[]", b'{"sku":[]}')
-    )
+    dio, _ = dio_with(OK.replace(b"200", b"400").replace(b"Length: 2", b"Length: 10").replace(b"[]", b'{"sku":[]}'))
     with pytest.raises(DioException) as caught:
         dio.request("POST", "/products/", {})
     assert caught.value.kind is DioExceptionType.BAD_RESPONSE

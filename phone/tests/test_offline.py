@@ -217,9 +217,7 @@ def test_a_failed_button_changes_nothing_on_the_phone() -> None:
 
 
 @pytest.mark.parametrize(("known", "name"), [(True, "Anna"), (False, "N/A")])
-def test_an_order_finished_offline_bears_its_customer_if_the_phone_still_knows_it(
-    known: bool, name: str
-) -> None:
+def test_an_order_finished_offline_bears_its_customer_if_the_phone_still_knows_it(known: bool, name: str) -> None:
     server = FakeServer()
     phone = server.phone(online=False)
     if known:

@@ -131,9 +131,7 @@ def test_the_upload_is_read_from_its_start():
     ("size", "expected"),
     [((1281, 10), (1280, 10)), ((1280, 1280), (1280, 1280)), ((3, 5), (3, 5)), ((2600, 1300), (1280, 640))],
 )
-def test_large_pictures_shrink_and_small_ones_are_never_enlarged(
-    size: tuple[int, int], expected: tuple[int, int]
-):
+def test_large_pictures_shrink_and_small_ones_are_never_enlarged(size: tuple[int, int], expected: tuple[int, int]):
     for kind in ("PNG", "JPEG"):
         photo = prepared(saved(Image.new("RGB", size, "teal"), kind))
         assert shown(photo.image).size == expected

@@ -132,9 +132,7 @@ def test_a_failure_leaves_nothing_behind(media: Path, monkeypatch: pytest.Monkey
     assert not Product.objects.exists()
 
 
-def test_production_mode_reports_demo_accounts_until_their_password_changes(
-    loaded: str, settings: Settings
-) -> None:
+def test_production_mode_reports_demo_accounts_until_their_password_changes(loaded: str, settings: Settings) -> None:
     assert demo_accounts(None) == []
     settings.PRODUCTION = True
     (error,) = demo_accounts(None)
