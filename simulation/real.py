@@ -139,8 +139,8 @@ class RealServer:
     # --- network.Server
 
     def wait(self, seconds: float) -> None:
-        """People are in a hurry here: what matters is which side of PASS_GAP_MILLISECONDS a pause is on."""
-        time.sleep(self.human_gap if seconds >= self.human_gap else 0)
+        """Short pauses are kept; long ones are left out: schedule.py sees to it that a person's acts are apart."""
+        time.sleep(seconds if seconds <= self.human_gap else 0)
 
     def elapsed(self) -> float:
         return time.monotonic()
