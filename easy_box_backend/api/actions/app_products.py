@@ -38,8 +38,12 @@ def create(
     device = device_of(by)
     with transaction.atomic():
         memory = recall(device)
-        memory.arrive("create", at, connection)
+        arrival = memory.arrive("create", at, connection)
         additions.begins_again(memory)
+        fingerprint = _fingerprint("created", sku, name)
+        if arrival.quick and fingerprint in memory.created:
+            memory.overlapping = True
+        memory.created.append(fingerprint)
         product, taken = _create(memory, sku, name, location, photo, more, by, at)
         if product is not None:
             memory.glances.append(Glance(product.pk, product.revision, memory.number))
@@ -186,14 +190,15 @@ def _put(
 def _read_quantity(product: Product, memory: Memory, sent: int | None, *, edited: bool, by: Actor) -> quantity.Reading:
     if sent is None:
         return quantity.Reading(0, sure=True, counted=0)
-    if memory.behind_pull and sent in memory.sent_before.get(product.pk, []):
+    before = memory.shown_before.get(product.pk)
+    if memory.behind_pull and before and sent in before.numbers:
         # Another pass that was under way at the pull sends what the first one has sent.
         return quantity.Reading(0, sure=True, counted=0)
     views = snapshots.quantity_views(memory, device_of(by), product)
     if not views:
         return quantity.Reading(sent - product.quantity, sure=sent == product.quantity, counted=0)
     shown = memory.shown.get(product.pk)
-    earlier = [*(shown.numbers if shown else []), *memory.sent_before.get(product.pk, [])]
+    earlier = shown.numbers if shown else []
     added = shown is not None and snapshots.own_additions(device_of(by), product.pk, since=shown.revision) != []
     return quantity.read(sent, views, edited=edited, earlier_numbers=earlier, added_since=added)
 

@@ -27,11 +27,12 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     memory = recall(device)
     if memory.last_pull == seen and not (memory.has_queues or memory.earlier):
         return
+    in_one_go = memory.behind_pull
     arrival = memory.arrive("pull", at, connection)
     book_after_all(additions.through(memory), by=by, at=at)
     additions.pulled(memory, quick=arrival.quick)
     _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
-    if arrival.quick and arrival.behind == "pull":
+    if arrival.quick and in_one_go:
         _ask(additions.repeats_behind_two_pulls(memory), "booked", by, at)
     memory.forget_queues(seen)
     keep(device, memory)

@@ -108,11 +108,13 @@ class Memory(msgspec.Struct):
     earlier: list[Item] = []
     """The additions before the last pull: a second pass under way may still be sending them."""
     refused: list[str] = []
+    created: list[str] = []
+    """The creations since the last pull, as the phone sent them."""
     misses: dict[str, int] = {}
     draining: bool = False
     shown: dict[int, Shown] = {}
-    sent_before: dict[int, list[int]] = {}
-    """The quantities of accepted PUTs before the last pull, by product: a second pass may still send them."""
+    shown_before: dict[int, Shown] = {}
+    """The same before the last pull: its answer may have been lost, and a second pass may still send its PUTs."""
     aliases: dict[str, int] = {}
     deleted: list[int] = []
 
@@ -148,12 +150,13 @@ class Memory(msgspec.Struct):
     def forget_queues(self, revision: int) -> None:
         """The phone has pulled the list at this revision: all its queues are through."""
         self.pulls = [*self.pulls, revision][-KEPT_PULLS:] if self.last_pull != revision else self.pulls
+        self.shown_before = self.shown if self.shown or self.pull_seen else self.shown_before
         self.pull_seen = False
-        self.sent_before = {product: shown.numbers for product, shown in self.shown.items()}
         self.earlier = [item for phase in self.phases for item in phase.items if item.movement]
         self.tickets, self.phases, self.refused, self.misses, self.glances = [], [], [], {}, []
         self.shown, self.deleted, self.draining, self.overlapping = {}, [], False, False
         self.second_pass = self.repeats_asked = False
+        self.created = []
 
     def refuse_once(self, fingerprint: str) -> bool:
         """Whether this is the first time that this is to be refused; the second time it is not."""

@@ -42,7 +42,13 @@ def quantity_views(memory: Memory, device: Device, product: Product) -> list[Vie
     if shown := memory.shown.get(product.pk):
         more = own_additions(device, product.pk, since=memory.last_pull, behind=shown.counted)
         views += growing(shown.quantity, shown.counted, more)
+    before = memory.shown_before.get(product.pk)
     for revision in revisions_seen(memory, product.pk):
+        if before and not shown and not memory.pull_seen and revision < before.revision:
+            # The answer to the last pull may have been lost; then it shows what it did before.
+            more = own_additions(device, product.pk, since=before.revision, behind=before.counted)
+            views += growing(before.quantity, before.counted, more)
+            before = None
         if (not shown or revision > shown.revision) and product.versions.filter(revision__lte=revision).exists():
             views += growing(quantity_at(product.pk, revision), 0, own_additions(device, product.pk, since=revision))
     held_back = sum(item.quantity for item in memory.held_back if item.product == product.pk)
@@ -54,10 +60,13 @@ def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:
     if shown := memory.shown.get(product.pk):
         return [shown.fields]
     found: list[Mapping[str, str]] = []
+    before = memory.shown_before.get(product.pk)
     for revision in revisions_seen(memory, product.pk):
         version = ProductVersion.objects.filter(product=product, revision__lte=revision).order_by("-revision").first()
         if version:
             found.append({"name": version.name, "sku": version.sku, "location": version.location})
+    if before and not memory.pull_seen:
+        found.append(before.fields)
     return found
 
 
