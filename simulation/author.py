@@ -46,15 +46,15 @@ def make_plan(seed: int, number: int, rates: Rates | None = None) -> Plan:
 
 
 OFFLINE_VERBS = {
-    "receive": 34, "press": 22, "edit": 10, "create": 8, "delete": 3, "finish": 10, "photo": 4,
+    "receive": 34, "press": 22, "edit": 10, "create": 8, "delete": 6, "finish": 14, "photo": 6,
     "restart": 2, "relabel": 2,
 }  # fmt: skip
 ONLINE_VERBS = {
-    "open": 26, "orders": 14, "receive": 12, "press": 10, "edit": 5, "create": 4, "delete": 2,
-    "finish": 8, "photo": 6, "scan": 4, "relabel": 2,
+    "open": 26, "orders": 14, "receive": 12, "press": 10, "edit": 5, "create": 4, "delete": 5,
+    "finish": 14, "photo": 9, "scan": 4, "relabel": 2,
 }  # fmt: skip
-MANAGER_VERBS = {"rename": 5, "relocate": 3, "archive": 3, "create": 3, "cancel": 3, "extend": 4, "order": 2}
-SHOP_VERBS = {"set": 6, "add": 5, "rename": 3, "create": 1, "archive": 1}
+MANAGER_VERBS = {"rename": 5, "relocate": 3, "archive": 4, "create": 5, "cancel": 3, "extend": 4, "order": 2}
+SHOP_VERBS = {"set": 6, "add": 5, "rename": 3, "create": 4, "archive": 1}
 THEMES: dict[str, dict[str, float]] = {
     "everything": {},
     "receiving": {"receive": 4.0, "edit": 0.3, "create": 0.5, "finish": 0.2},

@@ -63,6 +63,6 @@ class Intentions:
         """What all this did to the stock of a SKU, orders apart."""
         return sum(delta for delta, _who in self.stock[sku])
 
-    pictures: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-    """Photo address -> what a person photographed, and what was loaded from there."""
+    pictures: dict[str, str] = field(default_factory=dict)
+    """Photo address -> what was photographed."""
     odd_pictures: list[str] = field(default_factory=list)

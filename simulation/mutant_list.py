@@ -136,6 +136,7 @@ MUTANTS = (
                 "",
             ),
         ),
+        "real",
     ),
     Mutant(
         "image named by product, not by content",

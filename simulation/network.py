@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -102,6 +102,7 @@ class Line:
     Attributes:
         second: whether the request at hand goes over a second connection, since the first one is busy.
         log: every request of the schedule, shared by all lines.
+        on_answer: told of each request and the server's answer, whatever becomes of it on its way back.
         last_request: when the last request went out, in the server's ``elapsed`` seconds.
         delivered: whether it was answered 2xx by the server, seen by the client or not.
     """
@@ -109,6 +110,7 @@ class Line:
     who: str
     server: Server
     log: list[Request]
+    on_answer: Callable[[bytes, bytes], None] = lambda request, answer: None
     last_request: float = 0.0
     delivered: bool = False
     act: int = -1
@@ -165,6 +167,7 @@ class Line:
         entry.status = int(answer[9:12])
         entry.answer = _short(answer) if entry.status >= 300 or entry.line.startswith("GET") else ""
         self.delivered = 200 <= entry.status < 300
+        self.on_answer(request, answer)
         if fault == plan.LOSE:
             return b""
         if fault == plan.LATE_GATEWAY:

@@ -17,7 +17,7 @@ from simulation.intentions import Finished, Intentions
 from simulation.network import Line
 from simulation.photos import PHOTOS
 from simulation.plan import BARCODE, UNTOUCHED, Act
-from simulation.scene import Scene, program
+from simulation.scene import Scene
 
 ATTEMPTS = 5
 
@@ -27,6 +27,7 @@ class Person:
 
     def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions, pause: Callable[[], None]) -> None:
         self.name, self.line, self.scene, self.notes, self._pause = name, line, scene, notes, pause
+        line.on_answer = self._notice_photo
         self.dio = Dio(line.server.base_url, line, clock=line.server.elapsed)
         session = Session(scene.tokens[name])
         self.phone = Phone(
@@ -121,9 +122,6 @@ class Person:
         product = self._product_page(act.sku)
         if product is not None and self._insist(lambda: self.phone.take_photo(product.id, PHOTOS[act.text])):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
-            shown = self._shown(act.sku)
-            if self.phone.online and shown is not None:
-                self._look_at(str(shown.image_url), act.text)
 
     def do_create(self, act: Act) -> None:
         sku = self.scene.sku(act.sku)
@@ -224,12 +222,15 @@ class Person:
         mine = [entry for entry in self.line.log if entry.act == self.line.act and entry.who == self.name]
         return any(f"{entry.line} ".startswith(line) and 200 <= entry.status < 300 for entry in mine)
 
-    def _look_at(self, url: str, colour: str) -> None:
-        """Load the photo at its address, as the app does once: it keeps pictures by their address."""
-        picture = program(self.line.server, None)[0].get(url).raw
-        known = self.notes.pictures.setdefault(url, (colour, picture))
-        if known != (colour, picture):
-            self.notes.odd_pictures.append(f"{url} was {known[0]} and is {colour} now: phones still show the old one")
+    def _notice_photo(self, request: bytes, answer: bytes) -> None:
+        """The app keeps pictures by their address, so another photo needs another one."""
+        if b"/upload_image/ HTTP" not in request[:200] or not answer.startswith(b"HTTP/1.1 200 "):
+            return
+        colour = next(name for name, photo in PHOTOS.items() if photo in request)
+        url = json.loads(answer.partition(b"\r\n\r\n")[2])["image_url"]
+        known = self.notes.pictures.setdefault(url, colour)
+        if known != colour:
+            self.notes.odd_pictures.append(f"{url} was {known} and is {colour} now: phones still show the old one")
 
     def _product_page(self, sku: str) -> Product | None:
         """One comes to a product by the inventory, which sends what is queued when there is a network."""
