@@ -207,12 +207,11 @@ def _ask_about(
     product: Product, movement: StockMovement | None, reading: quantity.Reading, *, sent: int | None, before: int,
     by: Actor, at: datetime,
 ) -> None:  # fmt: skip
-    booked = [movement.pk] if movement else []
-    pending = [{"product": product.pk, "delta": reading.instead}]
-    discrepancies.record(
-        Kind.QUANTITY_GUESS, by=by, at=at, product=product, sent=sent, on_hand=before, change=reading.delta,
-        booked=booked, **({"pending": pending} if reading.instead else {}),
-    )  # fmt: skip
+    facts: dict[str, Any] = {"sent": sent, "on_hand": before, "change": reading.delta}
+    facts["booked"] = [movement.pk] if movement else []
+    if reading.instead:
+        facts["pending"] = [{"product": product.pk, "delta": reading.instead}]
+    discrepancies.record(Kind.QUANTITY_GUESS, by=by, at=at, product=product, **facts)
 
 
 def _changed_by_others(product: Product, shown: Shown, by: Actor) -> bool:
