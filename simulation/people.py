@@ -86,6 +86,7 @@ class Person:
             return
         if act.quantity == BARCODE:
             self.notes.nonsense[act.sku] += 1
+            self.notes.touched[act.sku].add(self.name)
         else:
             self.notes.moved(self.name, act.sku, act.quantity)
         if self._sent_in_act("POST /api/products/ "):
