@@ -123,7 +123,7 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 # The app is compiled for plain HTTP (docs/flutter-app.md, section 1): HTTPS is offered by the edge, never forced here.
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = boolean("SECURE_COOKIES", False)
-# For the same reason `check --deploy` need not ask for HSTS and the redirect, nor for cookies that plain HTTP would lose.
+# For the same reason `check --deploy` need not ask for HSTS, the redirect, and cookies that plain HTTP would lose.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 if not SESSION_COOKIE_SECURE:
     SILENCED_SYSTEM_CHECKS += ["security.W012", "security.W016"]
