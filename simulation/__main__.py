@@ -8,6 +8,7 @@ import time
 
 from simulation.failures import play_one, show_failures
 from simulation.many import play_all
+from simulation.sessions import end_on_request
 from simulation.summary import Summary
 
 
@@ -30,6 +31,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """0 if no invariant was broken."""
     options = arguments()
+    end_on_request()
     if options.only is not None:
         return play_one(options)
     start = time.monotonic()

@@ -8,6 +8,7 @@ above it is the same as against a real server.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import logging
@@ -46,6 +47,7 @@ class InProcessServer:
     def __init__(self, email: str, password: str, database_url: str = "") -> None:
         memory = Path("/dev/shm")
         self._folder = Path(tempfile.mkdtemp(prefix="easybox-sim-", dir=memory if memory.is_dir() else None))
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._file = self._folder / "easybox.sqlite3"
         self._moment = START
         self._rng = random.Random(0)

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from simulation.author import Rates, make_plan
 from simulation.plan import Plan
-from simulation.sessions import Session, open_session
+from simulation.sessions import Session, end_on_request, open_session
 from simulation.summary import Short
 
 REAL_RATES = Rates(kill=0.1)
@@ -45,6 +45,7 @@ def _play_chunk(chunk: tuple[argparse.Namespace, list[int]]) -> list[Short]:
     global _session  # noqa: PLW0603  (one per process: Django can't be set up twice)
     options, numbers = chunk
     if _session is None:
+        end_on_request()
         _session = open_session(options.server)
         multiprocessing.util.Finalize(_session, _session.close, exitpriority=10)
     return [Short.of(_session.play(plan_of(options, number))) for number in numbers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import http.client
 import os
@@ -70,6 +71,7 @@ class RealServer:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="easybox-sim-"))
         self._folder.chmod(0o755)
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._rng = random.Random(0)
         self.killed_at = float("-inf")
         self._database = Database(self._folder / "postgresql")
@@ -109,7 +111,13 @@ class RealServer:
             "--chdir", str(BACKEND), "--log-level", "critical", "backend.wsgi",
         ]  # fmt: skip
         with (self._folder / "gunicorn.log").open("ab") as log:
-            self._gunicorn = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            self._gunicorn = subprocess.Popen(
+                command,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                preexec_fn=postgres._end_with_parent,  # noqa: PLW1509 (one system call between fork and exec)
+            )
         self._wait_until_healthy()
 
     def _wait_until_healthy(self) -> None:

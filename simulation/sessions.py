@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import Protocol
 
 from simulation import scene
@@ -60,6 +62,11 @@ class RealSession:
 
     def close(self) -> None:
         self.server.close()
+
+
+def end_on_request() -> None:
+    """Let a termination signal end the process by an exception, so that everything opened is closed on the way."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 def open_session(kind: str) -> Session:
