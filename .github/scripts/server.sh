@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# What the workflow does on the server, over one pinned SSH connection:
+#   connect      from SERVER_HOST, SERVER_PORT (22), SERVER_USER, SSH_PRIVATE_KEY, SERVER_HOST_KEY
+#   write-env    hands those SETTINGS that are set, and EXTRA_ENV's, to deploy/write-env.sh by its standard input
+#   deploy       deploy/deploy.sh SHA RUN_URL; output reported: true if the server told Telegram, lost if it may yet
+#   disconnect   removes the key
+# No secret is ever an argument of a program, nor printed.
+set -euo pipefail
+export LC_ALL=C # so that A-Z are just these
+
+SETTINGS=(
+  DOCKER_USERNAME DOCKER_PASSWORD SECRET_KEY DATABASE_URL POSTGRES_DB POSTGRES_USER POSTGRES_PASSWORD
+  TELEGRAM_BOT_TOKEN TELEGRAM_CHAT_ID TELEGRAM_API_URL METRICS_TOKEN ALLOWED_HOSTS PUBLIC_BASE_URL CORS_ALLOWED_ORIGINS CSRF_TRUSTED_ORIGINS
+)
+FOLDER=${RUNNER_TEMP:?}/easybox-ssh # the runner empties it after each job
+PROJECT=easy_box                     # in the home of SERVER_USER (deploy/setup-server.sh)
+LOST=255                             # how ssh ends if the connection failed, not the command
+
+fail() {
+  printf '::error::%s\n' "$*"
+  exit 1
+}
+
+# Names of what is missing; a job that has no host key must not accept just any.
+require() {
+  local name missing=()
+  for name in "$@"; do
+    [ -n "${!name:-}" ] || missing+=("$name")
+  done
+  [ ${#missing[@]} = 0 ] || fail "Missing secrets: ${missing[*]} (docs/operations.md says where to get them)"
+}
+
+remote() { ssh -F "$FOLDER/config" server "$@"; }
+
+connect() {
+  require SERVER_HOST SERVER_USER SSH_PRIVATE_KEY SERVER_HOST_KEY
+  local port=${SERVER_PORT:-22}
+  # They become lines of a file, so they may not bring their own.
+  [[ $SERVER_HOST =~ ^[A-Za-z0-9][A-Za-z0-9.:_-]*$ ]] || fail "SERVER_HOST is neither a name nor an address."
+  [[ $SERVER_USER =~ ^[A-Za-z_][A-Za-z0-9_.-]*$ ]] || fail "SERVER_USER is no user's name."
+  [[ $port =~ ^[0-9]+$ ]] || fail "SERVER_PORT is not a number."
+
+  umask 077
+  rm -rf "$FOLDER"
+  mkdir -p "$FOLDER"
+  printf '%s\n' "$SSH_PRIVATE_KEY" | tr -d '\r' >"$FOLDER/key"
+  ssh-keygen -y -P '' -f "$FOLDER/key" >/dev/null 2>&1 ||
+    fail "SSH_PRIVATE_KEY is not a private key without a passphrase, from its first line to its last."
+  known_hosts >"$FOLDER/known_hosts"
+  [ -s "$FOLDER/known_hosts" ] || fail "SERVER_HOST_KEY holds no key: it is what 'ssh-keyscan -t ed25519 HOST' prints."
+  cat >"$FOLDER/config" <<END
+Host server
+  HostName $SERVER_HOST
+  Port $port
+  User $SERVER_USER
+  IdentityFile "$FOLDER/key"
+  IdentitiesOnly yes
+  HostKeyAlias server
+  UserKnownHostsFile "$FOLDER/known_hosts"
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+  UpdateHostKeys no
+  BatchMode yes
+  ForwardAgent no
+  ConnectTimeout 15
+  ConnectionAttempts 3
+  ServerAliveInterval 15
+  ServerAliveCountMax 8
+  LogLevel ERROR
+END
+  # A wrong address or key shows here, and not in the middle.
+  remote test -x "$PROJECT/deploy/deploy.sh" ||
+    fail "The server can't be reached with this host key and key, or deploy/setup-server.sh has not prepared it."
+  echo "Connected."
+}
+
+# SERVER_HOST_KEY is what ssh-keyscan prints, or only "type key", one or several lines. Whatever host is named there, it
+# is known to us as "server".
+known_hosts() {
+  local line
+  while read -r line; do
+    if [[ $line =~ (ssh-ed25519|ecdsa-sha2-nistp[0-9]+|ssh-rsa)[[:space:]]+([A-Za-z0-9+/=]+) ]]; then
+      printf 'server %s %s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+    fi
+  done < <(printf '%s\n' "$SERVER_HOST_KEY" | tr -d '\r' | grep -v '^#')
+}
+
+# Records end with a NUL, so that a value may hold whatever it likes.
+write_env() {
+  require DOCKER_USERNAME
+  local extra=() line
+  mapfile -t extra < <(printf '%s\n' "${EXTRA_ENV:-}" | tr -d '\r' | grep -v -e '^#' -e '^ *$')
+  for line in "${extra[@]}"; do
+    [[ $line =~ ^[A-Z][A-Z0-9_]*= ]] || fail "EXTRA_ENV: a line is not NAME=value."
+  done
+  records "${extra[@]}" | remote "$PROJECT/deploy/write-env.sh"
+}
+
+records() {
+  local name
+  for name in "${SETTINGS[@]}"; do
+    [ -z "${!name:-}" ] || printf '%s=%s\0' "$name" "${!name}"
+  done
+  [ $# = 0 ] || printf '%s\0' "$@"
+}
+
+deploy() {
+  [[ ${SHA:-} =~ ^[0-9a-f]{40}$ ]] || fail "SHA is not a commit."
+  [[ ${RUN_URL:-} =~ ^https?://[A-Za-z0-9._:/-]+$ ]] || fail "RUN_URL is not an address."
+  local code=0
+  remote "$PROJECT/deploy/deploy.sh" "$SHA" "$RUN_URL" </dev/null || code=$?
+  case $code in
+    0 | 1 | 3 | 75) echo reported=true >>"$GITHUB_OUTPUT" ;;
+    "$LOST") echo reported=lost >>"$GITHUB_OUTPUT" ;;
+  esac
+  case $code in
+    0) return ;;
+    3) fail "The release failed, and so did the way back: somebody must look at the server (deploy/status.sh)." ;;
+    75) fail "Another deploy is running on the server; nothing was done." ;;
+    "$LOST") fail "The connection was lost. The server goes on by itself and tells Telegram; deploy/status.sh there says more." ;;
+    *) fail "The server did not take the release (code $code); the one before serves. It says above why." ;;
+  esac
+}
+
+case ${1:-} in
+  connect) connect ;;
+  write-env) write_env ;;
+  deploy) deploy ;;
+  disconnect) rm -rf "$FOLDER" ;;
+  *) fail "server.sh connect|write-env|deploy|disconnect" ;;
+esac
