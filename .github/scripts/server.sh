@@ -69,7 +69,7 @@ Host server
   LogLevel ERROR
 END
   # A wrong address or key shows here, and not in the middle.
-  remote test -x "$PROJECT/deploy/deploy.sh" ||
+  remote test -x "$PROJECT/deploy/deploy.sh" </dev/null ||
     fail "The server can't be reached with this host key and key, or deploy/setup-server.sh has not prepared it."
   echo "Connected."
 }
