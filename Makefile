@@ -11,7 +11,7 @@ SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev)
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
-        simulate simulate-mutants bench backup restore verify-stack check-workflow verify-workflow gitflow lock venv venv-dev clean
+        simulate simulate-mutants bench backup restore verify-stack verify-deploy check-workflow verify-workflow gitflow lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
@@ -78,6 +78,9 @@ restore: ## Production: bring a set back into an empty stack (FROM=latest)
 
 verify-stack: venv-dev ## Prove the production stack on a real Docker Engine (ARGS="rolling restore")
 	@$(PY) -m verification.stack $(ARGS)
+
+verify-deploy: venv-dev ## Prove deploys over SSH on a real Docker Engine, and setup-server.sh (ARGS="cut rollback")
+	@PYTHONPATH=easy_box_backend $(PY) -m verification.deploy $(ARGS)
 
 check-workflow: venv-dev ## actionlint and zizmor on the GitHub workflow
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" actionlint

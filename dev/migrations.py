@@ -1,4 +1,6 @@
-"""`make check-migrations`: both databases migrate from nothing, and no model changed without a migration."""
+"""`make check-migrations`: both databases migrate from nothing, no model changed without a migration, and no migration
+takes away what the release before needs.
+"""
 
 import subprocess
 import sys
@@ -6,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dev.common import BACKEND, clean_environment, database, temporary_folder
+from dev.common import BACKEND, ROOT, clean_environment, database, temporary_folder
 from dev.postgres import temporary_postgres
 
 COMMANDS = (
@@ -24,6 +26,11 @@ def main() -> int:
     # Never the server of TEST_DATABASE_URL: this migrates the very database that it is given.
     with temporary_folder() as folder, temporary_postgres() as url:
         good &= passes("PostgreSQL", url, folder)
+        environment = clean_environment(database_url=url, folder=folder) | {
+            "DJANGO_SETTINGS_MODULE": "backend.settings"
+        }
+        command = [sys.executable, str(ROOT / "dev" / "expanding.py")]
+        good &= subprocess.run(command, env=environment, check=False).returncode == 0
     return 0 if good else 1
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
-import itertools
 import json
 import os
 import re
@@ -34,12 +33,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from phone.app import AuthRepository, InventoryRemote, Order, OrderRemote, Product, Session, log_client_error
+from phone.app import AuthRepository, InventoryRemote, Session
 from phone.dio import Dio, DioException, FormData, MultipartFile
+from phone.smoke import app_calls
+from verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
 from verification.engine import ROOT, Engine, engine, provide_images, run, say
 
 BACKEND = ROOT / "easy_box_backend"
-EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
 PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
 """What `check --deploy` says about serving plain HTTP too, which the app needs."""
 SERVICES = ("backend-a", "backend-b", "nginx", "db", "worker", "backup")
@@ -96,132 +96,6 @@ class Stack:
         say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
 
 
-class App:
-    """The app's data layer, as on a phone."""
-
-    def __init__(self, url: str) -> None:
-        self.dio = Dio(f"{url}/api")
-        self.session = Session()
-        AuthRepository(self.dio, self.session).login(EMAIL, PASSWORD)
-        self.inventory = InventoryRemote(self.dio, self.session)
-        self.orders = OrderRemote(self.dio, self.session)
-
-    def send(self, method: str, path: str, data: object = None) -> object:
-        return self.dio.request(method, path, data, self.session.headers).data
-
-
-def new_sku() -> str:
-    return f"V-{secrets.token_hex(5).upper()}"
-
-
-# --- Photos -------------------------------------------------------------------------------------------------------
-def jpeg(size: int) -> bytes:
-    """A small true JPEG made `size` bytes long by comments, each different so that nothing compresses it."""
-    from contract.client import RED_JPEG
-
-    parts, left = [RED_JPEG[:2]], size - len(RED_JPEG)
-    while left > 0:
-        length = min(left, 65535 + 2)
-        if 0 < left - length < 8:
-            length -= 8
-        parts.append(b"\xff\xfe" + (length - 2).to_bytes(2, "big") + secrets.token_bytes(length - 4))
-        left -= length
-    return b"".join([*parts, RED_JPEG[2:]])
-
-
-# --- Raw HTTP -----------------------------------------------------------------------------------------------------
-def ask(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """One request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
-    try:
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body or None, given)
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
-
-
-class Load:
-    """Clients that make requests at a steady rate, and remember what was acknowledged.
-
-    Each adds stock to products of its own, one by one, and reads in between; connections are kept as the app does.
-    """
-
-    def __init__(self, stack: Stack, a_second: float, clients: int = 4, writes: float = 0.5) -> None:
-        self.stack, self.pause, self.writes = stack, clients / a_second, writes
-        self.done = self.failed = 0
-        self.faults: list[str] = []
-        self.moments: list[float] = []  # of acknowledged writes
-        self.acknowledged: dict[str, int] = {}
-        self.unknown: dict[str, int] = {}
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        # Not the app but a program, for which the server does not reconcile: what is sent is what is added.
-        self.token = stack.app().session.token
-        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(clients)]
-
-    def __enter__(self) -> Load:
-        app = self.stack.app()
-        self.products = [app.inventory.create(f"Load {number}", new_sku()) for number in range(len(self._threads))]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
-
-    def _work(self, number: int) -> None:
-        product = self.products[number].id
-        connection = http.client.HTTPConnection("127.0.0.1", self.stack.port, timeout=30)
-        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
-        count, due = 0, time.monotonic()
-        while not self._stop.is_set():
-            due = max(due + self.pause, time.monotonic() - 1)
-            count += 1
-            write = (count * self.writes) % 1 < self.writes
-            try:
-                if write:
-                    connection.request("POST", f"/api/products/{product}/add_stock/", b'{"quantity":1}', headers)
-                else:
-                    connection.request("GET", "/api/orders/", headers=headers)
-                answer = connection.getresponse()
-                answer.read()
-                fault = "" if answer.status < 400 else f"{answer.status}"
-            except (OSError, http.client.HTTPException) as error:
-                fault = f"{type(error).__name__}: {error}"
-                connection.close()
-            with self._lock:
-                self.done += 1
-                if fault:
-                    self.failed += 1
-                    self.faults.append(f"{time.strftime('%H:%M:%S')} {'POST' if write else 'GET'} {fault}")
-                if write and not fault:
-                    self.acknowledged[product] = self.acknowledged.get(product, 0) + 1
-                    self.moments.append(time.monotonic())
-                elif write:
-                    self.unknown[product] = self.unknown.get(product, 0) + 1
-            self._stop.wait(max(0.0, due - time.monotonic()))
-
-    def lost(self) -> list[str]:
-        """Products whose stock is less than what was acknowledged, or more than what was sent."""
-        shown = {product.id: product.quantity for product in self.stack.app().inventory.products()}
-        wrong = []
-        for product in self.products:
-            least = self.acknowledged.get(product.id, 0)
-            most = least + self.unknown.get(product.id, 0)
-            if not least <= shown.get(product.id, -1) <= most:
-                wrong.append(f"{shown.get(product.id)} on hand, acknowledged {least}, sent {most}")
-        return wrong
-
-    def longest_gap(self, since: float) -> float:
-        """The longest time without an acknowledged write, in seconds, from just before `since` on."""
-        moments = [moment for moment in self.moments if moment > since - 1]
-        return max((later - earlier for earlier, later in itertools.pairwise(moments)), default=999.0)
-
-
 # --- Checks, in order ---------------------------------------------------------------------------------------------
 def build(stack: Stack) -> None:
     """The image, twice: from nothing and with every layer at hand."""
@@ -248,33 +122,9 @@ def start(stack: Stack) -> None:
         *("exec", "-T", "-e", f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}", "backend-a", "python", "manage.py"),
         *("createsuperuser", "--no-input", *person),
     )
-    app_calls(stack)
+    app_calls(Dio(f"{stack.url}/api"), EMAIL, PASSWORD, MultipartFile(jpeg(2000), "photo.jpg"))
     seconds = time.monotonic() - began
     stack.note("up --wait, an account, the app's calls", seconds < 60, f"{seconds:.1f} s, up after {up:.1f} s")
-
-
-def app_calls(stack: Stack) -> None:
-    """Every call that the app makes, once. Raises on any answer that the app would call an error."""
-    app = stack.app()
-    AuthRepository(app.dio, app.session).me()
-    product = app.inventory.create("Куртка", new_sku(), "A-1", MultipartFile(jpeg(2000), "photo.jpg"))
-    app.inventory.add_stock(product.id, 5)
-    shown = app.inventory.by_sku(product.sku)
-    assert shown is not None
-    assert shown.quantity == 5
-    app.inventory.update(Product.from_json(shown.to_json() | {"name": "Куртка синяя"}))
-    changed = app.inventory.upload_image(product.id, MultipartFile(jpeg(3000), "photo.jpg"))
-    assert changed.image_url is not None
-    assert changed.image_url.startswith(stack.url), changed.image_url
-    assert app.dio.get(changed.image_url).status == 200
-    line = {"product": int(product.id), "quantity_to_pick": 2}
-    app.send("POST", "/orders/", {"customer_name": "Анна", "lines": [line]})
-    order: Order = app.orders.orders()[-1].picked_in_full()
-    app.orders.update(order)
-    assert any(one.id == product.id for one in app.inventory.products())
-    app.inventory.delete(product.id)
-    log_client_error(app.dio, "a test")
-    app.dio.close()
 
 
 def development(stack: Stack) -> None:
@@ -576,12 +426,6 @@ CHECKS: list[Callable[[Stack], None]] = [
 
 
 # --- All together -------------------------------------------------------------------------------------------------
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def temporary_stack(folder: Path) -> Iterator[Stack]:
     """The stack's settings on an engine; whatever was started is gone afterwards."""

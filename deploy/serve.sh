@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Not called by people: what runs becomes what this checkout, .env and VERSION say, without a failed request. What is
+# so already is not touched.
+#
+#   VERSION=<SHA> serve.sh
+# shellcheck source=deploy/common.sh
+. "$(dirname "$0")/common.sh"
+
+# Everything but `migrate`, which would run again.
+services() { compose config --services | grep -vx migrate; }
+
+# nginx reads its files again if they are not those that it has read, and only if they are right.
+reload_nginx() {
+  # shellcheck disable=SC2016 # expanded in the container
+  compose exec -T nginx sh -ec '
+    now=$(cat /etc/easybox/*.conf | cksum)
+    [ "$now" != "$(cat /tmp/loaded 2>/dev/null)" ] || exit 0
+    nginx -t -q -c /etc/easybox/nginx.conf
+    [ ! -e /tmp/easybox/https.conf ] || cp /etc/easybox/https.conf /tmp/easybox/https.conf
+    nginx -c /etc/easybox/nginx.conf -s reload
+    echo "$now" >/tmp/loaded' || fail "nginx refuses its files"
+}
+
+# The app's first calls, as anybody may make them: nothing is written. The others were made in the trial.
+check() {
+  local path tries
+  for tries in {1..4}; do # both backends
+    ask /api/health/ | grep -F "\"$VERSION\"" >/dev/null || fail "the server does not answer as $VERSION (try $tries)"
+  done
+  [ "$(ask /api/products/ --header 'Authorization: Token null' --output /dev/null --write-out '%{http_code}')" = 401 ] ||
+    fail "a request without a token is not answered by 401"
+  path=$(ask /admin/login/ | grep -oE '/static/[^"]+\.css' | sed -n 1p) || fail "the admin's login page is not there"
+  ask "$path" --fail --output /dev/null || fail "the admin's static files are not there"
+}
+
+if [ -n "$(compose ps --quiet --status running nginx)" ]; then
+  # The worker and what else nobody waits for change places meanwhile.
+  compose up --detach --no-deps --quiet-pull worker backup &
+  others=$!
+  "$ROOT/deploy/replace-backends.sh"
+  wait "$others" || fail "the worker does not start"
+  reload_nginx
+else
+  say "Starting the backends"
+  compose up --detach --no-deps --wait db backend-a backend-b || fail "the backends did not become healthy"
+fi
+say "Everything else"
+# shellcheck disable=SC2046 # words
+compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" --remove-orphans $(services) || fail "a service did not become healthy"
+say "Looking at what is served"
+check

@@ -1,0 +1,251 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2329 # most functions are called by `step`
+# A bare Debian or Ubuntu to a server that takes deploys. As root; needs nothing else of this project, so from elsewhere:
+#
+#   ssh root@SERVER 'bash -s -- --repository git@github.com:OWNER/easy_box.git --public-key "ssh-ed25519 AAAA… ci"' <deploy/setup-server.sh
+#
+#   --repository URL      what is cloned into ~/easy_box of the deploy user
+#   --public-key KEY      whose private half is SSH_PRIVATE_KEY of the workflow; may be given several times
+#   --user NAME           the deploy user (deploy)
+#   --branch NAME         main
+#   --ssh-port NUMBER     what the firewall leaves open (where this connection came in, or else 22)
+#   --swap SIZE           2G; 0: none
+#   --docker WHENCE       docker: Docker's own packages; distribution: those of Debian or Ubuntu; auto: the first, or the
+#                         second if Docker's can't be reached (auto)
+#
+# Each step says "already so" or "done". Called again, it changes nothing that is already so; steps that need a running
+# system (a container or chroot is none) are skipped, and say it.
+set -euo pipefail
+
+DOCKER_KEY=9DC858229FC7DD38854AE2D88D81803C0EBFCD88 # docs.docker.com/engine/install
+# docs.github.com: GitHub's SSH key fingerprints
+GITHUB_KEY='github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl'
+OLDEST_COMPOSE=2.24
+
+fail() {
+  printf 'FAILED: %s\n' "$*" >&2
+  exit 1
+}
+row() { printf '%-10s %s\n' "$1" "$2"; }
+
+# step TEXT CHECK ACTION: does what is not so yet, and sees whether it is then.
+step() {
+  if "$2"; then
+    row "already so" "$1"
+  else
+    "$3" || fail "$1"
+    "$2" || fail "$1: done, but it is not so"
+    row "done" "$1"
+  fi
+}
+
+# The same for what needs systemd and a kernel of its own.
+live_step() {
+  if [ -d /run/systemd/system ]; then
+    step "$@"
+  else
+    row "skipped" "$1: this system is not running (a container or chroot)"
+  fi
+}
+
+as_user() { runuser --user "$user" -- env HOME="$home" "$@"; }
+
+# --- Packages -------------------------------------------------------------------------------------------------------
+installed() { # all of them
+  local name
+  for name in "$@"; do
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || return 1
+  done
+}
+updated=
+install_packages() {
+  [ -n "$updated" ] || apt-get update -qq
+  updated=yes
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
+}
+TOOLS=(ca-certificates curl git gpg openssh-client ufw unattended-upgrades)
+has_tools() { installed "${TOOLS[@]}"; }
+add_tools() { install_packages "${TOOLS[@]}"; }
+
+# --- Docker -----------------------------------------------------------------------------------------------------------
+has_docker() {
+  local version
+  command -v dockerd >/dev/null || return 1
+  version=$(docker compose version --short 2>/dev/null) || return 1
+  [ "$(printf '%s\n' "$OLDEST_COMPOSE" "${version#v}" | sort --version-sort | sed -n 1p)" = "$OLDEST_COMPOSE" ]
+}
+add_docker() {
+  case $docker in
+    docker) docker_own || fail "Docker's packages can't be reached: --docker distribution takes those of this system" ;;
+    distribution) docker_of_distribution ;;
+    auto) docker_own || docker_of_distribution ;;
+  esac
+}
+docker_own() {
+  local address key=/etc/apt/keyrings/docker.asc new
+  # shellcheck source=/dev/null
+  address=https://download.docker.com/linux/$(. /etc/os-release && echo "$ID")
+  new=$(mktemp)
+  curl --fail --silent --location --max-time 30 "$address/gpg" >"$new" || return 1
+  gpg --show-keys --with-colons "$new" 2>/dev/null | grep "^fpr:.*:$DOCKER_KEY:" >/dev/null ||
+    fail "the key at $address/gpg is not Docker's ($DOCKER_KEY)"
+  install -D --mode 644 "$new" "$key"
+  rm "$new"
+  # shellcheck source=/dev/null
+  printf 'deb [arch=%s signed-by=%s] %s %s stable\n' "$(dpkg --print-architecture)" "$key" "$address" \
+    "$(. /etc/os-release && echo "$VERSION_CODENAME")" >/etc/apt/sources.list.d/docker.list
+  updated=
+  install_packages docker-ce docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin
+}
+docker_of_distribution() {
+  local compose
+  row "note" "Docker of this distribution is taken"
+  [ -n "$updated" ] || apt-get update -qq
+  updated=yes
+  for compose in docker-compose-v2 docker-compose; do # Ubuntu's, Debian's
+    if apt-cache show "$compose" >/dev/null 2>&1; then break; fi
+  done
+  install_packages docker.io docker-cli "$compose" 2>/dev/null || install_packages docker.io "$compose"
+  has_docker || fail "Compose here is older than $OLDEST_COMPOSE: Docker's own packages are needed (--docker docker)"
+}
+
+# An update of Docker itself, or a restart of it, leaves containers running.
+DAEMON='{"live-restore": true}'
+daemon_is_set() { [ -s /etc/docker/daemon.json ]; } # an operator's own file stays
+set_daemon() {
+  mkdir -p /etc/docker
+  printf '%s\n' "$DAEMON" >/etc/docker/daemon.json
+  [ ! -d /run/systemd/system ] || systemctl restart docker
+}
+docker_runs() { systemctl is-enabled --quiet docker && systemctl is-active --quiet docker; }
+run_docker() { systemctl enable --now docker; }
+
+# --- The deploy user ----------------------------------------------------------------------------------------------------
+has_user() { id "$user" >/dev/null 2>&1 && id -nG "$user" | tr ' ' '\n' | grep -x docker >/dev/null; }
+add_user() {
+  id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --password '*' "$user"
+  usermod --append --groups docker "$user"
+}
+has_keys() {
+  local key
+  for key in "${keys[@]}"; do grep -Fx "$key" "$home/.ssh/authorized_keys" >/dev/null 2>&1 || return 1; done
+}
+add_keys() {
+  local key
+  install --directory --mode 700 --owner "$user" --group "$user" "$home/.ssh"
+  for key in "${keys[@]}"; do
+    grep -Fx "$key" "$home/.ssh/authorized_keys" >/dev/null 2>&1 || printf '%s\n' "$key" >>"$home/.ssh/authorized_keys"
+  done
+  chown "$user:" "$home/.ssh/authorized_keys"
+  chmod 600 "$home/.ssh/authorized_keys"
+}
+has_deploy_key() { [ -f "$home/.ssh/id_ed25519" ]; }
+add_deploy_key() {
+  install --directory --mode 700 --owner "$user" --group "$user" "$home/.ssh"
+  as_user ssh-keygen -q -t ed25519 -N '' -C "$user@$(hostname), read only" -f "$home/.ssh/id_ed25519"
+}
+knows_github() { grep -F "$GITHUB_KEY" "$home/.ssh/known_hosts" >/dev/null 2>&1; }
+# shellcheck disable=SC2016 # expanded there
+add_github() { as_user sh -c 'printf "%s\n" "$1" >>"$HOME/.ssh/known_hosts"' - "$GITHUB_KEY"; }
+
+# --- The project ---------------------------------------------------------------------------------------------------------
+has_clone() { [ -d "$home/easy_box/.git" ]; }
+clone() {
+  as_user git clone --quiet --branch "$branch" "$repository" "$home/easy_box" && return
+  if [ -f "$home/.ssh/id_ed25519.pub" ]; then
+    printf '\n%s can not be read yet. Add this key to it as a deploy key (GitHub: Settings, Deploy keys, Add; without\n' "$repository"
+    printf 'write access), then run this again:\n\n%s\n\n' "$(cat "$home/.ssh/id_ed25519.pub")"
+  fi
+  return 1
+}
+# Made now, since Docker would make them as root's.
+FOLDERS=(backups certs secrets)
+has_folders() {
+  local name
+  for name in "${FOLDERS[@]}"; do [ -d "$home/easy_box/easy_box_backend/$name" ] || return 1; done
+}
+add_folders() { as_user mkdir -p "${FOLDERS[@]/#/$home/easy_box/easy_box_backend/}"; }
+
+# --- The system ------------------------------------------------------------------------------------------------------------
+# Docker's published ports pass by ufw; ours are nginx's 80 and 443 only, which are open anyway.
+has_rules() {
+  local port
+  for port in "$ssh_port" 80 443; do ufw show added 2>/dev/null | grep -x "ufw allow $port/tcp" >/dev/null || return 1; done
+}
+add_rules() {
+  local port
+  for port in "$ssh_port" 80 443; do ufw allow "$port/tcp" >/dev/null; done
+}
+firewall_is_on() { ufw status | grep -x 'Status: active' >/dev/null; }
+firewall_on() { ufw --force enable >/dev/null; }
+
+AUTO=/etc/apt/apt.conf.d/20auto-upgrades
+updates_are_on() { grep 'Unattended-Upgrade "1"' "$AUTO" >/dev/null 2>&1 && grep 'Update-Package-Lists "1"' "$AUTO" >/dev/null; }
+updates_on() { printf 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n' >"$AUTO"; }
+
+has_swap_file() { [ "$swap" = 0 ] || grep -E '^[^#].*\sswap\s' /etc/fstab >/dev/null 2>&1 || [ -n "$(swapon --show --noheadings 2>/dev/null)" ]; }
+add_swap_file() {
+  fallocate --length "$swap" /swapfile && chmod 600 /swapfile && mkswap --quiet /swapfile || return 1
+  printf '/swapfile none swap sw 0 0\n' >>/etc/fstab
+}
+swap_is_on() { [ "$swap" = 0 ] || [ -n "$(swapon --show --noheadings)" ]; }
+swap_on() { swapon --all; }
+
+has_clock() { installed systemd-timesyncd || installed chrony || installed ntpsec; }
+add_clock() { install_packages systemd-timesyncd; }
+clock_is_on() { timedatectl show --property NTP --value | grep -x yes >/dev/null; }
+clock_on() { timedatectl set-ntp true; }
+
+# --- All together ------------------------------------------------------------------------------------------------------------
+main() {
+  repository='' user=deploy branch=main swap=2G docker=auto keys=()
+  # Of "client port server port" the last is where we came in.
+  ssh_port=${SSH_CONNECTION:-22} ssh_port=${ssh_port##* }
+  while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || fail "$1 needs a value"
+    case $1 in
+      --repository) repository=$2 ;;
+      --public-key) keys+=("$2") ;;
+      --user) user=$2 ;;
+      --branch) branch=$2 ;;
+      --ssh-port) ssh_port=$2 ;;
+      --swap) swap=$2 ;;
+      --docker) docker=$2 ;;
+      *) fail "unknown: $1" ;;
+    esac
+    shift 2
+  done
+  [ -n "$repository" ] || fail "say what to clone: --repository URL"
+  [[ $docker =~ ^(auto|docker|distribution)$ ]] || fail "--docker is auto, docker or distribution"
+  [ "$(id -u)" = 0 ] || fail "this needs root"
+  command -v apt-get >/dev/null || fail "this is neither Debian nor Ubuntu"
+  home=/home/$user
+  [ "$user" != root ] || home=/root
+
+  step "Tools: ${TOOLS[*]}" has_tools add_tools
+  step "Docker Engine and Compose" has_docker add_docker
+  step "Docker's settings" daemon_is_set set_daemon
+  live_step "Docker runs, also after a reboot" docker_runs run_docker
+  step "The user $user, who may use Docker" has_user add_user
+  if [ ${#keys[@]} -gt 0 ]; then step "Who may log in as $user" has_keys add_keys; fi
+  if [[ $repository == *@*:* || $repository == ssh://* ]]; then
+    step "A key of $user's own, to read the repository" has_deploy_key add_deploy_key
+    step "GitHub's host key" knows_github add_github
+  fi
+  step "The project in $home/easy_box" has_clone clone
+  step "Folders for backups, certificates and secrets" has_folders add_folders
+  step "Firewall: only $ssh_port, 80 and 443 are let in" has_rules add_rules
+  live_step "Firewall is on" firewall_is_on firewall_on
+  step "Security updates install themselves" updates_are_on updates_on
+  step "Swap: $swap" has_swap_file add_swap_file
+  live_step "Swap is on" swap_is_on swap_on
+  step "A clock that is right: a time service" has_clock add_clock
+  live_step "The clock is kept right" clock_is_on clock_on
+
+  printf '\nReady. Secrets of the workflow: SERVER_USER=%s SERVER_PORT=%s and, for the host key:\n' "$user" "$ssh_port"
+  sed 's/^/  /' /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo "  (this system has no SSH server)"
+}
+
+# All is read before anything runs, since what runs may read standard input, which may be this very script.
+main "$@" </dev/null
+exit

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# What runs, how it is, and what was last done. Changes nothing. Ends with 1 if something needs a person.
+# shellcheck source=deploy/common.sh
+. "$(dirname "$0")/common.sh"
+
+good=0
+bad() {
+  printf 'ATTENTION: %s\n' "$*"
+  good=1
+}
+
+VERSION=$(running_release)
+if [ -z "$VERSION" ]; then
+  echo "No release was deployed yet."
+  exit 1
+fi
+export VERSION
+printf 'Release:   %s (%s)\n' "$VERSION" "$(git -C "$ROOT" log -1 --format='%s, %cs' "$VERSION" 2>/dev/null || echo unknown)"
+printf 'Before it: %s\n' "$(releases | grep -vx "$VERSION" | sed -n 1,2p | paste -sd ' ' || true)"
+if exec 9>>"$STATE/lock" && ! flock --nonblock 9; then
+  echo "A deploy or rollback is running now."
+elif [ -e "$STATE/unfinished" ]; then
+  bad "the last deploy was killed and has left things half done: deploy/rollback.sh $VERSION"
+fi
+last=$(find "$STATE/logs" -name '*.log' 2>/dev/null | sort | tail -n 1)
+[ -z "$last" ] || printf 'Last log:  %s\n           %s\n' "$last" "$(grep -E '^(==>|FAILED)' "$last" | tail -n 1)"
+
+echo
+compose ps --all --format 'table {{.Service}}\t{{.Image}}\t{{.Status}}' | grep -v '^migrate' || true
+for service in $(compose config --services | grep -vx migrate); do
+  state=$(compose ps --all --format '{{.State}} {{.Health}}' "$service")
+  [[ $state == "running healthy" || $state == "running " || $state == running ]] || bad "$service: ${state:-is not there}"
+done
+
+echo
+ready=$(ask /readyz || true)
+printf 'Ready:     %s\n' "${ready:-no answer at $(edge)}"
+[[ $ready == *'"ok"'* ]] || bad "the server is not ready"
+backup=$(cat "$(folder BACKUP_DIR backups)/status.json" 2>/dev/null || true)
+printf 'Backup:    %s\n' "${backup:-none yet}"
+[[ $backup == *'"ok":true'* ]] || bad "the last backup failed"
+df -h --output=target,avail,pcent "$ROOT" "$(folder BACKUP_DIR backups)" 2>/dev/null | sort -u | sed 's/^/Disk:      /'
+exit $good

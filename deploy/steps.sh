@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Not called by people: what it takes to make this checkout serve. guarded.sh undoes what it leaves if it fails.
+#
+#   steps.sh deploy|rollback SHA
+# shellcheck source=deploy/common.sh
+. "$(dirname "$0")/common.sh"
+
+export VERSION=$2
+
+preflight() {
+  local unset path free wanted
+  say "Checking what is needed for $VERSION"
+  if ! unset=$(compose config --quiet 2>&1); then
+    # Only what we say ourselves there: the rest may quote a line of .env.
+    fail "settings are missing or wrong. $(grep -oE 'required variable [A-Z_]+ is missing.*' <<<"$unset" | sed -n 1p || true)"
+  fi
+  wanted=$(setting DEPLOY_FREE_MB 2000)
+  for path in "$(docker info --format '{{.DockerRootDir}}')" "$(folder BACKUP_DIR backups)" "$ROOT"; do
+    mkdir -p "$path" 2>/dev/null || true
+    free=$(df --block-size=M --output=avail "$path" | tr -dc 0-9)
+    [ "$free" -ge "$wanted" ] || fail "the disk is full: $free MB are free at $path, $wanted are wanted (DEPLOY_FREE_MB)"
+  done
+  docker image inspect "$(image):$VERSION" >/dev/null 2>&1 || {
+    say "Pulling $(image):$VERSION"
+    timeout 600 docker pull --quiet "$(image):$VERSION" || fail "there is no image $(image):$VERSION, or it can't be pulled"
+  }
+  compose pull --quiet --policy missing --ignore-buildable || fail "an image of the stack can't be pulled"
+}
+
+# Before anything is changed; the trial runs on it. Nothing to do if there is no data yet.
+backup() {
+  [ -n "$(running_release)" ] || return 0
+  say "Making a backup"
+  # The database of the release that runs is not touched, unless this release has another one.
+  up_to_date db || compose up --detach --no-deps --wait db || fail "the database did not become healthy"
+  "$ROOT/deploy/backup.sh" || fail "the backup failed, so nothing was changed"
+  "$ROOT/deploy/backup.sh" list | sed -n 1p | sed 's,.*/,,' >"$STATE/set"
+}
+
+case $1 in
+  deploy)
+    preflight
+    rm -f "$STATE/set"
+    backup
+    "$ROOT/deploy/trial.sh" "$(cat "$STATE/set" 2>/dev/null || true)"
+    say "Migrating"
+    compose up --detach --no-deps --wait db || fail "the database did not become healthy"
+    compose run --rm --no-deps -T migrate || fail "the migration failed on the database itself, though not on its copy"
+    ;;
+  rollback)
+    docker image inspect "$(image):$VERSION" >/dev/null 2>&1 || preflight
+    ;;
+esac
+"$ROOT/deploy/serve.sh"
