@@ -8,7 +8,7 @@ ENV_FILE=$BACKEND/.env
 # What deploys remember: the lock, the releases that served, logs.
 STATE=$ROOT/var/deploy
 
-say() { printf '==> %s\n' "$*"; }
+say() { printf '==> %(%T)T %s\n' -1 "$*"; }
 # Its text is told to Telegram and shown by the workflow, so it holds no secret and no data, nor what a tool has said.
 fail() {
   printf 'FAILED: %s\n' "$*" >&2

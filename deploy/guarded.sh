@@ -119,9 +119,11 @@ go_back() {
   local commit code=0
   commit=$(cat "$STATE/unfinished")
   say "Going back"
-  docker ps --all --quiet --filter "label=com.docker.compose.project=$(stack)" |
-    xargs --no-run-if-empty docker inspect --format '{{.Id}} {{index .Config.Labels "com.docker.compose.service"}}' |
-    sed -n 's/ trial-.*//p' | xargs --no-run-if-empty docker rm --force --volumes >/dev/null || true
+  # The trial's, and those that a step has started for one command.
+  docker ps --all --filter "label=com.docker.compose.project=$(stack)" \
+    --format '{{.Label "com.docker.compose.oneoff"}} {{.Label "com.docker.compose.service"}} {{.ID}}' |
+    sed -nE 's/^[^ ]+ trial-[^ ]+ //p; s/^True (migrate|backup) //p' |
+    xargs --no-run-if-empty docker rm --force --volumes >/dev/null || true
   if [ -f "$ENV_FILE.before" ]; then mv "$ENV_FILE.before" "$ENV_FILE"; fi
   if [ -z "$(running_release)" ]; then
     # Nothing ran before: what has failed shall not serve.

@@ -242,7 +242,7 @@ main() {
   step "A clock that is right: a time service" has_clock add_clock
   live_step "The clock is kept right" clock_is_on clock_on
 
-  printf '\nReady. Secrets of the workflow: SERVER_USER=%s SERVER_PORT=%s and, for the host key:\n' "$user" "$ssh_port"
+  printf "\nReady. Secrets of the workflow: SERVER_USER=%s SERVER_PORT=%s, and SERVER_HOST_KEY:\n" "$user" "$ssh_port"
   sed 's/^/  /' /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo "  (this system has no SSH server)"
 }
 

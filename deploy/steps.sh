@@ -34,15 +34,18 @@ backup() {
   # The database of the release that runs is not touched, unless this release has another one.
   up_to_date db || compose up --detach --no-deps --wait db || fail "the database did not become healthy"
   "$ROOT/deploy/backup.sh" || fail "the backup failed, so nothing was changed"
-  "$ROOT/deploy/backup.sh" list | sed -n 1p | sed 's,.*/,,' >"$STATE/set"
+  set_name=$(sed -nE 's/.*"set":"([^"]+)".*/\1/p' "$(folder BACKUP_DIR backups)/status.json")
+  [ -n "$set_name" ] || fail "the backup failed, so nothing was changed"
 }
 
 case $1 in
   deploy)
     preflight
-    rm -f "$STATE/set"
+    "$ROOT/deploy/trial.sh" prepare & # meanwhile
+    set_name=''
     backup
-    "$ROOT/deploy/trial.sh" "$(cat "$STATE/set" 2>/dev/null || true)"
+    wait
+    "$ROOT/deploy/trial.sh" run "$set_name"
     say "Migrating"
     compose up --detach --no-deps --wait db || fail "the database did not become healthy"
     compose run --rm --no-deps -T migrate || fail "the migration failed on the database itself, though not on its copy"

@@ -3,11 +3,12 @@
 # apart from everything else, on a copy of the data; the tables are migrated there, and every call of the app is made
 # through nginx. Nothing that serves is touched, and nothing of it is left.
 #
-#   VERSION=<SHA> trial.sh [SET]     the backup set to copy; none: from nothing
+#   VERSION=<SHA> trial.sh prepare      start its database
+#   VERSION=<SHA> trial.sh run [SET]    the rest; SET: the backup set to copy; none: from nothing
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
-set_name=${1:-}
+set_name=${2:-}
 EMAIL=trial@example.invalid
 TRIAL_PASSWORD=$(head -c 24 /dev/urandom | base64)
 export TRIAL_PASSWORD
@@ -23,10 +24,14 @@ lost() {
   compose logs --tail 60 --no-log-prefix trial-backend trial-nginx || true
   fail "$*"
 }
+if [ "$1" = prepare ]; then
+  clean
+  compose up --detach --no-deps trial-db || true # `run` sees what is the matter
+  exit
+fi
 trap clean EXIT
 
 say "Trying the release on ${set_name:+a copy of the data, the set }${set_name:-empty tables}"
-clean
 compose up --detach --no-deps --wait trial-db || fail "the trial's database did not start"
 [ -z "$set_name" ] || compose run --rm --no-deps -T trial-restore \
   --exit-on-error --no-owner --no-privileges --jobs=2 --dbname=trial "/backups/$set_name/database.dump" ||
