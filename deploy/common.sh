@@ -74,12 +74,20 @@ write_release() { # SHA
 releases() { [ ! -f "$STATE/releases" ] || tac "$STATE/releases" | awk '!seen[$1]++ { print $1 }'; }
 
 # --- What runs ----------------------------------------------------------------------------------------------------
+# Docker itself is asked where it can be: it answers many times sooner than Compose.
+containers() { # service, template: of those that run and are no one-off
+  docker ps --filter "label=com.docker.compose.project=$(stack)" --filter "label=com.docker.compose.service=$1" \
+    --filter label=com.docker.compose.oneoff=False --format "$2"
+}
+container() { containers "$1" '{{.ID}}' | sed -n 1p; }
+
 # Whether a service runs, and was made of this checkout's compose file and these settings.
+HASHES=
 up_to_date() { # service
   local wanted
-  wanted=$(compose config --hash "$1" | awk '{ print $2 }')
-  [ -n "$wanted" ] && docker ps --filter "label=com.docker.compose.project=$(stack)" --filter "label=com.docker.compose.service=$1" \
-    --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.config-hash"}}' | grep -x "$wanted" >/dev/null
+  [ -n "$HASHES" ] || HASHES=$(compose config --hash '*')
+  wanted=$(sed -n "s/^$1 //p" <<<"$HASHES")
+  [ -n "$wanted" ] && containers "$1" '{{.Label "com.docker.compose.config-hash"}}' | grep -x "$wanted" >/dev/null
 }
 
 # The address where this machine's own requests reach nginx.

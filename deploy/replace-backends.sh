@@ -11,13 +11,14 @@
 # nginx asks Docker's name server again every 2 seconds.
 NAMES_SECONDS=4
 
-in_nginx() { compose exec -T nginx "$@"; }
+nginx=$(container nginx)
+[ -n "$nginx" ] || fail "nginx does not run"
+in_nginx() { docker exec "$nginx" "$@"; }
 
 # The container's own health check, but asked often: Docker asks every 5 seconds.
 wait_for() { # service
-  local container until=$((SECONDS + $(setting HEALTHY_SECONDS 90)))
-  container=$(compose ps --quiet "$1")
-  until docker exec "$container" python docker/healthcheck.py >/dev/null 2>&1; do
+  local backend until=$((SECONDS + $(setting HEALTHY_SECONDS 90)))
+  until backend=$(container "$1") && docker exec "$backend" python docker/healthcheck.py >/dev/null 2>&1; do
     [ $SECONDS -lt $until ] || return 1
     sleep 0.3
   done

@@ -12,7 +12,7 @@ services() { compose config --services | grep -vx migrate; }
 # nginx reads its files again if they are not those that it has read, and only if they are right.
 reload_nginx() {
   # shellcheck disable=SC2016 # expanded in the container
-  compose exec -T nginx sh -ec '
+  docker exec "$(container nginx)" sh -ec '
     now=$(cat /etc/easybox/*.conf | cksum)
     [ "$now" != "$(cat /tmp/loaded 2>/dev/null)" ] || exit 0
     nginx -t -q -c /etc/easybox/nginx.conf
@@ -33,7 +33,7 @@ check() {
   ask "$path" --fail --output /dev/null || fail "the admin's static files are not there"
 }
 
-if [ -n "$(compose ps --quiet --status running nginx)" ]; then
+if [ -n "$(container nginx)" ]; then
   # The worker and what else nobody waits for change places meanwhile.
   compose up --detach --no-deps --quiet-pull worker backup &
   others=$!
