@@ -46,6 +46,7 @@ case $1 in
     backup
     wait
     "$ROOT/deploy/trial.sh" run "$set_name"
+    "$ROOT/deploy/trial.sh" clean & # likewise; if anything fails, guarded.sh does it
     say "Migrating"
     compose up --detach --no-deps --wait db || fail "the database did not become healthy"
     compose run --rm --no-deps -T migrate || fail "the migration failed on the database itself, though not on its copy"
@@ -55,3 +56,4 @@ case $1 in
     ;;
 esac
 "$ROOT/deploy/serve.sh"
+wait

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Not called by people: proves a release before anybody's request meets it. Its image and nginx's files are started
 # apart from everything else, on a copy of the data; the tables are migrated there, and every call of the app is made
-# through nginx. Nothing that serves is touched, and nothing of it is left.
+# through nginx. Nothing that serves is touched.
 #
 #   VERSION=<SHA> trial.sh prepare      start its database
-#   VERSION=<SHA> trial.sh run [SET]    the rest; SET: the backup set to copy; none: from nothing
+#   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy; none: from nothing
+#   VERSION=<SHA> trial.sh clean        nothing of it is left
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -24,20 +25,31 @@ lost() {
   compose logs --tail 60 --no-log-prefix trial-backend trial-nginx || true
   fail "$*"
 }
-if [ "$1" = prepare ]; then
-  clean
-  compose up --detach --no-deps trial-db || true # `run` sees what is the matter
-  exit
-fi
-trap clean EXIT
+case $1 in
+  prepare)
+    clean
+    compose up --detach --no-deps trial-db || true # `run` sees what is the matter
+    exit
+    ;;
+  clean)
+    clean
+    exit
+    ;;
+esac
 
 say "Trying the release on ${set_name:+a copy of the data, the set }${set_name:-empty tables}"
 compose up --detach --no-deps --wait trial-db || fail "the trial's database did not start"
 [ -z "$set_name" ] || compose run --rm --no-deps -T trial-restore \
   --exit-on-error --no-owner --no-privileges --jobs=2 --dbname=trial "/backups/$set_name/database.dump" ||
   fail "the set $set_name can't be restored"
-compose run --rm --no-deps -T trial-backend sh -ec "python manage.py migrate --no-input
-  python manage.py createsuperuser --no-input --username Trial --email $EMAIL" || fail "its migration fails on a copy of the data"
+# In one process: Django takes its time to start.
+compose run --rm --no-deps -T -e DJANGO_SETTINGS_MODULE=backend.settings trial-backend python -c "
+import django
+from django.core.management import call_command
+django.setup()
+call_command('migrate', interactive=False)
+call_command('createsuperuser', interactive=False, username='Trial', email='$EMAIL')
+" || fail "its migration fails on a copy of the data"
 compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" trial-backend trial-nginx ||
   lost "it does not become healthy on a copy of the data"
 compose exec -T -e TRIAL_PASSWORD trial-backend python -m phone.smoke --at trial-nginx:8080 --host "$(host_name)" \
