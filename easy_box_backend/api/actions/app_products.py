@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from api.actor import Actor
 from api.images import Photo
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions, fields, quantity, snapshots
-from api.reconcile.memory import Glance, Item, Memory, Shown, keep, recall
+from api.reconcile.memory import Arrival, Glance, Item, Memory, Shown, keep, recall
 
 Kind = Discrepancy.Kind
 
@@ -46,7 +47,7 @@ def create(
         memory.created.append(fingerprint)
         product, taken = _create(memory, sku, name, location, photo, more, by, at)
         if product is not None:
-            memory.glances.append(Glance(product.pk, product.revision, memory.number))
+            memory.glances.append(Glance(product.pk, product.revision, memory.number, kept=True))
         keep(device, memory)
     if product is None:
         raise SkuTaken(sku, taken)
@@ -123,8 +124,7 @@ def put(
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
             discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, sku=sku, **facts)
         else:
-            with_photo = isinstance(image_url, str) and bool(image_url) and not image_url.startswith("http")
-            taken = _put(product, memory, sent, quantity, with_photo, photo, min_quantity, by, at)
+            taken = _put(product, memory, arrival, key, sent, quantity, image_url, photo, min_quantity, by, at)
         keep(device, memory)
     if taken is not None:
         raise taken
@@ -132,11 +132,12 @@ def put(
 
 
 def _put(
-    product: Product, memory: Memory, sent: dict[str, str], number: int | None, with_photo: bool,
-    photo: Photo | None, min_quantity: int | None, by: Actor, at: datetime,
+    product: Product, memory: Memory, arrival: Arrival, key: str, sent: dict[str, str], number: int | None,
+    image_url: Any, photo: Photo | None, min_quantity: int | None, by: Actor, at: datetime,
 ) -> SkuTaken | None:  # fmt: skip
     body = _fingerprint(sent, number)
     shown = memory.shown.get(product.pk)
+    file = image_url if isinstance(image_url, str) and not image_url.startswith("http") else ""
     seen = snapshots.descriptions(memory, product)
     edits = fields.edits(sent, seen)
     edited = bool(edits)
@@ -157,17 +158,19 @@ def _put(
             taken_by=taken.pk,
         )
         del edits["sku"]
-    reading = _read_quantity(product, memory, number, edited=with_photo or edited, by=by)
+    photographed = bool(file) and file != (shown.photo if shown else "")
+    late = _is_of_pass_before_pull(memory, arrival, product, number)
+    reading = _read_quantity(product, memory, arrival, key, number, edited=photographed or edited, by=by)
     changes: dict[str, Any] = {**edits, **({} if min_quantity is None else {"min_quantity": min_quantity})}
     if product.unverified and "name" in edits:
         changes["unverified"] = False
         _answered(product, by, at)
     before = product.quantity
-    implausible = abs(reading.delta) > MAX_QUANTITY
+    implausible = abs(reading.delta or reading.instead) > MAX_QUANTITY
     movement = products.apply(product, changes, delta=0 if implausible else reading.delta, photo=photo, by=by, at=at)
     if implausible:
-        pending = [{"product": product.pk, "delta": reading.delta}]
-        facts: dict[str, Any] = {"sent": number, "on_hand": before, "change": reading.delta}
+        pending = [{"product": product.pk, "delta": reading.delta or reading.instead}]
+        facts: dict[str, Any] = {"sent": number, "on_hand": before, "change": 0}
         discrepancies.record(Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, product=product, pending=pending, **facts)
     elif not reading.sure:
         _ask_about(product, movement, reading, sent=number, before=before, by=by, at=at)
@@ -175,32 +178,51 @@ def _put(
         discrepancies.record(
             Kind.ARCHIVED_STOCK, by=by, at=at, product=product, quantity=reading.delta, booked=[movement.pk]
         )
+    if late:
+        return None
     known = shown or Shown(quantity=0, counted=0)
     memory.shown[product.pk] = Shown(
         quantity=known.quantity if number is None else number,
         counted=reading.counted,
-        numbers=known.numbers + ([] if number is None else [number]),
+        sent=known.sent | ({} if number is None else {number: reading.counted}),
+        since=memory.last_pull,
         bodies=[*known.bodies, body],
         fields=sent,
         revision=shown.revision if shown and repeated else product.revision,
+        photo=file,
+        unsure=known.unsure or not (reading.sure and reading.firm),
     )
     return None
 
 
-def _read_quantity(product: Product, memory: Memory, sent: int | None, *, edited: bool, by: Actor) -> quantity.Reading:
+def _read_quantity(
+    product: Product, memory: Memory, arrival: Arrival, key: str, sent: int | None, *, edited: bool, by: Actor
+) -> quantity.Reading:
     if sent is None:
         return quantity.Reading(0, sure=True, counted=0)
-    before = memory.shown_before.get(product.pk)
-    if memory.behind_pull and before and sent in before.numbers:
-        # Another pass that was under way at the pull sends what the first one has sent.
-        return quantity.Reading(0, sure=True, counted=0)
-    views = snapshots.quantity_views(memory, device_of(by), product)
+    if _is_of_pass_before_pull(memory, arrival, product, sent):
+        before = memory.shown_before[product.pk]
+        now = snapshots.grown(before, device_of(by), product, before.quantity, before.counted)
+        back = snapshots.grown(before, device_of(by), product, sent, before.sent[sent])
+        before.quantity, before.counted = sent, back.counted
+        return quantity.Reading(back.quantity - now.quantity, sure=True, counted=back.counted)
+    views = snapshots.quantity_views(memory, device_of(by), product, local=not key.isdecimal())
     if not views:
         return quantity.Reading(sent - product.quantity, sure=sent == product.quantity, counted=0)
+    again = snapshots.sent_again(memory, device_of(by), product, sent)
+    reading = quantity.read(sent, views, edited=edited, again=again, offsets=memory.offsets(product.pk))
     shown = memory.shown.get(product.pk)
-    earlier = shown.numbers if shown else []
-    added = shown is not None and snapshots.own_additions(device_of(by), product.pk, since=shown.revision) != []
-    return quantity.read(sent, views, edited=edited, earlier_numbers=earlier, added_since=added)
+    if shown and shown.unsure and not edited and (reading.delta or again is None):
+        return replace(reading, sure=False)
+    return reading
+
+
+def _is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: Product, sent: int | None) -> bool:
+    """Whether another pass, which was under way at the pull, sends a number that was sent before it. The numbers go
+    back then and on again, as in a pass that begins anew."""
+    before = memory.shown_before.get(product.pk)
+    under_way = memory.behind_pull or arrival.stream <= memory.pull_number
+    return bool(under_way and before and sent in before.sent)
 
 
 def _ask_about(
@@ -251,11 +273,13 @@ def set_photo(key: str, photo: Photo, *, by: Actor, at: datetime, connection: st
     """The photo that the phone uploads right behind a PUT. Raises NoSuchProduct."""
     device = device_of(by)
     memory = recall(device)
-    memory.arrive("photo", at, connection)
+    arrival = memory.arrive("photo", at, connection)
     product = _resolve(key, memory, None, by, [], at)
     if product is None:
         raise products.NoSuchProduct(key[:100])
     products.apply(product, {}, photo=photo, by=by, at=at)
+    if not (arrival.quick and arrival.behind == "put"):
+        memory.glances.append(Glance(product.pk, product.revision, memory.number, kept=True))
     keep(device, memory)
     return product
 

@@ -1,6 +1,7 @@
 """The app's look-ups, pulls and additions, read against what its device has done since its last pull."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -29,7 +30,10 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
         return
     in_one_go = memory.behind_pull
     arrival = memory.arrive("pull", at, connection)
-    book_after_all(additions.through(memory), by=by, at=at)
+    after_all = additions.through(memory)
+    book_after_all(after_all, by=by, at=at)
+    if memory.overlapping:
+        _ask(after_all, "booked", by, at)
     additions.pulled(memory, quick=arrival.quick)
     _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
     if arrival.quick and in_one_go:
@@ -94,14 +98,10 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
     """
     device = device_of(by)
     memory = recall(device)
-    memory.arrive("add", at, connection)
+    arrival = memory.arrive("add", at, connection)
     if not Product.objects.filter(id=product_id).exists():
         raise stock.NoSuchProduct(product_id)
-    soon = memory.behind_pull and bool(memory.earlier) and not memory.phases
-    verdict = additions.added(
-        memory, product_id, quantity, arrived_at=device.requests_read, soon_after_pull=soon or memory.second_pass
-    )
-    memory.second_pass = memory.second_pass or soon
+    verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)
     if verdict.undo or verdict.rebook:
         undone = StockMovement.objects.filter(id__in=verdict.undo).values_list("product_id", flat=True)
         stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
@@ -110,7 +110,10 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
         additions.booked(memory, movement.pk)
     for repeated in verdict.undo:
         stock.reverse(repeated, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+    discrepancies.answered_by_reversal(verdict.undo, by=by, at=at)
     book_after_all(verdict.rebook, by=by, at=at)
+    if memory.overlapping:
+        _ask(verdict.rebook, "booked", by, at)
     _ask(verdict.suspects, "booked", by, at)
     _ask(verdict.withheld, "pending", by, at)
     _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
@@ -168,15 +171,21 @@ def _receive_archived(product_id: int, quantity: int, *, by: Actor, at: datetime
 
 
 def _ask(items: list[Item], fact: str, by: Actor, at: datetime) -> None:
-    """Put additions that may be repetitions before a manager, one question a product."""
+    """Put additions that may be repetitions before a manager: one question an addition that is booked, since any of
+    them may be one; one a product of those that are not, since they are one repetition or none."""
+    if fact == "booked":
+        for item in items:
+            if item.movement and not item.asked:
+                item.asked = True
+                _ask_about(item.product, item.quantity, by, at, booked=[item.movement])
+        return
     for product in dict.fromkeys(item.product for item in items):
         mine = [item for item in items if item.product == product]
-        if fact == "booked":
-            facts: list[object] = [item.movement for item in mine if item.movement]
-        else:
-            facts = [{"product": product, "delta": item.quantity} for item in mine]
-        if facts:
-            discrepancies.record(
-                Discrepancy.Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=Product.objects.get(id=product),
-                quantity=sum(item.quantity for item in mine), **{fact: facts},  # type: ignore[arg-type]
-            )  # fmt: skip
+        pending = [{"product": product, "delta": item.quantity} for item in mine]
+        numbers = [item.number for item in mine]
+        _ask_about(product, sum(item.quantity for item in mine), by, at, pending=pending, requests=numbers)
+
+
+def _ask_about(product: int, quantity: int, by: Actor, at: datetime, **facts: Any) -> None:
+    named = Product.objects.get(id=product)
+    discrepancies.record(Discrepancy.Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=named, quantity=quantity, **facts)

@@ -1,5 +1,6 @@
 """Recording what the server cannot decide by itself. Settling it is in `settling.py`."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -37,3 +38,11 @@ def record(
     if created:
         alerts.tell("discrepancy", at=at, discrepancy=found.pk, what=kind, sku=found.sku)
     return found
+
+
+def answered_by_reversal(movements: Collection[int], *, by: Actor, at: datetime) -> None:
+    """These movements have been taken back: who was asked whether they are repetitions need not answer any more."""
+    for movement in movements:
+        Discrepancy.objects.open().filter(
+            kind=Discrepancy.Kind.POSSIBLE_DUPLICATE, device=by.device, facts__booked=[movement]
+        ).update(status=Discrepancy.Status.REVERSED, resolved_at=at, resolved_by=by.user)

@@ -111,8 +111,10 @@ def _reverse(found: Discrepancy, locked: dict[int, Product], *, by: Actor, at: d
 
 def in_words(found: Discrepancy) -> list[tuple[str, Any]]:
     """The facts as labelled values, for people to read."""
-    return [(_LABELS.get(key, key), value) for key, value in found.facts.items() if key not in ("booked", "pending")]
+    return [(_LABELS.get(key, key), value) for key, value in found.facts.items() if key not in _NOT_FOR_PEOPLE]
 
+
+_NOT_FOR_PEOPLE = ("booked", "pending", "requests")
 
 _LABELS: dict[str, Any] = {
     "sent": _("the phone says"),

@@ -9,7 +9,7 @@ a repetition from more goods: three boxes scanned offline are three identical ad
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from api.reconcile.memory import Item, Memory, Phase, Ticket
+from api.reconcile.memory import Arrival, Item, Memory, Phase, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +88,19 @@ def begins_again(memory: Memory) -> None:
         memory.phases.append(Phase())
 
 
-def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, soon_after_pull: bool) -> Verdict:
+def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, arrival: Arrival) -> Verdict:
     """Read an addition of the phone. The caller books it as the verdict says, and then calls `booked`.
 
     arrived_at: how many of the device's requests had been read when this one came in; an identical addition read since
-    was under way at the same time, which one pass never does. soon_after_pull: the pull before it is too recent for
-    a person to have received anything since.
+    was under way at the same time, which one pass never does.
     """
-    item = Item(product, quantity, memory.number)
+    item = Item(product, quantity, memory.number, connection=arrival.connection, stream=arrival.stream)
     before = [n for phase in memory.phases for n in phase.items if _same(n, item)]
     item.looked_up, older = _take_ticket(memory, item, before)
-    if older or any(n.number > arrived_at for n in before):
+    at_once = any(n.number > arrived_at for n in before)
+    if older or at_once:
         memory.overlapping = True
-        return Verdict(book=False)
+        return Verdict(book=False, withheld=[] if at_once else [item])
     if not memory.phases:
         memory.phases.append(Phase())
     phase = memory.phases[-1]
@@ -108,14 +108,36 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, soon_
     if not phase.items:
         _compare_with_earlier(memory, phase, item)
     phase.items.append(item)
-    if phase.follows is not None:
-        return _compare(memory, phase, item)
-    doubtful = (
-        (soon_after_pull and any(_same(n, item) for n in memory.earlier))
-        or (memory.overlapping and before)
-        or (before and before[-1].looked_up and not item.looked_up)
-    )
-    return Verdict(book=True, suspects=[item] if doubtful else [])
+    verdict = _compare(memory, phase, item) if phase.follows is not None else Verdict(book=True)
+    alike = [n for n in _others(memory, phase) if _same(n, item) and n is not item]
+    if verdict.book and item not in verdict.suspects and any(_may_repeat(memory, item, n) for n in alike):
+        verdict.suspects.append(item)
+    return verdict
+
+
+def _others(memory: Memory, phase: Phase) -> Iterator[Item]:
+    """The additions of which one of this phase may be a repetition. Of a queue that is proven to come again, what is
+    behind its known end is none of its beginning."""
+    certain = phase.proven and not phase.likely and not memory.overlapping
+    repeated = [id(earlier) for earlier in _chain(memory, phase)] if certain else []
+    for other in memory.phases:
+        if id(other) not in repeated:
+            yield from other.items
+    yield from memory.earlier
+
+
+def _may_repeat(memory: Memory, item: Item, earlier: Item) -> bool:
+    """Whether this addition can be that earlier one, alike, once more.
+
+    It can't if both came over one connection: nothing failed between them then, so no pass began anew. Nor if the
+    phone was done with the earlier one before the stream began that this one is in.
+    """
+    if earlier.looked_up and not item.looked_up:
+        return True
+    one_line = earlier.connection == item.connection if item.connection else earlier.stream == item.stream
+    if one_line and not memory.overlapping:
+        return False
+    return not 0 < earlier.closed < min(item.stream, memory.burst)
 
 
 def repeats_of_two_passes(memory: Memory) -> list[Item]:
@@ -129,9 +151,10 @@ def repeats_of_two_passes(memory: Memory) -> list[Item]:
 
 def repeats_behind_two_pulls(memory: Memory) -> list[Item]:
     """Two pulls in one go end two passes. If everything before them came in pairs, either pass may have sent it."""
-    if memory.repeats_asked or any(len(alike) % 2 for alike in _alike(memory.earlier)):
+    sent = [item for item in memory.earlier if item.movement]
+    if memory.repeats_asked or any(len(alike) % 2 for alike in _alike(sent)):
         return []
-    return _later_halves(memory.earlier)
+    return _later_halves(sent)
 
 
 def _alike(items: list[Item]) -> list[list[Item]]:

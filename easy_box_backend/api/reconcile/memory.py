@@ -15,6 +15,13 @@ from api.models import MAX_QUANTITY, Device, DeviceMemory
 KEPT_PULLS = 5
 """How many pulls are remembered: the answers of the latest may have been lost on their way."""
 
+KEPT_STREAMS = 4
+
+MOST_OFFSETS = 500
+
+STOCK_QUEUE = frozenset(("find", "add"))
+"""The requests that the phone's queue of additions is made of."""
+
 
 class Ticket(msgspec.Struct):
     """A look-up that no addition has used yet: the app looks a SKU up just before each addition."""
@@ -32,6 +39,13 @@ class Item(msgspec.Struct):
     number: int
     movement: int | None = None
     looked_up: bool = True
+    asked: bool = False
+    """Whether a manager has been asked whether it is a repetition."""
+    connection: str = ""
+    stream: int = 0
+    """The number of the request with which its stream began (see `Stream`)."""
+    closed: int = 0
+    """The number of the request that shows that the phone has read the answer and won't send this again; 0 for none."""
 
 
 class Phase(msgspec.Struct):
@@ -56,19 +70,38 @@ class Shown(msgspec.Struct):
     quantity: int
     counted: int
     """The last own addition (a movement's id) that this quantity includes; 0 for none."""
-    numbers: list[int] = []
-    """The quantities of all its accepted PUTs since the pull."""
+    sent: dict[int, int] = {}
+    """The quantities of all its accepted PUTs since the pull, and which own addition each counts as the last."""
+    since: int = -1
+    """The revision of that pull."""
     bodies: list[str] = []
     fields: dict[str, str] = {}
     revision: int = 0
+    photo: str = ""
+    """The file on the phone that the last PUT named: it stays in the later ones."""
+    unsure: bool = False
+    """Whether one of them was read with a doubt, on which those behind it are built."""
 
 
 class Glance(msgspec.Struct):
-    """A single product's answer that the person may have looked at (a scan, or the phone's own creation)."""
+    """A single product's answer that the person may have looked at. kept: the app shows it from then on, as it does
+    with the answer to a creation and to an upload."""
 
     product: int
     revision: int
     number: int
+    kept: bool = False
+
+
+class Stream(msgspec.Struct):
+    """Requests that came one right behind the other over one connection.
+
+    began, last: the numbers of its first and its latest request.
+    """
+
+    began: int
+    last: int
+    last_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +109,14 @@ class Arrival:
     """How a request came in relation to the device's request before.
 
     quick: too soon behind it for a person to have caused it. behind: the kind of that request, "" if there was none.
+    connection, stream: on which connection, and the number of the request with which its stream there began.
     """
 
     quick: bool
     same_connection: bool
     behind: str
+    connection: str = ""
+    stream: int = 0
 
 
 class Memory(msgspec.Struct):
@@ -89,6 +125,10 @@ class Memory(msgspec.Struct):
     last_at: float = 0.0
     last_kind: str = ""
     connection: str = ""
+    streams: dict[str, Stream] = {}
+    """The latest stream of each of the last few connections."""
+    burst: int = 0
+    """The number of the request since which all came too soon behind one another for a person to have caused them."""
     pulls: list[int] = []
     pull_seen: bool = False
     """Whether the answer to the last pull surely arrived."""
@@ -103,8 +143,6 @@ class Memory(msgspec.Struct):
     """Whether a manager has been asked about what came before that showed."""
     behind_pull: bool = False
     """Whether every request since the last pull came too soon behind the one before for a person to have caused it."""
-    second_pass: bool = False
-    """Whether additions came so soon behind a pull that they belong to another pass that was under way with it."""
     earlier: list[Item] = []
     """The additions before the last pull: a second pass under way may still be sending them."""
     refused: list[str] = []
@@ -112,6 +150,8 @@ class Memory(msgspec.Struct):
     """The creations since the last pull, as the phone sent them."""
     misses: dict[str, int] = {}
     draining: bool = False
+    pull_number: int = 0
+    """The number of the request that was the last pull."""
     shown: dict[int, Shown] = {}
     shown_before: dict[int, Shown] = {}
     """The same before the last pull: its answer may have been lost, and a second pass may still send its PUTs."""
@@ -122,6 +162,18 @@ class Memory(msgspec.Struct):
     def held_back(self) -> list[Item]:
         """Additions since the last pull that the phone counts and the ledger does not, being implausibly large."""
         return [item for phase in self.phases for item in phase.items if item.quantity > MAX_QUANTITY]
+
+    def offsets(self, product: int) -> set[int]:
+        """By how much the stock of a product may differ from what the phone counts: what was booked and may be a
+        repetition less, what was withheld as one more, in any combination."""
+        sums = {0}
+        for item in [item for phase in self.phases for item in phase.items] + self.earlier:
+            if item.product == product and item.quantity <= MAX_QUANTITY and (item.asked or not item.movement):
+                change = -item.quantity if item.movement else item.quantity
+                sums |= {total + change for total in sums}
+            if len(sums) > MOST_OFFSETS:
+                break
+        return sums
 
     @property
     def has_queues(self) -> bool:
@@ -139,23 +191,46 @@ class Memory(msgspec.Struct):
         connection: names the TCP connection it came on, "" if unknown. A request on the same connection as the one
         before proves that the phone has read that one's answer, since HTTP/1.1 answers in order.
         """
-        quick = (at.timestamp() - self.last_at) * 1000 < settings.PASS_GAP_MILLISECONDS
-        arrival = Arrival(quick, bool(connection) and connection == self.connection, self.last_kind)
+        now = at.timestamp()
+        quick = _is_quick(now - self.last_at)
+        self.number += 1
+        stream = self.streams.pop(connection, None)
+        if stream is None or not _is_quick(now - stream.last_at):
+            stream = Stream(self.number, 0, 0)
+        elif stream.last != self.number - 1 and {kind, self.last_kind} <= STOCK_QUEUE:
+            # Requests of two connections in turns, at machine speed: two passes are under way.
+            self.overlapping = True
+        stream.last, stream.last_at = self.number, now
+        self.streams = {**dict(list(self.streams.items())[-KEPT_STREAMS + 1 :]), connection: stream}
+        same_connection = bool(connection) and connection == self.connection
+        arrival = Arrival(quick, same_connection, self.last_kind, connection, stream.began)
         self.pull_seen = self.pull_seen or (self.last_kind == "pull" and arrival.same_connection)
         self.behind_pull = kind == "pull" or (self.behind_pull and quick)
-        self.number += 1
-        self.last_at, self.last_kind, self.connection = at.timestamp(), kind, connection
+        if not quick:
+            self.burst = self.number
+        if kind not in STOCK_QUEUE:
+            self._close(connection, quick)
+        self.last_at, self.last_kind, self.connection = now, kind, connection
         return arrival
+
+    def _close(self, connection: str, quick: bool) -> None:
+        """A request other than of the stock queue: what was added on its connection before is answered and done."""
+        for phase in self.phases:
+            for item in phase.items:
+                if not item.closed and item.connection == connection and (connection or quick):
+                    item.closed = self.number
 
     def forget_queues(self, revision: int) -> None:
         """The phone has pulled the list at this revision: all its queues are through."""
         self.pulls = [*self.pulls, revision][-KEPT_PULLS:] if self.last_pull != revision else self.pulls
         self.shown_before = self.shown if self.shown or self.pull_seen else self.shown_before
-        self.pull_seen = False
-        self.earlier = [item for phase in self.phases for item in phase.items if item.movement]
+        self.pull_seen, self.pull_number = False, self.number
+        self.earlier = [item for phase in self.phases for item in phase.items]
+        for item in self.earlier:
+            item.closed = item.closed or self.number
         self.tickets, self.phases, self.refused, self.misses, self.glances = [], [], [], {}, []
         self.shown, self.deleted, self.draining, self.overlapping = {}, [], False, False
-        self.second_pass = self.repeats_asked = False
+        self.repeats_asked = False
         self.created = []
 
     def refuse_once(self, fingerprint: str) -> bool:
@@ -164,6 +239,10 @@ class Memory(msgspec.Struct):
             return False
         self.refused.append(fingerprint)
         return True
+
+
+def _is_quick(seconds: float) -> bool:
+    return seconds * 1000 < settings.PASS_GAP_MILLISECONDS
 
 
 def recall(device: Device) -> Memory:

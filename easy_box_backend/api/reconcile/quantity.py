@@ -23,12 +23,14 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """delta: the pieces that the person added or took away. sure: whether nothing else explains the number.
-    counted: the last own addition that the sent number includes. instead: of an unsure 0, the step it may have been."""
+    counted: the last own addition that the sent number includes. instead: of an unsure 0, what it may have been.
+    firm: whether the next number can be read against this one without a doubt."""
 
     delta: int
     sure: bool
     counted: int
     instead: int = 0
+    firm: bool = True
 
 
 def growing(start: int, counted: int, additions: Sequence[tuple[int, int]]) -> list[View]:
@@ -41,33 +43,36 @@ def growing(start: int, counted: int, additions: Sequence[tuple[int, int]]) -> l
 
 
 def read(
-    sent: int,
-    views: Sequence[View],
-    *,
-    edited: bool,
-    earlier_numbers: Collection[int] = (),
-    added_since: bool = False,
+    sent: int, views: Sequence[View], *, edited: bool, again: View | None = None, offsets: Collection[int] = (0,)
 ) -> Reading:
     """What the sent number means, given the views the phone can have had, the likeliest first (not empty).
 
     edited: the same PUT changes the description or the photo, so it comes from the edit page, which leaves the number
-    alone. earlier_numbers: what this phone has sent for the product lately: when its queue comes again from the
-    beginning, the numbers go back, and the differences add up to nothing once it is through. added_since: whether the
-    phone has added goods after the last of them, so that the same number again is likelier a new step than that.
+    alone. again: if this phone has sent the same number for the product lately, what it has grown to by own additions
+    since: when a queue comes again from its beginning, the numbers go back, and the differences add up to nothing once
+    it is through. offsets: by how much each view may be wrong, since additions in it may be repetitions; 0 is in them.
+
+    A number that is further off than a step is not believed: such guesses do more harm than the steps they may hide.
     """
     first = views[0]
+    difference = sent - first.quantity
+    if again is not None:
+        change = again.quantity - first.quantity
+        if edited or abs(difference) != 1 or change == difference:
+            return Reading(change, sure=True, counted=again.counted)
+        # Goods came since, so the same number is likelier a new step than the old one.
+        return Reading(difference, sure=False, counted=first.counted)
     same = [view for view in views if view.quantity == sent]
     steps = [view for view in views if abs(sent - view.quantity) == 1]
-    if same and sent in earlier_numbers and first not in same and first in steps and not edited:
-        step = sent - first.quantity
-        if added_since:
-            return Reading(step, sure=False, counted=first.counted)
-        return Reading(0, sure=False, counted=same[0].counted, instead=step)
-    if same and (edited or not steps or sent in earlier_numbers):
+    if same and edited:
         return Reading(0, sure=True, counted=same[0].counted)
     if steps and not edited:
         chosen = steps[0]
-        agree = all(view.quantity == chosen.quantity for view in steps)
-        # Nobody saves a product page without a change, so the step is likelier than none; but it is a guess.
-        return Reading(sent - chosen.quantity, sure=agree and first not in same, counted=chosen.counted)
-    return Reading(sent - first.quantity, sure=sent in earlier_numbers, counted=first.counted)
+        step = sent - chosen.quantity
+        agree = not any(view.quantity + offset == sent + step for view in views for offset in offsets)
+        return Reading(step, sure=agree and first not in same, counted=chosen.counted)
+    if same:
+        # Hardly anybody saves a product page without a change, so there may be a press that we don't know of.
+        doubtful = any(abs(sent - view.quantity - offset) == 1 for view in views for offset in offsets)
+        return Reading(0, sure=not doubtful, counted=same[0].counted, firm=False)
+    return Reading(0, sure=False, counted=first.counted, instead=difference)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from api.models import Device, Order, OrderVersion, Product, ProductVersion, StockMovement
-from api.reconcile.memory import Memory
+from api.reconcile.memory import Memory, Shown
 from api.reconcile.picking import Lines
 from api.reconcile.quantity import View, growing
 
@@ -31,15 +31,29 @@ def revisions_seen(memory: Memory, product_id: int) -> list[int]:
 
     An older pull counts only while it is not certain that the answer to the latest one arrived.
     """
-    own = [glance.revision for glance in memory.glances if glance.product == product_id]
+    own = [glance.revision for glance in memory.glances[::-1] if glance.product == product_id and not glance.kept]
     pulls = memory.pulls[::-1]
-    return list(dict.fromkeys([*pulls[:1], *own[::-1], *([] if memory.pull_seen else pulls[1:])]))
+    older = [] if memory.pull_seen else pulls[1:]
+    return list(dict.fromkeys([*_kept(memory, product_id), *pulls[:1], *own, *older]))
 
 
-def quantity_views(memory: Memory, device: Device, product: Product) -> list[View]:
-    """The numbers that this device can have shown for the product, the likeliest first; empty if it never saw it."""
+def _kept(memory: Memory, product_id: int) -> list[int]:
+    return [glance.revision for glance in memory.glances[::-1] if glance.product == product_id and glance.kept]
+
+
+def quantity_views(memory: Memory, device: Device, product: Product, *, local: bool = False) -> list[View]:
+    """The numbers that this device can have shown for the product, the likeliest first; empty if it never saw it.
+
+    local: it is the phone's own product under a UUID, which begins with none on hand whatever the server had.
+    """
     views: list[View] = []
-    if shown := memory.shown.get(product.pk):
+    if local and product.pk not in memory.shown:
+        views += growing(0, 0, own_additions(device, product.pk, since=memory.last_pull))
+    shown = memory.shown.get(product.pk)
+    for revision in _kept(memory, product.pk) if shown else []:
+        if revision > shown.revision:  # type: ignore[union-attr]
+            views += growing(quantity_at(product.pk, revision), 0, own_additions(device, product.pk, since=revision))
+    if shown:
         more = own_additions(device, product.pk, since=memory.last_pull, behind=shown.counted)
         views += growing(shown.quantity, shown.counted, more)
     before = memory.shown_before.get(product.pk)
@@ -51,8 +65,26 @@ def quantity_views(memory: Memory, device: Device, product: Product) -> list[Vie
             before = None
         if (not shown or revision > shown.revision) and product.versions.filter(revision__lte=revision).exists():
             views += growing(quantity_at(product.pk, revision), 0, own_additions(device, product.pk, since=revision))
-    held_back = sum(item.quantity for item in memory.held_back if item.product == product.pk)
-    return views + [View(view.quantity + held_back, view.counted) for view in views if held_back]
+    return list(dict.fromkeys([*_with_held_back(memory, product.pk, views), *views]))
+
+
+def sent_again(memory: Memory, device: Device, product: Product, sent: int) -> View | None:
+    """If the device has sent this number for the product since its last pull: what it has grown to since."""
+    shown = memory.shown.get(product.pk)
+    return grown(shown, device, product, sent, shown.sent[sent]) if shown and sent in shown.sent else None
+
+
+def grown(shown: Shown, device: Device, product: Product, number: int, counted: int) -> View:
+    """What a number that was sent has grown to by the device's own additions since."""
+    more = own_additions(device, product.pk, since=shown.since, behind=counted)
+    return View(number + sum(pieces for _movement, pieces in more), counted)
+
+
+def _with_held_back(memory: Memory, product_id: int, views: list[View]) -> list[View]:
+    """The same with what the phone counts and the ledger does not, all of it or, if it was sent twice, a part."""
+    held_back = [item.quantity for item in memory.held_back if item.product == product_id]
+    sums = [sum(held_back[:n]) for n in range(len(held_back), 0, -1)]
+    return [View(view.quantity + more, view.counted) for more in sums for view in views]
 
 
 def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.reconcile import additions
-from api.reconcile.memory import Item, Memory
+from api.reconcile.memory import Arrival, Item, Memory
 
 Queue = list[tuple[int, int]]
 """`(product, pieces)` in the order in which they were received."""
@@ -30,23 +30,32 @@ class Books:
     questions: list[tuple[int, int]] = field(default_factory=list)
     """What a manager can do by one click each: `(product, pieces)` more or, negative, fewer."""
 
+    connection: int = 0
+    stream: int = 0
+
     def look_up(self, product: int, *, quick: bool, same_connection: bool) -> None:
         self.memory.number += 1
+        self.connection += not same_connection
+        if not (quick and same_connection):
+            self.stream = self.memory.number
         additions.looked_up(self.memory, product, quick=quick, same_connection=same_connection)
 
     def add(self, product: int, pieces: int) -> None:
         self.memory.number += 1
         now = self.memory.number
-        verdict = additions.added(self.memory, product, pieces, arrived_at=now - 1, soon_after_pull=False)
+        arrival = Arrival(True, True, "find", str(self.connection), self.stream)
+        verdict = additions.added(self.memory, product, pieces, arrived_at=now - 1, arrival=arrival)
         if verdict.book:
             additions.booked(self.memory, self._book(product, pieces))
         for movement in verdict.undo:
             del self.movements[movement]
         self._after_all(verdict.rebook)
         for asked, sign in ((verdict.suspects, -1), (verdict.withheld, 1)):
+            if sign < 0:
+                self.questions += [(item.product, -item.quantity) for item in asked if item.movement]
+                continue
             for wanted in dict.fromkeys(item.product for item in asked):
-                mine = [item for item in asked if item.product == wanted and (sign > 0 or item.movement)]
-                self.questions.append((wanted, sign * sum(item.quantity for item in mine)))
+                self.questions.append((wanted, sum(item.quantity for item in asked if item.product == wanted)))
 
     def through(self) -> None:
         self._after_all(additions.through(self.memory))

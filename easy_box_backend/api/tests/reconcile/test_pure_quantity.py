@@ -16,11 +16,11 @@ presses = st.lists(st.sampled_from([1, -1]), min_size=1, max_size=8)
 @pytest.mark.parametrize(
     ("sent", "views", "edited", "found"),
     [
-        (10, [View(10)], False, Reading(0, True, 0)),
+        (10, [View(10)], False, Reading(0, True, 0, firm=False)),
         (11, [View(10)], False, Reading(1, True, 0)),
         (9, [View(10)], False, Reading(-1, True, 0)),
-        (12, [View(10)], False, Reading(2, False, 0)),
-        (11, [View(10)], True, Reading(1, False, 0)),
+        (12, [View(10)], False, Reading(0, False, 0, instead=2)),
+        (11, [View(10)], True, Reading(0, False, 0, instead=1)),
         (10, [View(10)], True, Reading(0, True, 0)),
         (11, [View(15, 7), View(10)], False, Reading(1, True, 0)),
         (16, [View(15, 7), View(10)], False, Reading(1, True, 7)),
@@ -28,7 +28,7 @@ presses = st.lists(st.sampled_from([1, -1]), min_size=1, max_size=8)
         (11, [View(11, 7), View(10)], False, Reading(1, False, 0)),
         (11, [View(11, 7), View(10)], True, Reading(0, True, 7)),
         (11, [View(12, 7), View(10)], False, Reading(-1, False, 7)),
-        (20, [View(15, 7), View(10)], False, Reading(5, False, 7)),
+        (20, [View(15, 7), View(10)], False, Reading(0, False, 7, instead=5)),
     ],
 )
 def test_a_number_means(sent: int, views: list[View], edited: bool, found: Reading) -> None:
@@ -36,7 +36,25 @@ def test_a_number_means(sent: int, views: list[View], edited: bool, found: Readi
 
 
 def test_a_number_that_the_phone_sent_before_is_a_repetition_and_no_question() -> None:
-    assert read(11, [View(13)], edited=False, earlier_numbers=[11, 12, 13]) == Reading(-2, True, 0)
+    assert read(11, [View(13)], edited=False, again=View(11)) == Reading(-2, True, 0)
+
+
+def test_so_it_is_with_what_was_added_since() -> None:
+    assert read(40, [View(60, 9)], edited=False, again=View(61)) == Reading(1, True, 0)
+
+
+def test_the_same_number_behind_goods_is_likelier_a_new_step_and_a_question() -> None:
+    assert read(11, [View(12, 9)], edited=False, again=View(12)) == Reading(-1, False, 9)
+
+
+def test_a_step_is_a_guess_where_a_repetition_among_the_goods_makes_it_the_other_one() -> None:
+    views = [View(51, 9), View(46)]
+    assert read(50, views, edited=False) == Reading(-1, True, 9)
+    assert read(50, views, edited=False, offsets={0, -2}) == Reading(-1, False, 9)
+
+
+def test_a_number_without_a_change_is_a_guess_where_something_may_be_counted_twice() -> None:
+    assert read(50, [View(50)], edited=False, offsets={0, -1}) == Reading(0, False, 0, firm=False)
 
 
 def test_views_grow_by_own_additions_the_fullest_first() -> None:
@@ -49,13 +67,14 @@ def test_a_series_of_presses_however_often_broken_off_leaves_exactly_its_sum(
 ) -> None:
     """Each pass sends the numbers from the beginning; the last one goes through."""
     numbers = list(accumulate(steps, initial=start))[1:]
-    booked, shown, earlier = 0, start, list[int]()
+    booked, shown, earlier = 0, start, set[int]()
     for reached in [*broken, len(numbers)]:
         for number in numbers[:reached]:
-            reading = read(number, [View(shown)], edited=False, earlier_numbers=earlier)
+            again = View(number) if number in earlier else None
+            reading = read(number, [View(shown)], edited=False, again=again)
             assert reading.sure
             booked, shown = booked + reading.delta, number
-            earlier.append(number)
+            earlier.add(number)
     assert booked == sum(steps)
 
 
@@ -67,14 +86,17 @@ def test_an_addition_among_the_presses_makes_no_difference_or_is_asked_about(
     start, movement = 100, 7
     first = list(accumulate(before, initial=start))[1:]
     numbers = first + list(accumulate(behind, initial=first[-1] + pieces))[1:]
-    booked, shown, counted, sure, earlier = pieces, start, 0, True, list[int]()
+    booked, shown, counted, sure, earlier = pieces, start, 0, True, dict[int, int]()
     for reached in [*broken, len(numbers)]:
         for number in numbers[:reached]:
             views = growing(shown, counted, [] if counted else [(movement, pieces)])
-            reading = read(number, views, edited=False, earlier_numbers=earlier)
+            again = None
+            if number in earlier:
+                again = View(number + (0 if earlier[number] else pieces), earlier[number])
+            reading = read(number, views, edited=False, again=again)
             booked, shown = booked + reading.delta, number
-            counted, sure = reading.counted or counted, sure and reading.sure
-            earlier.append(number)
+            counted, sure = reading.counted, sure and reading.sure and reading.firm
+            earlier[number] = reading.counted
     assert booked == sum(before) + pieces + sum(behind) or not sure
 
 
@@ -83,4 +105,5 @@ def test_further_off_than_a_step_is_never_sure(sent: int, shift: int, seen: list
     views = [View(quantity) for quantity in seen]
     reading = read(sent, views, edited=False)
     assert reading.sure <= (min(abs(sent - quantity) for quantity in seen) <= 1)
-    assert sent - reading.delta in seen
+    assert sent - (reading.delta or reading.instead) in seen
+    assert abs(reading.delta) <= 1
