@@ -13,7 +13,7 @@
 main() {
   kind=$1 sha=$2 LINK=${3:-}
   exec 9>>"$STATE/lock"
-  if ! flock --nonblock 9; then
+  if ! flock --timeout 2 9; then # status.sh looks at it for a moment
     say "Another deploy or rollback is running, so this one does nothing."
     report busy "$sha"
     return 75
@@ -33,7 +33,7 @@ main() {
     write_release "$sha"
     remember
     rm -f "$STATE/unfinished" "$ENV_FILE.before"
-    prune_images || true
+    [ "$kind" = rollback ] || prune_images || true
     say "Release $sha serves, after $SECONDS s"
     report "$kind" "$sha" "$SECONDS"
     return 0

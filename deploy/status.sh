@@ -17,7 +17,8 @@ fi
 export VERSION
 printf 'Release:   %s (%s)\n' "$VERSION" "$(git -C "$ROOT" log -1 --format='%s, %cs' "$VERSION" 2>/dev/null || echo unknown)"
 printf 'Before it: %s\n' "$(releases | grep -vx "$VERSION" | sed -n 1,2p | paste -sd ' ' || true)"
-if exec 9>>"$STATE/lock" && ! flock --nonblock 9; then
+mkdir -p "$STATE"
+if ! flock --nonblock "$STATE/lock" true; then
   echo "A deploy or rollback is running now."
 elif [ -e "$STATE/unfinished" ]; then
   bad "the last deploy was killed and has left things half done: deploy/rollback.sh $VERSION"

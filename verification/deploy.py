@@ -446,10 +446,13 @@ def killed(site: Site) -> None:
         process = site.start_deploy(sha)
         wait_until(lambda: site.log_count() > count, 30, "it has begun")
         site.until_said("Replacing backend-b")
-        for one in [*processes("deploy/", sha), *processes("deploy/replace-backends.sh", "")]:
+        for one in processes("easy_box/deploy/", ""):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
         process.communicate(timeout=60)
+        lock = ["flock", "--nonblock", str(site.checkout / "var/deploy/lock"), "true"]
+        # What they had called goes on to its end.
+        wait_until(lambda: subprocess.run(lock, check=False).returncode == 0, 60, "the lock is free")
         code, said = site.ssh("easy_box/deploy/status.sh")
         site.note("status.sh sees it", code == 1 and "half done" in said, said.splitlines()[2] if said else "")
         code, said, seconds = site.deploy(sha)
@@ -494,6 +497,9 @@ def twice(site: Site) -> None:
         "two at once", load, told=told, allowed={before, sha}, extra=f"{process.returncode} and {code}", good=good
     )
 
+    images = site.engine.docker("image", "ls", "--format", "{{.Tag}}", site.image).split()
+    site.note("old images are removed", len(images) <= 3 and sha in images, f"{len(images)} are left")
+
 
 def rollback(site: Site) -> None:
     """The release before again."""
@@ -504,7 +510,7 @@ def rollback(site: Site) -> None:
     with Load(site, 20) as load:
         time.sleep(1)
         began = time.monotonic()
-        code, said = site.ssh("easy_box/deploy/rollback.sh")
+        code, _said = site.ssh("easy_box/deploy/rollback.sh")
         seconds = time.monotonic() - began
         time.sleep(1)
     site.current = before
@@ -512,8 +518,6 @@ def rollback(site: Site) -> None:
     site.after(
         "rollback", load, told=[rf"↩️.*{before[:10]}"], allowed={now, before}, extra=f"{seconds:.1f} s", good=good
     )
-    images = site.engine.docker("image", "ls", "--format", "{{.Tag}}", site.image).split()
-    site.note("old images are pruned", len(images) <= 3 or "before" in said, f"{len(images)} are left")
 
 
 def quiet(site: Site) -> None:

@@ -1,0 +1,209 @@
+"""The parts of deploy/ that need no Docker: settings that come and go, and what Telegram is told.
+
+All of it together: `make verify-deploy`.
+"""
+
+import json
+import random
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from api.tests import bot_api
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = {"SECRET_KEY": "k" * 50, "ALLOWED_HOSTS": "box.example.com", "POSTGRES_PASSWORD": "p4ssword"}
+LETTERS = "ab1 '\"\\$`#={}\t!%&;|<>()*?~[]éЖ"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Path:
+    """A folder like the checkout on a server."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    (tmp_path / "easy_box_backend").mkdir()
+    return tmp_path
+
+
+def write(server: Path, given: str) -> subprocess.CompletedProcess[str]:
+    script = server / "deploy/write-env.sh"
+    return subprocess.run([str(script)], input=given, text=True, capture_output=True, check=False)
+
+
+def records(values: dict[str, str]) -> str:
+    return "".join(f"{name}={value}\0" for name, value in values.items())
+
+
+def take_over(server: Path) -> str:
+    """What deploy.sh does with new settings; returns them."""
+    folder = server / "easy_box_backend"
+    (folder / ".env.next").rename(folder / ".env")
+    return (folder / ".env").read_text()
+
+
+def bash(server: Path, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-c", f". {server}/deploy/common.sh; . {server}/deploy/report.sh; {script}", "test", *arguments]
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **variables}
+    return subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
+
+
+# --- Settings -----------------------------------------------------------------------------------------------------
+def test_a_value_may_hold_any_character(server: Path) -> None:
+    chosen = random.Random(5)
+    values = {f"X{number}": "".join(chosen.choices(LETTERS, k=12)) for number in range(150)}
+    done = write(server, records(NEEDED | values))
+    assert done.returncode == 0, done.stderr
+    take_over(server)
+    script = 'for name in "$@"; do printf "%s\\0" "$(setting "$name")"; done'
+    read = bash(server, script, *values).stdout.split("\0")[:-1]
+    assert dict(zip(values, read, strict=True)) == values
+
+
+def test_lines_are_taken_too_with_comments_between(server: Path) -> None:
+    lines = [f"{name}={value}" for name, value in NEEDED.items()]
+    assert write(server, "\n".join(["# mine", "", *lines, "LOG_LEVEL=INFO\r"])).returncode == 0
+    assert "LOG_LEVEL='INFO'\n" in take_over(server)
+
+
+def test_a_key_of_several_lines_stays_whole(server: Path) -> None:
+    write(server, records(NEEDED | {"KEY": "first\nVERSION=second\nthird"}))
+    assert "KEY='first\nVERSION=second\nthird'\n" in take_over(server)
+
+
+def test_only_the_owner_may_read_them(server: Path) -> None:
+    write(server, records(NEEDED))
+    assert stat.S_IMODE((server / "easy_box_backend/.env.next").stat().st_mode) == 0o600
+
+
+def test_nothing_changes_before_the_deploy(server: Path) -> None:
+    (server / "easy_box_backend/.env").write_text("LOG_LEVEL=INFO\n")
+    write(server, records(NEEDED))
+    assert (server / "easy_box_backend/.env").read_text() == "LOG_LEVEL=INFO\n"
+
+
+def test_the_operators_own_lines_stay_and_old_ones_of_ours_go(server: Path) -> None:
+    (server / "easy_box_backend/.env").write_text("VERSION=abc\n# mine\nWEB_PROCESSES=4\n")
+    write(server, records(NEEDED | {"METRICS_TOKEN": "old"}))
+    take_over(server)
+    write(server, records(NEEDED | {"LOG_LEVEL": "INFO"}))
+    text = take_over(server)
+    assert text.startswith("VERSION=abc\n# mine\nWEB_PROCESSES=4\n# --- Written by")
+    assert "METRICS_TOKEN" not in text
+    assert text.count("SECRET_KEY") == 1
+
+
+def test_what_the_operator_has_set_need_not_be_given(server: Path) -> None:
+    (server / "easy_box_backend/.env").write_text("SECRET_KEY_FILE=/run/secrets/secret_key\n")
+    given = {name: value for name, value in NEEDED.items() if name != "SECRET_KEY"}
+    assert write(server, records(given)).returncode == 0
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_is_missing_is_named_and_nothing_is_written(server: Path, name: str) -> None:
+    done = write(server, records(NEEDED | {name: ""}))
+    assert done.returncode == 1
+    assert f"missing: {name}" in done.stderr
+    assert not list((server / "easy_box_backend").iterdir())
+
+
+@pytest.mark.parametrize(
+    "given", ["s3cret-without-a-name", "2=s3cret", "SECRET_KEY=s3cret", "POSTGRES_PASSWORD=s3cret@host/"]
+)
+def test_what_is_wrong_is_refused_without_showing_it(server: Path, given: str) -> None:
+    done = write(server, records(NEEDED) + given + "\0")
+    assert done.returncode == 1
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_the_image_is_named_after_the_account_that_pushes_it(server: Path) -> None:
+    write(server, records(NEEDED | {"DOCKER_USERNAME": "shop"}))
+    text = take_over(server)
+    assert "IMAGE='shop/easybox-backend'\n" in text
+    assert "DOCKER_USERNAME" not in text
+
+
+# --- The release that runs ----------------------------------------------------------------------------------------
+def test_the_release_is_written_once_and_all_else_stays(server: Path) -> None:
+    path = server / "easy_box_backend/.env"
+    path.write_text("# mine\nVERSION=old\nKEY='a\nb'\n")
+    bash(server, "write_release new")
+    assert path.read_text() == "VERSION=new\n# mine\nKEY='a\nb'\n"
+    assert bash(server, "VERSION=other running_release").stdout == "new"
+
+
+def test_the_release_before_is_not_one_that_was_rolled_back(server: Path) -> None:
+    folder = server / "var/deploy"
+    folder.mkdir(parents=True)
+    (folder / "releases").write_text("a 1\nb 2\nb 3\nc 4\n")
+    assert bash(server, "releases").stdout.split() == ["c", "b", "a"]
+
+
+# --- Telegram -----------------------------------------------------------------------------------------------------
+def told(
+    server: Path, *report: str, **variables: str
+) -> tuple[subprocess.CompletedProcess[str], list[dict[str, object]]]:
+    with bot_api.serve() as api:
+        settings = {"TELEGRAM_BOT_TOKEN": bot_api.TOKEN, "TELEGRAM_CHAT_ID": "-100", "TELEGRAM_API_URL": api.url}
+        done = bash(server, 'report "$@"', *report, **(settings | variables))
+        assert all(path == f"/bot{bot_api.TOKEN}/sendMessage" for path, _ in api.requests)
+        return done, api.messages
+
+
+def test_a_failure_is_told_with_its_reason_and_the_link(server: Path) -> None:
+    done, messages = told(
+        server, "failed", "a" * 40, "b" * 40, "the disk is full: 5 MB", LINK="https://example.com/1?a&b"
+    )
+    assert done.returncode == 0
+    assert messages == [
+        {
+            "chat_id": "-100",
+            "text": "❌ Версия <code>aaaaaaaaaa</code> не развёрнута: на диске мало места: 5 MB.\n"
+            "По-прежнему работает <code>bbbbbbbbbb</code>, данные целы.\nhttps://example.com/1?a&amp;b",
+            "parse_mode": "HTML",
+            "link_preview_options": {"is_disabled": True},
+        }
+    ]
+
+
+def test_what_was_said_is_no_markup(server: Path) -> None:
+    _done, messages = told(server, "failed", "a" * 40, "", 'odd <b>"text"\\n & more', ADMIN_LANGUAGE_CODE="en")
+    assert 'is not deployed: odd &lt;b&gt;"text"\\n &amp; more.' in str(messages[0]["text"])
+
+
+@pytest.mark.parametrize("what", ["deploy", "rollback", "busy", "stuck"])
+@pytest.mark.parametrize("language", ["ru", "en", "de"])
+def test_everything_is_told(server: Path, what: str, language: str) -> None:
+    _done, messages = told(server, what, "a" * 40, "12", "x", ADMIN_LANGUAGE_CODE=language)
+    assert "aaaaaaaaaa" in str(messages[0]["text"])
+
+
+def test_the_token_may_come_from_a_file(server: Path) -> None:
+    (server / "easy_box_backend/secrets").mkdir()
+    (server / "easy_box_backend/secrets/bot").write_text(f"{bot_api.TOKEN}\n")
+    _done, messages = told(
+        server, "deploy", "a" * 40, "12", TELEGRAM_BOT_TOKEN="", TELEGRAM_BOT_TOKEN_FILE="/run/secrets/bot"
+    )
+    assert len(messages) == 1
+
+
+def test_a_message_that_is_refused_stops_nothing_and_shows_no_token(server: Path) -> None:
+    with bot_api.serve() as api:
+        api.script = [bot_api.error(401, "Unauthorized")]
+        settings = {"TELEGRAM_BOT_TOKEN": bot_api.TOKEN, "TELEGRAM_CHAT_ID": "1", "TELEGRAM_API_URL": api.url}
+        done = bash(server, "report deploy abc 1", **settings)
+    assert done.returncode == 0
+    assert "Telegram was not told" in done.stdout
+    assert bot_api.TOKEN not in done.stdout + done.stderr
+
+
+def test_without_a_bot_nobody_is_told(server: Path) -> None:
+    done = bash(server, "report deploy abc 1")
+    assert done.returncode == 0
+    assert "nobody is told" in done.stdout
+
+
+def test_json_is_made_right(server: Path) -> None:
+    text = 'a "b" \\ c\nd\te'
+    assert json.loads(bash(server, 'in_json "$1"', text).stdout) == text.replace("\t", " ")
