@@ -31,7 +31,7 @@ for name in $order; do
   if ! up_to_date "backend-$name"; then
     say "Replacing backend-$name"
     in_nginx touch "/tmp/drain-$name"
-    sleep 1 # what nginx has just sent there has arrived
+    sleep 0.5 # what nginx has just sent there has arrived
     compose up --detach --no-deps "backend-$name" || fail "backend-$name does not start. It gets no requests; the other one serves."
     known=$((SECONDS + NAMES_SECONDS))
     wait_for "backend-$name" || fail "backend-$name did not become healthy. It gets no requests; the other one serves."

@@ -16,6 +16,9 @@ from api.tests import bot_api
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = {"SECRET_KEY": "k" * 50, "ALLOWED_HOSTS": "box.example.com", "POSTGRES_PASSWORD": "p4ssword"}
+needs_curl = pytest.mark.skipif(
+    shutil.which("curl") is None, reason="servers have curl (setup-server.sh); this machine has not"
+)
 LETTERS = "ab1 '\"\\$`#={}\t!%&;|<>()*?~[]éЖ"
 
 
@@ -151,6 +154,7 @@ def told(
         return done, api.messages
 
 
+@needs_curl
 def test_a_failure_is_told_with_its_reason_and_the_link(server: Path) -> None:
     done, messages = told(
         server, "failed", "a" * 40, "b" * 40, "the disk is full: 5 MB", LINK="https://example.com/1?a&b"
@@ -167,11 +171,13 @@ def test_a_failure_is_told_with_its_reason_and_the_link(server: Path) -> None:
     ]
 
 
+@needs_curl
 def test_what_was_said_is_no_markup(server: Path) -> None:
     _done, messages = told(server, "failed", "a" * 40, "", 'odd <b>"text"\\n & more', ADMIN_LANGUAGE_CODE="en")
     assert 'is not deployed: odd &lt;b&gt;"text"\\n &amp; more.' in str(messages[0]["text"])
 
 
+@needs_curl
 @pytest.mark.parametrize("what", ["deploy", "rollback", "busy", "stuck"])
 @pytest.mark.parametrize("language", ["ru", "en", "de"])
 def test_everything_is_told(server: Path, what: str, language: str) -> None:
@@ -179,6 +185,7 @@ def test_everything_is_told(server: Path, what: str, language: str) -> None:
     assert "aaaaaaaaaa" in str(messages[0]["text"])
 
 
+@needs_curl
 def test_the_token_may_come_from_a_file(server: Path) -> None:
     (server / "easy_box_backend/secrets").mkdir()
     (server / "easy_box_backend/secrets/bot").write_text(f"{bot_api.TOKEN}\n")
@@ -188,6 +195,7 @@ def test_the_token_may_come_from_a_file(server: Path) -> None:
     assert len(messages) == 1
 
 
+@needs_curl
 def test_a_message_that_is_refused_stops_nothing_and_shows_no_token(server: Path) -> None:
     with bot_api.serve() as api:
         api.script = [bot_api.error(401, "Unauthorized")]
