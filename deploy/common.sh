@@ -66,8 +66,7 @@ running_release() { (unset VERSION && setting VERSION); }
 write_release() { # SHA
   local rest=
   [ ! -f "$ENV_FILE" ] || rest=$(sed '/^VERSION=/d' "$ENV_FILE")
-  (umask 077 && printf 'VERSION=%s\n%s\n' "$1" "$rest" >"$ENV_FILE.half")
-  mv "$ENV_FILE.half" "$ENV_FILE"
+  (umask 077 && printf 'VERSION=%s\n%s\n' "$1" "$rest" >"$ENV_FILE.half") && mv "$ENV_FILE.half" "$ENV_FILE"
 }
 
 # Releases that served, the latest first, each once.

@@ -20,18 +20,16 @@ main() {
   fi
   # Those who follow us may go away.
   trap '' HUP PIPE
-  trap 'ended=yes' TERM INT
   if [ -e "$STATE/unfinished" ]; then
     say "The last one was killed before it could go back: that first"
     go_back || true # whether we get on from here, the next steps tell
   fi
 
+  trap 'ended=yes' TERM INT
   before=$(running_release)
   learn_whom_to_tell
   printf '%s\n' "$(git -C "$ROOT" rev-parse HEAD)" >"$STATE/unfinished"
-  if watched take_files && watched "$ROOT/deploy/steps.sh" "$kind" "$sha"; then
-    write_release "$sha"
-    remember
+  if watched take_files && watched "$ROOT/deploy/steps.sh" "$kind" "$sha" && write_release "$sha" && remember; then
     rm -f "$STATE/unfinished" "$ENV_FILE.before"
     [ "$kind" = rollback ] || prune_images || true
     say "Release $sha serves, after $SECONDS s"
@@ -127,7 +125,7 @@ go_back() {
   if [ -f "$ENV_FILE.before" ]; then mv "$ENV_FILE.before" "$ENV_FILE"; fi
   if [ -z "$(running_release)" ]; then
     # Nothing ran before: what has failed shall not serve.
-    VERSION=$sha compose stop nginx backend-a backend-b worker >/dev/null 2>&1 || true
+    docker ps --quiet --filter "label=com.docker.compose.project=$(stack)" | xargs --no-run-if-empty docker stop >/dev/null || code=1
     git -C "$ROOT" checkout --quiet --detach "$commit" || code=1
   else
     git -C "$ROOT" checkout --quiet --detach "$commit" || code=1

@@ -107,7 +107,7 @@ tell() { # HTML
     say "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID are not set, so nobody is told."
     return 0
   fi
-  curl --config - --silent --output /dev/null --fail --max-time 10 --retry 3 --retry-delay 2 --retry-connrefused \
+  curl --config - --silent --output /dev/null --fail --max-time 10 --retry 2 --retry-delay 2 --retry-connrefused \
     --header 'Content-Type: application/json' --data-binary @/dev/fd/3 2>/dev/null \
     3< <(printf '{"chat_id":%s,"text":%s,"parse_mode":"HTML","link_preview_options":{"is_disabled":true}}' \
       "$(in_json "$chat")" "$(in_json "$1")") \
