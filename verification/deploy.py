@@ -18,6 +18,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,7 @@ BROKEN_SQL = {
     "always": "SELECT 1/0",
     "live": "DO $$ BEGIN IF current_database() <> 'trial' THEN PERFORM 1/0; END IF; END $$",
 }
+DEAF = ["timeout", "9999", "python", "-m", "http.server", "8000"]
 HALF_DEAF = (
     'case "$DATABASE_URL" in *@trial-db*) exec gunicorn --config docker/gunicorn_config.py backend.wsgi ;; esac; '
 )
@@ -76,10 +78,10 @@ class Site:
     spoken: list[str] = field(default_factory=list)
     kept: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     current: str = ""
+    home: Path = Path()
 
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
+    def __post_init__(self) -> None:
+        self.home = self.folder / "home"
 
     @property
     def checkout(self) -> Path:
@@ -244,7 +246,7 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
 # --- Scenarios ----------------------------------------------------------------------------------------------------
 def first(site: Site) -> None:
     """The very first deploy of a server that is ready; nothing has run there before."""
-    bad = site.release("first-bad", 'CMD ["python", "-m", "http.server", "8000"]')
+    bad = site.release("first-bad", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
     sha = site.release("first-good")
     with Watch(site) as watch:
         site.write_env(HEALTHY_SECONDS="20")
@@ -331,9 +333,9 @@ def migration(site: Site) -> None:
 
 def unhealthy(site: Site) -> None:
     """A release that never becomes healthy; and one that does in the trial only."""
-    sha = site.release("unhealthy", 'CMD ["python", "-m", "http.server", "8000"]')
+    sha = site.release("unhealthy", f"CMD {json.dumps(DEAF)}")
     failing(site, "never healthy", sha, "does not become healthy", "не запускается на копии", HEALTHY_SECONDS="20")
-    sha = site.release("deaf", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec python -m http.server 8000'])}")
+    sha = site.release("deaf", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
     failing(site, "healthy in the trial only", sha, "did not become healthy", "не запускается .backend-")
 
 
@@ -534,8 +536,53 @@ def quiet(site: Site) -> None:
     site.note("ledger after all that", code == 0 and "all ledgers are right" in said, said.strip()[-200:])
 
 
+def move(site: Site) -> None:
+    """To another server, as docs/operations.md says it; the old one and its data are gone."""
+    old, new = site.checkout / BACKEND, site.folder / "new"
+    compose = "docker compose -f docker-compose.prod.yml"
+    app = site.app()
+    last = app.inventory.create("Kept last", new_sku(), None, MultipartFile(jpeg(20000), "p.jpg"))
+    app.inventory.add_stock(last.id, 7)
+    site.kept = site.data()
+    token = app.session.token
+    site.ssh(f"cd {old} && {compose} stop nginx && ../deploy/backup.sh")
+    run(["git", "clone", "--quiet", str(site.folder / "origin.git"), str(new / "easy_box")])
+    began = time.monotonic()
+    newest = '"cd /backups && tar -cf - \\$(ls -d 20*Z | tail -n 1)"'
+    tar = f"{compose} run --rm -T --no-deps --entrypoint sh backup -c {newest}"
+    for sending, receiving in (
+        (f"cat {old}/.env", f"umask 077; cat >{new}/easy_box/{BACKEND}/.env"),
+        (f"cd {old} && {tar}", f"mkdir {new}/backups && tar -xf - -C {new}/backups"),
+    ):
+        pipe = " | ".join(shlex.join(site.ssh_command(command)) for command in (sending, receiving))
+        run(["bash", "-o", "pipefail", "-c", pipe])
+    stack = site.settings["STACK"]
+    site.ssh(f"cd {old} && {compose} down && docker volume rm {stack}_database {stack}_media")
+    site.home = new
+    version = f"$(sed -n 's/^VERSION=//p' {BACKEND}/.env)"
+    restore = f"BACKUP_DIR={new}/backups deploy/restore.sh latest"
+    code, said = site.ssh(f'cd easy_box && git checkout -q "{version}" && {restore}')
+    seconds = time.monotonic() - began
+    site.messages()
+    same = code == 0 and site.data() == site.kept
+    phone = ask(site, "GET", "/api/users/me/", Authorization=f"Token {token}")[0]
+    good = same and phone == 200
+    site.note(
+        "moved to another server",
+        good,
+        f"{seconds:.0f} s; restored: {code}; phone: {phone}" + ("" if same else said[-3000:]),
+    )
+    site.settings["BACKUP_DIR"] = f"{new}/backups"
+    sha = site.release("moved")
+    site.write_env()
+    with Load(site, 20) as load:
+        before, site.current = site.current, sha
+        code, said, seconds = site.deploy(sha)
+    site.after("a deploy there", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=code == 0)
+
+
 SCENARIOS: list[Callable[[Site], None]] = [
-    second, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet,
+    second, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, move,
 ]  # fmt: skip
 
 
