@@ -9,7 +9,7 @@
 . "$(dirname "$0")/common.sh"
 
 # nginx asks Docker's name server again every 2 seconds.
-NAMES_SECONDS=4
+NAMES_SECONDS=3
 
 nginx=$(container nginx)
 [ -n "$nginx" ] || fail "nginx does not run"
