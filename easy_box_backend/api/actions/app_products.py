@@ -48,6 +48,7 @@ def create(
         product, taken = _create(memory, sku, name, location, photo, more, by, at)
         if product is not None:
             memory.glances.append(Glance(product.pk, product.revision, memory.number, kept=True))
+            memory.made[product.pk] = {"name": name, "sku": sku, "location": location}
         keep(device, memory)
     if product is None:
         raise SkuTaken(sku, taken)
@@ -136,9 +137,11 @@ def _put(
     image_url: Any, photo: Photo | None, min_quantity: int | None, by: Actor, at: datetime,
 ) -> SkuTaken | None:  # fmt: skip
     body = _fingerprint(sent, number)
-    shown = memory.shown.get(product.pk)
+    late = _is_of_pass_before_pull(memory, arrival, product, number)
+    kept = memory.shown_before if late else memory.shown
+    shown = kept.get(product.pk)
     file = image_url if isinstance(image_url, str) and not image_url.startswith("http") else ""
-    seen = snapshots.descriptions(memory, product)
+    seen = [shown.fields] if shown else snapshots.descriptions(memory, product, local=not key.isdecimal())
     edits = fields.edits(sent, seen)
     edited = bool(edits)
     repeated = shown is not None and body in shown.bodies and _changed_by_others(product, shown, by)
@@ -159,7 +162,6 @@ def _put(
         )
         del edits["sku"]
     photographed = bool(file) and file != (shown.photo if shown else "")
-    late = _is_of_pass_before_pull(memory, arrival, product, number)
     reading = _read_quantity(product, memory, arrival, key, number, edited=photographed or edited, by=by)
     changes: dict[str, Any] = {**edits, **({} if min_quantity is None else {"min_quantity": min_quantity})}
     if product.unverified and "name" in edits:
@@ -178,14 +180,12 @@ def _put(
         discrepancies.record(
             Kind.ARCHIVED_STOCK, by=by, at=at, product=product, quantity=reading.delta, booked=[movement.pk]
         )
-    if late:
-        return None
-    known = shown or Shown(quantity=0, counted=0)
-    memory.shown[product.pk] = Shown(
+    known = shown or Shown(quantity=0, counted=0, since=memory.last_pull)
+    kept[product.pk] = Shown(
         quantity=known.quantity if number is None else number,
         counted=reading.counted,
         sent=known.sent | ({} if number is None else {number: reading.counted}),
-        since=memory.last_pull,
+        since=known.since,
         bodies=[*known.bodies, body],
         fields=sent,
         revision=shown.revision if shown and repeated else product.revision,
@@ -204,7 +204,6 @@ def _read_quantity(
         before = memory.shown_before[product.pk]
         now = snapshots.grown(before, device_of(by), product, before.quantity, before.counted)
         back = snapshots.grown(before, device_of(by), product, sent, before.sent[sent])
-        before.quantity, before.counted = sent, back.counted
         return quantity.Reading(back.quantity - now.quantity, sure=True, counted=back.counted)
     views = snapshots.quantity_views(memory, device_of(by), product, local=not key.isdecimal())
     if not views:

@@ -156,6 +156,9 @@ class Memory(msgspec.Struct):
     shown_before: dict[int, Shown] = {}
     """The same before the last pull: its answer may have been lost, and a second pass may still send its PUTs."""
     aliases: dict[str, int] = {}
+    """The phone's own UUIDs of products."""
+    made: dict[int, dict[str, str]] = {}
+    """Products that the phone created, perhaps as others had before: how it shows them under its UUID."""
     deleted: list[int] = []
 
     @property

@@ -70,7 +70,7 @@ def read(
         chosen = steps[0]
         step = sent - chosen.quantity
         agree = not any(view.quantity + offset == sent + step for view in views for offset in offsets)
-        return Reading(step, sure=agree and first not in same, counted=chosen.counted)
+        return Reading(step, sure=agree and not same, counted=chosen.counted)
     if same:
         # Hardly anybody saves a product page without a change, so there may be a press that we don't know of.
         doubtful = any(abs(sent - view.quantity - offset) == 1 for view in views for offset in offsets)

@@ -87,10 +87,15 @@ def _with_held_back(memory: Memory, product_id: int, views: list[View]) -> list[
     return [View(view.quantity + more, view.counted) for more in sums for view in views]
 
 
-def descriptions(memory: Memory, product: Product) -> list[Mapping[str, str]]:
-    """The descriptions of the product that this device can have seen, the likeliest first."""
+def descriptions(memory: Memory, product: Product, *, local: bool) -> list[Mapping[str, str]]:
+    """The descriptions of the product that this device can have seen, the likeliest first.
+
+    local: it is the phone's own product under a UUID.
+    """
     if shown := memory.shown.get(product.pk):
         return [shown.fields]
+    if local and product.pk in memory.made:
+        return [memory.made[product.pk]]
     found: list[Mapping[str, str]] = []
     before = memory.shown_before.get(product.pk)
     for revision in revisions_seen(memory, product.pk):
