@@ -47,6 +47,7 @@ in_russian() { # WHAT SHA [...]
 reason_in_russian() {
   case $1 in
     *"was ended by a signal"*) echo "его прервали" ;;
+    *"without saying why"*) echo "причина в журнале на сервере" ;;
     *"git can't fetch"*) echo "не удалось получить изменения из репозитория" ;;
     *"origin has no commit"*) echo "такого коммита нет в репозитории" ;;
     *"changed by hand"*) echo "файлы на сервере изменены вручную (git status)" ;;

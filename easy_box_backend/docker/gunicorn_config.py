@@ -1,10 +1,11 @@
-"""gunicorn in the image. WEB_CONCURRENCY (gunicorn's own variable) says how many processes: two for two cores."""
+"""gunicorn in the image. WEB_CONCURRENCY says how many processes: two for two cores."""
 
+import os
 from typing import Any
 
 bind = "0.0.0.0:8000"
 worker_class = "gthread"
-workers = 2
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)  # what is said here would win over gunicorn's own reading of it
 # Waiting for PostgreSQL is what most of a request's time is, so several of them share a process.
 threads = 4
 # Loaded before the port is open: nginx sends to the other backend meanwhile, instead of waiting for this one.
