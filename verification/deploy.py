@@ -336,7 +336,14 @@ def unhealthy(site: Site) -> None:
     sha = site.release("unhealthy", f"CMD {json.dumps(DEAF)}")
     failing(site, "never healthy", sha, "does not become healthy", "не запускается на копии", HEALTHY_SECONDS="20")
     sha = site.release("deaf", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
-    failing(site, "healthy in the trial only", sha, "did not become healthy", "не запускается .backend-")
+    failing(
+        site,
+        "healthy in the trial only",
+        sha,
+        "did not become healthy",
+        "не запускается .backend-",
+        HEALTHY_SECONDS="30",
+    )
 
 
 def smoke(site: Site) -> None:

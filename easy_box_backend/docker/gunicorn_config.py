@@ -5,7 +5,8 @@ from typing import Any
 
 bind = "0.0.0.0:8000"
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2)  # what is said here would win over gunicorn's own reading of it
+# Read here, since a number in this file would win over what gunicorn reads from it itself.
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 # Waiting for PostgreSQL is what most of a request's time is, so several of them share a process.
 threads = 4
 # Loaded before the port is open: nginx sends to the other backend meanwhile, instead of waiting for this one.
