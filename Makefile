@@ -7,7 +7,7 @@ SERVER ?= inprocess
 
 PY := .venv/bin/python
 MANAGE := $(PY) easy_box_backend/manage.py
-SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev)
+SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev verification)
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
