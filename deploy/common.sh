@@ -15,6 +15,9 @@ fail() {
   exit 1
 }
 
+# Files of another owner (root's, say) would stop the next deploy.
+as_owner() { [ -O "$BACKEND" ] || fail "call it as $(stat --format %U "$BACKEND"), to whom $ROOT belongs"; }
+
 # Docker Compose on the production stack, from wherever we were called. STACK, .env and the rest as in its file.
 compose() { docker compose --project-directory "$BACKEND" -f "$BACKEND/docker-compose.prod.yml" "$@"; }
 
@@ -116,6 +119,7 @@ ask() {
 # Ctrl-C, or a signal to us, tells it to go back.
 run_guarded() { # deploy|rollback SHA [LINK]
   local log guard code=0 shown='^(==>|FAILED)'
+  as_owner
   (umask 077 && mkdir -p "$STATE/logs")
   log=$STATE/logs/$(date -u +%FT%H%M%SZ)-$$-$1.log
   (umask 077 && : >"$log")

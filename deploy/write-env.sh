@@ -10,6 +10,7 @@
 # given". What is said about names: deploy/README.md
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
+as_owner
 umask 077
 
 BEGIN='# --- Written by deploy/write-env.sh: what you change below is lost. Your own lines belong above. ---'
