@@ -10,6 +10,8 @@
 # shellcheck source=deploy/report.sh
 . "$ROOT/deploy/report.sh"
 
+umask 022 # containers read nginx's files and phone/ as users of their own
+
 main() {
   kind=$1 sha=$2 LINK=${3:-}
   exec 9>>"$STATE/lock"
