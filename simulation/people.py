@@ -121,7 +121,14 @@ class Person:
 
     def do_photo(self, act: Act) -> None:
         product = self._product_page(act.sku)
-        if product is not None and self._insist(lambda: self.phone.take_photo(product.id, PHOTOS[act.text])):
+        if product is None:
+            return
+
+        def attempt() -> Steps[None]:
+            shown = self._shown(act.sku)
+            return self.phone.take_photo(shown.id if shown else product.id, PHOTOS[act.text])
+
+        if self._insist(attempt):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
 
     def do_create(self, act: Act) -> None:
@@ -213,6 +220,9 @@ class Person:
                     return True
                 trouble = error
             self._pause()
+            if isinstance(trouble, DioException) and trouble.status == 404:
+                self._run(self.phone.open_inventory())  # they look whether it is still there
+                self._pause()
         self.notes.unfinished_business.append(f"{self.name}: {trouble!r} after {self.line.log[-1]}")
         return False
 

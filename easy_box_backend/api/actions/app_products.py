@@ -72,7 +72,6 @@ def _create(
     if product.unverified:
         changes = {"name": name, "location": location or product.location, "unverified": False}
         products.apply(product, changes, photo=photo, by=by, at=at)
-        _answered(product, by, at)
         return product, None
     first = ProductVersion.objects.filter(product=product).order_by("revision").first()
     unseen = first is None or first.revision > memory.last_pull
@@ -95,13 +94,6 @@ def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | N
         if first == version:
             return Product.objects.get(id=version.product_id)
     return None
-
-
-def _answered(product: Product, by: Actor, at: datetime) -> None:
-    """An unverified product has got its name: the question is answered."""
-    Discrepancy.objects.open().filter(kind=Kind.UNKNOWN_SKU, product=product).update(
-        status=Discrepancy.Status.APPLIED, resolved_at=at, resolved_by=by.user
-    )
 
 
 # --- Update -------------------------------------------------------------------------------------------------------
@@ -161,12 +153,10 @@ def _put(
             taken_by=taken.pk,
         )
         del edits["sku"]
-    photographed = bool(file) and file != (shown.photo if shown else "")
+    latest = shown or memory.shown_before.get(product.pk)
+    photographed = bool(file) and file != (latest.photo if latest else "")
     reading = _read_quantity(product, memory, arrival, key, number, edited=photographed or edited, by=by)
     changes: dict[str, Any] = {**edits, **({} if min_quantity is None else {"min_quantity": min_quantity})}
-    if product.unverified and "name" in edits:
-        changes["unverified"] = False
-        _answered(product, by, at)
     before = product.quantity
     implausible = abs(reading.delta or reading.instead) > MAX_QUANTITY
     movement = products.apply(product, changes, delta=0 if implausible else reading.delta, photo=photo, by=by, at=at)
@@ -202,26 +192,33 @@ def _read_quantity(
         return quantity.Reading(0, sure=True, counted=0)
     if _is_of_pass_before_pull(memory, arrival, product, sent):
         before = memory.shown_before[product.pk]
-        now = snapshots.grown(before, device_of(by), product, before.quantity, before.counted)
-        back = snapshots.grown(before, device_of(by), product, sent, before.sent[sent])
-        return quantity.Reading(back.quantity - now.quantity, sure=True, counted=back.counted)
+        earlier = snapshots.sent_before(before, device_of(by), product)
+        return quantity.read(sent, earlier[before.quantity], edited=edited, sent_before=earlier)
     views = snapshots.quantity_views(memory, device_of(by), product, local=not key.isdecimal())
     if not views:
         return quantity.Reading(sent - product.quantity, sure=sent == product.quantity, counted=0)
-    again = snapshots.sent_again(memory, device_of(by), product, sent)
-    reading = quantity.read(sent, views, edited=edited, again=again, offsets=memory.offsets(product.pk))
     shown = memory.shown.get(product.pk)
-    if shown and shown.unsure and not edited and (reading.delta or again is None):
-        return replace(reading, sure=False)
-    return reading
+    earlier = snapshots.sent_before(shown, device_of(by), product)
+    offsets = memory.offsets(product.pk)
+    reading = quantity.read(sent, views, edited=edited, sent_before=earlier, offsets=offsets)
+    in_doubt = shown is not None and shown.unsure and not edited and (reading.delta or sent not in earlier)
+    return (
+        replace(reading, sure=False) if in_doubt or _was_sent_before_pull(memory, arrival, product, sent) else reading
+    )
 
 
-def _is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: Product, sent: int | None) -> bool:
-    """Whether another pass, which was under way at the pull, sends a number that was sent before it. The numbers go
-    back then and on again, as in a pass that begins anew."""
+def _was_sent_before_pull(memory: Memory, arrival: Arrival, product: Product, sent: int | None) -> bool:
+    """Whether this number was sent before the pull too, and another pass that was under way with it may send it."""
     before = memory.shown_before.get(product.pk)
     under_way = memory.behind_pull or arrival.stream <= memory.pull_number
     return bool(under_way and before and sent in before.sent)
+
+
+def _is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: Product, sent: int | None) -> bool:
+    """Whether such another pass does send it: on another connection than the pull's. The numbers go back then and on
+    again, as in a pass that begins anew."""
+    elsewhere = not arrival.connection or arrival.connection != memory.pull_connection
+    return elsewhere and _was_sent_before_pull(memory, arrival, product, sent)
 
 
 def _ask_about(

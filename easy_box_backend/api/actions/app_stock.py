@@ -46,8 +46,9 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
 def look_up(skus: list[str], *, by: Actor, at: datetime, connection: str = "") -> Product | None:
     """The product that the phone's `?sku=` means, the likeliest spelling first. None if there is none.
 
-    An app device is also shown a product that was archived since its last pull. And since an empty answer within
-    the replay of its stock queue hangs the app at every opening, an unknown SKU there becomes an unverified product.
+    An app device is also shown a product that was archived or got another SKU since its last pull. And since an empty
+    answer within the replay of its stock queue hangs the app at every opening, an unknown SKU there becomes an
+    unverified product.
     """
     skus = [sku for sku in skus if sku and "\0" not in sku]
     if not skus:
@@ -61,6 +62,8 @@ def look_up(skus: list[str], *, by: Actor, at: datetime, connection: str = "") -
     if product is not None:
         additions.looked_up(memory, product.pk, quick=arrival.quick, same_connection=arrival.same_connection)
         memory.glances.append(Glance(product.pk, product.revision, memory.number))
+    else:
+        memory.pass_ended()
     keep(device, memory)
     return product
 
@@ -69,11 +72,26 @@ def _find(skus: list[str], memory: Memory) -> Product | None:
     for sku in skus:
         if product := Product.objects.live().filter(sku=sku).first():
             return product
+    # Another pass that was under way at the pull still asks for what was so before it.
+    since = memory.pulls[-2] if memory.behind_pull and len(memory.pulls) > 1 else memory.last_pull
     for sku in skus:
-        gone = ProductVersion.objects.filter(sku=sku, archived=True, revision__gt=memory.last_pull)
+        gone = ProductVersion.objects.filter(sku=sku, archived=True, revision__gt=since)
         if found := gone.order_by("-revision").first():
             return Product.objects.get(id=found.product_id)
+    for sku in skus:
+        if relabelled := _relabelled(sku, since):
+            return relabelled
     return None
+
+
+def _relabelled(sku: str, since: int) -> Product | None:
+    """The product that had this SKU until it was given another one, behind the revision `since`."""
+    last = ProductVersion.objects.filter(sku=sku).order_by("-revision").first()
+    if last is None:
+        return None
+    next_one = ProductVersion.objects.filter(product=last.product_id, revision__gt=last.revision).order_by("revision")
+    changed = next_one.values_list("revision", flat=True).first()
+    return Product.objects.get(id=last.product_id) if changed is not None and changed > since else None
 
 
 def _missed(sku: str, memory: Memory, *, in_queue: bool, by: Actor, at: datetime) -> Product | None:

@@ -40,6 +40,13 @@ def record(
     return found
 
 
+def answered(kind: Discrepancy.Kind, product: Product, *, by: Actor, at: datetime) -> None:
+    """What was asked about this product has been settled by what somebody did."""
+    Discrepancy.objects.open().filter(kind=kind, product=product).update(
+        status=Discrepancy.Status.APPLIED, resolved_at=at, resolved_by=by.user
+    )
+
+
 def answered_by_reversal(movements: Collection[int], *, by: Actor, at: datetime) -> None:
     """These movements have been taken back: who was asked whether they are repetitions need not answer any more."""
     for movement in movements:

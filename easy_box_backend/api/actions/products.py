@@ -12,12 +12,12 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
-from api.actions import stock
+from api.actions import discrepancies, stock
 from api.actions.stock import NoSuchProduct
 from api.actor import Actor
 from api.errors import Invalid, Stale
 from api.images import Photo
-from api.models import MAX_ON_HAND, Product, ProductVersion, StockMovement
+from api.models import MAX_ON_HAND, Discrepancy, Product, ProductVersion, StockMovement
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +117,8 @@ def apply(
     revive: bring an archived product back. Takes one revision if anything changes, none otherwise.
     Returns the stock movement, None when there is none. Raises SkuTaken.
     """
+    if product.unverified and changes.get("name", product.name) != product.name:
+        changes = {"unverified": False, **changes}  # whoever names it knows what it is
     changed = [field for field in DESCRIPTIVE if field in changes and changes[field] != getattr(product, field)]
     for field in changed:
         setattr(product, field, changes[field])
@@ -138,6 +140,8 @@ def apply(
     number = revision.take()
     if changed:
         describe(product, revision=number, by=by, at=at)
+    if "unverified" in changed and not product.unverified:
+        discrepancies.answered(Discrepancy.Kind.UNKNOWN_SKU, product, by=by, at=at)
     if not delta:
         return None
     return stock.move(product, delta, kind, revision=number, by=by, at=at, reason=reason)

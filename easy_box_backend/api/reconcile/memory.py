@@ -19,6 +19,9 @@ KEPT_STREAMS = 4
 
 MOST_OFFSETS = 500
 
+ENDED = " ended"
+"""Behind the name of a connection: what came on it later is not of the same pass for sure."""
+
 STOCK_QUEUE = frozenset(("find", "add"))
 """The requests that the phone's queue of additions is made of."""
 
@@ -152,6 +155,7 @@ class Memory(msgspec.Struct):
     draining: bool = False
     pull_number: int = 0
     """The number of the request that was the last pull."""
+    pull_connection: str = ""
     shown: dict[int, Shown] = {}
     shown_before: dict[int, Shown] = {}
     """The same before the last pull: its answer may have been lost, and a second pass may still send its PUTs."""
@@ -223,11 +227,18 @@ class Memory(msgspec.Struct):
                 if not item.closed and item.connection == connection and (connection or quick):
                     item.closed = self.number
 
+    def pass_ended(self) -> None:
+        """The phone was told that a SKU is unknown, at which a pass ends though its connection lives on."""
+        for phase in self.phases:
+            for item in phase.items:
+                if item.connection == self.connection:
+                    item.connection += ENDED
+
     def forget_queues(self, revision: int) -> None:
         """The phone has pulled the list at this revision: all its queues are through."""
         self.pulls = [*self.pulls, revision][-KEPT_PULLS:] if self.last_pull != revision else self.pulls
         self.shown_before = self.shown if self.shown or self.pull_seen else self.shown_before
-        self.pull_seen, self.pull_number = False, self.number
+        self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection
         self.earlier = [item for phase in self.phases for item in phase.items]
         for item in self.earlier:
             item.closed = item.closed or self.number

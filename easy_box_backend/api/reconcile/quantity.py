@@ -5,7 +5,7 @@ phone shows, one up or down. That number can be old. So the number itself says l
 the phone can have shown says which button was pressed. (docs/flutter-app.md, section 3; docs/reconciliation.md)
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -43,30 +43,35 @@ def growing(start: int, counted: int, additions: Sequence[tuple[int, int]]) -> l
 
 
 def read(
-    sent: int, views: Sequence[View], *, edited: bool, again: View | None = None, offsets: Collection[int] = (0,)
+    sent: int,
+    views: Sequence[View],
+    *,
+    edited: bool,
+    sent_before: Mapping[int, Sequence[View]] | None = None,
+    offsets: Collection[int] = (0,),
 ) -> Reading:
     """What the sent number means, given the views the phone can have had, the likeliest first (not empty).
 
     edited: the same PUT changes the description or the photo, so it comes from the edit page, which leaves the number
-    alone. again: if this phone has sent the same number for the product lately, what it has grown to by own additions
-    since: when a queue comes again from its beginning, the numbers go back, and the differences add up to nothing once
-    it is through. offsets: by how much each view may be wrong, since additions in it may be repetitions; 0 is in them.
+    alone. sent_before: the numbers that this phone has sent for the product lately, each with the views it has grown to
+    by own additions since: when a queue comes again from its beginning, the numbers go back, and the differences add up
+    to nothing once it is through. offsets: by how much each view may be wrong, since additions in it may be
+    repetitions; 0 is in them.
 
     A number that is further off than a step is not believed: such guesses do more harm than the steps they may hide.
     """
     first = views[0]
-    difference = sent - first.quantity
-    if again is not None:
-        change = again.quantity - first.quantity
-        if edited or abs(difference) != 1 or change == difference:
-            return Reading(change, sure=True, counted=again.counted)
-        # Goods came since, so the same number is likelier a new step than the old one.
-        return Reading(difference, sure=False, counted=first.counted)
     same = [view for view in views if view.quantity == sent]
-    steps = [view for view in views if abs(sent - view.quantity) == 1]
+    steps = [] if edited else [view for view in views if abs(sent - view.quantity) == 1]
+    if sent_before and sent in sent_before:
+        now, then = sent_before[sent][0], sent_before[sent][-1]
+        if now == then or not steps:
+            return Reading(now.quantity - first.quantity, sure=True, counted=then.counted)
+        # Goods came since, so the same number is likelier a new step than the old one.
+        return Reading(sent - steps[0].quantity, sure=False, counted=steps[0].counted)
     if same and edited:
         return Reading(0, sure=True, counted=same[0].counted)
-    if steps and not edited:
+    if steps:
         chosen = steps[0]
         step = sent - chosen.quantity
         agree = not any(view.quantity + offset == sent + step for view in views for offset in offsets)
@@ -75,4 +80,11 @@ def read(
         # Hardly anybody saves a product page without a change, so there may be a press that we don't know of.
         doubtful = any(abs(sent - view.quantity - offset) == 1 for view in views for offset in offsets)
         return Reading(0, sure=not doubtful, counted=same[0].counted, firm=False)
-    return Reading(0, sure=False, counted=first.counted, instead=difference)
+    for grown in [] if edited else (sent_before or {}).values():
+        for view in grown:
+            if abs(sent - view.quantity) == 1:
+                # The next number of one pass, while another one had gone back to the beginning.
+                change = sent + grown[0].quantity - view.quantity - first.quantity
+                return Reading(change, sure=True, counted=view.counted)
+    nearest = min(views, key=lambda view: abs(sent - view.quantity))
+    return Reading(0, sure=False, counted=nearest.counted, instead=sent - nearest.quantity)

@@ -68,16 +68,16 @@ def quantity_views(memory: Memory, device: Device, product: Product, *, local: b
     return list(dict.fromkeys([*_with_held_back(memory, product.pk, views), *views]))
 
 
-def sent_again(memory: Memory, device: Device, product: Product, sent: int) -> View | None:
-    """If the device has sent this number for the product since its last pull: what it has grown to since."""
-    shown = memory.shown.get(product.pk)
-    return grown(shown, device, product, sent, shown.sent[sent]) if shown and sent in shown.sent else None
-
-
-def grown(shown: Shown, device: Device, product: Product, number: int, counted: int) -> View:
-    """What a number that was sent has grown to by the device's own additions since."""
-    more = own_additions(device, product.pk, since=shown.since, behind=counted)
-    return View(number + sum(pieces for _movement, pieces in more), counted)
+def sent_before(shown: Shown | None, device: Device, product: Product) -> dict[int, list[View]]:
+    """The numbers that the device has sent for the product since its last pull, the latest first, each with the views
+    that it has grown to by the device's own additions since."""
+    if shown is None:
+        return {}
+    own = own_additions(device, product.pk, since=shown.since)
+    return {
+        number: growing(number, counted, [entry for entry in own if entry[0] > counted])
+        for number, counted in reversed(shown.sent.items())
+    }
 
 
 def _with_held_back(memory: Memory, product_id: int, views: list[View]) -> list[View]:
