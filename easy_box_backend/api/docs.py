@@ -1,15 +1,43 @@
 """What the OpenAPI description says of answers, which are built by hand and so can't be read off a serializer."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from api.models import Device, Discrepancy, Order, StockMovement
+
+
+class Description(SpectacularAPIView):
+    """GET /api/schema/. Anybody may ask for it and it takes a quarter of a second to make, so each language and format
+    of it is made once and kept: nothing in it can change while the process runs."""
+
+    _kept: ClassVar[dict[tuple[str, str], bytes]] = {}
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The description in the language of `?lang=`, else of the request; YAML or JSON as negotiated."""
+        try:
+            asked = request.GET.get("lang") or translation.get_language() or ""
+            language = translation.get_supported_language_variant(asked)
+        except LookupError:
+            language = settings.LANGUAGE_CODE
+        renderer = request.accepted_renderer
+        key = (language, renderer.media_type)
+        if key not in self._kept:
+            with translation.override(language):
+                self._kept[key] = renderer.render(self._get_schema_response(request).data, renderer.media_type, {})
+        kind = f"{renderer.media_type}; charset={renderer.charset}" if renderer.charset else renderer.media_type
+        headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
+        return HttpResponse(self._kept[key], content_type=kind, headers=headers)
 
 
 class Product(serializers.Serializer[Any]):

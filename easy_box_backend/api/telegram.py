@@ -8,8 +8,10 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from html import escape, unescape
+from itertools import dropwhile, islice
 from re import sub
 from typing import Any
 
@@ -130,18 +132,15 @@ def units(text: str) -> int:
 
 def escaped(value: object, most: int = 300) -> str:
     """`value` as text that is no markup, at most `most` units long when escaped; "…" stands for what was cut."""
-    text = "".join(c for c in str(value) if c.isprintable() or c == "\n").strip()
-    whole = escape(text, quote=False)
+    letters = (c for c in str(value).rstrip() if c.isprintable() or c == "\n")
+    # A letter takes a unit or more, so what comes after `most` of them is cut anyway: don't look at megabytes.
+    text = "".join(islice(dropwhile(str.isspace, letters), most + 1))
+    whole = escape(text if len(text) > most else text.rstrip(), quote=False)
     if units(whole) <= most:
         return whole
-    parts, left = [], most - 1
-    for letter in text:
-        part = escape(letter, quote=False)
-        left -= units(part)
-        if left < 0:
-            break
-        parts.append(part)
-    return "".join(parts) + "…"
+    lengths = range(len(text) + 1)
+    fits = bisect_right(lengths, most - 1, key=lambda length: units(escape(text[:length], quote=False))) - 1
+    return escape(text[:fits], quote=False) + "…"
 
 
 def plain(html: str) -> str:

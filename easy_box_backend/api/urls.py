@@ -1,9 +1,9 @@
 """The addresses below /api/, and the error log, which the app wants beside it."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
-from api import views, views_accounts, views_desk, views_reports
+from api import docs, views, views_accounts, views_desk, views_reports
 
 app_name = "api"
 urlpatterns = [
@@ -29,6 +29,6 @@ urlpatterns = [
     path("orders/", views.OrderList.as_view(), name="orders"),
     path("orders/<str:key>/", views.OrderDetail.as_view(), name="order"),
     path("health/", views_reports.Health.as_view(), name="health"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", docs.Description.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
 ]

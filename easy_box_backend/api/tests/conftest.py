@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 import pytest
@@ -20,10 +20,13 @@ LogIn = Callable[..., Caller]
 MakeProduct = Callable[..., Product]
 
 
+media_folders = count()
+
+
 @pytest.fixture(autouse=True)
-def own_surroundings(settings: Any, tmp_path: Path) -> None:
+def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Photos in a folder of the test's own, quick passwords, no rate and no list kept from the test before."""
-    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(media_folders)}")  # made if it is needed
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
     feeds.forget()
