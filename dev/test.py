@@ -1,12 +1,13 @@
-"""`make test`: the whole suite on SQLite, then on PostgreSQL, and one line for each at the end.
+"""`make test`: the whole suite on SQLite and on PostgreSQL at once, and one line for each at the end.
 
 ARGS="-k orders -x"    more arguments for pytest
 DB=sqlite              only that one (or postgresql)
-WORKERS=4              processes in parallel; 0 for none, so that a debugger can be used
+WORKERS=4              processes for each database; 0: one after the other and none in parallel, for a debugger
 """
 
 import os
 import shlex
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from dev.common import ROOT, clean_environment, database, run, temporary_folder
 
+SECOND = "--second"
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
@@ -50,18 +52,68 @@ class Result:
 
 def main() -> int:
     """Run the suite on each database; returns 0 only if tests ran on all of them and none failed."""
+    if sys.argv[1:2] == [SECOND]:
+        return second(*sys.argv[2:])
     chosen = os.environ.get("DB", "")
     if chosen and chosen not in KINDS:
         sys.exit(f"DB={chosen} is none of: {', '.join(KINDS)}")
-    results = [run_on(kind) for kind in ([chosen] if chosen else KINDS)]
+    if chosen:
+        results = [run_on(chosen, processors())]
+    elif os.environ.get("WORKERS") == "0" or processors() == 1:
+        results = [run_on(kind, 0) for kind in KINDS]
+    else:
+        return both_at_once()
     print()
     for result in results:
         print(result)
     return 0 if all(result.is_good for result in results) else 1
 
 
-def run_on(kind: str) -> Result:
-    """Run the suite on a database of `kind`."""
+def processors() -> int:
+    """How many processes can work at a time."""
+    return len(os.sched_getaffinity(0))
+
+
+def both_at_once() -> int:
+    """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards."""
+    workers = processors() // 2
+    with temporary_folder() as folder:
+        said, came_out = folder / "said.txt", folder / "came_out.txt"
+        command = [sys.executable, __file__, SECOND, str(workers), str(came_out)]
+        with said.open("wb") as file:
+            other = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            result = run_on("sqlite", workers)
+            repeat(said, other)
+        finally:
+            if other.poll() is None:
+                other.terminate()
+            other.wait()
+        text = came_out.read_text(encoding="utf-8") if came_out.exists() else "PostgreSQL: did not come to an end"
+    print(f"\n{result}\n{text}")
+    return 0 if result.is_good and other.returncode == 0 else 1
+
+
+def second(workers: str, came_out: str) -> int:
+    """What the second process of both_at_once does; the line about it goes into a file."""
+    result = run_on("postgresql", int(workers))
+    Path(came_out).write_text(str(result), encoding="utf-8")
+    return 0 if result.is_good else 1
+
+
+def repeat(said: Path, process: subprocess.Popen[bytes]) -> None:
+    """Print what `process` has said and says until it ends."""
+    with said.open(encoding="utf-8", errors="replace") as file:
+        is_over = False
+        while not is_over:
+            is_over = process.poll() is not None
+            more = file.read()
+            print(more, end="", flush=True)
+            time.sleep(0 if more else 0.2)
+
+
+def run_on(kind: str, workers: int) -> Result:
+    """Run the suite on a database of `kind`, in so many processes."""
     print(f"\n==> {KINDS[kind]}", flush=True)
     start = time.monotonic()
     with temporary_folder() as folder:
@@ -69,7 +121,7 @@ def run_on(kind: str) -> Result:
         try:
             with database(kind, folder) as url:
                 environment = clean_environment(database_url=url, folder=folder)
-                exit_code = run(command(report), cwd=ROOT, env=environment)
+                exit_code = run(command(report, workers), cwd=ROOT, env=environment)
         except RuntimeError as error:
             print(error)
             return Result(KINDS[kind], 1, time.monotonic() - start, trouble="the database did not start")
@@ -79,10 +131,10 @@ def run_on(kind: str) -> Result:
         return result
 
 
-def command(report: Path) -> list[str]:
+def command(report: Path, workers: int) -> list[str]:
     """The pytest command, with the person's own arguments last."""
-    workers = os.environ.get("WORKERS") or str(min(os.cpu_count() or 1, 8))
-    parallel = [] if workers == "0" else ["-n", workers, "--dist", "worksteal"]
+    workers = int(os.environ.get("WORKERS") or min(workers, 8))
+    parallel = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     ours = [f"--junitxml={report}", *parallel]
     return [sys.executable, "-m", "pytest", *ours, *shlex.split(os.environ.get("ARGS", ""))]
 

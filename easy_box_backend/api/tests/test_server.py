@@ -64,6 +64,27 @@ def test_the_schema_is_for_everybody(guest: APIClient) -> None:
     assert guest.get("/api/schema/?format=json").json()["info"]["title"] == "Easy Box"
 
 
+def test_the_schema_is_in_the_language_that_was_asked_for(guest: APIClient) -> None:
+    def schema(query: str = "", language: str = "en") -> bytes:
+        answer = guest.get(f"/api/schema/?format=json{query}", HTTP_ACCEPT_LANGUAGE=language)
+        assert answer.headers["Content-Type"] == "application/vnd.oai.openapi+json"
+        assert answer.headers["Content-Disposition"] == 'inline; filename="Easy Box.json"'
+        return bytes(answer.content)
+
+    in_english, in_russian = schema(), schema("&lang=ru")
+    assert in_english != in_russian
+    assert schema(language="ru") == in_russian
+    assert schema("&lang=en", language="ru") == in_english
+    assert schema("&lang=tlh") == schema("&lang=%00") == in_english, "unknown: the default"
+    assert guest.get("/api/schema/").headers["Content-Type"] == "application/vnd.oai.openapi; charset=utf-8"
+
+
+def test_the_schema_is_made_once_a_language(guest: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = guest.get("/api/schema/?lang=de").content
+    monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", None)
+    assert guest.get("/api/schema/?lang=de&version=2").content == first
+
+
 # --- CORS ---------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/api/products/", "/log-client-error", "/api/auth/token/"])
