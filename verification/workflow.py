@@ -8,6 +8,8 @@ Played on this machine without containers. Stand-ins for the actions note what t
 note how they were called, what came in, and their whole environment; Telegram is a server of ours. Secrets are
 distinctive, with quotes, dollars and line breaks, and act is told not to hide them: what would be hidden by GitHub's
 stars is seen here. What act can't show, it can't prove: the real actions, GitHub's environments and its queue of runs.
+Of a step that fails at once it sometimes loses the last words, so what scripts say is looked at in
+dev/tests/test_pipeline.py.
 """
 
 from __future__ import annotations
@@ -223,14 +225,14 @@ def a_failed_test(run: Played) -> None:
     """Nothing is built, nothing deployed, and somebody is told."""
     expect("jobs", run.results, GOOD | {"tests": "failure", "report": "success"})
     expect("image and server", [call for call in run.calls if "docker/" in call or "ssh" in call], [])
-    told(run, "failed: tests", run.head[:12], "/actions/runs/1")
+    told(run, "не удалось: тесты", run.head[:10], "/actions/runs/1")
 
 
 def a_failed_check(run: Played) -> None:
     """The same."""
     expect("jobs", run.results, GOOD | {"checks": "failure", "report": "success"})
     expect("image and server", [call for call in run.calls if "docker/" in call or "ssh" in call], [])
-    told(run, "failed: checks")
+    told(run, "не удалось: проверки кода")
 
 
 def a_pull_request(run: Played) -> None:
@@ -259,22 +261,20 @@ def a_run_by_hand(run: Played) -> None:
 def a_strange_commit(run: Played) -> None:
     """Is refused before anything else."""
     expect("jobs", run.results, {"release": "failure", "report": "success"})
-    told(run, "failed: release")
+    told(run, "не удалось: выбор версии")
 
 
 def no_host_key(run: Played) -> None:
     """Never means any host key."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure", "report": "success"})
     expect("server", run.ssh(), [])
-    assert "Missing secrets: SERVER_HOST_KEY" in run.log
-    told(run, "did not begin")
+    told(run, "нет связи с сервером или не приняты настройки")
 
 
 def no_docker_account(run: Played) -> None:
     """Is said, and nothing is deployed."""
     expect("jobs", run.results, GOOD | {"image": "failure", "report": "success"})
-    assert "Missing secrets: DOCKER_USERNAME DOCKER_PASSWORD" in run.log
-    told(run, "failed: image")
+    told(run, "не удалось: сборка образа")
 
 
 def a_release_that_the_server_refuses(run: Played) -> None:
@@ -287,7 +287,7 @@ def a_release_that_the_server_refuses(run: Played) -> None:
 def a_lost_connection(run: Played) -> None:
     """May end well by itself: that is what is told."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure", "report": "success"})
-    told(run, "connection to the server was lost", "deploy/status.sh")
+    told(run, "Связь с сервером прервалась", "deploy/status.sh")
 
 
 def develop_alone(run: Played) -> None:
@@ -296,7 +296,6 @@ def develop_alone(run: Played) -> None:
     build = inputs(run, "docker/build-push-action")
     expect("tags", build["tags"].split(), [f"somebody/easybox-backend:{run.head}"])
     expect("server", run.ssh(), [])
-    assert "Not set, so there is nothing to do: STAGING_SERVER_HOST" in run.log
 
 
 def develop_with_staging(run: Played) -> None:
@@ -341,13 +340,7 @@ FAULTS = [
     ("settings go by arguments", "push to main", SERVER, "write-env.sh", 'write-env.sh "$SECRET_KEY"'),
     ("a setting loses its dollars", "push to main", SERVER, '"${!name}"', '"${!name//$/}"'),
     ("any host key is taken", "push to main", SERVER, "StrictHostKeyChecking yes", "StrictHostKeyChecking accept-new"),
-    (
-        "the host key is not asked for",
-        "no host key",
-        SERVER,
-        " SSH_PRIVATE_KEY SERVER_HOST_KEY\n",
-        " SSH_PRIVATE_KEY\n",
-    ),
+    ("a refusal is not the end", "no host key", SERVER, "  exit 1\n", "  return 0\n"),
     (
         "the build does not wait for tests",
         "a test fails",

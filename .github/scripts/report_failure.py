@@ -2,7 +2,8 @@
 """Tells Telegram that a release failed before the server could tell it itself. Standard library only.
 
 From the environment: TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID, TELEGRAM_API_URL (may be empty), SHA, RUN_URL,
-RESULTS ("tests=failure image=skipped …"), REPORTED ("lost" if the connection broke while the server was at it).
+RESULTS ("tests=failure image=skipped …"), REPORTED ("lost" if the connection broke while the server was at it),
+ADMIN_LANGUAGE_CODE (ru).
 The bot's token stands in the address of the call, so no address is ever printed.
 """
 
@@ -17,6 +18,26 @@ import urllib.request
 OFFICIAL = "https://api.telegram.org"
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 20
+JOBS = {
+    "ru": {"release": "выбор версии", "checks": "проверки кода", "tests": "тесты", "image": "сборка образа"},
+    "en": {"release": "the choice of a release", "checks": "checks", "tests": "tests", "image": "the image"},
+}
+TEXTS = {
+    "ru": {
+        "before": "Версия {release} не развёрнута, не удалось: {jobs}. Сервер не затронут, работает прежняя версия.",
+        "deploy": "Версия {release} не развёрнута: нет связи с сервером или не приняты настройки. "
+        "Работает прежняя версия.",
+        "lost": "Связь с сервером прервалась при развёртывании версии {release}. Сервер продолжает сам: дождитесь его "
+        "сообщения или посмотрите там deploy/status.sh.",
+    },
+    "en": {
+        "before": "Release {release} was not deployed, what failed: {jobs}. The server was not touched.",
+        "deploy": "Release {release} was not deployed: no connection to the server, or settings that it does not take. "
+        "The one before goes on.",
+        "lost": "The connection to the server was lost while release {release} was deployed. The server goes on by "
+        "itself: wait for its message, or look there with deploy/status.sh.",
+    },
+}
 
 
 def main() -> int:
@@ -36,18 +57,13 @@ def main() -> int:
 
 
 def text() -> str:
-    """What happened, and where to read more."""
+    """What happened, and where to read more; in Russian, as the server's own messages, if no other language is set."""
     failed = [name for name, _, result in (one.partition("=") for one in words("RESULTS")) if result == "failure"]
-    if os.environ.get("REPORTED") == "lost":
-        happened = (
-            "the connection to the server was lost during the deploy. The server goes on by itself: "
-            "wait for its own message, or look there with deploy/status.sh"
-        )
-    elif "deploy" in failed:
-        happened = "the deploy did not begin (connection or settings). The release that runs goes on"
-    else:
-        happened = f"failed: {', '.join(failed) or 'unknown'}. The server was not touched"
-    return f"❌ Easy Box {os.environ.get('SHA', '')[:12]}: {happened}.\n{os.environ.get('RUN_URL', '')}"
+    kind = "lost" if os.environ.get("REPORTED") == "lost" else "deploy" if "deploy" in failed else "before"
+    language = "ru" if (os.environ.get("ADMIN_LANGUAGE_CODE") or "ru").startswith("ru") else "en"
+    jobs = ", ".join(JOBS[language].get(name, name) for name in failed) or "?"
+    happened = TEXTS[language][kind].format(release=os.environ.get("SHA", "")[:10], jobs=jobs)
+    return f"❌ {happened}\n{os.environ.get('RUN_URL', '')}"
 
 
 def words(name: str) -> list[str]:

@@ -333,11 +333,18 @@ def test_a_failure_is_told_with_what_failed_and_the_runs_address(desk: Desk, tel
     assert path == f"/bot{TOKEN}/sendMessage"
     assert message["chat_id"] == ["-100200"]
     (text,) = message["text"]
-    assert "tests" in text
-    assert "image" not in text
+    assert "тесты" in text
+    assert "образ" not in text
     assert RUN_URL in text
-    assert SHA[:12] in text
+    assert SHA[:10] in text
     assert TOKEN not in result.stdout + result.stderr
+
+
+def test_it_is_told_in_english_if_that_is_the_managers_language(desk: Desk, telegram: BotApi) -> None:
+    """As the server's own messages."""
+    report(desk, telegram, ADMIN_LANGUAGE_CODE="en")
+    (text,) = telegram.messages[0][1]["text"]
+    assert "was not deployed, what failed: tests" in text
 
 
 def test_a_lost_connection_is_not_told_as_a_failed_release(desk: Desk, telegram: BotApi) -> None:
