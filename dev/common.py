@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKEND = ROOT / "easy_box_backend"
 ENV_EXAMPLE = ROOT / ".env.example"
 GRACE_SECONDS = 15
+ROOM = 2**30  # bytes
 
 
 def settings_variables() -> set[str]:
@@ -45,12 +46,18 @@ def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:
     }
 
 
+def memory_if_it_has_room() -> str | None:
+    """A folder that lies in memory, where no write waits for a disk; None if there is none, or it is small."""
+    memory = Path("/dev/shm")
+    return str(memory) if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM else None
+
+
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
+def temporary_folder(within: str | None = None) -> Iterator[Path]:
     """A folder that is gone afterwards, also upon an error, Ctrl-C or a termination signal."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
-    folder = Path(tempfile.mkdtemp(prefix="easybox-"))
+    folder = Path(tempfile.mkdtemp(prefix="easybox-", dir=within))
     try:
         yield folder
     finally:

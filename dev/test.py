@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dev.common import ROOT, clean_environment, database, run, temporary_folder
+from dev.common import ROOT, clean_environment, database, memory_if_it_has_room, run, temporary_folder
 
 SECOND = "--second"
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -71,7 +71,7 @@ def main() -> int:
 
 def processors() -> int:
     """How many processes can work at a time."""
-    return len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def both_at_once() -> int:
@@ -116,7 +116,7 @@ def run_on(kind: str, workers: int) -> Result:
     """Run the suite on a database of `kind`, in so many processes."""
     print(f"\n==> {KINDS[kind]}", flush=True)
     start = time.monotonic()
-    with temporary_folder() as folder:
+    with temporary_folder(memory_if_it_has_room()) as folder:
         report = folder / "report.xml"
         try:
             with database(kind, folder) as url:
