@@ -194,22 +194,46 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "a restarted queue is not recognised",
+        "what may be a repetition is booked without a question",
         (
             Change(
                 "api/reconcile/additions.py",
-                "    if not phase.items:\n        _compare_with_earlier(memory, phase, item)\n",
-                "",
+                "    if verdict.book and item not in verdict.suspects and any(",
+                "    if False and any(",
             ),
         ),
     ),
     Mutant(
-        "one addition a look-up is not demanded",
+        "what may be a repetition is withheld without a question",
+        (Change("api/actions/app_stock.py", '    _ask(verdict.withheld, "pending", by, at)\n', ""),),
+    ),
+    Mutant(
+        "what one connection proves, any connection proves",
         (
             Change(
                 "api/reconcile/additions.py",
-                "    mine = [ticket for ticket in memory.tickets if ticket.product == item.product]\n",
-                "    return True, False\n    mine = list[Ticket]()\n",
+                "    if one_line and not memory.overlapping:\n",
+                "    if earlier.connection:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a guess at a number passes for sure",
+        (
+            Change(
+                "api/reconcile/quantity.py",
+                "        return Reading(step, sure=agree and not same, counted=chosen.counted)\n",
+                "        return Reading(step, sure=True, counted=chosen.counted)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "numbers that come again are new steps",
+        (
+            Change(
+                "api/reconcile/quantity.py",
+                "    if sent_before and sent in sent_before:\n",
+                "    if False:\n",
             ),
         ),
     ),
