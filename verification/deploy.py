@@ -42,6 +42,9 @@ PACKAGES = {"sshd": "openssh-server", "docker-registry": "docker-registry"}
 BACKEND = "easy_box_backend"
 SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "TELEGRAM_BOT_TOKEN")
 AUTHOR = {f"GIT_{who}_{what}": f"test@{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+# The server's files are its user's, and we are root.
+ANY_OWNER = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+USER = f"easybox{os.getpid()}"
 BROKEN_MIGRATION = """\
 from django.db import migrations
 
@@ -100,7 +103,7 @@ class Site:
     def ssh_command(self, command: str) -> list[str]:
         options = ["-F", "/dev/null", "-p", str(self.ssh_port), "-i", str(self.folder / "key"), "-o", "BatchMode=yes"]
         options += ["-o", f"UserKnownHostsFile={self.folder / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes"]
-        return ["ssh", *options, "root@127.0.0.1", f"cd {self.home} && {command}"]
+        return ["ssh", *options, f"{USER}@127.0.0.1", f"cd {self.home} && {command}"]
 
     def ssh(self, command: str, given: str = "") -> tuple[int, str]:
         """Returns what `command` ended with, and what it printed."""
@@ -231,7 +234,7 @@ class Site:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return run(["git", "-C", str(folder), *arguments], env=os.environ | AUTHOR).stdout.strip()
+    return run(["git", "-C", str(folder), *arguments], env=os.environ | AUTHOR | ANY_OWNER).stdout.strip()
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
@@ -553,7 +556,8 @@ def move(site: Site) -> None:
     site.kept = site.data()
     token = app.session.token
     site.ssh(f"cd {old} && {compose} stop nginx && ../deploy/backup.sh")
-    run(["git", "clone", "--quiet", str(site.folder / "origin.git"), str(new / "easy_box")])
+    own(new)
+    site.ssh(f"git clone --quiet {site.folder / 'origin.git'} {new / 'easy_box'}")
     began = time.monotonic()
     newest = '"cd /backups && tar -cf - \\$(ls -d 20*Z | tail -n 1)"'
     tar = f"{compose} run --rm -T --no-deps --entrypoint sh backup -c {newest}"
@@ -637,6 +641,40 @@ def running(command: list[str], log: Path, port: int) -> Iterator[None]:
 
 
 @contextmanager
+def somebody(folder: Path) -> Iterator[None]:
+    """The server's deploy user, who is not root, with a home in `folder`; gone afterwards."""
+    if os.environ.get("VERIFY_DOCKER") != "existing":
+        install()  # it brings the group
+    folder.chmod(0o711)
+    home = ["--create-home", "--home-dir", str(folder / "home")]
+    run(
+        [
+            "useradd",
+            "--system",
+            *home,
+            "--shell",
+            "/bin/bash",
+            "--password",
+            "*",
+            "--user-group",
+            "--groups",
+            "docker",
+            USER,
+        ]
+    )
+    try:
+        yield
+    finally:
+        run(["userdel", "--force", USER])
+
+
+def own(path: Path) -> None:
+    """A folder of that user's."""
+    path.mkdir()
+    shutil.chown(path, USER, USER)
+
+
+@contextmanager
 def server(folder: Path, ours: Engine) -> Iterator[int]:
     """A real sshd on this machine, which leads to our engine; yields its port."""
     port = free_port()
@@ -682,16 +720,16 @@ def site_in(folder: Path) -> Iterator[Site]:
     run(["git", "init", "--quiet", "--bare", str(origin)])
     git(work, "remote", "add", "origin", str(origin))
     git(work, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-    (folder / "home").mkdir()
-    run(["git", "clone", "--quiet", "--branch", "main", str(origin), str(folder / "home" / "easy_box")])
-    for name in ("backups", "certs", "secrets"):
-        (folder / name).mkdir()
     with (
+        somebody(folder),
         engine(folder) as ours,
         bot_api.serve() as telegram,
         registry(folder) as images,
         server(folder, ours) as ssh_port,
     ):
+        run(["chown", "--recursive", f"{USER}:", str(origin)])
+        for name in ("backups", "certs", "secrets"):
+            own(folder / name)
         port = free_port()
         settings = {
             "STACK": f"easybox-deploy-{os.getpid()}",
@@ -710,6 +748,7 @@ def site_in(folder: Path) -> Iterator[Site]:
             "TELEGRAM_API_URL": telegram.url,
         }
         site = Site(ours, folder, port, images, ssh_port, telegram, settings)
+        site.ssh(f"git clone --quiet --branch main {origin} easy_box")
         try:
             provide_images(ours, folder)
             say("Building the image")
