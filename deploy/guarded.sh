@@ -116,18 +116,19 @@ remember() {
 go_back() {
   trap '' TERM INT # nothing is better than going on
   learn_whom_to_tell
-  local commit code=0
+  local commit project code=0
   commit=$(cat "$STATE/unfinished")
+  project=$(stack) # by the settings that have failed
   say "Going back"
   # The trial's, and those that a step has started for one command.
-  docker ps --all --filter "label=com.docker.compose.project=$(stack)" \
+  docker ps --all --filter "label=com.docker.compose.project=$project" \
     --format '{{.Label "com.docker.compose.oneoff"}} {{.Label "com.docker.compose.service"}} {{.ID}}' |
     sed -nE 's/^[^ ]+ trial-[^ ]+ //p; s/^True (migrate|backup) //p' |
     xargs --no-run-if-empty docker rm --force --volumes >/dev/null || true
   if [ -f "$ENV_FILE.before" ]; then mv "$ENV_FILE.before" "$ENV_FILE"; fi
   if [ -z "$(running_release)" ]; then
     # Nothing ran before: what has failed shall not serve.
-    docker ps --quiet --filter "label=com.docker.compose.project=$(stack)" | xargs --no-run-if-empty docker stop >/dev/null || code=1
+    docker ps --quiet --filter "label=com.docker.compose.project=$project" | xargs --no-run-if-empty docker stop >/dev/null || code=1
     git -C "$ROOT" checkout --quiet --detach "$commit" || code=1
   else
     git -C "$ROOT" checkout --quiet --detach "$commit" || code=1

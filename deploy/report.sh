@@ -61,6 +61,8 @@ reason_in_russian() {
     *"become healthy on a copy"*) echo "не запускается на копии данных" ;;
     *"calls fail on a copy"*) echo "вызовы приложения не проходят на копии данных" ;;
     *"migration failed on the database itself"*) echo "миграция не выполнилась на рабочей базе, хотя на копии прошла" ;;
+    "the backends did not become healthy") echo "не запускается" ;;
+    "a service did not become healthy") echo "одна из служб не запускается" ;;
     *"did not become healthy"* | *"does not start"* | *"is not healthy"*) echo "не запускается (${1%% *})" ;;
     *"nginx refuses its files"*) echo "nginx не принимает свои файлы" ;;
     *"the server does not answer as"*) echo "сервер отвечает не той версией" ;;

@@ -459,7 +459,7 @@ def killed(site: Site) -> None:
         process = site.start_deploy(sha)
         wait_until(lambda: site.log_count() > count, 30, "it has begun")
         site.until_said("Replacing backend-b")
-        for one in processes("easy_box/deploy/", ""):
+        for one in {*processes("deploy/", sha), *processes(f"{site.checkout}/deploy/", "")}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
         process.communicate(timeout=60)
