@@ -174,7 +174,7 @@ def _put(
     kept[product.pk] = Shown(
         quantity=known.quantity if number is None else number,
         counted=reading.counted,
-        sent=known.sent | ({} if number is None else {number: reading.counted}),
+        sent=known.sent if number is None else _at_the_end(known.sent, number, reading.counted),
         since=known.since,
         bodies=[*known.bodies, body],
         fields=sent,
@@ -183,6 +183,10 @@ def _put(
         unsure=known.unsure or not (reading.sure and reading.firm),
     )
     return None
+
+
+def _at_the_end(sent: dict[int, int], number: int, counted: int) -> dict[int, int]:
+    return {earlier: seen for earlier, seen in sent.items() if earlier != number} | {number: counted}
 
 
 def _read_quantity(

@@ -53,9 +53,9 @@ def read(
     """What the sent number means, given the views the phone can have had, the likeliest first (not empty).
 
     edited: the same PUT changes the description or the photo, so it comes from the edit page, which leaves the number
-    alone. sent_before: the numbers that this phone has sent for the product lately, each with the views it has grown to
-    by own additions since: when a queue comes again from its beginning, the numbers go back, and the differences add up
-    to nothing once it is through. offsets: by how much each view may be wrong, since additions in it may be
+    alone. sent_before: the numbers that this phone has sent for the product lately, the latest first, each with the
+    views it has grown to by own additions since: when a queue comes again from its beginning, the numbers go back, and
+    the differences add up to nothing once it is through. offsets: by how much each view may be wrong, since additions in it may be
     repetitions; 0 is in them.
 
     A number that is further off than a step is not believed: such guesses do more harm than the steps they may hide.
@@ -64,9 +64,10 @@ def read(
     same = [view for view in views if view.quantity == sent]
     steps = [] if edited else [view for view in views if abs(sent - view.quantity) == 1]
     if sent_before and sent in sent_before:
+        last = next(iter(sent_before.values()))[0]
         now, then = sent_before[sent][0], sent_before[sent][-1]
         if now == then or not steps:
-            return Reading(now.quantity - first.quantity, sure=True, counted=then.counted)
+            return Reading(now.quantity - last.quantity, sure=True, counted=then.counted)
         # Goods came since, so the same number is likelier a new step than the old one.
         return Reading(sent - steps[0].quantity, sure=False, counted=steps[0].counted)
     if same and edited:

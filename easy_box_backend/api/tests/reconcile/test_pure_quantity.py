@@ -36,11 +36,11 @@ def test_a_number_means(sent: int, views: list[View], edited: bool, found: Readi
 
 
 def test_a_number_that_the_phone_sent_before_is_a_repetition_and_no_question() -> None:
-    assert read(11, [View(13)], edited=False, sent_before={11: [View(11)]}) == Reading(-2, True, 0)
+    assert read(11, [View(13)], edited=False, sent_before={13: [View(13)], 11: [View(11)]}) == Reading(-2, True, 0)
 
 
 def test_so_it_is_with_what_was_added_since() -> None:
-    assert read(40, [View(60, 9)], edited=False, sent_before={40: [View(61)]}) == Reading(1, True, 0)
+    assert read(40, [View(60, 9)], edited=False, sent_before={60: [View(60, 9)], 40: [View(61)]}) == Reading(1, True, 0)
 
 
 def test_the_same_number_behind_goods_is_likelier_a_new_step_and_a_question() -> None:
@@ -72,14 +72,14 @@ def test_a_series_of_presses_however_often_broken_off_leaves_exactly_its_sum(
 ) -> None:
     """Each pass sends the numbers from the beginning; the last one goes through."""
     numbers = list(accumulate(steps, initial=start))[1:]
-    booked, shown, earlier = 0, start, set[int]()
+    booked, shown, earlier = 0, start, list[int]()
     for reached in [*broken, len(numbers)]:
         for number in numbers[:reached]:
-            before = {sent: [View(sent)] for sent in earlier}
+            before = {sent: [View(sent)] for sent in reversed(earlier)}
             reading = read(number, [View(shown)], edited=False, sent_before=before)
             assert reading.sure
             booked, shown = booked + reading.delta, number
-            earlier.add(number)
+            earlier = [sent for sent in earlier if sent != number] + [number]
     assert booked == sum(steps)
 
 
@@ -96,11 +96,13 @@ def test_an_addition_among_the_presses_makes_no_difference_or_is_asked_about(
         for number in numbers[:reached]:
             views = growing(shown, counted, [] if counted else [(movement, pieces)])
             before_it = {
-                sent: growing(sent, seen, [] if seen else [(movement, pieces)]) for sent, seen in earlier.items()
+                sent: growing(sent, seen, [] if seen else [(movement, pieces)])
+                for sent, seen in reversed(earlier.items())
             }
             reading = read(number, views, edited=False, sent_before=before_it)
             booked, shown = booked + reading.delta, number
             counted, sure = reading.counted, sure and reading.sure and reading.firm
+            earlier.pop(number, None)
             earlier[number] = reading.counted
     assert booked == sum(before) + pieces + sum(behind) or not sure
 
