@@ -129,6 +129,9 @@ def _put(
     image_url: Any, photo: Photo | None, min_quantity: int | None, by: Actor, at: datetime,
 ) -> SkuTaken | None:  # fmt: skip
     body = _fingerprint(sent, number)
+    latest = memory.shown.get(product.pk) or memory.shown_before.get(product.pk)
+    if latest and latest.is_of_second_pass(body, arrival.connection, memory.burst):
+        return None
     late = _is_of_pass_before_pull(memory, arrival, product, number)
     kept = memory.shown_before if late else memory.shown
     shown = kept.get(product.pk)
@@ -153,7 +156,6 @@ def _put(
             taken_by=taken.pk,
         )
         del edits["sku"]
-    latest = shown or memory.shown_before.get(product.pk)
     photographed = bool(file) and file != (latest.photo if latest else "")
     reading = _read_quantity(product, memory, arrival, key, number, edited=photographed or edited, by=by)
     changes: dict[str, Any] = {**edits, **({} if min_quantity is None else {"min_quantity": min_quantity})}
@@ -176,7 +178,9 @@ def _put(
         counted=reading.counted,
         sent=known.sent if number is None else _at_the_end(known.sent, number, reading.counted),
         since=known.since,
+        began=known.began or memory.number,
         bodies=[*known.bodies, body],
+        reached=known.reached | {arrival.connection: len(known.bodies) + 1},
         fields=sent,
         revision=shown.revision if shown and repeated else product.revision,
         photo=file,

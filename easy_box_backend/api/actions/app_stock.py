@@ -38,7 +38,7 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
     if arrival.quick and in_one_go:
         _ask(additions.repeats_behind_two_pulls(memory), "booked", by, at)
-    memory.forget_queues(seen)
+    memory.forget_queues(seen, in_one_go=arrival.quick and in_one_go)
     keep(device, memory)
 
 

@@ -77,13 +77,28 @@ class Shown(msgspec.Struct):
     """The quantities of all its accepted PUTs since the pull, and which own addition each counts as the last."""
     since: int = -1
     """The revision of that pull."""
+    began: int = 0
+    """The number of the request that was the first of them."""
     bodies: list[str] = []
+    """All of them in order, by fingerprint."""
+    reached: dict[str, int] = {}
+    """How many of them each connection has sent."""
     fields: dict[str, str] = {}
     revision: int = 0
     photo: str = ""
     """The file on the phone that the last PUT named: it stays in the later ones."""
     unsure: bool = False
     """Whether one of them was read with a doubt, on which those behind it are built."""
+
+    def is_of_second_pass(self, body: str, connection: str, burst: int) -> bool:
+        """Whether this PUT is what the pass on this connection is due to send, another pass with the same queue having
+        sent it already. Both have been under way since before the first of these PUTs, at machine speed, so no person
+        has done it again. Counts it in."""
+        due = self.reached.get(connection, 0)
+        if burst > self.began or not connection or self.bodies[due : due + 1] != [body]:
+            return False
+        self.reached[connection] = due + 1
+        return True
 
 
 class Glance(msgspec.Struct):
@@ -234,12 +249,17 @@ class Memory(msgspec.Struct):
                 if item.connection == self.connection:
                     item.connection += ENDED
 
-    def forget_queues(self, revision: int) -> None:
-        """The phone has pulled the list at this revision: all its queues are through."""
+    def forget_queues(self, revision: int, *, in_one_go: bool) -> None:
+        """The phone has pulled the list at this revision: all its queues are through.
+
+        in_one_go: every request since the pull before came at machine speed, so another pass may be under way still.
+        """
         self.pulls = [*self.pulls, revision][-KEPT_PULLS:] if self.last_pull != revision else self.pulls
-        self.shown_before = self.shown if self.shown or self.pull_seen else self.shown_before
+        seen = self.pull_seen and not in_one_go
+        self.shown_before = self.shown if self.shown or seen else self.shown_before
         self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection
-        self.earlier = [item for phase in self.phases for item in phase.items]
+        items = [item for phase in self.phases for item in phase.items]
+        self.earlier = items if items or not in_one_go else self.earlier
         for item in self.earlier:
             item.closed = item.closed or self.number
         self.tickets, self.phases, self.refused, self.misses, self.glances = [], [], [], {}, []

@@ -55,8 +55,8 @@ def read(
     edited: the same PUT changes the description or the photo, so it comes from the edit page, which leaves the number
     alone. sent_before: the numbers that this phone has sent for the product lately, the latest first, each with the
     views it has grown to by own additions since: when a queue comes again from its beginning, the numbers go back, and
-    the differences add up to nothing once it is through. offsets: by how much each view may be wrong, since additions in it may be
-    repetitions; 0 is in them.
+    the differences add up to nothing once it is through. offsets: by how much each view may be wrong, since additions
+    in it may be repetitions; 0 is in them.
 
     A number that is further off than a step is not believed: such guesses do more harm than the steps they may hide.
     """

@@ -117,10 +117,24 @@ def test_and_the_same_when_the_updates_come_again(warehouse: Warehouse, anna: Ph
     anna.add("SOCK", 5)
     press(anna, seen, 11, 17)
     anna.loses_connection()
+    warehouse.later()
     press(anna, seen, 11)
     assert warehouse.on_hand("SOCK") == 16
     press(anna, seen, 17)
     assert warehouse.on_hand("SOCK") == 17
+    assert warehouse.questions() == []
+
+
+def test_a_second_pass_that_breaks_off_in_the_middle_changes_nothing(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
+    """Two screens were opened at once: the first pass goes through, the other one reaches the first update only."""
+    press(anna, seen, 11, 12)
+    anna.put(seen, quantity=12, name="Red socks")
+    anna.loses_connection()
+    press(anna, seen, 11)
+    assert warehouse.on_hand("SOCK") == 12
+    assert anna.pull()["SOCK"]["name"] == "Red socks"
     assert warehouse.questions() == []
 
 
