@@ -33,8 +33,7 @@ def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:
     ours = settings_variables()
     (folder / "static").mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours}
-    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):  # beside the code; but every process would compile everything anew
-        kept.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "var" / "pycache"))
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process would compile everything anew
     return kept | {
         "DATABASE_URL": database_url,
         "ENV_FILE": os.devnull,
