@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,14 +36,46 @@ def static_files_are_listed_once() -> Iterator[None]:
         yield
 
 
+class AtWork:
+    """How many requests test servers work at. One still has something to do when its client has the whole answer."""
+
+    def __init__(self) -> None:
+        self._number, self._changed = 0, threading.Condition()
+
+    def change(self, by: int) -> None:
+        """One more, or one less."""
+        with self._changed:
+            self._number += by
+            self._changed.notify_all()
+
+    def wait(self, seconds: float = 10) -> None:
+        """Return once there is none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._number == 0, seconds)
+
+
+at_work = AtWork()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def live_servers_answer_at_once() -> Iterator[None]:
     """Django's test server sends head and body one by one, and the kernel holds the second back for 40 ms, until the
     client has acknowledged the first. A real server switches that off."""
+    from django.core.servers.basehttp import ServerHandler
     from django.test.testcases import QuietWSGIRequestHandler
+
+    answer = ServerHandler.run
+
+    def run(handler: Any, application: Any) -> None:
+        at_work.change(1)
+        try:
+            answer(handler, application)
+        finally:
+            at_work.change(-1)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(QuietWSGIRequestHandler, "disable_nagle_algorithm", True)
+        patch.setattr(ServerHandler, "run", run)
         yield
 
 
@@ -57,6 +90,7 @@ def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
     kept = {"django_content_type", "auth_permission"}
 
     def empty(case: TransactionTestCase) -> None:
+        at_work.wait()
         for name in case._databases_names(include_mirrors=False):
             connection = connections[name]
             existing = connection.introspection.django_table_names(only_existing=True, include_views=False)
