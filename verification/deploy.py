@@ -558,7 +558,7 @@ def move(site: Site) -> None:
     token = app.session.token
     site.ssh(f"cd {old} && {compose} stop nginx && ../deploy/backup.sh")
     own(new)
-    site.ssh(f"git clone --quiet {site.folder / 'origin.git'} {new / 'easy_box'}")
+    site.ssh(f"git clone --quiet --branch main {site.folder / 'origin.git'} {new / 'easy_box'}")
     began = time.monotonic()
     newest = '"cd /backups && tar -cf - \\$(ls -d 20*Z | tail -n 1)"'
     tar = f"{compose} run --rm -T --no-deps --entrypoint sh backup -c {newest}"
