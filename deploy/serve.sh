@@ -34,8 +34,8 @@ check() {
 }
 
 if [ -n "$(container nginx)" ]; then
-  # The worker and what else nobody waits for change places meanwhile.
-  compose up --detach --no-deps --quiet-pull worker backup &
+  # The worker and what else nobody waits for change places meanwhile, but don't hold up the first backend.
+  (sleep 4 && compose up --detach --no-deps worker backup) &
   others=$!
   "$ROOT/deploy/replace-backends.sh"
   wait "$others" || fail "the worker does not start"
