@@ -79,8 +79,8 @@ def read(
         return Reading(step, sure=agree and not same, counted=chosen.counted)
     if same:
         # Hardly anybody saves a product page without a change, so there may be a press that we don't know of.
-        doubtful = any(abs(sent - view.quantity - offset) == 1 for view in views for offset in offsets)
-        return Reading(0, sure=not doubtful, counted=same[0].counted, firm=False)
+        possible = {view.quantity + offset for view in views for offset in offsets}
+        return Reading(0, sure=len(possible) == 1, counted=same[0].counted, firm=False)
     for grown in [] if edited else (sent_before or {}).values():
         for view in grown:
             if abs(sent - view.quantity) == 1:
