@@ -80,7 +80,7 @@ class Load:
     """Clients that make requests at a steady rate, and remember what was acknowledged.
 
     Each adds stock to products of its own, one by one, and reads in between; connections are kept as the app does.
-    `versions`: the releases that have answered.
+    `seen`: the releases that have answered, and when each did last.
     """
 
     def __init__(self, server: Server, a_second: float, clients: int = 4, writes: float = 0.5) -> None:
@@ -90,7 +90,7 @@ class Load:
         self.moments: list[float] = []  # of acknowledged writes
         self.acknowledged: dict[str, int] = {}
         self.unknown: dict[str, int] = {}
-        self.versions: set[str] = set()
+        self.seen: dict[str, float] = {}
         self._stop = threading.Event()
         self._lock = threading.Lock()
         # Not the app but a program, for which the server does not reconcile: what is sent is what is added.
@@ -126,7 +126,7 @@ class Load:
                 answer = connection.getresponse()
                 body = answer.read()
                 if health and not write and answer.status == 200:
-                    self.versions.add(json.loads(body)["version"])
+                    self.seen[json.loads(body)["version"]] = time.monotonic()
                 fault = "" if answer.status < 400 else f"{answer.status}"
             except (OSError, http.client.HTTPException) as error:
                 fault = f"{type(error).__name__}: {error}"
@@ -142,6 +142,10 @@ class Load:
                 elif write:
                     self.unknown[product] = self.unknown.get(product, 0) + 1
             self._stop.wait(max(0.0, due - time.monotonic()))
+
+    @property
+    def versions(self) -> set[str]:
+        return set(self.seen)
 
     def lost(self) -> list[str]:
         """Products whose stock is less than what was acknowledged, or more than what was sent."""
