@@ -59,7 +59,8 @@ make_set() {
   rm -rf "$BACKUPS"/.partial-*
   mkdir -p "$new/media"
   if [ -n "$previous" ] && [ -d "$previous/media" ]; then
-    cp -al "$previous/media/." "$new/media/"
+    # Not the owner: a set that was brought here from another server may be somebody else's.
+    cp -R --link --no-dereference --preserve=mode,timestamps "$previous/media/." "$new/media/"
     # A photo that is gone from the shop is gone from new sets.
     (cd "$new/media" && find . -type f) | while read -r file; do
       [ -e "$MEDIA/$file" ] || rm -f "$new/media/$file"
