@@ -210,9 +210,11 @@ def _read_quantity(
     offsets = memory.offsets(product.pk)
     reading = quantity.read(sent, views, edited=edited, sent_before=earlier, offsets=offsets)
     in_doubt = shown is not None and shown.unsure and not edited and (reading.delta or sent not in earlier)
+    # A queue that hangs at an unknown SKU: other numbers may be waiting behind it, on which this one is built.
+    hangs = bool(memory.misses) and not edited and (reading.delta or sent not in earlier)
     # A look-up without its addition: goods may be waiting on the phone, which its number counts already.
     waiting = not reading.firm and any(ticket.product == product.pk for ticket in memory.tickets)
-    if in_doubt or waiting or _was_sent_before_pull(memory, arrival, product, sent):
+    if in_doubt or hangs or waiting or _was_sent_before_pull(memory, arrival, product, sent):
         return replace(reading, sure=False)
     return reading
 

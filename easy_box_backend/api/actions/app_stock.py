@@ -60,6 +60,8 @@ def look_up(skus: list[str], *, by: Actor, at: datetime, connection: str = "") -
     if product is None:
         product = _missed(skus[0], memory, in_queue=arrival.quick and arrival.behind == "add", by=by, at=at)
     if product is not None:
+        for sku in skus:
+            memory.misses.pop(sku, None)
         additions.looked_up(memory, product.pk, quick=arrival.quick, same_connection=arrival.same_connection)
         memory.glances.append(Glance(product.pk, product.revision, memory.number))
     else:
