@@ -165,9 +165,12 @@ class DioException(Exception):
     """Every failure: no connection, one closed early, a status outside 2xx, broken JSON."""
 
     def __init__(self, kind: DioExceptionType, message: str, response: Response | None = None) -> None:
-        super().__init__(message)
+        super().__init__(kind, message, response)  # all of it, so that it survives pickling
         self.kind = kind
         self.response = response
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
     @property
     def status(self) -> int | None:
