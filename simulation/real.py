@@ -116,6 +116,7 @@ class RealServer:
                 env=self._environment,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
                 preexec_fn=postgres._end_with_parent,  # noqa: PLW1509 (one system call between fork and exec)
             )
         self._wait_until_healthy()
@@ -195,12 +196,10 @@ class RealServer:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def _kill_gunicorn(self) -> None:
-        workers = self._workers()
-        self._gunicorn.kill()
+        """All of it at once: a worker left over would hold the port, and answer in the name of the next one."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._gunicorn.pid, signal.SIGKILL)
         self._gunicorn.wait()
-        for worker in workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
 
     def close(self) -> None:
         """End all processes and remove all files."""

@@ -76,7 +76,8 @@ def _create(
     first = ProductVersion.objects.filter(product=product).order_by("revision").first()
     unseen = first is None or first.revision > memory.last_pull
     own = first is not None and first.device_id == device_of(by).pk
-    if not (unseen and (not own or first.name == name)) and memory.refuse_once(_fingerprint("create", sku, name)):  # type: ignore[union-attr]
+    cannot_know = unseen and (not own or first is None or first.name == name)
+    if not cannot_know and memory.refuse_once(_fingerprint("create", sku, name)):
         return None, product.pk
     if product.name != name and (first is None or first.name != name or not own):
         discrepancies.record(Kind.NAME_DIFFERS, by=by, at=at, product=product, sent=name, kept=product.name)
@@ -144,7 +145,7 @@ def _put(
         edits = {}
     taken = edits.get("sku") and Product.objects.live().filter(sku=edits["sku"]).exclude(id=product.pk).first()
     if taken and not product.is_archived:
-        if memory.refuse_once(_fingerprint("put", product.pk, edits["sku"])):
+        if memory.refuse_once(_fingerprint("put", product.pk, edits["sku"]), unless_others=arrival.quick):
             return SkuTaken(edits["sku"], taken.pk)
         discrepancies.record(
             Kind.SKU_TAKEN,
@@ -178,6 +179,7 @@ def _put(
         counted=reading.counted,
         sent=known.sent if number is None else _at_the_end(known.sent, number, reading.counted),
         since=known.since,
+        came_again=number in known.sent and arrival.connection not in known.reached,
         began=known.began or memory.number,
         bodies=[*known.bodies, body],
         reached=known.reached | {arrival.connection: len(known.bodies) + 1},
@@ -214,7 +216,10 @@ def _read_quantity(
     hangs = bool(memory.misses) and not edited and (reading.delta or sent not in earlier)
     # A look-up without its addition: goods may be waiting on the phone, which its number counts already.
     waiting = not reading.firm and any(ticket.product == product.pk for ticket in memory.tickets)
-    if in_doubt or hangs or waiting or _was_sent_before_pull(memory, arrival, product, sent):
+    # What came first may have been sent ahead of a queue that begins with the same number (a press while the queue of
+    # before was stuck); or it was the queue's own beginning.
+    ahead = shown is not None and shown.came_again and len(shown.sent) == 1 and not edited and reading.delta
+    if in_doubt or hangs or waiting or ahead or _was_sent_before_pull(memory, arrival, product, sent):
         return replace(reading, sure=False)
     return reading
 

@@ -81,6 +81,8 @@ class Shown(msgspec.Struct):
     """The number of the request that was the first of them."""
     bodies: list[str] = []
     """All of them in order, by fingerprint."""
+    came_again: bool = False
+    """Whether the last of them had been sent before, on another connection."""
     reached: dict[str, int] = {}
     """How many of them each connection has sent."""
     fields: dict[str, str] = {}
@@ -267,9 +269,13 @@ class Memory(msgspec.Struct):
         self.repeats_asked = False
         self.created = []
 
-    def refuse_once(self, fingerprint: str) -> bool:
-        """Whether this is the first time that this is to be refused; the second time it is not."""
-        if fingerprint in self.refused:
+    def refuse_once(self, fingerprint: str, *, unless_others: bool = False) -> bool:
+        """Whether this is the first time that this is to be refused; the second time it is not.
+
+        unless_others: it is let through if anything else has been refused since the last pull. Each refusal costs the
+        phone a pass, and with more than one and an unknown SKU in its queues it would need over four.
+        """
+        if fingerprint in self.refused or (unless_others and self.refused):
             return False
         self.refused.append(fingerprint)
         return True

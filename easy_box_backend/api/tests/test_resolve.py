@@ -156,11 +156,24 @@ def test_archived_stock(
 @pytest.mark.parametrize(
     ("action", "status", "left"), [("apply", "applied", 25), ("reverse", "reversed", 10), ("dismiss", "dismissed", 25)]
 )
-def test_quantity_guess(warehouse: Warehouse, anna: Phone, desk: Any, action: str, status: str, left: int) -> None:
+def test_quantity_guess_that_is_booked(
+    warehouse: Warehouse, anna: Phone, desk: Any, action: str, status: str, left: int
+) -> None:
+    _is_guessed(anna, warehouse.product("SOCK", 10), 25)
+    vera = desk()
+    vera.offers("apply", "reverse", "dismiss")
+    vera.settles(action, status)
+    assert warehouse.on_hand("SOCK") == left
+
+
+@pytest.mark.parametrize(("action", "status", "left"), [("apply", "applied", 25), ("dismiss", "dismissed", 10)])
+def test_quantity_guess_that_is_held_back(
+    warehouse: Warehouse, anna: Phone, desk: Any, action: str, status: str, left: int
+) -> None:
     warehouse.product("SOCK", 10)
     anna.put(anna.pull()["SOCK"], quantity=25)
     vera = desk()
-    vera.offers("apply", "reverse", "dismiss")
+    vera.offers("apply", "dismiss")
     vera.settles(action, status)
     assert warehouse.on_hand("SOCK") == left
 
@@ -213,8 +226,7 @@ def test_possible_duplicate_that_was_held_back(
 def test_what_was_taken_back_already_is_not_taken_back_twice(
     warehouse: Warehouse, anna: Phone, desk: Any, manager: Caller
 ) -> None:
-    warehouse.product("SOCK", 10)
-    anna.put(anna.pull()["SOCK"], quantity=25)
+    _is_guessed(anna, warehouse.product("SOCK", 10), 25)
     vera = desk()
     booked = vera.found.facts["booked"][0]
     assert manager.post(f"/api/movements/{booked}/reverse/").status_code == 200
@@ -225,13 +237,18 @@ def test_what_was_taken_back_already_is_not_taken_back_twice(
 def test_it_says_in_the_ledger_who_took_it_back_and_why(
     warehouse: Warehouse, anna: Phone, desk: Any, manager: Caller
 ) -> None:
-    warehouse.product("SOCK", 10)
-    anna.put(anna.pull()["SOCK"], quantity=25)
+    _is_guessed(anna, warehouse.product("SOCK", 10), 25)
     vera = desk()
     vera.settles("reverse", "reversed")
     back = StockMovement.objects.latest("id")
     assert (back.kind, back.reverses_id, back.user) == ("reversal", vera.found.facts["booked"][0], manager.user)
     assert back.reason
+
+
+def _is_guessed(phone: Phone, product: int, number: int) -> None:
+    """A phone that never pulled sets the number: it is booked, and asked about."""
+    blind = {"id": product, "name": "Socks", "sku": "SOCK", "quantity": number, "location": "A1", "image_url": None}
+    assert phone.put(blind).status_code == 200
 
 
 def _half_an_hour_passes(phone: Phone) -> None:

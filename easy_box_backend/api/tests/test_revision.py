@@ -128,7 +128,9 @@ def world(db: None) -> dict[str, Any]:
 
 
 def _settle(action: str, w: dict[str, Any]) -> None:
-    app_products.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"], at=w["at"])
+    device, _token = devices.log_in(w["by"].user, kind=Device.Kind.APP, name="another phone", at=NOON)
+    never_pulled = Actor(w["by"].user, device)
+    app_products.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled, at=w["at"])
     settling.resolve(Discrepancy.objects.get().pk, action, by=w["by"], at=w["at"])
 
 

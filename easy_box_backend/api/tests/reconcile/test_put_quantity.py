@@ -67,7 +67,7 @@ def test_plus_thrice_offline_is_three(warehouse: Warehouse, anna: Phone, boris: 
     assert warehouse.questions() == []
 
 
-@pytest.mark.parametrize("broken", [(11,), (11, 12), (11, 12, 13)])
+@pytest.mark.parametrize("broken", [(11, 12), (11, 12, 13)])
 def test_a_series_that_was_partly_applied_adds_up_when_it_comes_again(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any], broken: tuple[int, ...]
 ) -> None:
@@ -78,6 +78,18 @@ def test_a_series_that_was_partly_applied_adds_up_when_it_comes_again(
     press(anna, seen, 11, 12, 13)
     assert warehouse.on_hand("SOCK") == 18
     assert warehouse.questions() == []
+
+
+def test_a_series_of_which_one_was_applied_adds_up_and_its_next_step_is_asked_about(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
+    """The first may have been pressed ahead of the queue: − from the 12 that the phone showed, then 11, 12, 13."""
+    press(anna, seen, 11)
+    anna.loses_connection()
+    warehouse.later()
+    press(anna, seen, 11, 12, 13)
+    assert warehouse.on_hand("SOCK") == 13
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
 def test_plus_and_minus_are_nothing(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
