@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dev import postgres
@@ -122,13 +123,14 @@ class RealServer:
         self._wait_until_healthy()
 
     def _wait_until_healthy(self) -> None:
-        """Until a good number of answers in a row are right: broken connections to the database are gone by then."""
+        """Until so many requests at once that every thread of every worker must take one are all answered well: broken
+        connections to the database are gone by then in each of them."""
         deadline = time.monotonic() + START_SECONDS
-        good = 0
-        while good < 4 * WORKERS * THREADS:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the server did not start:\n{self.log_tail()}")
-            good = good + 1 if self._is_healthy() else 0
+        at_once = 3 * WORKERS * THREADS
+        with ThreadPoolExecutor(at_once) as pool:
+            while not all(list(pool.map(lambda _: self._is_healthy(), range(at_once)))):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the server did not start:\n{self.log_tail()}")
 
     def _is_healthy(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)

@@ -9,7 +9,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -69,11 +69,25 @@ class DeviceTokenAuthentication(TokenAuthentication):
         return device.user, device
 
 
-def find_device(digest: str) -> Device | None:
-    """The device with the token of this digest, with its user and token; None if there is none who may log in."""
+def _look_up(digest: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(_LOOK_UP, [digest])
-        row = cursor.fetchone()
+        return cursor.fetchone()
+
+
+def find_device(digest: str) -> Device | None:
+    """The device with the token of this digest, with its user and token; None if there is none who may log in."""
+    try:
+        row = _look_up(digest)
+    except OperationalError:
+        if connection.in_atomic_block:
+            raise
+        # The first statement of a request: the database has been started anew since this connection was made, and so
+        # have the others in the pool.
+        connection.close()
+        if pool := getattr(connection, "pool", None):
+            pool.check()
+        row = _look_up(digest)
     if row is None:
         return None
     # What is not read here is loaded when it is asked for.

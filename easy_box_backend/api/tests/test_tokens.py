@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from rest_framework.test import APIClient
 
+from api import auth
 from api.models import User
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn
@@ -100,3 +102,20 @@ def test_a_device_that_logged_out_stays_in_the_list_for_history(picker: Caller, 
     listed = {row["id"]: row for row in picker.get("/api/auth/devices/").json()}
     assert listed[second.device.pk]["revoked_at"] is not None
     assert listed[picker.device.pk]["revoked_at"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_database_has_closed_costs_no_request(manager: Caller) -> None:
+    """PostgreSQL was started anew: the first statement fails, the second finds a new connection."""
+    real, failed = auth._look_up, list[str]()
+
+    def closed_once(digest: str) -> Any:
+        if not failed:
+            failed.append(digest)
+            raise OperationalError("terminating connection due to administrator command")
+        return real(digest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth, "_look_up", closed_once)
+        assert manager.get("/api/products/").status_code == 200
+    assert failed
