@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.models import Discrepancy, StockMovement
+from api.models import Discrepancy, Product, StockMovement
 from api.tests.reconcile.people import Phone, Warehouse
 
 
@@ -272,3 +272,15 @@ def test_a_barcode_in_the_queue_is_held_back_once(warehouse: Warehouse, anna: Ph
     anna.pull()
     assert stock_of(warehouse, "SHIRT", "SOCK", "CAP") == [2, 0, 3]
     assert warehouse.questions() == [("implausible_quantity", "SOCK")]
+
+
+def test_an_unknown_sku_ends_a_pass_though_the_connection_lives_on(warehouse: Warehouse, anna: Phone) -> None:
+    """The app hangs there, and begins anew on the same connection."""
+    anna.find("SOCK")
+    anna.book(Product.objects.get(sku="SOCK").pk, 5)
+    warehouse.later()
+    assert anna.find("SOKC") is None
+    warehouse.later()
+    send(anna, "SOCK")
+    assert stock_of(warehouse, "SOCK") == [10]
+    assert warehouse.questions() == [("possible_duplicate", "SOCK")]

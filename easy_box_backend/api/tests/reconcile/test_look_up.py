@@ -119,3 +119,39 @@ def test_a_program_finds_nothing_however_often_it_asks(warehouse: Warehouse, sho
     assert [shop.find("SOKC") for _ in range(4)] == [None] * 4
     assert shop.find("SOCK") is None
     assert warehouse.questions() == []
+
+
+# --- A SKU that was given away ----------------------------------------------------------------------------------------
+def test_a_sku_that_a_product_lost_since_the_pull_still_means_it(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
+    socks = warehouse.product("SOCK")
+    anna.pull()
+    assert vera.send("patch", f"/api/products/{socks}/", {"sku": "SOCK-NEW"}).status_code == 200
+    anna.add("SOCK", 5)
+    assert warehouse.on_hand("SOCK-NEW") == 5
+    assert warehouse.questions() == []
+
+
+def test_but_not_for_a_phone_that_has_seen_the_new_one(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    socks = warehouse.product("SOCK")
+    vera.send("patch", f"/api/products/{socks}/", {"sku": "SOCK-NEW"})
+    anna.pull()
+    warehouse.later()
+    assert anna.find("SOCK") is None
+
+
+def test_whoever_names_an_unverified_product_answers_the_question(
+    warehouse: Warehouse, anna: Phone, boris: Phone, vera: Caller
+) -> None:
+    warehouse.product("CAP")
+    anna.add("CAP", 1)
+    anna.add("SOKC", 4)
+    assert warehouse.questions() == [("unknown_sku", "SOKC")]
+    made = vera.send("get", "/api/products/?sku=SOKC").json()[0]
+    vera.send("patch", f"/api/products/{made['id']}/", {"name": "Odd socks"})
+    assert warehouse.questions() == []
+    boris.create("SOKC", "Other socks")
+    named = vera.send("get", f"/api/products/{made['id']}/").json()
+    assert (named["name"], named["unverified"]) == ("Odd socks", False)
+    assert warehouse.questions() == [("name_differs", "SOKC")]
