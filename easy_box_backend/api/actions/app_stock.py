@@ -30,15 +30,14 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
         return
     in_one_go = memory.behind_pull
     arrival = memory.arrive("pull", at, connection)
-    after_all = additions.through(memory)
-    book_after_all(after_all, by=by, at=at)
-    if memory.overlapping:
-        _ask(after_all, "booked", by, at)
+    book_after_all(additions.through(memory), by=by, at=at)
     additions.pulled(memory, quick=arrival.quick)
     _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
     if arrival.quick and in_one_go:
         _ask(additions.repeats_behind_two_pulls(memory), "booked", by, at)
+    due = [ticket for ticket in memory.tickets if arrival.quick and ticket.number == memory.number - 1]
     memory.forget_queues(seen, in_one_go=arrival.quick and in_one_go)
+    memory.tickets = due  # the addition behind this look-up is on its way
     keep(device, memory)
 
 
@@ -132,8 +131,6 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
         stock.reverse(repeated, by=by, at=at, reason=str(_("The phone sent its queue again.")))
     discrepancies.answered_by_reversal(verdict.undo, by=by, at=at)
     book_after_all(verdict.rebook, by=by, at=at)
-    if memory.overlapping:
-        _ask(verdict.rebook, "booked", by, at)
     _ask(verdict.suspects, "booked", by, at)
     _ask(verdict.withheld, "pending", by, at)
     _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
@@ -142,14 +139,15 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
 
 
 def book_after_all(items: list[Item], *, by: Actor, at: datetime) -> None:
-    """Book additions that were taken for repetitions and turned out to be goods.
+    """Book additions that were taken for repetitions and turned out to be goods, more likely than not.
 
     All their products are locked first, in order; the caller locks no other afterwards.
     """
     stock.lock(item.product for item in items)
     for item in items:
         movement = _book(item.product, item.quantity, by=by, at=at)
-        item.movement = movement.pk if movement else None
+        item.movement, item.asked = movement.pk if movement else None, False
+    _ask(items, "booked", by, at)
 
 
 def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement | None:
