@@ -48,7 +48,7 @@ def create(
         product, taken = _create(memory, sku, name, location, photo, more, by, at)
         if product is not None:
             memory.glances.append(Glance(product.pk, product.revision, memory.number, kept=True))
-            memory.made[product.pk] = {"name": name, "sku": sku, "location": location}
+            memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
         keep(device, memory)
     if product is None:
         raise SkuTaken(sku, taken)

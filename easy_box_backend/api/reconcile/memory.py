@@ -16,6 +16,7 @@ KEPT_PULLS = 5
 """How many pulls are remembered: the answers of the latest may have been lost on their way."""
 
 KEPT_STREAMS = 4
+KEPT_MADE = 200
 
 MOST_OFFSETS = 500
 
@@ -243,6 +244,11 @@ class Memory(msgspec.Struct):
             for item in phase.items:
                 if not item.closed and item.connection == connection and (connection or quick):
                     item.closed = self.number
+
+    def note_made(self, product: int, fields: dict[str, str]) -> None:
+        """Remember how the phone shows a product that it created. The oldest go: every request reads all of this."""
+        self.made.pop(product, None)
+        self.made = {**dict(list(self.made.items())[-KEPT_MADE + 1 :]), product: fields}
 
     def pass_ended(self) -> None:
         """The phone was told that a SKU is unknown, at which a pass ends though its connection lives on."""
