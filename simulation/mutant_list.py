@@ -204,8 +204,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "what may be a repetition is withheld without a question",
-        (Change("api/actions/app_stock.py", '    _ask(verdict.withheld, "pending", by, at)\n', ""),),
+        "what may be a repetition is dropped without a question",
+        (
+            Change(
+                "api/reconcile/additions.py",
+                "        verdict.suspects.append(item)\n",
+                "        return Verdict(book=False)\n",
+            ),
+        ),
     ),
     Mutant(
         "what one connection proves, any connection proves",
@@ -221,19 +227,19 @@ MUTANTS = (
         "a guess at a number passes for sure",
         (
             Change(
-                "api/reconcile/quantity.py",
-                "        return Reading(step, sure=agree and not same, counted=chosen.counted)\n",
-                "        return Reading(step, sure=True, counted=chosen.counted)\n",
+                "api/actions/app_products.py",
+                "    elif not reading.sure:\n",
+                "    elif False:\n",
             ),
         ),
     ),
     Mutant(
-        "numbers that come again are new steps",
+        "numbers that come again are new differences",
         (
             Change(
                 "api/reconcile/quantity.py",
-                "    if sent_before and sent in sent_before:\n",
-                "    if False:\n",
+                "            return Reading(now.quantity - last.quantity, sure=True, counted=then.counted)\n",
+                "            return Reading(sent - first.quantity, sure=True, counted=then.counted)\n",
             ),
         ),
     ),
@@ -252,7 +258,7 @@ MUTANTS = (
         (
             Change(
                 "api/reconcile/memory.py",
-                "        if fingerprint in self.refused:\n            return False\n",
+                "        if fingerprint in self.refused or (unless_others and self.refused):\n            return False\n",
                 "",
             ),
         ),

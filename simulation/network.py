@@ -168,6 +168,8 @@ class Line:
         entry.answer = _short(answer) if entry.status >= 300 or entry.line.startswith("GET") else ""
         self.delivered = 200 <= entry.status < 300
         self.on_answer(request, answer)
+        if entry.status >= 500:
+            answer = answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)  # as nginx does (nginx/site.conf)
         if fault == plan.LOSE:
             return b""
         if fault == plan.LATE_GATEWAY:
