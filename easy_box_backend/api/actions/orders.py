@@ -173,6 +173,15 @@ def _move_picked(line: OrderLine, product: Product, more: int, number: int, by: 
         stock.move(product, -more, kind, revision=number, by=by, at=at, order_line=line)
 
 
+def count_picked(order: Order, line: OrderLine, pieces: int, *, revision: int, by: Actor, at: datetime) -> None:
+    """So many pieces more of a line of a locked order are picked; their movement is the caller's to post."""
+    line.quantity_picked += pieces
+    line.save(update_fields=["quantity_picked"])
+    order.revision = revision
+    order.save(update_fields=["revision", "updated_at"])
+    remember(order, by=by, at=at)
+
+
 def remember(order: Order, *, by: Actor, at: datetime) -> None:
     """Keep how the order stands under its revision."""
     lines = order.lines.filter(removed_at__isnull=True).order_by("id")

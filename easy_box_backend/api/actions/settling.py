@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
-from api.actions import products, stock
+from api.actions import orders, products, stock
 from api.actor import Actor
 from api.errors import Conflict, Invalid, NotFound
-from api.models import Discrepancy, OrderLine, Product, StockMovement
+from api.models import Discrepancy, Order, OrderLine, Product, StockMovement
 
 Kind = Discrepancy.Kind
 
@@ -51,7 +51,8 @@ def resolve(discrepancy_id: int, action: str, *, by: Actor, at: datetime, note: 
     found = Discrepancy.objects.filter(id=discrepancy_id).first()
     if found is None:
         raise NotFound(_("There is no such discrepancy."), facts={"discrepancy": discrepancy_id})
-    # Products before the discrepancy, as everywhere: goods that arrive lock a product and then record one.
+    # The order, products, then the discrepancy, as everywhere: goods that arrive lock a product and then record one.
+    order = Order.objects.select_for_update(no_key=True).filter(id=found.order_id).first()
     locked = stock.lock(_products_of(found))
     found = Discrepancy.objects.select_for_update(no_key=True, of=("self",)).get(id=discrepancy_id)
     if found.status != Discrepancy.Status.OPEN:
@@ -59,7 +60,7 @@ def resolve(discrepancy_id: int, action: str, *, by: Actor, at: datetime, note: 
     if action not in ways(found):
         raise NotApplicable(_("This discrepancy cannot be settled so."), facts={"ways": ways(found)})
     if action == "apply":
-        _apply(found, locked, by=by, at=at)
+        _apply(found, order, locked, by=by, at=at)
     elif action == "reverse":
         _reverse(found, locked, by=by, at=at)
     found.status, found.resolved_at, found.resolved_by, found.note = _STATUS[action], at, by.user, note
@@ -75,7 +76,9 @@ def _products_of(found: Discrepancy) -> set[int]:
     return named | ({found.product_id} if found.product_id else set())
 
 
-def _apply(found: Discrepancy, locked: dict[int, Product], *, by: Actor, at: datetime) -> None:
+def _apply(
+    found: Discrepancy, order: Order | None, locked: dict[int, Product], *, by: Actor, at: datetime
+) -> None:
     """What the phone said becomes so."""
     product = locked.get(found.product_id or 0)
     if product and found.kind in _DESCRIPTIVE:
@@ -87,13 +90,16 @@ def _apply(found: Discrepancy, locked: dict[int, Product], *, by: Actor, at: dat
         return
     number = revision.take()
     for entry in pending:
-        line = OrderLine.objects.filter(order=found.order, product_id=entry["product"]).first() if found.order else None
+        line = OrderLine.objects.filter(order=order, product_id=entry["product"]).first() if order else None
         kind = StockMovement.Kind.PICK if line else StockMovement.Kind.ADJUSTMENT
         reason = found.get_kind_display()
         stock.move(
             locked[entry["product"]], entry["delta"], kind, revision=number, by=by, at=at, reason=reason,
             order_line=line, occurred_at=found.created_at,
         )  # fmt: skip
+        if order and order.status != Order.Status.CANCELLED and line and line.removed_at is None:
+            # So that cancelling the order gives them back.
+            orders.count_picked(order, line, -entry["delta"], revision=number, by=by, at=at)
 
 
 def _reverse(found: Discrepancy, locked: dict[int, Product], *, by: Actor, at: datetime) -> None:

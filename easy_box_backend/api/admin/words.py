@@ -20,7 +20,7 @@ _WHAT_HAPPENED: "dict[str, _StrPromise]" = {
     Kind.ARCHIVED_STOCK: _("Goods of an archived product arrived. They were booked, it is live again."),
     Kind.QUANTITY_GUESS: _("The phone reported a quantity that does not follow from what it had seen."),
     Kind.UNKNOWN_PRODUCT: _("A change or deletion of a product that nobody knows. Nothing was done."),
-    Kind.POSSIBLE_DUPLICATE: _("These goods may have been sent twice. They were booked."),
+    Kind.POSSIBLE_DUPLICATE: _("These goods may have been sent twice."),
     Kind.OVER_PICKED: _("More was picked than the order asks for. What was picked was booked."),
     Kind.SHORT_PICKED: _("The order was finished with less than it asks for."),
     Kind.PICKED_TWICE: _("Two people picked the same goods for one order. They were taken out once."),
@@ -46,7 +46,10 @@ SETTLED: "dict[str, _StrPromise]" = {
 
 def what_happened(discrepancy: Discrepancy) -> str:
     """A sentence or two on this kind of discrepancy."""
-    return str(_WHAT_HAPPENED.get(discrepancy.kind, discrepancy.get_kind_display()))
+    said = str(_WHAT_HAPPENED.get(discrepancy.kind, discrepancy.get_kind_display()))
+    if discrepancy.kind == Kind.POSSIBLE_DUPLICATE:
+        said += " " + str(_("They were booked.") if discrepancy.facts.get("booked") else _("They were not booked."))
+    return said
 
 
 def facts(discrepancy: Discrepancy) -> str:

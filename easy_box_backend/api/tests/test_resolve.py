@@ -283,6 +283,20 @@ def test_picked_twice(
     assert warehouse.on_hand("SHIRT") == left
 
 
+def test_cancelling_gives_back_what_was_picked_twice_and_applied(
+    warehouse: Warehouse, anna: Phone, picker: Caller, desk: Any, order: dict[str, Any]
+) -> None:
+    boris = warehouse.phone("Boris")
+    boris.pull_orders()
+    anna.finish(order)
+    boris.finish(order)
+    desk().settles("apply", "applied")
+    (line,) = anna.pull_orders()[0]["lines"]
+    assert (line["quantity_picked"], warehouse.on_hand("SHIRT")) == (4, 6)
+    picker.patch(f"/api/orders/{order['id']}/", {"status": "cancelled"})
+    assert warehouse.on_hand("SHIRT") == 10
+
+
 @pytest.mark.parametrize(("action", "status", "left"), [("apply", "applied", 8), ("dismiss", "dismissed", 10)])
 def test_picked_after_cancel(
     warehouse: Warehouse,
