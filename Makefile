@@ -11,7 +11,7 @@ SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev 
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
-        simulate simulate-mutants bench backup restore verify-stack verify-deploy check-workflow verify-workflow gitflow lock venv venv-dev clean
+        simulate simulate-mutants bench backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow gitflow lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
@@ -75,6 +75,9 @@ backup: ## Production: one set of the database and all photos (docs/operations.m
 
 restore: ## Production: bring a set back into an empty stack (FROM=latest)
 	@deploy/restore.sh "$(FROM)"
+
+restore-drill: venv-dev ## A backup set, everything destroyed, and back, without Docker
+	@$(PY) -m verification.drill
 
 verify-stack: venv-dev ## Prove the production stack on a real Docker Engine (ARGS="rolling restore")
 	@$(PY) -m verification.stack $(ARGS)

@@ -146,6 +146,10 @@ def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
     lost = 0
     for _ in range(rounds):
         for way, scripts in ways.items():
+            if way.startswith("app"):
+                # As the app does before; or the same additions over new connections look like its queue come again.
+                for token in phones:
+                    Connection(server.port).ask(request("GET", "/api/products/", token=token, agent=APP))
             before = on_hand(server, integrations[0])
             additions, seconds = saturate(server.port, scripts, ROUND_SECONDS)
             lost += before + additions - on_hand(server, integrations[0])

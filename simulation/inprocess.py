@@ -168,6 +168,10 @@ class InProcessServer:
             lines.append(f"content-length: {len(body)}")
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
+    def was_killed_since(self, start: float) -> bool:
+        """There is no process to kill."""
+        return False
+
     def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
         """There is no process to kill."""
         raise NotImplementedError(what)

@@ -258,8 +258,8 @@ MUTANTS = (
         (
             Change(
                 "api/reconcile/memory.py",
-                "        if fingerprint in self.refused or (unless_others and self.refused):\n            return False\n",
-                "",
+                "        if fingerprint in self.refused or (unless_others and self.refused):\n",
+                "        if False:\n",
             ),
         ),
     ),

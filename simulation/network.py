@@ -44,6 +44,9 @@ class Server(Protocol):
     def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
         """Deliver, while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
 
+    def was_killed_since(self, start: float) -> bool:
+        """Whether a part of it was killed, or not yet back, from `start` (in its `elapsed` seconds) until now."""
+
     def wait(self, seconds: float) -> None:
         """Let time pass between two acts of people; a real server may take less of it."""
 
@@ -63,6 +66,7 @@ class Request:
         fault: what the network did to it, or "".
         status: what the server answered, 0 if it was not reached.
         seen: whether the client got the answer.
+        excused: whether a part of the server was killed meanwhile, so that a 5xx is its right.
     """
 
     who: str
@@ -73,6 +77,7 @@ class Request:
     status: int = 0
     answer: str = ""
     seen: bool = False
+    excused: bool = False
 
     def __str__(self) -> str:
         outcome = str(self.status or "-") + ("" if self.seen else " unseen")
@@ -148,7 +153,7 @@ class Line:
         fault = self._next_fault()
         entry = _entry(self.who, self.act, request, fault)
         self.log.append(entry)
-        self.last_request = self.server.elapsed()
+        start = self.last_request = self.server.elapsed()
         self.delivered = False
         if fault == plan.LATE:
             self._late.append((request, wire))
@@ -165,6 +170,7 @@ class Line:
             raise ConnectionResetError("the network cut the request")
         answer = self._deliver(request, wire, fault)
         entry.status = int(answer[9:12])
+        entry.excused = self.server.was_killed_since(start)
         entry.answer = _short(answer) if entry.status >= 300 or entry.line.startswith("GET") else ""
         self.delivered = 200 <= entry.status < 300
         self.on_answer(request, answer)

@@ -76,7 +76,7 @@ class RealServer:
         self._rng = random.Random(0)
         # What is started ends with the thread that started it, and a pass of two at once has a thread of its own.
         self._starter = ThreadPoolExecutor(1)
-        self.killed_at = float("-inf")
+        self._killing, self._back_at = False, float("-inf")
         self._database = Database(self._folder / "postgresql")
         self._port = free_port()
         self.base_url = f"http://127.0.0.1:{self._port}/api"
@@ -177,12 +177,16 @@ class RealServer:
         sender = threading.Thread(target=send)
         sender.start()
         time.sleep(self._rng.uniform(0, 0.03))
+        self._killing = True
         self._starter.submit(self._kill, what).result()
+        self._killing, self._back_at = False, time.monotonic()
         sender.join()
-        self.killed_at = time.monotonic()
         if not answers:
             raise ConnectionResetError("the server was killed")
         return answers[0]
+
+    def was_killed_since(self, start: float) -> bool:
+        return self._killing or self._back_at >= start
 
     def _kill(self, what: str) -> None:
         if what == plan.KILLS[2]:

@@ -13,7 +13,7 @@ from simulation.intentions import Intentions
 from simulation.invariants import ALL_SKUS, Outcome, Violation, booked_presses, check_all, ledger, stock_error
 from simulation.network import Line, Request, Server
 from simulation.people import Person
-from simulation.plan import KILLS, MANAGER, PHONES, SHOP, Act, Plan
+from simulation.plan import MANAGER, PHONES, SHOP, Act, Plan
 from simulation.programs import Program
 from simulation.reader import Reader
 from simulation.scene import READER, REVOKED, Scene, program
@@ -138,7 +138,7 @@ class Stage:
         for trouble in self.notes.odd_pictures:
             self._complain("pictures", trouble)
         for entry in self.result.log:
-            if entry.status >= 500 and entry.fault not in KILLS:
+            if entry.status >= 500 and not entry.excused:
                 trouble = getattr(self.server, "last_trouble", "")
                 self._complain("no 5xx", f"{entry}\n{trouble}")
         if self.plan.number % STRANGERS_EVERY == 0:

@@ -37,6 +37,9 @@ class Echo:
     def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
         raise ConnectionResetError(what)
 
+    def was_killed_since(self, start: float) -> bool:
+        return False
+
     def wait(self, seconds: float) -> None:
         pass
 

@@ -76,9 +76,7 @@ def _products_of(found: Discrepancy) -> set[int]:
     return named | ({found.product_id} if found.product_id else set())
 
 
-def _apply(
-    found: Discrepancy, order: Order | None, locked: dict[int, Product], *, by: Actor, at: datetime
-) -> None:
+def _apply(found: Discrepancy, order: Order | None, locked: dict[int, Product], *, by: Actor, at: datetime) -> None:
     """What the phone said becomes so."""
     product = locked.get(found.product_id or 0)
     if product and found.kind in _DESCRIPTIVE:
