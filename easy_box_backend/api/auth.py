@@ -20,6 +20,7 @@ from knox.models import AuthToken
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 
+from api import prepared
 from api.actor import Actor
 from api.http import client_address, user_agent
 from api.models import Device, User
@@ -70,9 +71,7 @@ class DeviceTokenAuthentication(TokenAuthentication):
 
 
 def _look_up(digest: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK_UP, [digest])
-        return cursor.fetchone()
+    return prepared.one_row(_LOOK_UP, [digest])
 
 
 def find_device(digest: str) -> Device | None:

@@ -79,8 +79,9 @@ class JsonAnyway(DefaultContentNegotiation):
 class _Counted:
     """A request's body, whose bytes are counted as they are read."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, parser_context: Any) -> None:
         self.stream, self.count = stream, 0
+        self.announced = str(parser_context["request"].META.get("CONTENT_LENGTH") or "0")
 
     def read(self, size: int = -1) -> bytes:
         part: bytes = self.stream.read() if size < 0 else self.stream.read(size)
@@ -91,8 +92,7 @@ class _Counted:
         """Raise ParseError if the connection broke off before all announced bytes came: what came may look whole."""
         while self.read(65536):
             pass
-        announced = self.stream.META.get("CONTENT_LENGTH") or "0"
-        if announced.isdecimal() and self.count < int(announced):
+        if self.announced.isdecimal() and self.count < int(self.announced):
             raise exceptions.ParseError(_("The request ended before it was complete."))
 
 
@@ -103,7 +103,7 @@ class JsonParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
-            data = load(_read(stream, settings.MAX_JSON_BYTES))
+            data = load(_read(stream, settings.MAX_JSON_BYTES, parser_context))
         except ValueError as error:
             raise exceptions.ParseError(_("The request is not valid JSON.")) from error
         if not isinstance(data, dict):
@@ -117,7 +117,7 @@ class FormParser(BaseParser):
     media_type = "application/x-www-form-urlencoded"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> QueryDict:
-        return QueryDict(_read(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), encoding="utf-8")
+        return QueryDict(_read(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE, parser_context), encoding="utf-8")
 
 
 class UploadParser(MultiPartParser):
@@ -126,14 +126,14 @@ class UploadParser(MultiPartParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         if (stream.META.get("CONTENT_LENGTH") or "0").isdecimal():
             _check_size(int(stream.META.get("CONTENT_LENGTH") or 0), settings.MAX_UPLOAD_BYTES)
-        counted = _Counted(stream)
+        counted = _Counted(stream, parser_context)
         form = super().parse(cast("IO[bytes]", counted), media_type, {**(parser_context or {}), "encoding": "utf-8"})
         counted.require_end()
         return form
 
 
-def _read(stream: Any, limit: int) -> bytes:
-    counted = _Counted(stream)
+def _read(stream: Any, limit: int, parser_context: Any) -> bytes:
+    counted = _Counted(stream, parser_context)
     body = counted.read(limit + 1)
     _check_size(len(body), limit)
     counted.require_end()

@@ -152,6 +152,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "api.health.ProbesMiddleware",
     "api.access.RequestLogMiddleware",
+    "api.express.ExpressLane",
     "api.http.ReadToEndMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -202,7 +203,9 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", default=str(VAR_DIR / "test.sqlite3"))}
 elif _database["ENGINE"].endswith("postgresql"):
     # A pool or persistent connections, not both: the pool keeps connections, so CONN_MAX_AGE stays 0.
-    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "application_name": "easybox"}
+    # Only api/prepared.py's statements are prepared, from their third time on.
+    ours: dict[str, Any] = {"application_name": "easybox", "prepare_threshold": 3}
+    _database["OPTIONS"] = ours | _database.get("OPTIONS", {})
     if DB_POOL_MAX:
         _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 10}
 

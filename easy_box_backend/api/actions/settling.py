@@ -52,7 +52,7 @@ def resolve(discrepancy_id: int, action: str, *, by: Actor, at: datetime, note: 
     if found is None:
         raise NotFound(_("There is no such discrepancy."), facts={"discrepancy": discrepancy_id})
     # The order, products, then the discrepancy, as everywhere: goods that arrive lock a product and then record one.
-    order = Order.objects.select_for_update(no_key=True).filter(id=found.order_id).first()
+    order = Order.objects.select_for_update(no_key=True).filter(id=found.order_id or 0).first()
     locked = stock.lock(_products_of(found))
     found = Discrepancy.objects.select_for_update(no_key=True, of=("self",)).get(id=discrepancy_id)
     if found.status != Discrepancy.Status.OPEN:

@@ -10,7 +10,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum, Window
 from django.db.models.functions import Coalesce, Lag
 from django.utils.translation import gettext_lazy as _
 
-from api import revision
+from api import prepared, revision
 from api.actions import alerts, discrepancies
 from api.actor import Actor
 from api.errors import Invalid, NotFound
@@ -129,25 +129,24 @@ WITH goods AS (
 )
 INSERT INTO api_stockmovement (product_id, kind, quantity_delta, quantity_after, reason, user_id, device_id,
     revision, occurred_at, recorded_at)
-SELECT id, 'receipt', %(quantity)s, quantity, '', %(user)s, %(device)s, revision, %(at)s, %(at)s FROM changed
+SELECT id, 'receipt', %(quantity)s, quantity, '', %(user)s::bigint, %(device)s::bigint, revision, %(at)s, %(at)s
+FROM changed
 RETURNING id, quantity_after, revision
 """
 
 
 def _receive_in_one_statement(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
     """The hot write in one round trip; `move` says what it does."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _RECEIVE,
-            {
-                "product": product_id,
-                "quantity": quantity,
-                "at": at,
-                "user": by.user.pk if by.user else None,
-                "device": by.device.pk if by.device else None,
-            },
-        )
-        row = cursor.fetchone()
+    row = prepared.one_row(
+        _RECEIVE,
+        {
+            "product": product_id,
+            "quantity": quantity,
+            "at": at,
+            "user": by.user.pk if by.user else None,
+            "device": by.device.pk if by.device else None,
+        },
+    )
     if row is None:
         raise NoSuchProduct(product_id)
     return StockMovement(

@@ -1,0 +1,22 @@
+"""The hottest statements, prepared: PostgreSQL parses and plans them once a connection instead of once a request, which
+halves what an addition costs (docs/benchmarks.md). Django's own cursors never prepare."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+from psycopg import Cursor
+
+
+def one_row(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
+    """The first row of the result, None if there is none. Raises what Django's cursor raises.
+
+    It is an ordinary statement on SQLite, and where somebody counts or wraps statements.
+    """
+    connection.ensure_connection()
+    if connection.vendor != "postgresql" or connection.queries_logged or connection.execute_wrappers:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchone()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return cursor.execute(statement, parameters).fetchone()
