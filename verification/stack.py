@@ -370,10 +370,19 @@ def kill(stack: Stack) -> None:
 
 
 def unavailable(stack: Stack) -> None:
-    """With no backend at all: a 503 that a phone and a program can read, and everything back by itself."""
+    """With no database, and with no backend: an answer that a phone and a program can read, on a connection that is
+    closed behind it (nginx/site.conf says why), and everything back by itself."""
+    stack.compose("stop", "db")
+    status, headers, body = ask(stack, "GET", "/api/health/", Accept_Language="de")
+    answer = json.loads(body)
+    good = (status, answer["code"], headers.get("connection")) == (500, "server_error", "close")
+    good = good and answer["facts"]["request_id"] == headers["x-request-id"]
+    stack.note("no database", good, f"{status}, connection: {headers.get('connection')}, {answer['detail']}")
+    stack.compose("start", "db")
     stack.compose("stop", "backend-a", "backend-b")
     status, headers, body = ask(stack, "GET", "/api/products/", Accept_Language="ru")
     good = status == 503 and "retry-after" in headers and json.loads(body)["retryable"] is True
+    good = good and headers.get("connection") == "close"
     stack.note("no backend", good, f"{status}, Retry-After {headers.get('retry-after')}, {json.loads(body)['detail']}")
     began = time.monotonic()
     stack.compose("start", "backend-a", "backend-b")

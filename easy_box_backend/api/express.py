@@ -1,4 +1,4 @@
-"""The express lane: the one hot write, `add_stock` of an integration on PostgreSQL, answered ahead of REST framework and
+"""The express lane: the one hot write, `add_stock` of an integration on PostgreSQL, ahead of REST framework and most
 middleware, which cost more than the addition itself (docs/benchmarks.md).
 
 It takes what is entirely ordinary and calls the same action as the view. Anything else, every refusal included, goes

@@ -137,7 +137,10 @@ def _put(
     kept = memory.shown_before if late else memory.shown
     shown = kept.get(product.pk)
     file = image_url if isinstance(image_url, str) and not image_url.startswith("http") else ""
-    seen = [shown.fields] if shown else snapshots.descriptions(memory, product, local=not key.isdecimal())
+    if shown:
+        seen = [shown.fields, *snapshots.answers_kept(memory, product)]
+    else:
+        seen = snapshots.descriptions(memory, product, local=not key.isdecimal())
     edits = fields.edits(sent, seen)
     edited = bool(edits)
     repeated = shown is not None and body in shown.bodies and _changed_by_others(product, shown, by)

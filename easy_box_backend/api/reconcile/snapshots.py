@@ -87,6 +87,17 @@ def _with_held_back(memory: Memory, product_id: int, views: list[View]) -> list[
     return [View(view.quantity + more, view.counted) for more in sums for view in views]
 
 
+def answers_kept(memory: Memory, product: Product) -> list[Mapping[str, str]]:
+    """The descriptions in answers since the pull that the app shows from then on, whatever it has queued itself."""
+    kept = [glance for glance in memory.glances if glance.kept and glance.product == product.pk]
+    return [description for glance in kept for description in _description_at(product, glance.revision)]
+
+
+def _description_at(product: Product, revision: int) -> list[Mapping[str, str]]:
+    version = ProductVersion.objects.filter(product=product, revision__lte=revision).order_by("-revision").first()
+    return [{"name": version.name, "sku": version.sku, "location": version.location}] if version else []
+
+
 def descriptions(memory: Memory, product: Product, *, local: bool) -> list[Mapping[str, str]]:
     """The descriptions of the product that this device can have seen, the likeliest first.
 
@@ -99,9 +110,7 @@ def descriptions(memory: Memory, product: Product, *, local: bool) -> list[Mappi
     found: list[Mapping[str, str]] = []
     before = memory.shown_before.get(product.pk)
     for revision in revisions_seen(memory, product.pk):
-        version = ProductVersion.objects.filter(product=product, revision__lte=revision).order_by("-revision").first()
-        if version:
-            found.append({"name": version.name, "sku": version.sku, "location": version.location})
+        found += _description_at(product, revision)
     if before and not memory.pull_seen:
         found.append(before.fields)
     return found
