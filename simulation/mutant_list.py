@@ -159,7 +159,7 @@ MUTANTS = (
         "absolute PUT for the app",
         (
             Change(
-                "api/actions/app_products.py",
+                "api/actions/app_updates.py",
                 "    if not views:\n",
                 "    if sent is not None:\n"
                 "        return quantity.Reading(sent - product.quantity, sure=True, counted=0)\n"
@@ -227,7 +227,7 @@ MUTANTS = (
         "a guess at a number passes for sure",
         (
             Change(
-                "api/actions/app_products.py",
+                "api/actions/app_updates.py",
                 "    elif not reading.sure:\n",
                 "    elif False:\n",
             ),

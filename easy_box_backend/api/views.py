@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import docs, feeds, http, revision, serializers
-from api.actions import app_orders, app_products, app_stock, orders, products, stock
+from api.actions import app_orders, app_products, app_stock, app_updates, orders, products, stock
 from api.auth import actor
 from api.errors import Invalid
 from api.models import Order, Product
@@ -140,7 +140,7 @@ class ProductDetail(APIView):
             return self._change(request, key, partial=False)
         data = checked(serializers.ProductPut, request.data)
         data["photo"] = data.pop("image", None)
-        product = app_products.put(key, **data, by=by, at=timezone.now(), connection=http.connection(request))
+        product = app_updates.put(key, **data, by=by, at=timezone.now(), connection=http.connection(request))
         if product is None:
             return Response(http.error_body("unknown_product", _("Nobody knows this product; a manager will look.")))
         return product_answer(request, product)

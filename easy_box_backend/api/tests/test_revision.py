@@ -18,6 +18,7 @@ from api.actions import (
     app_orders,
     app_products,
     app_stock,
+    app_updates,
     devices,
     discrepancies,
     orders,
@@ -130,7 +131,7 @@ def world(db: None) -> dict[str, Any]:
 def _settle(action: str, w: dict[str, Any]) -> None:
     device, _token = devices.log_in(w["by"].user, kind=Device.Kind.APP, name="another phone", at=NOON)
     never_pulled = Actor(w["by"].user, device)
-    app_products.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled, at=w["at"])
+    app_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled, at=w["at"])
     settling.resolve(Discrepancy.objects.get().pk, action, by=w["by"], at=w["at"])
 
 
@@ -174,10 +175,10 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "order archived": lambda w: _picked_then(w, lambda: orders.archive(w["order"], by=w["by"], at=w["at"])),
     "app create": lambda w: app_products.create(sku="N", name="N", by=w["by"], at=w["at"]),
     "app create of an archived one": lambda w: app_products.create(sku="OLD", name="Old", by=w["by"], at=w["at"]),
-    "app put": lambda w: app_products.put(
+    "app put": lambda w: app_updates.put(
         str(w["socks"]), sku="S", name="Socks", location="", quantity=10, by=w["by"], at=w["at"]
     ),
-    "app press": lambda w: app_products.put(
+    "app press": lambda w: app_updates.put(
         str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=11, by=w["by"], at=w["at"]
     ),
     "app delete": lambda w: app_products.delete(str(w["socks"]), by=w["by"], at=w["at"]),
