@@ -238,7 +238,7 @@ MUTANTS = (
         (
             Change(
                 "api/reconcile/quantity.py",
-                "            return Reading(now.quantity - last.quantity, sure=True, counted=then.counted)\n",
+                "            return _back_and_forth(now.quantity - last.quantity, then.counted, len(sent_before))\n",
                 "            return Reading(sent - first.quantity, sure=True, counted=then.counted)\n",
             ),
         ),

@@ -43,6 +43,8 @@ class Summary:
     requests: int = 0
     broken: list[Short] = field(default_factory=list)
     press_errors: list[tuple[int, int]] = field(default_factory=list)
+    worst: tuple[int, int] = (0, 0)
+    """The largest of those errors, and in which schedule."""
     flagged: Counter[str] = field(default_factory=Counter)
     needed: int = 0
     by_hand: int = 0
@@ -52,6 +54,7 @@ class Summary:
         self.schedules += 1
         self.requests += short.requests
         self.press_errors += short.press_errors
+        self.worst = max([self.worst, *((error, short.number) for error, _pressed in short.press_errors)])
         self.flagged.update(short.flagged)
         self.needed += short.needed
         self.by_hand += short.by_hand
@@ -66,7 +69,8 @@ class Summary:
             ignoring = sum(pressed for _, pressed in self.press_errors) / len(self.press_errors)
             lines.append(
                 f"the {len(self.press_errors)} products whose + and − were pressed: mean absolute error of their stock"
-                f" {ours:.3f}; of a server that ignores these numbers {ignoring:.3f}"
+                f" {ours:.3f} (the worst {self.worst[0]}, in schedule {self.worst[1]});"
+                f" of a server that ignores these numbers {ignoring:.3f}"
             )
         flagged = ", ".join(f"{kind} {n}" for kind, n in self.flagged.most_common()) or "none"
         lines.append(f"open discrepancies: {flagged}")

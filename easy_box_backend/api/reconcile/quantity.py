@@ -67,7 +67,7 @@ def read(
         last = next(iter(sent_before.values()))[0]
         now, then = sent_before[sent][0], sent_before[sent][-1]
         if now == then or not steps:
-            return Reading(now.quantity - last.quantity, sure=True, counted=then.counted)
+            return _back_and_forth(now.quantity - last.quantity, then.counted, len(sent_before))
         # Goods came since, so the same number is likelier a new step than the old one.
         return Reading(sent - steps[0].quantity, sure=False, counted=steps[0].counted)
     if same and edited:
@@ -86,6 +86,13 @@ def read(
             if abs(sent - view.quantity) == 1:
                 # The next number of one pass, while another one had gone back to the beginning.
                 change = sent + grown[0].quantity - view.quantity - first.quantity
-                return Reading(change, sure=True, counted=view.counted)
+                return _back_and_forth(change, view.counted, len(sent_before or {}) + 1)
     nearest = min(views, key=lambda view: abs(sent - view.quantity))
     return Reading(0, sure=False, counted=nearest.counted, instead=sent - nearest.quantity)
+
+
+def _back_and_forth(change: int, counted: int, steps: int) -> Reading:
+    """Between numbers of one series, by `steps` presses at most; more than that is not believed either."""
+    if abs(change) > steps:
+        return Reading(0, sure=False, counted=counted, instead=change)
+    return Reading(change, sure=True, counted=counted)

@@ -52,6 +52,15 @@ def test_the_next_number_of_one_pass_while_another_has_gone_back_to_the_beginnin
     assert read(13, [View(11)], edited=False, sent_before=earlier) == Reading(2, True, 0)
 
 
+def test_numbers_of_a_series_are_no_further_apart_than_its_presses() -> None:
+    """Seed 404, schedule 1118: a number that counted goods still waiting on the phone, then its queue from before."""
+    before = {5: growing(5, 0, [(9, 3764)]), 3770: growing(3770, 0, [(9, 3764)])}
+    reading = read(3771, before[5], edited=False, sent_before=before)
+    assert (reading.delta, reading.sure, reading.instead) == (0, False, 3766)
+    again = read(3770, before[5], edited=True, sent_before=before)
+    assert (again.delta, again.sure, again.instead) == (0, False, 3765)
+
+
 def test_a_step_is_a_guess_where_a_repetition_among_the_goods_makes_it_the_other_one() -> None:
     views = [View(51, 9), View(46)]
     assert read(50, views, edited=False) == Reading(-1, True, 9)
