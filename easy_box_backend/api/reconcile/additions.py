@@ -73,7 +73,7 @@ def through(memory: Memory) -> list[Item]:
     """The phone's queue is through. Returns the additions that were withheld as the beginning of a repetition of which
     the rest never came: the queue can only have grown, so they were no repetition, and are to be booked."""
     followed = {phase.follows for phase in memory.phases}
-    real = []
+    real = [item for phase in memory.phases for item in _set_apart(memory, phase)]
     for index, phase in enumerate(memory.phases):
         if phase.likely and len(phase.items) < _longest(memory, phase) and index not in followed:
             real += [item for item in phase.items if item.movement is None]
@@ -105,10 +105,10 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, arriv
         memory.phases.append(Phase())
     phase = memory.phases[-1]
     phase.dangling = None
-    if not phase.items:
-        _compare_with_earlier(memory, phase, item)
+    apart = [] if phase.items else _compare_with_earlier(memory, phase, item)
     phase.items.append(item)
     verdict = _compare(memory, phase, item) if phase.follows is not None else Verdict(book=True)
+    verdict.rebook.extend(apart)
     alike = [n for n in _others(memory, phase) if _same(n, item) and n is not item]
     if verdict.book and item not in verdict.suspects and any(_may_repeat(memory, item, n) for n in alike):
         verdict.suspects.append(item)
@@ -223,17 +223,37 @@ def _expected(phase: Phase, chain: list[Phase], index: int) -> tuple[Item | None
     return None, False
 
 
-def _compare_with_earlier(memory: Memory, phase: Phase, item: Item) -> None:
-    """Let a new phase follow the one before it, if that begins with the same addition and may have been broken off."""
-    index = next((n for n in range(len(memory.phases) - 2, -1, -1) if memory.phases[n].items), None)
+def _compare_with_earlier(memory: Memory, phase: Phase, item: Item) -> list[Item]:
+    """Let a new phase follow the one before it, if that begins with the same addition and may have been broken off.
+
+    Returns additions before it that turn out to be none of the queue, to be booked after all.
+    """
+    real = [item for earlier in memory.phases[:-1] for item in _set_apart(memory, earlier)]
+    index = next((n for n in range(len(memory.phases) - 2, -1, -1) if _counts(memory.phases[n])), None)
     if index is None:
-        return
+        return real
     earlier = memory.phases[index]
     if earlier.closed or not _same(earlier.items[0], item):
-        return
+        return real
     incomplete = earlier.proven and len(earlier.items) < _longest(memory, earlier)
     phase.follows, phase.proven = index, earlier.dangling is not None or incomplete
     phase.likely = earlier.dangling is None and incomplete and earlier.likely
+    return real
+
+
+def _counts(phase: Phase) -> bool:
+    return bool(phase.items) and not phase.apart
+
+
+def _set_apart(memory: Memory, phase: Phase) -> list[Item]:
+    """What was taken for the beginning of a repetition is none if the phone went on to something else over the same
+    connection, with more of the queue to come. Returns what of it was not booked."""
+    went_on = bool(phase.items) and bool(phase.items[-1].closed) and not memory.overlapping
+    followed = any(later.follows is not None and memory.phases[later.follows] is phase for later in memory.phases)
+    if followed or not (went_on and phase.proven and not phase.likely and len(phase.items) < _longest(memory, phase)):
+        return []
+    phase.apart, phase.proven, phase.follows = True, False, None
+    return [item for item in phase.items if item.movement is None]
 
 
 def _take_ticket(memory: Memory, item: Item, before: list[Item]) -> tuple[bool, bool]:

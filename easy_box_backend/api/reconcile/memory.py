@@ -66,6 +66,8 @@ class Phase(msgspec.Struct):
     """Whether its additions are taken for repetitions of those of `follows`."""
     likely: bool = False
     """Whether that rests on two additions in order alone, and not on proof that `follows` was broken off."""
+    apart: bool = False
+    """Whether it turned out to be goods received between two passes, and no part of the queue."""
 
 
 class Shown(msgspec.Struct):
