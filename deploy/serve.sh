@@ -35,7 +35,7 @@ check() {
 
 if [ -n "$(container nginx)" ]; then
   # The worker and what else nobody waits for change places meanwhile, but don't hold up the first backend.
-  (sleep 4 && compose up --detach --no-deps worker backup) &
+  (sleep 4 && compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" worker backup) &
   others=$!
   "$ROOT/deploy/replace-backends.sh"
   wait "$others" || fail "the worker does not start"

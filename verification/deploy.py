@@ -358,7 +358,7 @@ def smoke(site: Site) -> None:
     conf = (ROOT / BACKEND / "nginx/site.conf").read_text()
     sha = site.release("nginx-syntax", files={f"{BACKEND}/nginx/site.conf": conf + "\nnonsense;\n"})
     failing(site, "nginx's files are broken", sha, "does not become healthy", "не запускается на копии")
-    small = conf.replace("location / {", "location / {\n    client_max_body_size 10;", 1)
+    small = conf.replace("location /api/ {", "location /api/ {\n    client_max_body_size 10;", 1)
     sha = site.release("nginx-small", files={f"{BACKEND}/nginx/site.conf": small})
     failing(site, "nginx refuses a call of the app", sha, "app's calls fail", "вызовы приложения")
 
