@@ -167,9 +167,17 @@ def _read_quantity(
     # What came first may have been sent ahead of a queue that begins with the same number (a press while the queue of
     # before was stuck); or it was the queue's own beginning.
     ahead = shown is not None and shown.came_again and len(shown.sent) == 1 and not edited and reading.delta
-    if in_doubt or hangs or waiting or ahead or _was_sent_before_pull(memory, arrival, product, sent):
+    # The same number twice in one pass is no repetition where an answer has put the phone's number back meanwhile.
+    put_back = shown is not None and not edited and sent in earlier and _is_put_back(memory, arrival, product, shown)
+    if in_doubt or hangs or waiting or ahead or put_back or _was_sent_before_pull(memory, arrival, product, sent):
         return replace(reading, sure=False)
     return reading
+
+
+def _is_put_back(memory: Memory, arrival: Arrival, product: Product, shown: Shown) -> bool:
+    """Whether the phone has shown an answer of ours since the pull, and its last PUT came over this connection."""
+    answered = any(glance.kept and glance.product == product.pk for glance in memory.glances)
+    return answered and shown.reached.get(arrival.connection) == len(shown.bodies)
 
 
 def _was_sent_before_pull(memory: Memory, arrival: Arrival, product: Product, sent: int | None) -> bool:

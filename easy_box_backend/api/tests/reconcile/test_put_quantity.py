@@ -233,6 +233,19 @@ def test_the_answer_to_an_upload_is_what_the_phone_shows_from_then_on(
     assert warehouse.questions() == []
 
 
+def test_the_same_number_twice_in_a_pass_is_a_question_where_an_upload_has_put_it_back(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
+    """Pressed before the photo, whose answer shows the number of before, and once more after it."""
+    photo = {"image": SimpleUploadedFile("photo.jpg", photos.jpeg())}
+    fresh = anna.send("post", f"/api/products/{seen['id']}/upload_image/", photo, "multipart").json()
+    warehouse.later()
+    press(anna, seen, 11)
+    press(anna, fresh, 11)
+    assert warehouse.movements("SOCK") == [10, 1]
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
 def test_one_off_together_with_a_new_photo_is_no_button(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
