@@ -169,7 +169,17 @@ def _read_quantity(
     ahead = shown is not None and shown.came_again and len(shown.sent) == 1 and not edited and reading.delta
     # The same number twice in one pass is no repetition where an answer has put the phone's number back meanwhile.
     put_back = shown is not None and not edited and sent in earlier and _is_put_back(memory, arrival, product, shown)
-    if in_doubt or hangs or waiting or ahead or put_back or _was_sent_before_pull(memory, arrival, product, sent):
+    # A queue that comes again without what was pressed outside it does not lead to its last number once more.
+    lost = shown is not None and shown.outside and sent in earlier and reading.delta
+    if (
+        in_doubt
+        or hangs
+        or waiting
+        or ahead
+        or put_back
+        or lost
+        or _was_sent_before_pull(memory, arrival, product, sent)
+    ):
         return replace(reading, sure=False)
     return reading
 
@@ -219,12 +229,17 @@ def _now_shown(
         came_again=number in known.sent and arrival.connection not in known.reached,
         began=known.began or memory.number,
         bodies=[*known.bodies, sent.fingerprint],
+        outside=known.outside or _is_outside(known, arrival, number),
         reached=known.reached | {arrival.connection: len(known.bodies) + 1},
         fields=dict(sent.fields),
         revision=revision,
         photo=sent.file,
         unsure=known.unsure or not (reading.sure and reading.firm),
     )
+
+
+def _is_outside(known: Shown, arrival: Arrival, number: int | None) -> bool:
+    return bool(known.bodies) and arrival.connection not in known.reached and number not in known.sent
 
 
 def _at_the_end(sent: dict[int, int], number: int, counted: int) -> dict[int, int]:

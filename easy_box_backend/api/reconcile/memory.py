@@ -88,6 +88,8 @@ class Shown(msgspec.Struct):
     """Whether the last of them had been sent before, on another connection."""
     reached: dict[str, int] = {}
     """How many of them each connection has sent."""
+    outside: bool = False
+    """Whether one of them came over a new connection without those before it: a press that was not of their queue."""
     fields: dict[str, str] = {}
     revision: int = 0
     photo: str = ""
