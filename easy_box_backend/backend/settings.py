@@ -313,6 +313,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# jazzmin's pages name a folder, which has no entry in the manifest. A file that is not there fails all the same.
+WHITENOISE_MANIFEST_STRICT = False
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Alerts, the worker, health --------------------------------------------------------------------------------------
