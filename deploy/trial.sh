@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Not called by people: proves a release before anybody's request meets it. Its image and nginx's files are started
-# apart from everything else, on a copy of the data; the tables are migrated there, and every call of the app is made
-# through nginx. Nothing that serves is touched.
+# apart from everything else, on a copy of the data; the tables are migrated there, and through nginx every call of the
+# app is made and every page of the desk opened, as a manager. Nothing that serves is touched.
 #
 #   VERSION=<SHA> trial.sh prepare      start its database
 #   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy; none: from nothing
@@ -44,13 +44,17 @@ compose up --detach --no-deps --wait trial-db || fail "the trial's database did 
   fail "the set $set_name can't be restored"
 # In one process: Django takes its time to start.
 compose run --rm --no-deps -T -e DJANGO_SETTINGS_MODULE=backend.settings trial-backend python -c "
-import django
+import os, django
 from django.core.management import call_command
 django.setup()
 call_command('migrate', interactive=False)
-call_command('createsuperuser', interactive=False, username='Trial', email='$EMAIL')
+from api.models import User
+User.objects.create_user(username='Trial', email='$EMAIL', password=os.environ['TRIAL_PASSWORD'], is_staff=True)
 " || fail "its migration fails on a copy of the data"
 compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" trial-backend trial-nginx ||
   lost "it does not become healthy on a copy of the data"
-compose exec -T -e TRIAL_PASSWORD trial-backend python -m phone.smoke --at trial-nginx:8080 --host "$(host_name)" \
-  --version "$VERSION" --email "$EMAIL" || lost "the app's calls fail on a copy of the data"
+as_manager() { # module of phone/, [its arguments]
+  compose exec -T trial-backend python -m "phone.$1" --at trial-nginx:8080 --host "$(host_name)" --email "$EMAIL" "${@:2}"
+}
+as_manager smoke --version "$VERSION" || lost "the app's calls fail on a copy of the data"
+as_manager desk || lost "the admin can't be opened on a copy of the data"

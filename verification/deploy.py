@@ -355,6 +355,10 @@ def smoke(site: Site) -> None:
     broken = "AddStock.post = lambda self, request, key: Response({}, status=500)"
     sha = site.release("smoke", f"RUN echo '{broken}' >>/srv/app/api/views.py")
     failing(site, "a call of the app is broken", sha, "app's calls fail", "вызовы приложения")
+    sha = site.release("desk", "RUN echo '{% nonsense %}' >/srv/app/api/templates/admin/index.html")
+    failing(site, "a page of the admin is broken", sha, "admin can't be opened", "страницы панели администратора")
+    sha = site.release("desk-file", "RUN rm $(ls /srv/static/desk/desk.*.css)")
+    failing(site, "a file of the admin is not there", sha, "admin can't be opened", "страницы панели администратора")
     conf = (ROOT / BACKEND / "nginx/site.conf").read_text()
     sha = site.release("nginx-syntax", files={f"{BACKEND}/nginx/site.conf": conf + "\nnonsense;\n"})
     failing(site, "nginx's files are broken", sha, "does not become healthy", "не запускается на копии")

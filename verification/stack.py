@@ -34,6 +34,7 @@ from pathlib import Path
 from types import FrameType
 
 from phone.app import AuthRepository, InventoryRemote, Session
+from phone.desk import Browser, desk_pages
 from phone.dio import Dio, DioException, FormData, MultipartFile
 from phone.smoke import app_calls
 from verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
@@ -113,7 +114,7 @@ def build(stack: Stack) -> None:
 
 
 def start(stack: Stack) -> None:
-    """From nothing to the app's calls through nginx."""
+    """From nothing to the app's calls, and the desk's pages, through nginx."""
     began = time.monotonic()
     stack.compose("up", "--detach", "--wait", "--wait-timeout", "180")
     up = time.monotonic() - began
@@ -125,6 +126,8 @@ def start(stack: Stack) -> None:
     app_calls(Dio(f"{stack.url}/api"), EMAIL, PASSWORD, MultipartFile(jpeg(2000), "photo.jpg"))
     seconds = time.monotonic() - began
     stack.note("up --wait, an account, the app's calls", seconds < 60, f"{seconds:.1f} s, up after {up:.1f} s")
+    found = desk_pages(Browser(f"127.0.0.1:{stack.port}"), EMAIL, PASSWORD)
+    stack.note("the desk", len(found.pages) > 15, f"{len(found.pages)} pages and {len(found.files)} files open")
 
 
 def development(stack: Stack) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
@@ -30,7 +31,6 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
-from backend.wsgi import application
 
 pytestmark = pytest.mark.django_db
 CHECKS = [
@@ -54,7 +54,7 @@ def described(
         orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(None), at=timezone.now())
     for signal in (request_started, request_finished):  # they would end the test's transaction, as a server does
         signal.disconnect(close_old_connections)
-    yield schemathesis.openapi.from_wsgi("/api/schema/", application)
+    yield schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
 

@@ -1,0 +1,72 @@
+"""What a deploy asks of a release before it serves (deploy/trial.sh): the app's calls, the desk as a manager sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from api.models import User
+from api.tests.calls import PASSWORD
+from api.tests.conftest import MakeUser
+from phone.desk import Browser, desk_pages
+from phone.dio import Dio, MultipartFile
+from phone.smoke import PHOTO, WrongAnswer, app_calls
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def vera(make_user: MakeUser) -> User:
+    """A manager, no superuser."""
+    return make_user("Vera", is_staff=True)
+
+
+def test_every_call_of_the_app_is_answered_to_a_manager(vera: User, live_server: Any) -> None:
+    app_calls(Dio(f"{live_server.url}/api"), vera.email, PASSWORD, MultipartFile(PHOTO, "photo.png"))
+
+
+def test_every_page_of_the_desk_opens_to_a_manager(vera: User, live_server: Any) -> None:
+    found = desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
+    assert len(found.pages) > 15
+
+
+def test_the_desk_opens_where_cookies_are_for_https_only(vera: User, live_server: Any, settings: Any) -> None:
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    assert desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD).pages
+
+
+BASE = "{% extends 'admin/base_site.html' %}{% load static %}{% block content %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "says"),
+    [
+        ("index.html", "{% nonsense %}", "signing in to the desk: 500"),
+        ("api/order/change_list.html", BASE + "{% url 'nowhere' %}{% endblock %}", "/admin/api/order/: 500"),
+        (
+            "api/order/change_list.html",
+            BASE + "<img src='{% static 'no/such.svg' %}'>{% endblock %}",
+            "no/such.svg|/admin/api/order/: 500",
+        ),
+        ("api/order/change_list.html", BASE + "<script src='/static/no/such.js'></script>{% endblock %}", "such.js"),
+        ("api/order/change_list.html", BASE + "<a href='/nowhere/'>?</a>{% endblock %}", "/nowhere/: 404"),
+        ("api/order/change_list.html", "stranger", "/admin/api/order/: 200, and nobody is signed in"),
+    ],
+)
+def test_what_is_broken_on_the_desk_is_found(
+    vera: User, live_server: Any, settings: Any, tmp_path: Path, template: str, text: str, says: str
+) -> None:
+    path = tmp_path / "admin" / template
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+    with pytest.raises(WrongAnswer, match=says):
+        desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
+
+
+def test_a_desk_where_nobody_can_sign_in_is_found(vera: User, live_server: Any) -> None:
+    with pytest.raises(WrongAnswer, match="signing in to the desk: 200"):
+        desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, "another")
