@@ -4,7 +4,7 @@ import re
 
 from dev.common import BACKEND, settings_variables
 
-READ = re.compile(r'\b(?:str|choice|boolean|natural|words|rate|database)\(\s*"([A-Z0-9_]+)"')
+READ = re.compile(r'\b(?:str|choice|boolean|natural|words|rate|secret|database)\(\s*"([A-Z0-9_]+)"')
 FOR_MAKE_RUN = {"HOST", "PORT"}
 FOR_CHECKS = {"ENV_FILE", "TEST_SQLITE_PATH"}
 

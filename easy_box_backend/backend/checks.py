@@ -1,9 +1,14 @@
 """System checks: what must be chosen in production, each with a hint at what to set."""
 
+import re
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+
+HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]|\*", re.IGNORECASE | re.ASCII)
+"""What of ALLOWED_HOSTS a request can match; nginx/hosts.sh knows the same."""
+ORIGIN = re.compile(r"https?://[^/\s]+", re.IGNORECASE)
 
 
 @register(Tags.security)
@@ -11,6 +16,8 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Production mode starts on no default: a guessable key, debugging, any host, or a throw-away database."""
     if not settings.PRODUCTION:
         return []
+    hosts = [host for host in settings.ALLOWED_HOSTS if not HOST.fullmatch(host)]
+    origins = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if not ORIGIN.fullmatch(origin)]
     wrong = [
         (
             settings.SECRET_KEY == settings.DEVELOPMENT_SECRET_KEY or len(settings.SECRET_KEY) < 40,
@@ -27,6 +34,19 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"),
             "E004", "The database is not PostgreSQL.",
             "Set DATABASE_URL (or DATABASE_URL_FILE), e.g. DATABASE_URL=postgres://user:password@db:5432/easyboxdb.",
+        ),
+        (
+            hosts, "E006", f"ALLOWED_HOSTS has what no request can match: {', '.join(hosts)}.",
+            "Write the name or the address alone, without http://, port or slash, e.g. box.example.com. Names in other "
+            "alphabets as xn--…, IPv6 in brackets.",
+        ),
+        (
+            settings.UNREPLACED, "E007", f"The value of {', '.join(settings.UNREPLACED)} begins with $.",
+            "If it is the name of another variable, write its value instead; if it is the secret, choose another one.",
+        ),
+        (
+            origins, "E008", f"CSRF_TRUSTED_ORIGINS has what no browser can send: {', '.join(origins)}.",
+            "Write scheme and host alone, without a slash at the end, e.g. https://box.example.com.",
         ),
     ]  # fmt: skip
     return [Error(text, hint=hint, id=f"backend.{code}") for is_wrong, code, text, hint in wrong if is_wrong]

@@ -63,9 +63,14 @@ def rate(name: str, default: str) -> str:
     return value
 
 
+def secret(name: str) -> str:
+    """The variable `name` as it stands, "" if it is not set. For env.str, `$X` is the value of another variable X."""
+    return str(env.ENVIRON.get(name, ""))
+
+
 def database(name: str, default: str) -> dict[str, Any]:
     """The variable `name` as Django's description of a database. Its value holds a password, so it is not shown."""
-    value = env.str(name, default="").strip() or default
+    value = secret(name).strip() or default
     if not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
         raise ImproperlyConfigured(
             f"{name} is neither postgres://user:password@host:5432/name nor sqlite:////absolute/path."
@@ -85,8 +90,8 @@ def s3() -> dict[str, Any]:
         "bucket_name": bucket,
         "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
         "region_name": env.str("S3_REGION", default="") or "us-east-1",
-        "access_key": env.str("S3_ACCESS_KEY_ID", default="") or None,
-        "secret_key": env.str("S3_SECRET_ACCESS_KEY", default="") or None,
+        "access_key": secret("S3_ACCESS_KEY_ID") or None,
+        "secret_key": secret("S3_SECRET_ACCESS_KEY") or None,
         "url_protocol": protocol,
         "custom_domain": domain,
         "querystring_auth": False,
@@ -106,8 +111,14 @@ MODE = choice("MODE", ("development", "production"), "development")
 PRODUCTION = MODE == "production"
 DEBUG = boolean("DEBUG", False)
 VERSION = env.str("VERSION", default="development")
-SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else DEVELOPMENT_SECRET_KEY) or DEVELOPMENT_SECRET_KEY
+SECRET_KEY = secret("SECRET_KEY") or DEVELOPMENT_SECRET_KEY
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
+# Most likely `$NAME` was meant to be replaced, by a shell or by Compose, and was not (backend/checks.py).
+UNREPLACED = [
+    name
+    for name in ("SECRET_KEY", "METRICS_TOKEN", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+    if secret(name).startswith("$")
+]
 
 # --- Where the server is reached ----------------------------------------------------------------------------------
 PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="").strip().rstrip("/")
@@ -318,7 +329,7 @@ WHITENOISE_MANIFEST_STRICT = False
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Alerts, the worker, health --------------------------------------------------------------------------------------
-TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="").strip()
+TELEGRAM_BOT_TOKEN = secret("TELEGRAM_BOT_TOKEN").strip()
 TELEGRAM_CHAT_ID = env.str("TELEGRAM_CHAT_ID", default="").strip()
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org").strip().rstrip("/")
 if TELEGRAM_BOT_TOKEN and not re.fullmatch(r"\d+:[\w-]+", TELEGRAM_BOT_TOKEN, re.ASCII):
@@ -332,7 +343,7 @@ WORKER_HEARTBEAT = env.str("WORKER_HEARTBEAT", default="") or str(Path(tempfile.
 BACKUP_STATUS_FILE = env.str("BACKUP_STATUS_FILE", default="").strip()
 MIN_FREE_DISK_MB = natural("MIN_FREE_DISK_MB", 100)
 # Without a token nothing is counted, and /metrics is a 404.
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
+METRICS_TOKEN = secret("METRICS_TOKEN").strip()
 METRICS_DIR = env.str("METRICS_DIR", default="") or str(Path(tempfile.gettempdir()) / "easybox-metrics")
 
 # --- Logs ---------------------------------------------------------------------------------------------------------

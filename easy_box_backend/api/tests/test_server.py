@@ -29,7 +29,7 @@ def test_health_says_which_database_the_running_process_uses(guest: APIClient, s
     assert guest.get("/api/health/").json() == {
         "status": "ok",
         "version": "abc1234",
-        "mode": "development",
+        "mode": os.environ.get("MODE", "development"),
         "database": {"sqlite": "sqlite3", "postgresql": "postgresql"}[connection.vendor],
     }
 
@@ -165,6 +165,22 @@ def test_a_wrong_production_server_does_not_start_and_says_at_once_all_that_must
         ({"ALLOWED_HOSTS": "box.example.com,*"}, "E003"),
         ({"DATABASE_URL": ""}, "E004"),
         ({"DATABASE_URL": "sqlite:////tmp/x.sqlite3"}, "E004"),
+        ({"ALLOWED_HOSTS": "http://box.example.com"}, "E006"),
+        ({"ALLOWED_HOSTS": "box.example.com,203.0.113.5/"}, "E006"),
+        ({"ALLOWED_HOSTS": "203.0.113.5:80"}, "E006"),
+        ({"ALLOWED_HOSTS": "box.example.com."}, "E006"),
+        ({"ALLOWED_HOSTS": "склад.рф"}, "E006"),
+        ({"ALLOWED_HOSTS": "2001:db8::1"}, "E006"),
+        ({"ALLOWED_HOSTS": "box.example.com 203.0.113.5"}, "E006"),
+        ({"ALLOWED_HOSTS": ".example.com, BOX-1, [2001:db8::1], 203.0.113.5, my_box"}, None),
+        ({"SECRET_KEY": "$" + "0123456789" * 6}, "E007"),
+        ({"SECRET_KEY": "$SECRET_KEY_OF_THE_SERVER_THAT_NOBODY_HAS_REPLACED"}, "E007"),
+        ({"SECRET_KEY": "01234$56789" * 6}, None),
+        ({"METRICS_TOKEN": "$METRICS"}, "E007"),
+        ({"S3_SECRET_ACCESS_KEY": "$abc"}, "E007"),
+        ({"CSRF_TRUSTED_ORIGINS": "box.example.com"}, "E008"),
+        ({"CSRF_TRUSTED_ORIGINS": "https://box.example.com/"}, "E008"),
+        ({"CSRF_TRUSTED_ORIGINS": "https://box.example.com:8443,http://*.example.com"}, None),
     ],
 )
 def test_each_wrong_choice_in_production_is_an_error_of_its_own(
@@ -175,6 +191,18 @@ def test_each_wrong_choice_in_production_is_an_error_of_its_own(
     monkeypatch.setattr("backend.checks.settings", SimpleNamespace(**chosen))
     found = [error.id for error in production_settings(None)]
     assert found == ([f"backend.{code}"] if code else [])
+
+
+def test_what_begins_with_a_dollar_is_no_other_variables_value_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        chosen = settings_with(patch, {**RIGHT, "SECRET_KEY": "$OTHER" + "x" * 50, "METRICS_TOKEN": "$OTHER"})
+    assert (chosen["SECRET_KEY"], chosen["METRICS_TOKEN"]) == ("$OTHER" + "x" * 50, "$OTHER")
+    monkeypatch.setattr("backend.checks.settings", SimpleNamespace(**chosen))
+    (error,) = production_settings(None)
+    assert error.msg == "The value of SECRET_KEY, METRICS_TOKEN begins with $."
+    assert "OTHER" not in f"{error.msg}{error.hint}"
 
 
 def test_in_development_nothing_has_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +218,8 @@ def test_in_development_nothing_has_to_be_set(monkeypatch: pytest.MonkeyPatch) -
         ("TOKEN_TTL_DAYS", "1.5"), ("LANGUAGE_CODE", "fr"), ("ADMIN_LANGUAGE_CODE", "xx"), ("LOG_LEVEL", "LOUD"),
         ("DB_POOL_MAX", "many"), ("SERVE_MEDIA", "2"), ("SECURE_COOKIES", "x"), ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://user:pw@db/x"), ("CLIENT_ERROR_RATE", "often"), ("CLIENT_ERROR_RATE", "5/year"),
-        ("TIME_ZONE", "Moon/Base"), ("PUBLIC_BASE_URL", "box.example.com"),
+        ("DATABASE_URL", "$pw"), ("TELEGRAM_BOT_TOKEN", "$pw"), ("TIME_ZONE", "Moon/Base"),
+        ("PUBLIC_BASE_URL", "box.example.com"),
     ],
 )  # fmt: skip
 def test_junk_in_a_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, junk: str) -> None:
