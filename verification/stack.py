@@ -231,6 +231,8 @@ def edge(stack: Stack) -> None:
         ("/media/x.html", "127.0.0.1", 404),
         ("/api/products", "127.0.0.1", 404),
         ("/", "evil.example.com", 400),
+        ("/", "a" * 7900 + "key", 400),
+        ("/" + "a" * 9000, "127.0.0.1", 400),
     ):
         status, _, body = ask(stack, "GET", path, Host=host)
         try:
@@ -238,7 +240,7 @@ def edge(stack: Stack) -> None:
         except ValueError:
             right = False
         told_json += [] if right else [f"{path} as {host}: {status} {body[:80]!r}"]
-    stack.note("what is not there is a JSON 404", not told_json, "; ".join(told_json) or "5 of 5")
+    stack.note("what is not there or not ours is a JSON error", not told_json, "; ".join(told_json) or "7 of 7")
 
     status, headers, body = ask(stack, "GET", "/api/schema/", Accept_Encoding="gzip", Host="127.0.0.1")
     stack.note("gzip", headers.get("content-encoding") == "gzip", f"/api/schema/ {status}, {len(body)} bytes")

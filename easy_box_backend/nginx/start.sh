@@ -7,6 +7,7 @@ run=/tmp/easybox
 mkdir -p "$run"
 # A name for this start, so that connection numbers of another one can't be taken for ours.
 echo "map \"\" \$boot { default $(date +%s)$$; }" >"$run/boot.conf"
+sh /etc/easybox/hosts.sh >"$run/hosts.conf"
 
 newest() { cat /certs/fullchain.pem /certs/privkey.pem 2>/dev/null | cksum; }
 

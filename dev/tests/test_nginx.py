@@ -1,0 +1,238 @@
+"""nginx's own files, on a real nginx where there is one (`make verify-stack` has the very version of production): what
+it refuses before a backend meets it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import DisallowedHost
+from django.test import RequestFactory, override_settings
+
+from backend.checks import HOST
+from dev.common import BACKEND
+
+NGINX = shutil.which("nginx") or next((path for path in ["/usr/sbin/nginx"] if os.access(path, os.X_OK)), None)
+needs_nginx = pytest.mark.skipif(not NGINX, reason="no nginx here: apt-get install nginx-light")
+HOSTS = "box.example.com, .wildcard.example.org,203.0.113.5,BOX-1,[2001:db8::1]"
+KNOWN = [
+    "box.example.com", "box.example.com:8080", "BOX.example.com", "box.example.com.", "wildcard.example.org",
+    "a.b.wildcard.example.org:443", "203.0.113.5", "203.0.113.5:80", "box-1", "[2001:db8::1]", "[2001:db8::1]:8080",
+]  # fmt: skip
+UNKNOWN = [
+    "evil", "box.example.com.evil.com", "xbox.example.com", "boxxexample.com", "sub.box.example.com", "203.0.113.50",
+    "evilwildcard.example.org", "box.example.com:80:80", "box.example.com:x", "box.example.com@evil",
+    "a" * 7900 + "key", "[::1]", "localhost", "127.0.0.1", "*", "_", "a." * 3000 + "example.org",
+]  # fmt: skip
+
+
+class Backend(BaseHTTPRequestHandler):
+    """Answers 200 to everything, and remembers what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
+class Edge:
+    """A running nginx and what stands behind it."""
+
+    def __init__(self, port: int, asked: list[str]) -> None:
+        self.port, self.asked = port, asked
+
+    def raw(self, request: bytes) -> tuple[int, bytes]:
+        with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
+            connection.sendall(request)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            return answer.status, answer.read()
+
+    def ask(self, path: str = "/", host: str = "box.example.com", **headers: str) -> tuple[int, bytes]:
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
+        return self.raw("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+
+
+Start = Callable[..., Edge]
+
+
+def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str, str]) -> Path:
+    """Our files, with other folders and ports, and without what an nginx older than production's does not know."""
+    own = folder / "easybox"
+    shutil.copytree(BACKEND / "nginx", own)
+    (folder / "run").mkdir()
+    (folder / "run/boot.conf").write_text('map "" $boot { default 1; }\n')
+    environment = {"PATH": os.environ["PATH"], "ALLOWED_HOSTS": hosts, **names}
+    listed = subprocess.run(["sh", str(own / "hosts.sh")], env=environment, capture_output=True, check=True).stdout
+    (folder / "run/hosts.conf").write_bytes(listed)
+    changes = {
+        r"/etc/easybox": str(own), r"/tmp/easybox": str(folder / "run"), r"/var/cache/nginx": str(folder),
+        r"listen 8080": f"listen 127.0.0.1:{port}", r"listen 127\.0\.0\.1:8081": f"listen unix:{folder / 'health'}",
+        r"backend-[ab]:8000 resolve": f"127.0.0.1:{backend}", r"keepalive_min_timeout[^;]*;": "",
+        r"resolver [^;]*;": "", r"/tmp/nginx\.pid": str(folder / "pid"), r"worker_processes auto": "worker_processes 1",
+        r"/dev/std(err|out)": str(folder / "log"), r"worker_connections 2048": "worker_connections 64",
+        r"worker_rlimit_nofile[^;]*;": "",
+    }  # fmt: skip
+    for path in (own / "nginx.conf", own / "site.conf"):
+        text = path.read_text()
+        for before, after in changes.items():
+            text = re.sub(before, lambda _, after=after: after, text)  # type: ignore[misc]
+        path.write_text(text)
+    return own / "nginx.conf"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts nginx with ALLOWED_HOSTS and perhaps other variables; stopped at the end."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    server.asked = []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    running: list[subprocess.Popen[bytes]] = []
+
+    def begin(hosts: str = HOSTS, **names: str) -> Edge:
+        port = free_port()
+        path = configure(tmp_path, port, server.server_address[1], hosts, names)
+        user = "user root; " if os.geteuid() == 0 else ""
+        command = [str(NGINX), "-c", str(path), "-e", str(tmp_path / "log"), "-g", f"{user}daemon off;"]
+        running.append(subprocess.Popen(command))
+        deadline = time.monotonic() + 20
+        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
+            assert running[-1].poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        return Edge(port, server.asked)  # type: ignore[attr-defined]
+
+    yield begin
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+    server.shutdown()
+    server.server_close()
+
+
+@needs_nginx
+@pytest.mark.parametrize(
+    "request_line",
+    [b"nonsense", b"\x16\x03\x01\x02", b"GET", b"GET nowhere HTTP/1.1", b"GET / HTTP/9.9", b"G\0T / HTTP/1.1"],
+)
+def test_what_is_no_request_is_a_400_and_meets_no_backend(start: Start, request_line: bytes) -> None:
+    edge = start()
+    status, _body = edge.raw(request_line + b"\r\nHost: box.example.com\r\n\r\n")
+    assert status in (400, 505)
+    assert edge.asked == []
+
+
+def is_our_error(status: int, body: bytes, number: int = 400) -> bool:
+    return status == number and {"code", "detail", "facts", "retryable"} <= json.loads(body).keys()
+
+
+@needs_nginx
+def test_a_host_that_is_not_ours_meets_no_backend(start: Start) -> None:
+    edge = start()
+    for host in KNOWN:
+        assert edge.ask("/api/products/", host)[0] == 200, host
+    assert len(edge.asked) == len(KNOWN)
+    for host in UNKNOWN:
+        for path in ("/", "/api/products/", "/api/auth/token/", "/media/a.jpg", "/static/a.css", "/healthz/"):
+            assert is_our_error(*edge.ask(path, host)), (path, host)
+    assert len(edge.asked) == len(KNOWN)
+
+
+@needs_nginx
+def test_a_request_that_names_its_host_twice_or_not_at_all_meets_no_backend(start: Start) -> None:
+    edge = start()
+    for request in (
+        b"GET http://box.example.com/ HTTP/1.1\r\nHost: evil\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: box.example.com\r\nHost: evil\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+    ):
+        assert edge.raw(request)[0] == 400, request
+    assert edge.asked == []
+
+
+@needs_nginx
+def test_a_probe_needs_no_right_host(start: Start) -> None:
+    edge = start()
+    assert [edge.ask(path, "10.0.0.7")[0] for path in ("/healthz", "/readyz", "/readyz?x", "/readyz/x")] == [
+        200, 200, 200, 400,
+    ]  # fmt: skip
+
+
+@needs_nginx
+def test_a_line_that_is_too_long_meets_no_backend_and_one_that_an_app_may_send_does(start: Start) -> None:
+    edge = start()
+    assert edge.ask("/api/products/?sku=" + "%D0%96" * 255)[0] == 200
+    assert edge.ask("/", Authorization="Token " + "a" * 64, Cookie="a" * 4000)[0] == 200
+    assert len(edge.asked) == 2
+    assert is_our_error(*edge.ask("/" + "a" * 8300 + "key"))
+    assert is_our_error(*edge.ask("/api/products/?" + "a=1&" * 3000))
+    for name in ("Cookie", "Authorization", "Accept-Language", "User-Agent", "X-Anything"):
+        assert is_our_error(*edge.ask("/", **{name: "a" * 8300})), name
+    assert is_our_error(*edge.ask("/", **{f"X-{number}": "a" * 7000 for number in range(6)}))
+    assert len(edge.asked) == 2
+
+
+@needs_nginx
+@pytest.mark.parametrize("hosts", ["*", "box.example.com,*", ""])
+def test_any_host_is_let_through_where_any_is_allowed(start: Start, hosts: str) -> None:
+    edge = start(hosts)
+    for host in ("evil", "203.0.113.77:8080", "[::1]", "a.b.c"):
+        assert edge.ask("/", host)[0] == 200
+    assert is_our_error(*edge.ask("/", "a" * 7900 + "key"))
+
+
+@needs_nginx
+def test_a_certificates_names_and_the_photos_name_are_known_too(start: Start) -> None:
+    edge = start("203.0.113.5", DOMAIN="a.example.com,b.example.com", PUBLIC_BASE_URL="https://photos.example.com:8443")
+    for host in ("a.example.com", "b.example.com", "photos.example.com", "photos.example.com:8443", "203.0.113.5"):
+        assert edge.ask("/", host)[0] == 200
+    assert edge.ask("/", "example.com")[0] == 400
+
+
+def listed(hosts: str) -> str:
+    command = ["sh", str(BACKEND / "nginx/hosts.sh")]
+    return subprocess.run(
+        command, env={"PATH": os.environ["PATH"], "ALLOWED_HOSTS": hosts}, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_the_list_says_of_each_host_what_django_says() -> None:
+    patterns = re.findall(r'"~\*(.*)" 0;', listed(HOSTS))
+    allowed = [host.strip() for host in HOSTS.split(",")]
+    assert len(patterns) == len(allowed)
+    assert all(HOST.fullmatch(host) for host in allowed)
+    with override_settings(ALLOWED_HOSTS=allowed):
+        for host in KNOWN + UNKNOWN:
+            try:
+                is_known = bool(RequestFactory(headers={"host": host}).get("/").get_host())
+            except DisallowedHost:
+                is_known = False
+            assert any(re.match(pattern, host, re.IGNORECASE) for pattern in patterns) is is_known, host
+
+
+@pytest.mark.parametrize("host", ["http://x", "x/", 'a";}', "a b;", "x:80", "a$host", "~x", "\n", "a..b", "."])
+def test_what_is_no_host_is_no_line(host: str) -> None:
+    assert listed(host) == "default 1;\n"
