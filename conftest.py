@@ -3,7 +3,7 @@
 import gc
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,19 +20,32 @@ def static_files_are_listed_once() -> Iterator[None]:
     """Each test client loads the middleware anew; WhiteNoise would look through all static files each time (50 ms)."""
     from whitenoise.middleware import WhiteNoiseMiddleware
 
-    listed: dict[str, dict[str, Any]] = {}
-    look_through = WhiteNoiseMiddleware.add_files_from_finders
+    listed: dict[tuple[str, ...], dict[str, Any]] = {}
 
-    def add(middleware: Any) -> None:
-        own = middleware.files
-        if middleware.static_prefix not in listed:
-            middleware.files = {}
-            look_through(middleware)
-            listed[middleware.static_prefix] = middleware.files
-        middleware.files = own | listed[middleware.static_prefix]
+    def once(look_through: Callable[..., None]) -> Callable[..., None]:
+        def add(middleware: Any, *places: str) -> None:
+            own, key = middleware.files, (middleware.static_prefix, *places)
+            if key not in listed:
+                middleware.files = {}
+                look_through(middleware, *places)
+                listed[key] = middleware.files
+            middleware.files = own | listed[key]
+
+        return add
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
+        for name in ("add_files_from_finders", "update_files_dictionary"):
+            patch.setattr(WhiteNoiseMiddleware, name, once(getattr(WhiteNoiseMiddleware, name)))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def live_servers_serve_static_files_as_real_ones_do() -> Iterator[None]:
+    """By WhiteNoise. Django's own way knows no names that carry their content, which production's do."""
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StaticFilesHandler, "_should_handle", lambda handler, path: False)
         yield
 
 

@@ -1,5 +1,8 @@
 """`make test`: the whole suite on SQLite and on PostgreSQL at once, and one line for each at the end.
 
+On SQLite in development mode, as `make run` starts the server; on PostgreSQL in production mode, with the settings and
+the collected static files of a real one.
+
 ARGS="-k orders -x"    more arguments for pytest
 DB=sqlite              only that one (or postgresql)
 WORKERS=4              processes for each database; 0: one after the other and none in parallel, for a debugger
@@ -16,10 +19,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dev.common import ROOT, clean_environment, database, memory_if_it_has_room, run, temporary_folder
+from dev.common import BACKEND, ROOT, clean_environment, database, memory_if_it_has_room, run, temporary_folder
 
 SECOND = "--second"
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+PRODUCTION = {
+    "MODE": "production",
+    "SECRET_KEY": "only-for-tests-" + "0123456789" * 5,
+    "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "SERVE_MEDIA": "true",  # no nginx is there to do it
+}
 
 
 @dataclass
@@ -121,6 +130,10 @@ def run_on(kind: str, workers: int) -> Result:
         try:
             with database(kind, folder) as url:
                 environment = clean_environment(database_url=url, folder=folder)
+                if kind == "postgresql":
+                    environment |= PRODUCTION
+                    collect = [sys.executable, str(BACKEND / "manage.py"), "collectstatic", "--no-input", "-v0"]
+                    subprocess.run(collect, env=environment, check=True)
                 exit_code = run(command(report, workers), cwd=ROOT, env=environment)
         except RuntimeError as error:
             print(error)

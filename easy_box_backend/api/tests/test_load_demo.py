@@ -21,6 +21,12 @@ draw_photos = demo.draw_photos
 drawn_once = cache(demo.draw_photos)
 
 
+@pytest.fixture(autouse=True)
+def development_mode(settings: Settings) -> None:
+    """Where demo data is allowed; the suite also runs in production mode."""
+    settings.PRODUCTION = False
+
+
 @pytest.fixture
 def media(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings.MEDIA_ROOT = str(tmp_path)
