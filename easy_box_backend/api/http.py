@@ -8,10 +8,12 @@ import msgspec
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.files.storage import default_storage
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, UnreadablePostError
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
+from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -143,6 +145,22 @@ def _read(stream: Any, limit: int, parser_context: Any) -> bytes:
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
         raise errors.TooLarge(_("The request is too large."), facts={"limit_bytes": limit})
+
+
+class ReadableRequest(WSGIRequest):
+    """A request whose media types can be read. For one in an unknown encoding (`text/plain; a*=x''b`, RFC 2231) Django
+    would raise an error before anybody could answer it."""
+
+    INSTEAD = {"CONTENT_TYPE": "application/octet-stream", "HTTP_ACCEPT": "*/*"}
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        for name, instead in self.INSTEAD.items():
+            if "*=" in environ.get(name, ""):
+                try:
+                    parse_header_parameters(environ[name])
+                except ValueError:
+                    environ = {**environ, name: instead}
+        super().__init__(environ)
 
 
 # --- Errors -------------------------------------------------------------------------------------------------------
