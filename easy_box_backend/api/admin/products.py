@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
@@ -83,9 +84,11 @@ class ProductForm(ActionForm):
         if upload is None:
             return None
         try:
-            return images.prepare(upload)  # type: ignore[arg-type]
+            return images.prepare(upload, lock_folder=settings.PHOTO_LOCK_FOLDER)  # type: ignore[arg-type]
         except images.BadImage as error:
             raise ValidationError(error.detail, code=error.code) from error
+        except images.DecoderBusy as error:
+            raise ValidationError(error.detail, code="busy") from error
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()
