@@ -115,7 +115,7 @@ def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
         raise BadImage("image_empty")
     if size > MAX_BYTES:
         raise BadImage("image_too_large", max_megabytes=MAX_BYTES // 1024**2, max_bytes=MAX_BYTES)
-    kind = _format(upload.read(LOOK))
+    kind = format_of(upload.read(LOOK))
     with lock(lock_folder) as held:
         upload.seek(0)
         return _run_decoder(kind, upload.read(), held)
@@ -218,7 +218,7 @@ _UNSUPPORTED = {
 }  # fmt: skip
 
 
-def _format(raw: bytes) -> str:
+def format_of(raw: bytes) -> str:
     """The format that a file's first LOOK bytes say. Raises BadImage if it is none of decoder.READERS."""
     if raw.startswith(b"\xff\xd8\xff"):
         return "JPEG"
