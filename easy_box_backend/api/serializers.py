@@ -2,6 +2,7 @@
 ModelSerializer, which costs many times the CPU, see docs/architecture.md)."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -192,7 +193,7 @@ class Photo(serializers.Field[Any, Any, Any, Any]):
         if not hasattr(data, "read"):
             raise serializers.ValidationError(_("This must be a file."))
         try:
-            return images.prepare(data, lock_folder=settings.PHOTO_LOCK_FOLDER)
+            return images.prepare(data, lock_folder=Path(settings.MEDIA_ROOT))
         except images.BadImage as error:
             raise serializers.ValidationError(str(error.detail), code=error.code) from error
         except images.DecoderBusy as error:

@@ -301,11 +301,9 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
-MEDIA_STORAGE = choice("MEDIA_STORAGE", ("folder", "s3"), "folder")
-# One photo at a time is decoded on a machine: whoever holds a lock on this folder, which all its servers share.
-PHOTO_LOCK_FOLDER = Path(MEDIA_ROOT if MEDIA_STORAGE == "folder" else tempfile.gettempdir())
 # In production nginx serves photos; elsewhere Django does, DEBUG or not.
 SERVE_MEDIA = boolean("SERVE_MEDIA", not PRODUCTION)
+MEDIA_STORAGE = choice("MEDIA_STORAGE", ("folder", "s3"), "folder")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"} if MEDIA_STORAGE == "folder" else s3(),
     "staticfiles": {

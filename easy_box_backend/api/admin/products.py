@@ -1,5 +1,6 @@
 """Products: what there is, where it lies, how many, and what happened to it."""
 
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -84,7 +85,7 @@ class ProductForm(ActionForm):
         if upload is None:
             return None
         try:
-            return images.prepare(upload, lock_folder=settings.PHOTO_LOCK_FOLDER)  # type: ignore[arg-type]
+            return images.prepare(upload, lock_folder=Path(settings.MEDIA_ROOT))  # type: ignore[arg-type]
         except images.BadImage as error:
             raise ValidationError(error.detail, code=error.code) from error
         except images.DecoderBusy as error:

@@ -6,6 +6,7 @@ bottom right.
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 from functools import lru_cache
@@ -282,6 +283,60 @@ def avif() -> bytes:
     return b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif" + bytes(500)
 
 
+@lru_cache
+def small_files() -> list[bytes]:
+    """A small good file of each kind."""
+    picture = scene(64, 48)
+    return [
+        jpeg(64, 48, 6),
+        jpeg(64, 48, 3, True),
+        heic(64, 48, 6),
+        png(64, 48),
+        webp(64, 48, 8),
+        cmyk_jpeg(64, 48),
+        _saved(picture.quantize(16), transparency=bytes(range(16))),
+        _saved(picture.convert("L"), transparency=7),
+        _saved(picture.convert("LA")),
+        _saved(picture, save_all=True, append_images=[picture.rotate(9)]),
+        _saved(picture, "WEBP", save_all=True, append_images=[picture.rotate(9)]),
+    ]
+
+
+def damaged(raw: bytes, dice: random.Random) -> bytes:
+    """The file with some bytes changed, added or taken away."""
+    data = bytearray(raw)
+    for _ in range(dice.choice((1, 1, 2, 5, 20))):
+        at = dice.randrange(min(len(data), 400) if dice.random() < 0.5 else len(data))
+        match dice.randrange(5):
+            case 0:
+                data[at] ^= 1 << dice.randrange(8)
+            case 1:
+                data[at] = dice.randrange(256)
+            case 2:
+                data[at : at + 4] = dice.choice((b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\0\0\0\1"))
+            case 3:
+                data[at:at] = dice.randbytes(dice.randrange(1, 9))
+            case 4:
+                del data[at : at + dice.randrange(1, 20)]
+        if len(data) < 50:
+            break
+    return _with_right_checksums(bytes(data)) if dice.random() < 0.8 else bytes(data)
+
+
+def _with_right_checksums(raw: bytes) -> bytes:
+    """A damaged PNG whose damage is behind the checksums; anything else as it is."""
+    if not raw.startswith(b"\x89PNG"):
+        return raw
+    out, at = raw[:8], 8
+    while at + 12 <= len(raw):
+        length = int.from_bytes(raw[at : at + 4])
+        if at + 12 + length > len(raw):
+            break
+        out += png_chunk(raw[at + 4 : at + 8], raw[at + 8 : at + 8 + length])
+        at += 12 + length
+    return out + raw[at:]
+
+
 def svg() -> bytes:
     """An SVG with a script in it."""
     return b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -321,7 +376,7 @@ def _stored(width: int, height: int, orientation: int) -> Image.Image:
     return scene(width, height) if turn is None else scene(width, height).transpose(turn)
 
 
-def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def _saved(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     out = BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()

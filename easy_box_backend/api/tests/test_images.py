@@ -31,7 +31,7 @@ from api.tests import photos
 
 def prepare(raw: bytes) -> Photo:
     """As the server does it, with a process for each photo."""
-    return images.prepare(BytesIO(raw), lock_folder=settings.PHOTO_LOCK_FOLDER)
+    return images.prepare(BytesIO(raw), lock_folder=Path(settings.MEDIA_ROOT))
 
 
 def prepared(raw: bytes) -> Photo:
@@ -134,7 +134,7 @@ def test_the_same_upload_gives_the_same_digest_and_another_one_another():
 def test_the_upload_is_read_from_its_start():
     upload = BytesIO(photos.jpeg())
     upload.seek(100)
-    assert images.prepare(upload, lock_folder=settings.PHOTO_LOCK_FOLDER) == prepared(photos.jpeg())
+    assert images.prepare(upload, lock_folder=Path(settings.MEDIA_ROOT)) == prepared(photos.jpeg())
 
 
 @pytest.mark.parametrize(
@@ -435,57 +435,6 @@ def test_every_drawing_of_the_demo_is_a_photo_in_its_colour(kind: str):
 # --- Any input at all ---------------------------------------------------------------------------------------
 
 
-def _small_files() -> list[bytes]:
-    scene = photos.scene(64, 48)
-    return [
-        photos.jpeg(64, 48, 6),
-        photos.jpeg(64, 48, 3, True),
-        photos.heic(64, 48, 6),
-        photos.png(64, 48),
-        photos.webp(64, 48, 8),
-        photos.cmyk_jpeg(64, 48),
-        saved(scene.quantize(16), transparency=bytes(range(16))),
-        saved(scene.convert("L"), transparency=7),
-        saved(scene.convert("LA")),
-        saved(scene, save_all=True, append_images=[scene.rotate(9)]),
-        saved(scene, "WEBP", save_all=True, append_images=[scene.rotate(9)]),
-    ]
-
-
-def _damaged(raw: bytes, dice: random.Random) -> bytes:
-    data = bytearray(raw)
-    for _ in range(dice.choice((1, 1, 2, 5, 20))):
-        at = dice.randrange(min(len(data), 400) if dice.random() < 0.5 else len(data))
-        match dice.randrange(5):
-            case 0:
-                data[at] ^= 1 << dice.randrange(8)
-            case 1:
-                data[at] = dice.randrange(256)
-            case 2:
-                data[at : at + 4] = dice.choice((b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\0\0\0\1"))
-            case 3:
-                data[at:at] = dice.randbytes(dice.randrange(1, 9))
-            case 4:
-                del data[at : at + dice.randrange(1, 20)]
-        if len(data) < 50:
-            break
-    return _with_right_checksums(bytes(data)) if dice.random() < 0.8 else bytes(data)
-
-
-def _with_right_checksums(raw: bytes) -> bytes:
-    """A damaged PNG whose damage is behind the checksums; anything else as it is."""
-    if not raw.startswith(b"\x89PNG"):
-        return raw
-    out, at = raw[:8], 8
-    while at + 12 <= len(raw):
-        length = int.from_bytes(raw[at : at + 4])
-        if at + 12 + length > len(raw):
-            break
-        out += photos.png_chunk(raw[at + 4 : at + 8], raw[at + 8 : at + 8 + length])
-        at += 12 + length
-    return out + raw[at:]
-
-
 def _photo_or_refusal(raw: bytes) -> None:
     """Anything but these two fails the test, a warning too."""
     try:
@@ -501,9 +450,9 @@ def _photo_or_refusal(raw: bytes) -> None:
 
 @pytest.mark.filterwarnings("error", "ignore:Invalid APNG")
 def test_a_damaged_file_becomes_a_photo_or_a_refusal_and_nothing_else():
-    dice, files = random.Random(20260), _small_files()
+    dice, files = random.Random(20260), photos.small_files()
     for _ in range(500):
-        _photo_or_refusal(_damaged(dice.choice(files), dice))
+        _photo_or_refusal(photos.damaged(dice.choice(files), dice))
 
 
 _STARTS = [b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"RIFF\x40\0\0\0WEBPVP8X", b"II*\0"]
@@ -628,8 +577,9 @@ def test_a_photo_waits_for_one_of_another_process_and_not_for_ever(monkeypatch: 
     hold = (
         "import fcntl, os, sys; f = os.open(sys.argv[1], 0); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
     )
+    Path(settings.MEDIA_ROOT).mkdir(exist_ok=True)
     with subprocess.Popen(
-        [sys.executable, "-c", hold, str(settings.PHOTO_LOCK_FOLDER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", hold, settings.MEDIA_ROOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout
         assert other.stdin
