@@ -25,10 +25,8 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-try:
+if sys.platform != "win32":  # which knows no limits: for development only
     import resource
-except ImportError:  # Windows: no limits, for development only
-    resource = None  # type: ignore[assignment]
 
 IMAGE_SIDE = 1280
 THUMBNAIL_SIDE = 200
@@ -69,7 +67,7 @@ def main() -> None:
     limit()
     try:
         image, thumbnail = decode(sys.argv[1], sys.stdin.buffer.read())
-        answer = {"image": len(image), "thumbnail": len(thumbnail)}
+        answer: dict[str, object] = {"image": len(image), "thumbnail": len(thumbnail)}
     except Refused as refused:
         image = thumbnail = b""
         answer = {"code": refused.code, "facts": refused.facts, "cause": repr(refused.__cause__)}
@@ -80,7 +78,7 @@ def limit() -> None:
     """Take away from this process what no photo needs. Beyond MEMORY a decoder fails, beyond SECONDS it is killed."""
     with suppress(OSError):  # Linux: if the machine's memory is short nevertheless, this process goes, and no server
         Path("/proc/self/oom_score_adj").write_text("1000")
-    if resource is None:
+    if sys.platform == "win32":
         return
     for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_AS, MEMORY)):
         hard = resource.getrlimit(what)[1]

@@ -23,10 +23,8 @@ from typing import BinaryIO
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-try:
+if sys.platform != "win32":  # there, for development only: one at a time in this process
     import fcntl
-except ImportError:  # Windows, for development only: one at a time in this process
-    fcntl = None  # type: ignore[assignment]
 
 MAX_BYTES = 20 * 1024 * 1024
 #: How many first bytes tell a format.
@@ -39,7 +37,7 @@ DECODE_SECONDS = 18.0
 #: A program that is told that all is busy is asked to come again after this.
 RETRY_SECONDS = 5
 
-_here = threading.Lock()
+_here = threading.Lock()  # for Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,29 +142,28 @@ def lock(folder: Path) -> Iterator[tuple[int, ...]]:
 
     Raises DecoderBusy after WAIT_SECONDS.
     """
-    file = None
-    if fcntl:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(folder, os.O_RDONLY)
+    if sys.platform == "win32":
+        if not _here.acquire(timeout=WAIT_SECONDS):
+            raise DecoderBusy
+        try:
+            yield ()
+        finally:
+            _here.release()
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder, os.O_RDONLY)
+    end = time.monotonic() + WAIT_SECONDS
     try:
-        end = time.monotonic() + WAIT_SECONDS
         while not _locked(file):
             if time.monotonic() > end:
                 raise DecoderBusy
             time.sleep(0.02)
-        try:
-            yield () if file is None else (file,)
-        finally:
-            if file is None:
-                _here.release()
+        yield (file,)
     finally:
-        if file is not None:
-            os.close(file)
+        os.close(file)
 
 
-def _locked(file: int | None) -> bool:
-    if file is None:
-        return _here.acquire(blocking=False)
+def _locked(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

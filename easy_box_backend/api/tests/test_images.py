@@ -269,7 +269,7 @@ def test_a_broken_colour_profile_does_not_cost_the_photo(profile: bytes):
 @pytest.mark.parametrize("times", [2, 3])
 def test_a_photo_whose_exif_header_is_repeated_is_turned(times: int):
     block = b"Exif\0\0" * times + photos.exif(6)[6:]
-    raw = saved(photos.scene(640, 480).transpose(photos.STORED_AS[6]), "JPEG", exif=block)
+    raw = saved(photos.scene(640, 480).transpose(Image.Transpose.ROTATE_90), "JPEG", exif=block)
     assert photos.is_upright(shown(prepared(raw).image))
 
 
