@@ -33,7 +33,7 @@ THUMBNAIL_SIDE = 200
 QUALITY = 85
 #: What the process may use, in bytes of address space, and in seconds of processor time.
 MEMORY = 640 * 1024 * 1024
-SECONDS = 10
+SECONDS = 8
 #: A JPEG of one scan is scaled down while it is decoded: some 25 MB for 12 megapixels, and no more for the 200 that
 #: phones make.
 STREAMED_PIXELS = 210_000_000
@@ -176,9 +176,8 @@ def _read_webp(raw: bytes) -> Image.Image:
 
 
 def _read_heic(raw: bytes) -> Image.Image:
-    from pillow_heif import HeifImageFile, options
+    from pillow_heif import HeifImageFile
 
-    options.DECODE_THREADS = 1
     source = _opened(HeifImageFile, raw)
     _check_size(source, "HEIC")
     _load(source)

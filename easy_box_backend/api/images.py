@@ -30,7 +30,7 @@ MAX_BYTES = 20 * 1024 * 1024
 #: How many first bytes tell a format.
 LOOK = 1024
 #: How long a photo waits for the ones before it. A usual one takes 0.2 s, a HEIC of 12 megapixels 1 s.
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 12.0
 #: How long a decoder may take by the clock. Its processor time is limited too, so it takes this only if the machine
 #: has no time for it. Both waits together end before a stopping server gives up on its requests (30 s).
 DECODE_SECONDS = 18.0
