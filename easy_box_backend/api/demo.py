@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from io import BytesIO
 
 from django.contrib.auth.hashers import check_password
 from django.db import DatabaseError, transaction
@@ -16,7 +15,7 @@ from api import demo_photos
 from api.actions import orders, products, stock
 from api.actions.orders import Line
 from api.actor import Actor
-from api.images import Photo, prepare
+from api.images import Photo, drawn_here
 from api.models import Order, Product, User
 
 PASSWORD = "password"
@@ -129,7 +128,7 @@ def draw_photos() -> dict[tuple[str, str], Photo]:
     pictures = sorted({article.picture for article in CATALOGUE})
 
     def photo(picture: tuple[str, str]) -> Photo:
-        return prepare(BytesIO(demo_photos.draw(*picture)))
+        return drawn_here(demo_photos.draw(*picture))
 
     with ThreadPoolExecutor() as pool:
         return dict(zip(pictures, pool.map(photo, pictures), strict=True))

@@ -171,6 +171,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
 SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are not looked at.")
 _ERROR = OpenApiResponse(Error)
 REFUSED = dict.fromkeys((400, 401, 403, 404, 405, 409, 412, 413, 415, 429), _ERROR)
+PHOTO_REFUSED = {**REFUSED, 503: _ERROR}  # too many photos at once
 PRODUCT = OpenApiResponse(Product)
 PRODUCTS = {200: Product(many=True), 304: None, **REFUSED}
 ORDER = OpenApiResponse(OrderOut)

@@ -65,6 +65,13 @@ class Stale(Refusal):
     code = "stale"
 
 
+class Busy(Refusal):
+    """Not now. facts: retry_after_seconds."""
+
+    code = "busy"
+    retryable = True
+
+
 class TooLarge(Refusal):
     """More bytes than the server takes."""
 

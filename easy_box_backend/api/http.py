@@ -31,6 +31,7 @@ _STATUS: dict[type[errors.Refusal], int] = {
     errors.Conflict: status.HTTP_409_CONFLICT,
     errors.Stale: status.HTTP_412_PRECONDITION_FAILED,
     errors.TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    errors.Busy: status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 
 
@@ -182,7 +183,9 @@ def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | N
     headers: dict[str, str] = {}
     if isinstance(exc, errors.Refusal):
         code = next(number for kind, number in _STATUS.items() if isinstance(exc, kind))
-        return Response(error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields), code)
+        if isinstance(exc, errors.Busy):
+            headers["Retry-After"] = str(exc.facts["retry_after_seconds"])
+        return Response(error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields), code, headers=headers)
     if isinstance(exc, UnreadablePostError):
         exc = exceptions.ParseError(_("The request ended before it was complete."))
     elif isinstance(exc, Http404):

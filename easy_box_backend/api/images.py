@@ -1,56 +1,50 @@
 """Photos: from whatever a phone sends to two small clean JPEGs. Knows nothing of products, models or HTTP.
 
-The order of the steps is what keeps memory and time low: look at the first bytes, read the size from the
-header, refuse, and only then decode, as small as the decoder can. What follows works on about 1,280 px.
+What the file is, its first bytes say. All else is done by `decoder.py`, in a process that lives for one photo and has
+limits of memory and time, one at a time on a machine. So whatever is sent, this process's memory stays as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-import re
-import struct
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
-import warnings
-from contextlib import nullcontext
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageCms
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
-from pillow_heif import HeifImageFile
+
+if sys.platform != "win32":  # there, for development only: one at a time in this process
+    import fcntl
 
 MAX_BYTES = 20 * 1024 * 1024
-MAX_PIXELS = 50_000_000
-IMAGE_SIDE = 1280
-THUMBNAIL_SIDE = 200
-QUALITY = 85
-#: A camera's progressive JPEG has about ten scans. Each further one: 75 bytes of upload, 45 ms of our time.
-MAX_SCANS = 50
-#: Pictures up to this size are decoded without queueing.
-LIGHT_PIXELS = 4_000_000
+#: How many first bytes tell a format.
+LOOK = 1024
+#: How long a photo waits for the ones before it. A usual one takes 0.2 s, a HEIC of 12 megapixels 1 s.
+WAIT_SECONDS = 12.0
+#: How long a decoder may take by the clock. Its processor time is limited too, so it takes this only if the machine
+#: has no time for it. Both waits together end before a stopping server gives up on its requests (30 s).
+DECODE_SECONDS = 18.0
+#: A program that is told that all is busy is asked to come again after this.
+RETRY_SECONDS = 5
 
-# A baseline JPEG is scaled down while it is decoded: some 35 MB for 12 megapixels, 40 MB for 50. HEIC, PNG,
-# WebP and progressive JPEG must be decoded in full: 2 to 16 bytes a pixel, up to 0.8 GB for the largest WebP.
-# They wait for each other, one at a time in a process, so that ten phones that send at once make a queue of
-# a second each and not an out-of-memory kill.
-_one_big_picture = threading.Semaphore(1)
-
-# It is about the animation, of which only the first frame is used anyway.
-warnings.filterwarnings("ignore", message="Invalid APNG", category=UserWarning)
+_here = threading.Lock()  # for Windows
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
     """A photo ready to be stored: upright sRGB JPEGs without metadata.
 
-    image: at most IMAGE_SIDE pixels a side. thumbnail: at most THUMBNAIL_SIDE.
+    image: at most decoder.IMAGE_SIDE pixels a side. thumbnail: at most decoder.THUMBNAIL_SIDE.
     digest: hex SHA-256 of `image`. A name made from it changes exactly when the content does, so that a phone
     may cache it for ever.
     """
@@ -61,7 +55,7 @@ class Photo:
 
 
 class BadImage(Exception):
-    """The upload can't become a photo.
+    """The upload can't become a photo; sending it again will not help.
 
     code: a word for machines, a key of DETAILS. facts: the limits and names that its sentence mentions.
     """
@@ -69,12 +63,16 @@ class BadImage(Exception):
     DETAILS: dict[str, str | Promise] = {
         "image_empty": _("The file is empty."),
         "image_too_large": _("The file is larger than %(max_megabytes)d MB."),
-        "too_many_pixels": _("The picture has more than %(max_megapixels)d megapixels."),
-        "image_too_complex": _("The picture is stored in an unusual way. Save it again as a plain JPEG."),
+        "too_many_pixels": _(
+            "A %(format)s picture may have at most %(max_megapixels)d megapixels. Send a smaller one."
+        ),
+        "image_too_complex": _("The picture takes too much memory or time to decode. Save it again as a plain JPEG."),
         "unsupported_format": _("%(format)s pictures are not supported. Send JPEG, PNG, WebP or HEIC."),
         "not_an_image": _("The file is not a picture. Send JPEG, PNG, WebP or HEIC."),
         "image_truncated": _("The picture is incomplete or damaged. Send it again."),
     }
+    #: A picture, as far as we know, but more than we take. The other codes: nothing that can be read.
+    TOO_LARGE = frozenset({"image_too_large", "too_many_pixels", "image_too_complex"})
 
     def __init__(self, code: str, **facts: str | int) -> None:
         super().__init__(code, facts)
@@ -86,67 +84,122 @@ class BadImage(Exception):
         """One sentence for the person who sent the file, in the language that is active now."""
         return str(self.DETAILS[self.code]) % self.facts
 
+    @property
+    def too_large(self) -> bool:
+        """Whether it may be a good picture, only larger than we take."""
+        return self.code in self.TOO_LARGE
 
-def prepare(upload: BinaryIO) -> Photo:
+
+class DecoderBusy(Exception):
+    """Too many photos at once, or a machine without time: nothing is wrong with the photo. It can be sent again."""
+
+    detail = _("The server is busy with other photos. Send it again in a moment.")
+
+
+class _DecoderSaid(Exception):
+    """Why the decoder failed, as text: the error itself was in another process."""
+
+
+def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
     """Turn an uploaded file into a Photo. What it is, its content decides, never its name or declared type.
 
-    upload: a binary file, read from its start; at most MAX_BYTES + 1 bytes are read.
-    Raises BadImage, and nothing else, for any content whatever.
+    upload: a seekable binary file. lock_folder: a folder of a local disk that all servers on the machine share: whoever
+    holds a lock on it decodes.
+    Raises BadImage for any content whatever that is no photo of ours, and DecoderBusy.
     """
+    size = upload.seek(0, os.SEEK_END)
     upload.seek(0)
-    raw = upload.read(MAX_BYTES + 1)
-    if not raw:
+    if not size:
         raise BadImage("image_empty")
-    if len(raw) > MAX_BYTES:
+    if size > MAX_BYTES:
         raise BadImage("image_too_large", max_megabytes=MAX_BYTES // 1024**2, max_bytes=MAX_BYTES)
-    picture = _decode(raw)
-    image = _jpeg(picture)
-    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    return Photo(image=image, thumbnail=_jpeg(picture), digest=hashlib.sha256(image).hexdigest())
+    kind = format_of(upload.read(LOOK))
+    with lock(lock_folder) as held:
+        upload.seek(0)
+        return _run_decoder(kind, upload.read(), held)
 
 
-def _decode(raw: bytes) -> Image.Image:
-    """The picture in `raw`, upright, RGB, at most IMAGE_SIDE a side. Raises BadImage."""
-    reader = _reader(raw)
-    # A decoder may raise anything on damaged input (SyntaxError, struct.error, RuntimeError, …), so all
-    # is caught, but only around Pillow's and libheif's own work; the cause stays chained.
+def drawn_here(jpeg: bytes) -> Photo:
+    """The same for a JPEG of our own, without a process: the demo's."""
+    from api import decoder
+
+    return _photo(*decoder.decode("JPEG", jpeg))
+
+
+def _photo(image: bytes, thumbnail: bytes) -> Photo:
+    return Photo(image=image, thumbnail=thumbnail, digest=hashlib.sha256(image).hexdigest())
+
+
+# --- The other process --------------------------------------------------------------------------------------------
+
+_DECODER = Path(__file__).with_name("decoder.py")
+_STOPPED = {-signal.SIGINT, -signal.SIGTERM}  # the server is being stopped, and all its processes with it
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[tuple[int, ...]]:
+    """Wait until this is the only one on the machine that decodes. Gives the open files that hold the lock.
+
+    Raises DecoderBusy after WAIT_SECONDS.
+    """
+    if sys.platform == "win32":
+        if not _here.acquire(timeout=WAIT_SECONDS):
+            raise DecoderBusy
+        try:
+            yield ()
+        finally:
+            _here.release()
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder, os.O_RDONLY)
+    end = time.monotonic() + WAIT_SECONDS
     try:
-        source = reader(BytesIO(raw))
-    except Image.DecompressionBombError as error:  # WebP checks by itself, against a higher limit
-        raise _too_many_pixels() from error
-    except Exception as error:
-        raise BadImage("image_truncated") from error
-    with source:
-        _check_size(source)
-        big = source.width * source.height > LIGHT_PIXELS
-        if isinstance(source, JpegImageFile):
-            scans = _scans(raw, source)
-            big = big and (scans > 1 or "progressive" in source.info)
-            _draft(source)
-        with _one_big_picture if big else nullcontext():
-            try:
-                source.load()
-            except Exception as error:
-                raise BadImage("image_truncated") from error
-            _check_size(source)  # a HEIC's header may have said something else
-            exif, profile = source.info.get("exif"), source.info.get("icc_profile")
-            # libheif has already turned a HEIC by its own `irot`; its EXIF says the same once more.
-            turn = None if isinstance(source, HeifImageFile) else _TURNS.get(_orientation(exif))
-            picture = _flat(source)
-            picture.thumbnail((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.LANCZOS)
-    picture = _srgb(picture, profile)
-    return picture if turn is None else picture.transpose(turn)
+        while not _locked(file):
+            if time.monotonic() > end:
+                raise DecoderBusy
+            time.sleep(0.02)
+        yield (file,)
+    finally:
+        os.close(file)
 
 
-def _too_many_pixels() -> BadImage:
-    return BadImage("too_many_pixels", max_megapixels=MAX_PIXELS // 1_000_000, max_pixels=MAX_PIXELS)
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
-def _check_size(source: ImageFile) -> None:
-    if source.width * source.height > MAX_PIXELS:
-        raise _too_many_pixels()
-    if not source.width or not source.height:
-        raise BadImage("image_truncated")
+def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
+    """What decoder.py makes of the file.
+
+    held: files that it is to keep open. They hold the lock, which so outlives a server that is killed meanwhile.
+    """
+    # Isolated from the environment, with its secrets; Windows can't start a process without one.
+    # One arena: glibc reserves 64 MB of address space for each further one, which the limit would count.
+    environment = None if sys.platform == "win32" else {"MALLOC_ARENA_MAX": "1"}
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-I", "-B", str(_DECODER), kind],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=held, env=environment,
+    ) as decoder:  # fmt: skip
+        try:
+            said, errors = decoder.communicate(raw, timeout=DECODE_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise DecoderBusy from error
+        finally:
+            decoder.kill()
+    if decoder.returncode in _STOPPED:
+        raise DecoderBusy
+    if decoder.returncode < 0:  # another signal: the limit of time, no memory, or a crash of a library
+        raise BadImage("image_too_complex") from _DecoderSaid(f"ended by signal {-decoder.returncode}")
+    if decoder.returncode:
+        raise RuntimeError(f"The decoder ended with {decoder.returncode}: {errors.decode(errors='replace')[-2000:]}")
+    head, _newline, files = said.partition(b"\n")
+    answer = json.loads(head)
+    if code := answer.get("code"):
+        raise BadImage(code, **answer["facts"]) from _DecoderSaid(answer["cause"])
+    return _photo(files[: answer["image"]], files[answer["image"] :])
 
 
 # --- What is it? --------------------------------------------------------------------------------------------
@@ -162,157 +215,25 @@ _UNSUPPORTED = {
 }  # fmt: skip
 
 
-class _Jpeg(JpegImageFile):
-    """Pillow's reader without its look into EXIF for a resolution, which warns and fails on odd camera data.
-
-    Used directly and not through Image.open: a phone's multi-picture file (MPO) is read as its main picture.
-    """
-
-    def _read_dpi_from_exif(self) -> None:
-        pass
-
-
-def _reader(raw: bytes) -> type[ImageFile]:
-    """The decoder for what the first bytes say. Raises BadImage if there is none; no other is ever tried."""
+def format_of(raw: bytes) -> str:
+    """The format that a file's first LOOK bytes say. Raises BadImage if it is none of decoder.READERS."""
     if raw.startswith(b"\xff\xd8\xff"):
-        return _Jpeg
+        return "JPEG"
     if raw.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImageFile
+        return "PNG"
     if raw.startswith(b"RIFF") and raw[8:12] == b"WEBP":
-        return WebPImageFile
+        return "WebP"
     if raw[4:8] == b"ftyp":
         length = min(int.from_bytes(raw[:4]), 256)
         brands = {raw[8:12], *(raw[at : at + 4] for at in range(16, length, 4))}
         if brands & _HEIC_BRANDS or (brands & _ANY_HEIF_BRANDS and not brands & _AVIF_BRANDS):
-            return HeifImageFile
+            return "HEIC"
         if brands & _AVIF_BRANDS:
             raise BadImage("unsupported_format", format="AVIF")
     for start, name in _UNSUPPORTED.items():
         if raw.startswith(start):
             raise BadImage("unsupported_format", format=name)
-    text = raw[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    text = raw.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<svg", b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in text:
         raise BadImage("unsupported_format", format="SVG")
     raise BadImage("not_an_image")
-
-
-# --- JPEG ---------------------------------------------------------------------------------------------------
-
-_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # but for those without a length
-
-
-def _scans(raw: bytes, source: JpegImageFile) -> int:
-    """How often the picture is painted over; refused beyond MAX_SCANS: 20 MB of empty scans take hours."""
-    assert source.fp is not None
-    at, scans = source.fp.tell(), 1  # right behind the marker of the first scan
-    while (marker := _MARKER.search(raw, at)) and (kind := marker[0][1]) != 0xD9:
-        scans += kind == 0xDA
-        if scans > MAX_SCANS:
-            raise BadImage("image_too_complex", max_scans=MAX_SCANS)
-        at = marker.end() + int.from_bytes(raw[marker.end() : marker.end() + 2])
-    return scans
-
-
-def _draft(source: JpegImageFile) -> None:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8, the smallest whose longer side is still at least IMAGE_SIDE.
-
-    Pillow takes the scale that keeps *both* sides above what is asked, so a square gets less, or nothing.
-    """
-    longer = max(source.size)
-    scale = next(scale for scale in (8, 4, 2, 1) if scale == 1 or longer // scale >= IMAGE_SIDE)
-    source.draft(None, (max(1, source.width // scale), max(1, source.height // scale)))
-
-
-# --- EXIF orientation ---------------------------------------------------------------------------------------
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_ORIENTATION, _LONG = 0x0112, 4
-
-
-def _orientation(exif: bytes | None) -> int:
-    """The orientation (1 to 8) in an EXIF block; 1 if there is none, or it is broken: the picture isn't.
-
-    Read by hand: Pillow's reader parses the whole untrusted block, with warnings and errors of many kinds.
-    """
-    block = (exif or b"").removeprefix(b"Exif\0\0")
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
-    if order is None:
-        return 1
-    try:
-        (directory,) = struct.unpack_from(f"{order}I", block, 4)
-        (count,) = struct.unpack_from(f"{order}H", block, directory)
-        for at in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(f"{order}HH", block, at)
-            if tag == _ORIENTATION:
-                (value,) = struct.unpack_from(f"{order}{'I' if kind == _LONG else 'H'}", block, at + 8)
-                return int(value)
-    except struct.error:
-        pass
-    return 1
-
-
-# --- Colours ------------------------------------------------------------------------------------------------
-
-_GREYS = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"}
-_STRIP_ROWS = 64
-
-
-def _flat(source: Image.Image) -> Image.Image:
-    """The picture as L, RGB or CMYK, without transparency (on white) or palette, shrunk if far too large.
-
-    In strips: a transparent picture of 50 megapixels would need another 400 MB if converted at once.
-    """
-    mode = source.mode if source.mode == "CMYK" else "L" if source.mode in _GREYS else "RGB"
-    factor = max(1, max(source.size) // (2 * IMAGE_SIDE))
-    if source.mode == mode and not source.has_transparency_data:
-        return source.reduce(factor) if factor > 1 else source
-    flat = Image.new(mode, (math.ceil(source.width / factor), math.ceil(source.height / factor)))
-    for top in range(0, source.height, _STRIP_ROWS * factor):
-        bottom = min(source.height, top + _STRIP_ROWS * factor)
-        strip = _opaque(source.crop((0, top, source.width, bottom)), mode)
-        flat.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
-    return flat
-
-
-def _opaque(strip: Image.Image, mode: str) -> Image.Image:
-    if strip.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion cuts off at 255 and does not scale
-        return strip.point(lambda value: value / 257).convert(mode)
-    if not strip.has_transparency_data:
-        return strip.convert(mode)
-    on_white = Image.new("RGBA", strip.size, "white")
-    strip = strip.convert("LA") if strip.mode == "La" else strip
-    try:
-        on_white.alpha_composite(strip.convert("RGBA"))
-    except ValueError as error:  # a PNG's table of transparencies may be longer than its palette
-        raise BadImage("image_truncated") from error
-    return on_white.convert(mode)
-
-
-def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours as RGB in sRGB, which every screen assumes when a file carries no profile."""
-    if profile:
-        try:
-            own = ImageCms.ImageCmsProfile(BytesIO(profile))
-            space = {"GRAY": "L"}.get(own.profile.xcolor_space.strip(), own.profile.xcolor_space.strip())
-            if space == picture.mode:
-                srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-                converted = ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")
-                return converted or picture.convert("RGB")
-        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-            pass  # a broken profile: the colours are a little off, which is better than no photo
-    return picture.convert("RGB")
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    picture.info.clear()  # Pillow would write a comment found there
-    out = BytesIO()
-    picture.save(out, "JPEG", quality=QUALITY, optimize=True, progressive=True)
-    return out.getvalue()

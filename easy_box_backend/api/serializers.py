@@ -2,8 +2,10 @@
 ModelSerializer, which costs many times the CPU, see docs/architecture.md)."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -11,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from api.actions.orders import Line
+from api.errors import Busy
 from api.models import MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
 
 PRODUCT_FIELDS = (
@@ -190,9 +193,11 @@ class Photo(serializers.Field[Any, Any, Any, Any]):
         if not hasattr(data, "read"):
             raise serializers.ValidationError(_("This must be a file."))
         try:
-            return images.prepare(data)
+            return images.prepare(data, lock_folder=Path(settings.MEDIA_ROOT))
         except images.BadImage as error:
             raise serializers.ValidationError(str(error.detail), code=error.code) from error
+        except images.DecoderBusy as error:
+            raise Busy(error.detail, facts={"retry_after_seconds": images.RETRY_SECONDS}) from error
 
 
 # --- Requests -----------------------------------------------------------------------------------------------------

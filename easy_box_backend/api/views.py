@@ -108,7 +108,7 @@ class ProductList(APIView):
             found = feeds.product_with_sku(skus)
         return [feeds.one_product(found, http.photo_base(request))] if found else []
 
-    @extend_schema(request=docs.body(serializers.ProductCreate), responses={201: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.ProductCreate), responses={201: docs.PRODUCT, **docs.PHOTO_REFUSED})
     def post(self, request: Request) -> HttpResponseBase:
         """Create a product, with a photo if it is sent as a form."""
         data = checked(serializers.ProductCreate, request.data)
@@ -132,7 +132,7 @@ class ProductDetail(APIView):
             return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), str(product.revision))
         return product_answer(request, product)
 
-    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.PHOTO_REFUSED})
     def put(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product these values. From the app the quantity is read as what the buttons did to it."""
         by = actor(request)
@@ -145,7 +145,7 @@ class ProductDetail(APIView):
             return Response(http.error_body("unknown_product", _("Nobody knows this product; a manager will look.")))
         return product_answer(request, product)
 
-    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.PHOTO_REFUSED})
     def patch(self, request: Request, key: str) -> HttpResponseBase:
         """Change some of a product's values."""
         return self._change(request, key, partial=True)
@@ -185,7 +185,7 @@ class AddStock(APIView):
 
 
 class UploadImage(APIView):
-    @extend_schema(request=docs.form(serializers.ImageUpload), responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(request=docs.form(serializers.ImageUpload), responses={200: docs.PRODUCT, **docs.PHOTO_REFUSED})
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product another photo."""
         photo = checked(serializers.ImageUpload, request.data)["image"]

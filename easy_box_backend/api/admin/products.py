@@ -1,8 +1,10 @@
 """Products: what there is, where it lies, how many, and what happened to it."""
 
+from pathlib import Path
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
@@ -83,9 +85,11 @@ class ProductForm(ActionForm):
         if upload is None:
             return None
         try:
-            return images.prepare(upload)  # type: ignore[arg-type]
+            return images.prepare(upload, lock_folder=Path(settings.MEDIA_ROOT))  # type: ignore[arg-type]
         except images.BadImage as error:
             raise ValidationError(error.detail, code=error.code) from error
+        except images.DecoderBusy as error:
+            raise ValidationError(error.detail, code="busy") from error
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()

@@ -6,6 +6,7 @@ bottom right.
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 from functools import lru_cache
@@ -127,6 +128,13 @@ def webp(width: int = 640, height: int = 480, orientation: int = 1) -> bytes:
     return _saved(stored, "WEBP", quality=80, exif=exif(orientation), xmp=XMP, icc_profile=srgb_profile())
 
 
+def tiny_webp(side: int) -> bytes:
+    """A lossless WebP of side x side pixels of one colour, in 34 bytes."""
+    header = (0x2F | (side - 1) << 8 | (side - 1) << 22).to_bytes(5, "little")
+    data = b"VP8L\x0e\0\0\0" + header + bytes.fromhex("071011fd0f4444ff03")
+    return b"RIFF" + (len(data) + 4).to_bytes(4, "little") + b"WEBP" + data
+
+
 @lru_cache
 def cmyk_jpeg(width: int = 640, height: int = 480) -> bytes:
     """A JPEG from a print shop."""
@@ -138,9 +146,27 @@ def truncated_jpeg() -> bytes:
     return jpeg()[: len(jpeg()) // 2]
 
 
-def scan_bomb_jpeg(scans: int = 2000) -> bytes:
+def cut_jpeg(share: float = 0.02, progressive: bool = False) -> bytes:
+    """A JPEG without its last bytes. share: how much of it is missing."""
+    whole = jpeg(640, 480, 1, progressive)
+    return whole[: int(len(whole) * (1 - share))]
+
+
+def doubled_exif_jpeg() -> bytes:
+    """A picture that is stored sideways, by a program that writes EXIF's header twice."""
+    return _saved(_stored(640, 480, 6), "JPEG", quality=88, exif=b"Exif\0\0" + exif(6))
+
+
+@lru_cache
+def camera_jpeg(width: int = 12_000, height: int = 9_000) -> bytes:
+    """A baseline JPEG of 108 megapixels, as phones with a large sensor make."""
+    return _saved(Image.linear_gradient("L").resize((width, height)), "JPEG", quality=85)
+
+
+@lru_cache
+def scan_bomb_jpeg(scans: int = 2000, side: int = 64) -> bytes:
     """A progressive JPEG that paints its last refinement again and again: a small file, endless work."""
-    plain = _saved(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
+    plain = _saved(Image.new("L", (side, side), 128), "JPEG", progressive=True)
     last = plain.rindex(b"\xff\xda")
     return plain[:-2] + plain[last:-2] * scans + plain[-2:]
 
@@ -178,6 +204,137 @@ def text_bomb_png() -> bytes:
         png_chunk(b"IDAT", zlib.compress(bytes(4))),
         png_chunk(b"IEND", b""),
     )
+
+
+@lru_cache
+def many_texts_png() -> bytes:
+    """A one-pixel PNG with 60 compressed comments, each of which unpacks to nearly 1 MB."""
+    text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1_000_000), 9))
+    pixel = png_chunk(b"IDAT", zlib.compress(bytes(4)))
+    return png_of(png_header(1, 1), *[text] * 60, pixel, png_chunk(b"IEND", b""))
+
+
+@lru_cache
+def profile_bomb_png() -> bytes:
+    """A one-pixel PNG whose colour profile unpacks to 50 MB."""
+    profile = png_chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(50_000_000), 9))
+    pixel = png_chunk(b"IDAT", zlib.compress(bytes(4)))
+    return png_of(png_header(1, 1), profile, pixel, png_chunk(b"IEND", b""))
+
+
+@lru_cache
+def profile_bomb_jpeg() -> bytes:
+    """A JPEG with the largest colour profile that fits: 10 MB behind a good header."""
+    return _saved(scene(64, 48), "JPEG", icc_profile=srgb_profile().ljust(10_000_000, b"\0"))
+
+
+@lru_cache
+def exif_bomb_jpeg() -> bytes:
+    """A JPEG with a hundred EXIF blocks of 64 KB; its directory announces 65,535 entries."""
+    block = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff".ljust(65_533, b"\0")
+    segment = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
+    plain = _saved(scene(64, 48), "JPEG")
+    return plain[:2] + segment * 100 + plain[2:]
+
+
+@lru_cache
+def empty_png(side: int) -> bytes:
+    """A black RGBA PNG of side x side pixels in a few kilobytes."""
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(1 + 4 * side)) for _ in range(side)) + packer.flush()
+    return png_of(png_header(side, side, 8, 6), png_chunk(b"IDAT", rows), png_chunk(b"IEND", b""))
+
+
+@lru_cache
+def animation(kind: str, frames: int) -> bytes:
+    """So many frames of 40 x 40 pixels, each different. kind: WEBP, PNG or GIF."""
+    pictures = [Image.new("RGB", (40, 40), (n % 256, n // 256, 90)) for n in range(frames)]
+    return _saved(pictures[0], kind, save_all=True, append_images=pictures[1:], duration=20)
+
+
+@lru_cache
+def heic_album() -> bytes:
+    """A HEIC of a hundred pictures."""
+    album = from_pillow(scene(64, 48))
+    for _ in range(99):
+        album.add_from_pillow(scene(64, 48))
+    out = BytesIO()
+    album.save(out, quality=50, save_all=True, enc_params={"preset": "ultrafast"})
+    return out.getvalue()
+
+
+@lru_cache
+def mpo() -> bytes:
+    """A phone's multi-picture file: the scene, and 20 others."""
+    others = [scene(640, 480).rotate(180)] * 20
+    return _saved(scene(640, 480), "MPO", save_all=True, append_images=others)
+
+
+def huge_jpeg() -> bytes:
+    """65,535 x 65,535 pixels by its header."""
+    raw = bytearray(_saved(Image.new("L", (16, 16)), "JPEG"))
+    at = raw.find(b"\xff\xc0")
+    raw[at + 5 : at + 9] = b"\xff" * 4
+    return bytes(raw)
+
+
+def avif() -> bytes:
+    """What begins as an AVIF does."""
+    return b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif" + bytes(500)
+
+
+@lru_cache
+def small_files() -> list[bytes]:
+    """A small good file of each kind."""
+    picture = scene(64, 48)
+    return [
+        jpeg(64, 48, 6),
+        jpeg(64, 48, 3, True),
+        heic(64, 48, 6),
+        png(64, 48),
+        webp(64, 48, 8),
+        cmyk_jpeg(64, 48),
+        _saved(picture.quantize(16), transparency=bytes(range(16))),
+        _saved(picture.convert("L"), transparency=7),
+        _saved(picture.convert("LA")),
+        _saved(picture, save_all=True, append_images=[picture.rotate(9)]),
+        _saved(picture, "WEBP", save_all=True, append_images=[picture.rotate(9)]),
+    ]
+
+
+def damaged(raw: bytes, dice: random.Random) -> bytes:
+    """The file with some bytes changed, added or taken away."""
+    data = bytearray(raw)
+    for _ in range(dice.choice((1, 1, 2, 5, 20))):
+        at = dice.randrange(min(len(data), 400) if dice.random() < 0.5 else len(data))
+        match dice.randrange(5):
+            case 0:
+                data[at] ^= 1 << dice.randrange(8)
+            case 1:
+                data[at] = dice.randrange(256)
+            case 2:
+                data[at : at + 4] = dice.choice((b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\0\0\0\1"))
+            case 3:
+                data[at:at] = dice.randbytes(dice.randrange(1, 9))
+            case 4:
+                del data[at : at + dice.randrange(1, 20)]
+        if len(data) < 50:
+            break
+    return _with_right_checksums(bytes(data)) if dice.random() < 0.8 else bytes(data)
+
+
+def _with_right_checksums(raw: bytes) -> bytes:
+    """A damaged PNG whose damage is behind the checksums; anything else as it is."""
+    if not raw.startswith(b"\x89PNG"):
+        return raw
+    out, at = raw[:8], 8
+    while at + 12 <= len(raw):
+        length = int.from_bytes(raw[at : at + 4])
+        if at + 12 + length > len(raw):
+            break
+        out += png_chunk(raw[at + 4 : at + 8], raw[at + 8 : at + 8 + length])
+        at += 12 + length
+    return out + raw[at:]
 
 
 def svg() -> bytes:
@@ -219,7 +376,7 @@ def _stored(width: int, height: int, orientation: int) -> Image.Image:
     return scene(width, height) if turn is None else scene(width, height).transpose(turn)
 
 
-def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def _saved(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     out = BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import random
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test.client import encode_multipart
+from PIL import Image
 from rest_framework.test import APIClient
 
+from api import images
 from api.models import Product
 from api.tests import photos
 from api.tests.calls import Caller, check_error, send, upload
@@ -136,6 +144,98 @@ def test_an_unknown_product_stores_nothing(picker: Caller, box: Product, stored:
     box.pk = 99_999_999
     check_error(send_photo(picker, box, photos.jpeg()), 404, "no_such_product")
     assert stored() == set()
+
+
+# --- What one photo may cost ------------------------------------------------------------------------------------------
+def _peak_mb() -> int:
+    """The most memory that this process has used since the mark was reset; 0 where it isn't known."""
+    if sys.platform != "linux":
+        return 0
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
+
+
+NASTY: dict[str, tuple[Callable[[], bytes], int]] = {
+    "a webp of 49 megapixels in 34 bytes": (lambda: photos.tiny_webp(7000), 400),
+    "a webp of 29 megapixels in 34 bytes": (lambda: photos.tiny_webp(5400), 200),
+    "a jpeg of 49 megapixels painted 46 times": (lambda: photos.scan_bomb_jpeg(40, 7000), 400),
+    "a jpeg of 65,535 x 65,535": (photos.huge_jpeg, 400),
+    "a png of 60,000 x 60,000": (photos.bomb_png, 400),
+    "a png of 49 megapixels": (lambda: photos.empty_png(7000), 200),
+    "a png whose comment unpacks to 50 MB": (photos.text_bomb_png, 400),
+    "a png with 60 comments that unpack to 1 MB each": (photos.many_texts_png, 200),
+    "a png whose profile unpacks to 50 MB": (photos.profile_bomb_png, 400),
+    "a jpeg with a profile of 10 MB": (photos.profile_bomb_jpeg, 200),
+    "a jpeg with a thousand blocks of EXIF": (photos.exif_bomb_jpeg, 200),
+    "a webp of 3,000 frames": (lambda: photos.animation("WEBP", 3000), 200),
+    "a png of 3,000 frames": (lambda: photos.animation("PNG", 3000), 200),
+    "a heic of 100 pictures": (photos.heic_album, 200),
+    "a multi-picture jpeg": (photos.mpo, 200),
+    "a gif of 3,000 frames": (lambda: photos.animation("GIF", 3000), 400),
+    "an avif": (photos.avif, 400),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from Linux' /proc")
+@pytest.mark.parametrize(("make", "status"), NASTY.values(), ids=NASTY)
+def test_no_picture_takes_the_servers_memory_or_time(picker: Caller, box: Product, make: Any, status: int) -> None:
+    content = make()
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before, start = _peak_mb(), time.process_time()
+    answer = send_photo(picker, box, content)
+    assert answer.status_code == status
+    if status == 400:
+        assert check_error(answer, 400)["image"]
+    assert _peak_mb() - before < 30 + 2 * len(content) // 2**20, "megabytes: the form, and nothing of the picture"
+    assert time.process_time() - start < 1
+
+
+def test_a_damaged_photo_is_200_or_400_and_takes_no_memory(picker: Caller, box: Product) -> None:
+    dice, before = random.Random(9), _peak_mb()
+    for _ in range(40):
+        answer = send_photo(picker, box, photos.damaged(dice.choice(photos.small_files()), dice))
+        if answer.status_code != 200:
+            assert check_error(answer, 400)["image"]
+    assert _peak_mb() - before < 30
+
+
+def test_a_baseline_jpeg_of_108_megapixels_is_a_photo(picker: Caller, box: Product) -> None:
+    assert send_photo(picker, box, photos.camera_jpeg()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content",
+    [photos.jpeg()[:-1], photos.jpeg()[:-2], photos.cut_jpeg(0.02), photos.cut_jpeg(0.25),
+     photos.cut_jpeg(0.02, progressive=True), photos.cut_jpeg(0.5, progressive=True)],
+)  # fmt: skip
+def test_a_jpeg_without_its_last_bytes_is_a_photo(picker: Caller, box: Product, content: bytes) -> None:
+    assert send_photo(picker, box, content).status_code == 200
+
+
+def test_a_body_that_is_shorter_than_announced_is_400_though_its_jpeg_would_do(picker: Caller, box: Product) -> None:
+    form = encode_multipart("edge", {"image": upload(photos.jpeg())})
+    body = {"CONTENT_LENGTH": str(len(form)), "wsgi.input": io.BytesIO(form[:-3000])}
+    check_error(picker.generic("POST", address(box), form, "multipart/form-data; boundary=edge", **body), 400)
+
+
+def test_a_photo_whose_exif_header_is_doubled_is_turned(picker: Caller, box: Product, settings: Any) -> None:
+    assert send_photo(picker, box, photos.doubled_exif_jpeg()).status_code == 200
+    box.refresh_from_db()
+    assert photos.is_upright(Image.open(Path(settings.MEDIA_ROOT) / str(box.image)))
+
+
+def test_a_photo_that_waits_too_long_for_others_is_503_and_can_be_sent_again(
+    picker: Caller, box: Product, stored: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr(images, "WAIT_SECONDS", 0.1)
+    with images.lock(Path(settings.MEDIA_ROOT)):
+        answer = send_photo(picker, box, photos.jpeg())
+    body = check_error(answer, 503, "busy")
+    assert answer["Retry-After"] == str(body["facts"]["retry_after_seconds"])
+    assert body["retryable"] is True
+    assert stored() == set()
+    assert send_photo(picker, box, photos.jpeg()).status_code == 200
 
 
 # --- Addresses ----------------------------------------------------------------------------------------------------
