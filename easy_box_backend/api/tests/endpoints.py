@@ -64,6 +64,7 @@ ENDPOINTS = [
     Endpoint("POST", "/api/movements/{movement}/reverse/", {"reason": "mistake"}, is_for_staff=True),
     Endpoint("POST", "/api/products/{product}/adjust/", {"quantity_delta": -1, "reason": "broken"}, is_for_staff=True),
     Endpoint("POST", "/api/products/{product}/count/", COUNT),
+    Endpoint("POST", "/api/products/{product}/unarchive/", is_for_staff=True),
     Endpoint("GET", "/api/discrepancies/", query=("status", "kind", "limit", "after")),
     Endpoint("POST", "/api/discrepancies/{discrepancy}/resolve/", {"action": "dismiss"}, is_for_staff=True),
     Endpoint("GET", "/api/orders/", query=("status", "limit", "after")),
