@@ -52,7 +52,7 @@ class StockMovementAdmin(Record):
     search_help_text = _("SKU, product or reason")
     date_hierarchy = "recorded_at"
     fields = (
-        "goods", "kind", "change", "quantity_after", "reason", "order", "who", "occurred_at", "recorded_at",
+        "goods", "kind", "change", "quantity_after", "counted", "reason", "order", "who", "occurred_at", "recorded_at",
         "reverses", "state",
     )  # fmt: skip
     readonly_fields = fields
