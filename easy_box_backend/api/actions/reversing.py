@@ -60,7 +60,7 @@ def _order_of(movement: StockMovement) -> Order | None:
 
 def _line_of(movement: StockMovement, order: Order) -> OrderLine:
     """The line as it stands, which is to give up or to take in what was moved. Raises NotReversible if it can't."""
-    line = OrderLine.objects.get(id=movement.order_line_id)
+    line = OrderLine.objects.get(movements=movement)
     pieces = movement.quantity_delta
     facts = {"movement": movement.pk, "pieces": abs(pieces), "picked": line.quantity_picked}
     if line.quantity_picked + pieces < 0:

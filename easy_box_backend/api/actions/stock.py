@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from api import prepared, revision
-from api.actions import alerts, discrepancies
+from api import revision
+from api.actions import alerts, discrepancies, one_statement
 from api.actor import Actor
 from api.errors import Invalid, NotFound
 from api.models import MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
@@ -177,7 +177,10 @@ def receive(
         raise ImplausibleQuantity(quantity)
     if connection.vendor == "postgresql" and occurred_at is None:
         # A single statement is a transaction of its own: BEGIN and COMMIT would be two more round trips.
-        return _receive_in_one_statement(product_id, quantity, by=by, at=at)
+        if movement := one_statement.receive(product_id, quantity, most=MAX_ON_HAND, by=by, at=at):
+            return movement
+        on_hand = Product.objects.live().filter(id=product_id).values_list("quantity", flat=True).first()
+        raise NoSuchProduct(product_id) if on_hand is None else OnHandOutOfBounds(product_id, on_hand, quantity)
     with transaction.atomic():
         product = lock([product_id]).get(product_id)
         if product is None or product.is_archived:
@@ -187,47 +190,6 @@ def receive(
             product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, at=at, occurred_at=occurred_at,
             within=within,
         )  # fmt: skip
-
-
-# The revision's row is locked last, since its update waits for `goods`, which waits for the product's row.
-_RECEIVE = """
-WITH goods AS (
-    SELECT id FROM api_product WHERE id = %(product)s AND archived_at IS NULL AND quantity <= %(room)s::bigint
-    FOR NO KEY UPDATE
-), number AS (
-    UPDATE api_revision SET value = value + 1 WHERE id = 1 AND EXISTS (SELECT 1 FROM goods) RETURNING value
-), changed AS (
-    UPDATE api_product SET quantity = quantity + %(quantity)s, revision = number.value, updated_at = %(at)s
-    FROM number WHERE api_product.id = %(product)s RETURNING api_product.id, quantity, api_product.revision
-)
-INSERT INTO api_stockmovement (product_id, kind, quantity_delta, quantity_after, reason, user_id, device_id,
-    revision, occurred_at, recorded_at)
-SELECT id, 'receipt', %(quantity)s, quantity, '', %(user)s::bigint, %(device)s::bigint, revision, %(at)s, %(at)s
-FROM changed
-RETURNING id, quantity_after, revision
-"""
-
-
-def _receive_in_one_statement(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
-    """The hot write in one round trip; `move` says what it does."""
-    row = prepared.one_row(
-        _RECEIVE,
-        {
-            "product": product_id,
-            "quantity": quantity,
-            "room": MAX_ON_HAND - quantity,
-            "at": at,
-            "user": by.user.pk if by.user else None,
-            "device": by.device.pk if by.device else None,
-        },
-    )
-    if row is None:
-        on_hand = Product.objects.live().filter(id=product_id).values_list("quantity", flat=True).first()
-        raise NoSuchProduct(product_id) if on_hand is None else OnHandOutOfBounds(product_id, on_hand, quantity)
-    return StockMovement(
-        id=row[0], product_id=product_id, kind=Kind.RECEIPT, quantity_delta=quantity, quantity_after=row[1],
-        revision=row[2], user=by.user, device=by.device, occurred_at=at, recorded_at=at,
-    )  # fmt: skip
 
 
 @transaction.atomic

@@ -130,7 +130,7 @@ def test_they_are_refused_in_a_change_too(picker: Caller, box: Product) -> None:
 
 def test_the_desk_says_so_in_the_form(manager: Caller, box: Product) -> None:
     desk = enter(manager.user)
-    lines = {
+    lines: dict[str, Any] = {
         "lines-TOTAL_FORMS": "2", "lines-0-product": box.pk, "lines-0-quantity_to_pick": MAX_QUANTITY,
         "lines-1-product": box.pk, "lines-1-quantity_to_pick": MAX_QUANTITY,
     }  # fmt: skip
