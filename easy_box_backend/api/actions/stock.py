@@ -14,7 +14,7 @@ from api import revision
 from api.actions import alerts, discrepancies, one_statement
 from api.actor import Actor
 from api.errors import Invalid, NotFound
-from api.models import MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
+from api.models import EXACT, MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
 
 Kind = StockMovement.Kind
 
@@ -102,19 +102,21 @@ def move(
     """Change what is on hand of a product that the caller has locked, by `delta` pieces, and write it down.
 
     revision: the transaction's number, taken after all its locks. occurred_at: when it happened in the warehouse,
-    if not now. counted: see `StockMovement`. within: the count that includes it already (`count_with`); then a second
-    movement takes it back and nothing changes on hand. delta is not 0, but for counts and their reversals.
+    if not now. counted: see `StockMovement`. within: the count that includes it already (`count_with`); then another
+    movement makes up for it and nothing changes on hand. delta is not 0, but for counts and their reversals.
     Goods that fall below none are recorded as they are, and put before a manager; falling below the product's minimum
     is told. Raises OnHandOutOfBounds.
     """
     before, change = product.quantity, 0 if within else delta
-    if not fits(product, change):
-        raise OnHandOutOfBounds(product.pk, before, change)
+    if not fits(product, change) or abs(delta) > EXACT:
+        raise OnHandOutOfBounds(product.pk, before, delta)
+    if within is not None:
+        _keep_count(within, product, delta, revision=revision, by=by, at=at)
     movement = StockMovement.objects.create(
         product=product,
         kind=kind,
         quantity_delta=delta,
-        quantity_after=before + delta,
+        quantity_after=before + change,
         counted=counted,
         reason=reason,
         user=by.user,
@@ -126,8 +128,6 @@ def move(
         occurred_at=occurred_at or at,
         recorded_at=at,
     )
-    if within is not None:
-        _keep_count(within, movement, by=by, at=at)
     if delta:
         product.quantity, product.revision = before + change, revision
         product.save(update_fields=["quantity", "revision", "updated_at"])
@@ -135,14 +135,13 @@ def move(
     return movement
 
 
-def _keep_count(count: StockMovement, movement: StockMovement, *, by: Actor, at: datetime) -> None:
-    """What was booked just now had happened before this count, so what was counted stays."""
+def _keep_count(count: StockMovement, product: Product, delta: int, *, revision: int, by: Actor, at: datetime) -> None:
+    """Make up for `delta` pieces that are to be booked next and that this count includes, so that it holds."""
     when = f"{timezone.localtime(count.occurred_at):%Y-%m-%d %H:%M}"
     StockMovement.objects.create(
-        product_id=movement.product_id, kind=Kind.COUNT, quantity_delta=-movement.quantity_delta,
-        quantity_after=movement.quantity_after - movement.quantity_delta,
+        product=product, kind=Kind.COUNT, quantity_delta=-delta, quantity_after=product.quantity - delta,
         reason=str(_("The count of %(when)s includes it.") % {"when": when}), user=by.user, device=by.device,
-        revision=movement.revision, occurred_at=count.occurred_at, recorded_at=at,
+        revision=revision, occurred_at=count.occurred_at, recorded_at=at,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.models import Discrepancy, Product, StockMovement
+from api.tests.admin_desk import enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 from api.tests.reconcile.people import Phone, Warehouse
@@ -77,7 +78,7 @@ def test_a_receipt_from_before_the_count_is_reversed_and_the_count_holds(
     count(manager, box, 5)
     later(clock)
     back = reverse(manager, received)
-    assert back["reverses"] == received
+    assert (back["reverses"], back["quantity_delta"], back["quantity_after"]) == (received, -3, 5)
     assert on_hand(box) == 5
 
 
@@ -300,11 +301,26 @@ def test_what_makes_a_count_hold_is_not_reversed_by_itself(
     count(manager, box, 5)
     later(clock)
     reverse(manager, received)
-    belongs = StockMovement.objects.latest("id")
+    belongs = StockMovement.objects.get(kind="count", counted=None)
     assert (belongs.kind, belongs.quantity_delta) == ("count", 3)
     assert "count" in belongs.reason
     check_error(manager.post(f"/api/movements/{belongs.pk}/reverse/"), 400, "not_reversible")
     assert on_hand(box) == 5
+
+
+def test_the_desk_says_what_was_counted_and_offers_no_reversal_of_a_part(
+    manager: Caller, box: Product, clock: time_machine.Traveller
+) -> None:
+    received = receive(manager, box, 3)
+    later(clock)
+    counted = count(manager, box, 3)["movement"]["id"]
+    reverse(manager, received)
+    desk = enter(manager.user)
+    assert "count: 3" in text(desk.get(f"/admin/api/product/{box.pk}/change/"))
+    part = StockMovement.objects.get(kind="count", counted=None).pk
+    page = text(desk.list("stockmovement"))
+    assert f"/admin/api/stockmovement/{counted}/do/reverse/" in page
+    assert f"/admin/api/stockmovement/{part}/do/reverse/" not in page
 
 
 # --- The moment -------------------------------------------------------------------------------------------------------
