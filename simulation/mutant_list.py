@@ -74,7 +74,7 @@ MUTANTS = (
             ),
             Change(
                 "api/actions/stock.py",
-                'if connection.vendor == "postgresql":',
+                'if connection.vendor == "postgresql" and occurred_at is None:',
                 'if connection.vendor == "nothing":',
             ),
             Change(
@@ -100,7 +100,7 @@ MUTANTS = (
             ),
             Change(
                 "api/actions/stock.py",
-                'if connection.vendor == "postgresql":',
+                'if connection.vendor == "postgresql" and occurred_at is None:',
                 'if connection.vendor == "nothing":',
             ),
         ),
@@ -111,7 +111,7 @@ MUTANTS = (
         (
             Change(
                 "api/actions/stock.py",
-                'if connection.vendor == "postgresql":',
+                'if connection.vendor == "postgresql" and occurred_at is None:',
                 'if connection.vendor == "nothing":',
             ),
             Change(

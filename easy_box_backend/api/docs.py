@@ -87,6 +87,7 @@ class Movement(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(StockMovement.Kind.choices)
     quantity_delta = serializers.IntegerField()
     quantity_after = serializers.IntegerField()
+    counted = serializers.IntegerField(allow_null=True, help_text=_("Of a count, how many lay there."))
     reason = serializers.CharField(allow_blank=True)
     user = serializers.IntegerField(allow_null=True)
     device = serializers.IntegerField(allow_null=True)
@@ -98,8 +99,13 @@ class Movement(serializers.Serializer[Any]):
 
 
 class CountOut(serializers.Serializer[Any]):
-    variance = serializers.IntegerField(help_text=_("Counted minus what was on hand then."))
-    movement = Movement(allow_null=True)
+    variance = serializers.IntegerField(
+        help_text=_("By how much on hand was off; 0 where it agreed, or where a count taken later holds.")
+    )
+    movement = Movement(help_text=_("The count in the history, also where it changed nothing."))
+    later_count = serializers.IntegerField(
+        allow_null=True, help_text=_("The movement of the count that was taken later and holds; null for none.")
+    )
 
 
 class DiscrepancyOut(serializers.Serializer[Any]):

@@ -18,7 +18,11 @@ MAX_QUANTITY = 1_000_000
 
 
 MAX_ON_HAND = 1_000_000_000
-"""The most pieces of a product that may be declared to be on hand."""
+"""The most pieces of a product that many operations together can bring on hand, and, negative, the fewest."""
+
+EXACT = 2**53 - 1
+"""The largest number that every reader of JSON reads exactly (RFC 8259, section 6). Earlier releases let more in than
+MAX_ON_HAND, so it is this one that the database holds."""
 
 
 class UserManager(BaseUserManager["User"]):
@@ -166,6 +170,9 @@ class Product(models.Model):
             ),
             models.CheckConstraint(condition=~Q(sku=""), name="product_has_sku"),
             models.CheckConstraint(condition=~Q(name=""), name="product_has_name"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=-EXACT, quantity__lte=EXACT), name="product_quantity_is_exact"
+            ),
         ]
         indexes = [models.Index(fields=["sku"], name="product_sku")]
 
@@ -207,6 +214,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def with_status(self, status: str) -> Self:
         return self.filter(status=status)
+
+    def waiting_for(self, product_id: int) -> Self:
+        """Those still to be picked in which this product stands."""
+        there = OrderLine.objects.filter(product_id=product_id, removed_at__isnull=True)
+        return self.live().filter(status__in=Order.RUNNING, id__in=there.values("order_id"))
 
 
 class Order(models.Model):
@@ -309,9 +321,28 @@ class StockMovementQuerySet(models.QuerySet["StockMovement"]):
     def not_reversed(self) -> Self:
         return self.filter(reversed_by__isnull=True, reverses__isnull=True)
 
+    def counts(self) -> Self:
+        """Stocktakes that stand, the latest taken first."""
+        return self.filter(counted__isnull=False).not_reversed().order_by("-occurred_at", "-id")
+
+    def events(self) -> Self:
+        """What happened in the warehouse and stands: neither counts nor what was reversed."""
+        return self.exclude(kind=StockMovement.Kind.COUNT).not_reversed()
+
+    def behind(self, count: "StockMovement") -> Self:
+        """What that count does not include (see `StockMovement.includes`)."""
+        return self.filter(
+            Q(occurred_at__gt=count.occurred_at) | Q(id__gt=count.pk, occurred_at=F("recorded_at")),
+        )
+
 
 class StockMovement(models.Model):
-    """One change of what is on hand. Append-only: a mistake is reversed by another movement."""
+    """One change of what is on hand. Append-only: a mistake is reversed by another movement.
+
+    counted: of a stocktake, how many lay there at `occurred_at`. A movement of the kind `count` without it keeps a
+    count true when something that happened before it is booked or reversed later. Only counts, and reversals of
+    counts, can move nothing.
+    """
 
     class Kind(models.TextChoices):
         RECEIPT = "receipt", _("receipt")
@@ -325,6 +356,7 @@ class StockMovement(models.Model):
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
     quantity_delta = models.BigIntegerField(_("change"))
     quantity_after = models.BigIntegerField(_("on hand after"))
+    counted = models.BigIntegerField(_("counted"), null=True)
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
     device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="movements", verbose_name=_("device"))
@@ -346,7 +378,10 @@ class StockMovement(models.Model):
         verbose_name_plural = _("stock movements")
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=~Q(quantity_delta=0), name="stock_movement_moves"),
+            models.CheckConstraint(
+                condition=~Q(quantity_delta=0) | Q(kind__in=["count", "reversal"]),
+                name="stock_movement_moves_or_counts",
+            ),
             models.CheckConstraint(
                 condition=Q(kind="reversal", reverses__isnull=False) | (~Q(kind="reversal") & Q(reverses__isnull=True)),
                 name="stock_movement_reversal_names_what",
@@ -356,6 +391,19 @@ class StockMovement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity_delta:+d} {self.get_kind_display()}"
+
+    @property
+    def is_part_of_count(self) -> bool:
+        """Whether this only keeps a count true. It goes with the count, never by itself."""
+        return self.kind == self.Kind.COUNT and self.counted is None
+
+    def includes(self, other: "StockMovement") -> bool:
+        """Whether what that movement stands for had happened when this count was taken.
+
+        What was booked as it happened, and behind the count, had not, whatever the clocks say.
+        """
+        as_it_happened = other.occurred_at == other.recorded_at
+        return other.occurred_at <= self.occurred_at and not (as_it_happened and other.pk > self.pk)
 
 
 class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):

@@ -2,6 +2,7 @@
 ModelSerializer, which costs many times the CPU, see docs/architecture.md)."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rest_framework.fields import empty
 
 from api.actions.orders import Line
 from api.errors import Busy
-from api.models import MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
+from api.models import MAX_ON_HAND, MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
 
 PRODUCT_FIELDS = (
     "id", "sku", "name", "location", "quantity", "min_quantity", "unverified", "image", "thumbnail", "archived_at",
@@ -111,6 +112,7 @@ def movement_json(movement: StockMovement) -> dict[str, Any]:
         "kind": movement.kind,
         "quantity_delta": movement.quantity_delta,
         "quantity_after": movement.quantity_after,
+        "counted": movement.counted,
         "reason": movement.reason,
         "user": movement.user_id,
         "device": movement.device_id,
@@ -170,6 +172,19 @@ class Flag(serializers.BooleanField):
     """Yes or no. One that a form leaves out is not given (REST framework reads it as a box that is not ticked)."""
 
     default_empty_html = empty
+
+
+class Moment(serializers.DateTimeField):
+    """A date and time with its offset from UTC (RFC 3339). Without one nobody can tell which moment is meant."""
+
+    default_error_messages = {
+        "no_offset": _("Say the offset from UTC, as in 2026-01-31T10:00:00+03:00 or 2026-01-31T07:00:00Z.")
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("no_offset")
+        return super().enforce_timezone(value)
 
 
 @extend_schema_field(OpenApiTypes.ANY)
@@ -275,8 +290,8 @@ class Adjustment(serializers.Serializer[Any]):
 
 
 class Count(serializers.Serializer[Any]):
-    counted = Whole(min_value=0, max_value=MAX_QUANTITY)
-    counted_at = serializers.DateTimeField(required=False)
+    counted = Whole(min_value=0, max_value=MAX_ON_HAND)
+    counted_at = Moment(required=False)
     reason = Text(max_length=255, required=False, allow_blank=True, default="")
 
 

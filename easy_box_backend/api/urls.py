@@ -22,6 +22,7 @@ urlpatterns = [
     path("products/<str:key>/movements/", views_reports.Movements.as_view(), name="product-movements"),
     path("products/<str:key>/adjust/", views_desk.Adjust.as_view(), name="adjust"),
     path("products/<str:key>/count/", views_desk.Count.as_view(), name="count"),
+    path("products/<str:key>/unarchive/", views_desk.Unarchive.as_view(), name="unarchive"),
     path("discrepancies/", views_desk.Discrepancies.as_view(), name="discrepancies"),
     path("discrepancies/<str:key>/resolve/", views_desk.Resolve.as_view(), name="resolve"),
     path("movements/<str:key>/reverse/", views_desk.Reverse.as_view(), name="reverse"),

@@ -1,5 +1,6 @@
 """The manager's calls: discrepancies, adjustments, stocktakes, reversals."""
 
+from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -9,11 +10,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import docs, serializers
-from api.actions import settling, stock
+from api.actions import counts, products, reversing, settling, stock
 from api.auth import actor
-from api.errors import Invalid, NotFound
+from api.errors import NotFound
 from api.models import Discrepancy
-from api.views import checked, known
+from api.views import checked, known, product_answer
 
 
 class NoSuchDiscrepancy(NotFound):
@@ -75,17 +76,29 @@ class Adjust(APIView):
 class Count(APIView):
     @extend_schema(request=docs.body(serializers.Count), responses={200: docs.CountOut, **docs.REFUSED})
     def post(self, request: Request, key: str) -> Response:
-        """A stocktake: so many pieces lay there at `counted_at` (now, if not given). Posts the variance."""
+        """A stocktake: so many pieces lay there at `counted_at` (now, if not given), whatever was booked before it and
+        is corrected later. Posts the variance. Of two counts the one taken later holds, in whatever order they come.
+        """
         data, at = checked(serializers.Count, request.data), timezone.now()
-        counted_at = data.get("counted_at") or at
-        if counted_at > at:
-            raise Invalid(_("A count lies in the past."), fields={"counted_at": [_("A count lies in the past.")]})
-        movement = stock.count(
-            known(key, stock.NoSuchProduct), data["counted"], counted_at=counted_at, reason=data["reason"],
-            by=actor(request), at=at,
+        made, later = counts.count(
+            known(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or at,
+            reason=data["reason"], by=actor(request), at=at,
         )  # fmt: skip
-        variance = movement.quantity_delta if movement else 0
-        return Response({"variance": variance, "movement": serializers.movement_json(movement) if movement else None})
+        return Response({
+            "variance": made.quantity_delta,
+            "movement": serializers.movement_json(made),
+            "later_count": later.pk if later else None,
+        })  # fmt: skip
+
+
+class Unarchive(APIView):
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(request=None, responses={200: docs.PRODUCT, **docs.REFUSED})
+    def post(self, request: Request, key: str) -> HttpResponseBase:
+        """Put an archived product on the list again; 409 if another one has its SKU now. For managers."""
+        product = products.unarchive(known(key, stock.NoSuchProduct), by=actor(request), at=timezone.now())
+        return product_answer(request, product)
 
 
 class Reverse(APIView):
@@ -95,5 +108,5 @@ class Reverse(APIView):
     def post(self, request: Request, key: str) -> Response:
         """Take a movement back by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
-        movement = stock.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request), at=timezone.now())
+        movement = reversing.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request), at=timezone.now())
         return Response(serializers.movement_json(movement))

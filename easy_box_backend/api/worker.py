@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from api import notices, telegram
-from api.actions import alerts, jobs, pruning, stock
+from api.actions import alerts, jobs, ledger, pruning
 from api.models import Alert
 from api.scrub import scrub
 
@@ -86,7 +86,7 @@ def check_ledger(at: datetime) -> dict[str, Any]:
     """Prove the first invariant; tell if it is broken."""
     from api.management.commands.check_ledger import describe
 
-    broken = stock.broken_ledgers()
+    broken = ledger.broken_ledgers()
     if broken:
         lines = [describe(found) for found in broken[:20]]
         alerts.count_up("ledger_broken", key="ledger", at=at, broken=len(broken), products=lines)

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from django.db import transaction
 
-from api.actions import discrepancies, orders
+from api.actions import discrepancies, orders, stock
 from api.actions.app_stock import device_of
 from api.actions.orders import Line
 from api.actor import Actor
@@ -50,7 +50,7 @@ def put(
     else:
         body = hashlib.sha256(msgspec.json.encode([customer_name, status, lines])).hexdigest()[:16]
         if memory.order_puts.get(order.pk) != body:
-            _merge(order, memory, customer_name, status, lines, by, at)
+            _merge_if_plausible(order, memory, customer_name, status, lines, by, at)
             memory.order_puts[order.pk] = body
     keep(device, memory)
     return order
@@ -60,6 +60,24 @@ def _gone(order: Order | None, key: str, customer: str, lines: Sequence[Line], b
     picked = {str(line.product): line.quantity_picked or 0 for line in lines}
     kind = Kind.PICKED_AFTER_CANCEL if order else Kind.UNKNOWN_ORDER
     discrepancies.record(kind, by=by, at=at, order=order, id=key[:100], customer=customer, picked=picked)
+
+
+def _merge_if_plausible(
+    order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
+    at: datetime,
+) -> None:  # fmt: skip
+    """Merge an order; one with quantities that nobody can mean stays as it is, and a manager is asked."""
+    try:
+        with transaction.atomic():
+            _merge(order, memory, customer, status, lines, by, at)
+    except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds) as refusal:
+        order.refresh_from_db()
+        product = Product.objects.get(id=refusal.facts["product"])
+        picked = sum(line.quantity_picked or 0 for line in lines or [] if line.product == product.pk)
+        discrepancies.record(
+            Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, order=order, product=product, picked=picked,
+            on_hand=product.quantity,
+        )  # fmt: skip
 
 
 def _merge(

@@ -1,14 +1,14 @@
 """The app's look-ups, pulls and additions, read against what its device has done since its last pull."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from api.actions import discrepancies, products, stock
+from api.actions import discrepancies, products, reversing, stock
 from api.actor import Actor
-from api.models import MAX_QUANTITY, Device, Discrepancy, Product, ProductVersion, StockMovement
+from api.models import Device, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions
 from api.reconcile.memory import Glance, Item, Memory, keep, recall
 
@@ -127,8 +127,9 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
     movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
     if movement is not None:
         additions.booked(memory, movement.pk)
-    for repeated in verdict.undo:
-        stock.reverse(repeated, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+    for repeated in StockMovement.objects.filter(id__in=verdict.undo).not_reversed().order_by("id"):
+        # What somebody has reversed by hand meanwhile is taken back already.
+        reversing.reverse(repeated.pk, by=by, at=at, reason=str(_("The phone sent its queue again.")))
     discrepancies.answered_by_reversal(verdict.undo, by=by, at=at)
     book_after_all(verdict.rebook, by=by, at=at)
     _ask(verdict.suspects, "booked", by, at)
@@ -145,42 +146,52 @@ def book_after_all(items: list[Item], *, by: Actor, at: datetime) -> None:
     """
     stock.lock(item.product for item in items)
     for item in items:
-        movement = _book(item.product, item.quantity, by=by, at=at)
+        movement = _book(item.product, item.quantity, by=by, at=at, came_at=_when(item))
         item.movement, item.asked = movement.pk if movement else None, False
     _ask(items, "booked", by, at)
 
 
-def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement | None:
-    if quantity > MAX_QUANTITY:
-        product = Product.objects.get(id=product_id)
-        pending = [{"product": product_id, "delta": quantity}]
+def _when(item: Item) -> datetime | None:
+    """When an addition came; None where that is not known."""
+    return datetime.fromtimestamp(item.came_at, UTC) if item.came_at else None
+
+
+def _book(
+    product_id: int, quantity: int, *, by: Actor, at: datetime, came_at: datetime | None = None
+) -> StockMovement | None:
+    """Book an addition; one that is too large, by itself or with what is on hand, is held back and asked about.
+
+    came_at: when it came, if not now.
+    """
+    try:
+        with transaction.atomic():
+            return _receive(product_id, quantity, by=by, at=at, came_at=came_at)
+    except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds):
         discrepancies.record(
             Discrepancy.Kind.IMPLAUSIBLE_QUANTITY,
             by=by,
             at=at,
-            product=product,
+            product=Product.objects.get(id=product_id),
             quantity=quantity,
-            pending=pending,
+            pending=[{"product": product_id, "delta": quantity}],
         )
         return None
+
+
+def _receive(product_id: int, quantity: int, *, by: Actor, at: datetime, came_at: datetime | None) -> StockMovement:
+    """Goods of an archived product exist, so the product does: it comes back, or they go to the one that has its SKU
+    now."""
     try:
         with transaction.atomic():
-            return stock.receive(product_id, quantity, by=by, at=at)
+            return stock.receive(product_id, quantity, by=by, at=at, occurred_at=came_at)
     except stock.NoSuchProduct:
-        return _receive_archived(product_id, quantity, by=by, at=at)
-
-
-def _receive_archived(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
-    """The goods exist, so the product does: it comes back, or they go to the one that has its SKU now."""
+        pass
     sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
     heir = Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
     product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
-    if heir is not None:
-        movement = stock.receive(heir.pk, quantity, by=by, at=at)
-    else:
-        booked = products.apply(product, {}, delta=quantity, kind=StockMovement.Kind.RECEIPT, revive=True, by=by, at=at)
-        assert booked is not None
-        movement = booked
+    if heir is None:
+        products.apply(product, {}, revive=True, by=by, at=at)
+    movement = stock.receive((heir or product).pk, quantity, by=by, at=at, occurred_at=came_at)
     discrepancies.record(
         Discrepancy.Kind.ARCHIVED_STOCK, by=by, at=at, product=heir or product, quantity=quantity,
         archived=product_id, booked=[movement.pk],
@@ -199,9 +210,15 @@ def _ask(items: list[Item], fact: str, by: Actor, at: datetime) -> None:
         return
     for product in dict.fromkeys(item.product for item in items):
         mine = [item for item in items if item.product == product]
-        pending = [{"product": product, "delta": item.quantity} for item in mine]
+        pending = [{"product": product, "delta": item.quantity, **_moment(item)} for item in mine]
         numbers = [item.number for item in mine]
         _ask_about(product, sum(item.quantity for item in mine), by, at, pending=pending, requests=numbers)
+
+
+def _moment(item: Item) -> dict[str, str]:
+    """When a pending addition came, so that a count since then includes it (see `settling.py`)."""
+    when = _when(item)
+    return {"at": when.isoformat()} if when else {}
 
 
 def _ask_about(product: int, quantity: int, by: Actor, at: datetime, **facts: Any) -> None:

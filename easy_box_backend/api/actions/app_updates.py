@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from api.actions import discrepancies, products
+from api.actions import discrepancies, products, stock
 from api.actions.app_products import fingerprint_of, resolve
 from api.actions.app_stock import device_of
 from api.actions.products import SkuTaken
@@ -125,7 +125,7 @@ def _apply(
     changes = dict(edits) if sent.min_quantity is None else {**edits, "min_quantity": sent.min_quantity}
     before = product.quantity
     pieces = reading.delta or reading.instead
-    implausible = abs(pieces) > MAX_QUANTITY
+    implausible = abs(pieces) > MAX_QUANTITY or not stock.fits(product, pieces)
     delta = 0 if implausible else reading.delta
     movement = products.apply(product, changes, delta=delta, photo=sent.photo, by=by, at=at)
     if implausible:

@@ -22,7 +22,8 @@ def record(
     """Put something before a manager, once: the same open question is not asked twice.
 
     facts: JSON-able, enough to decide by. Two of them say what a click does (see `settling.py`): `booked`, the ids of
-    movements that were booked on a guess, and `pending`, what was not booked, `{"product", "delta"}` each.
+    movements that were booked on a guess, and `pending`, what was not booked, `{"product", "delta"}` each, with `at`
+    (ISO 8601) where it happened at another time than now.
     Returns the discrepancy, new or the open one that says the same.
     """
     found, created = Discrepancy.objects.get_or_create(

@@ -11,7 +11,7 @@ from api import revision
 from api.actions import discrepancies, stock
 from api.actor import Actor
 from api.errors import Invalid, NotFound, Stale
-from api.models import Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
+from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
 
 Kind = StockMovement.Kind
 
@@ -52,7 +52,7 @@ def lock(order_id: int) -> Order:
 def create(
     *, customer_name: str, lines: Sequence[Line], status: str = Order.Status.OPEN, by: Actor, at: datetime
 ) -> Order:
-    """A new order. Raises UnknownProducts, also for archived ones."""
+    """A new order. Raises ImplausibleQuantity, OnHandOutOfBounds, and UnknownProducts, also for archived ones."""
     order = Order.objects.create(customer_name=customer_name, status=status)
     write(order, lines, by=by, at=at)
     return order
@@ -72,7 +72,7 @@ def update(
     """Change what is given of an order; `lines`, if given, is the whole composition, others are removed.
 
     Picked quantities take or return stock by their difference; cancelling returns all that was picked.
-    Raises NoSuchOrder, UnknownProducts, Stale.
+    Raises ImplausibleQuantity, NoSuchOrder, OnHandOutOfBounds, UnknownProducts, Stale.
     """
     order = lock(order_id)
     if revision_held is not None and order.revision != revision_held:
@@ -110,6 +110,9 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetim
             if line.removed_at is None
         ]
     wanted = merged(wanted)
+    for line in wanted:
+        if too_many := beyond_limit(line):
+            raise stock.ImplausibleQuantity(too_many, field="lines", product=line.product)
     products = stock.lock({line.product for line in wanted} | set(lines))
     unknown = [w.product for w in wanted if w.product not in products]
     unknown += [w.product for w in wanted if w.product not in lines and w.product not in unknown
@@ -143,6 +146,11 @@ def merged(lines: Iterable[Line]) -> list[Line]:
     return list(result.values())
 
 
+def beyond_limit(line: Line) -> int:
+    """The quantity of a line that is more than can be meant, 0 if there is none; lines that were merged add up."""
+    return next((n for n in (line.quantity_to_pick, line.quantity_picked or 0) if n > MAX_QUANTITY), 0)
+
+
 def _set_line(line: OrderLine, wanted: Line, product: Product, number: int, by: Actor, at: datetime) -> None:
     order, before = line.order, line.quantity_picked
     picked = before if wanted.quantity_picked is None else wanted.quantity_picked
@@ -174,7 +182,12 @@ def _move_picked(line: OrderLine, product: Product, more: int, number: int, by: 
 
 
 def count_picked(order: Order, line: OrderLine, pieces: int, *, revision: int, by: Actor, at: datetime) -> None:
-    """So many pieces more of a line of a locked order are picked; their movement is the caller's to post."""
+    """So many pieces more of a line of a locked order are picked; their movement is the caller's to post.
+
+    A negative number: fewer. Raises ImplausibleQuantity.
+    """
+    if line.quantity_picked + pieces > MAX_QUANTITY:
+        raise stock.ImplausibleQuantity(line.quantity_picked + pieces)
     line.quantity_picked += pieces
     line.save(update_fields=["quantity_picked"])
     order.revision = revision

@@ -15,9 +15,9 @@ from api import revision
 from api.actions import discrepancies, stock
 from api.actions.stock import NoSuchProduct
 from api.actor import Actor
-from api.errors import Invalid, Stale
+from api.errors import Conflict, Invalid, Stale
 from api.images import Photo
-from api.models import MAX_ON_HAND, Discrepancy, Product, ProductVersion, StockMovement
+from api.models import Discrepancy, Product, ProductVersion, StockMovement
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,15 @@ class SkuTaken(Invalid):
     def __init__(self, sku: str, product_id: int | None = None) -> None:
         detail = _("A product with this SKU already exists.")
         super().__init__(detail, facts={"sku": sku, "product": product_id}, fields={"sku": [detail]})
+
+
+class SkuTakenMeanwhile(Conflict):
+    """A live product has the SKU of an archived one, which therefore can't come back as it was."""
+
+    code = "sku_taken"
+
+    def __init__(self, taken: SkuTaken) -> None:
+        super().__init__(taken.detail, facts=taken.facts, fields=taken.fields)
 
 
 @transaction.atomic
@@ -57,7 +66,7 @@ def create(
             product.save(force_insert=True)
     except IntegrityError as error:
         remove_files([product.image.name, product.thumbnail.name])  # stored for nothing
-        raise SkuTaken(sku, Product.objects.live().filter(sku=sku).values_list("id", flat=True).first()) from error
+        raise SkuTaken(sku, _id_of_live(sku)) from error
     number = revision.take()
     describe(product, revision=number, by=by, at=at)
     if quantity:
@@ -78,16 +87,16 @@ def update(
 ) -> Product:
     """Give a live product the values in `changes` (keys of DESCRIPTIVE) and the absolute `quantity`, if any.
 
-    revision_held: the version that the caller has seen (If-Match). Raises ImplausibleQuantity, NoSuchProduct,
-    SkuTaken, Stale.
+    revision_held: the version that the caller has seen (If-Match). Raises ImplausibleQuantity (`stock.check_level`),
+    NoSuchProduct, SkuTaken, Stale.
     """
-    if quantity is not None and abs(quantity) > MAX_ON_HAND:
-        raise stock.ImplausibleQuantity(quantity, most=MAX_ON_HAND)
     product = stock.lock([product_id]).get(product_id)
     if product is None or product.is_archived:
         raise NoSuchProduct(product_id)
     if revision_held is not None and product.revision != revision_held:
         raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
+    if quantity is not None:
+        stock.check_level(product, quantity, field="quantity")
     apply(
         product,
         changes,
@@ -115,7 +124,7 @@ def apply(
     of `kind`).
 
     revive: bring an archived product back. Takes one revision if anything changes, none otherwise.
-    Returns the stock movement, None when there is none. Raises SkuTaken.
+    Returns the stock movement, None when there is none. Raises OnHandOutOfBounds, SkuTaken.
     """
     if product.unverified and changes.get("name", product.name) != product.name:
         changes = {"unverified": False, **changes}  # whoever names it knows what it is
@@ -134,7 +143,7 @@ def apply(
         except IntegrityError as error:
             if "image" in changed:
                 remove_files([product.image.name, product.thumbnail.name])  # stored for nothing
-            raise SkuTaken(product.sku) from error
+            raise SkuTaken(product.sku, _id_of_live(product.sku)) from error
     if not changed and not delta:
         return None
     number = revision.take()
@@ -161,6 +170,26 @@ def archive(product_id: int, *, by: Actor, at: datetime) -> Product:
         product.save(update_fields=["archived_at", "updated_at"])
         describe(product, revision=revision.take(), by=by, at=at)
     return product
+
+
+@transaction.atomic
+def unarchive(product_id: int, *, by: Actor, at: datetime) -> Product:
+    """Put an archived product on the list again, with all that it had. One that is live stays as it is.
+
+    Raises NoSuchProduct, and SkuTakenMeanwhile if another live product has its SKU now.
+    """
+    product = stock.lock([product_id]).get(product_id)
+    if product is None:
+        raise NoSuchProduct(product_id)
+    try:
+        apply(product, {}, revive=True, by=by, at=at)
+    except SkuTaken as taken:
+        raise SkuTakenMeanwhile(taken) from taken
+    return product
+
+
+def _id_of_live(sku: str) -> int | None:
+    return Product.objects.live().filter(sku=sku).values_list("id", flat=True).first()
 
 
 def describe(product: Product, *, revision: int, by: Actor, at: datetime) -> None:

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
-from api.actions import orders, products, stock
+from api.actions import orders, products, reversing, stock
 from api.actor import Actor
 from api.errors import Conflict, Invalid, NotFound
-from api.models import Discrepancy, Order, OrderLine, Product, StockMovement
+from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, Product, StockMovement
 
 Kind = Discrepancy.Kind
 
@@ -46,7 +46,8 @@ def ways(discrepancy: Discrepancy) -> list[str]:
 def resolve(discrepancy_id: int, action: str, *, by: Actor, at: datetime, note: str = "") -> Discrepancy:
     """Settle a discrepancy by "apply", "reverse" or "dismiss".
 
-    Raises NotFound, AlreadySettled, NotApplicable, and SkuTaken when the SKU to apply is not free.
+    Raises NotFound, AlreadySettled, NotApplicable, SkuTaken when the SKU to apply is not free, ImplausibleQuantity
+    where so many pieces can't be meant, OnHandOutOfBounds, and NotReversible (see `reversing`).
     """
     found = Discrepancy.objects.filter(id=discrepancy_id).first()
     if found is None:
@@ -62,7 +63,7 @@ def resolve(discrepancy_id: int, action: str, *, by: Actor, at: datetime, note: 
     if action == "apply":
         _apply(found, order, locked, by=by, at=at)
     elif action == "reverse":
-        _reverse(found, locked, by=by, at=at)
+        _reverse(found, by=by, at=at)
     found.status, found.resolved_at, found.resolved_by, found.note = _STATUS[action], at, by.user, note
     found.save(update_fields=["status", "resolved_at", "resolved_by", "note"])
     return found
@@ -83,34 +84,39 @@ def _apply(found: Discrepancy, order: Order | None, locked: dict[int, Product], 
         products.apply(product, {_DESCRIPTIVE[Kind(found.kind)]: found.facts["sent"]}, by=by, at=at)
     elif product and found.kind == Kind.UNKNOWN_SKU:
         products.apply(product, {"unverified": False}, by=by, at=at)
-    pending = found.facts.get("pending", [])
-    if not pending:
-        return
+    for entry in found.facts.get("pending", []):
+        _book(found, order, locked[entry["product"]], entry, by=by, at=at)
+
+
+def _book(
+    found: Discrepancy, order: Order | None, product: Product, entry: dict[str, Any], *, by: Actor, at: datetime
+) -> None:
+    """Book what was held back, as of when it happened: a count since then includes it."""
+    delta, happened_at = entry["delta"], _moment(entry, found)
+    if abs(delta) > MAX_QUANTITY:
+        raise stock.ImplausibleQuantity(delta)
+    line = OrderLine.objects.filter(order=order, product=product).first() if order else None
+    kind = StockMovement.Kind.PICK if line else StockMovement.Kind.ADJUSTMENT
     number = revision.take()
-    for entry in pending:
-        line = OrderLine.objects.filter(order=order, product_id=entry["product"]).first() if order else None
-        kind = StockMovement.Kind.PICK if line else StockMovement.Kind.ADJUSTMENT
-        reason = found.get_kind_display()
-        stock.move(
-            locked[entry["product"]], entry["delta"], kind, revision=number, by=by, at=at, reason=reason,
-            order_line=line, occurred_at=found.created_at,
-        )  # fmt: skip
-        if order and order.status != Order.Status.CANCELLED and line and line.removed_at is None:
-            # So that cancelling the order gives them back.
-            orders.count_picked(order, line, -entry["delta"], revision=number, by=by, at=at)
+    stock.move(
+        product, delta, kind, revision=number, by=by, at=at, reason=found.get_kind_display(), order_line=line,
+        occurred_at=happened_at, within=stock.count_with(product, happened_at),
+    )  # fmt: skip
+    if order and order.status != Order.Status.CANCELLED and line and line.removed_at is None:
+        # So that cancelling the order gives them back.
+        orders.count_picked(order, line, -delta, revision=number, by=by, at=at)
 
 
-def _reverse(found: Discrepancy, locked: dict[int, Product], *, by: Actor, at: datetime) -> None:
+def _moment(entry: dict[str, Any], found: Discrepancy) -> datetime:
+    """When something that is pending happened: with the question, unless it says otherwise."""
+    return datetime.fromisoformat(entry["at"]) if "at" in entry else found.created_at
+
+
+def _reverse(found: Discrepancy, *, by: Actor, at: datetime) -> None:
     """What was booked on a guess is taken back; what is reversed already stays so."""
-    movements = StockMovement.objects.filter(id__in=found.facts["booked"]).not_reversed().order_by("id")
-    number = None
-    for movement in movements:
-        number = number or revision.take()
-        stock.move(
-            locked[movement.product_id], -movement.quantity_delta, StockMovement.Kind.REVERSAL, revision=number,
-            by=by, at=at, reason=found.get_kind_display(), reverses=movement, order_line=movement.order_line,
-            occurred_at=movement.occurred_at,
-        )  # fmt: skip
+    booked = StockMovement.objects.filter(id__in=found.facts["booked"]).not_reversed().order_by("id")
+    for movement in list(booked):
+        reversing.reverse(movement.pk, by=by, at=at, reason=found.get_kind_display())
 
 
 def in_words(found: Discrepancy) -> list[tuple[str, Any]]:

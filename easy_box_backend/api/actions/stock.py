@@ -1,23 +1,22 @@
-"""The ledger, and its only writer: nothing else changes what is on hand."""
+"""What is on hand, and its only writer: nothing else changes a quantity or writes a movement.
 
-import logging
+Counts are in `counts.py`, taking movements back in `reversing.py`, the proof of the ledger in `ledger.py`.
+"""
+
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F, OuterRef, Q, Subquery, Sum, Window
-from django.db.models.functions import Coalesce, Lag
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from api import prepared, revision
-from api.actions import alerts, discrepancies
+from api import revision
+from api.actions import alerts, discrepancies, one_statement
 from api.actor import Actor
 from api.errors import Invalid, NotFound
-from api.models import MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
+from api.models import EXACT, MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
 
 Kind = StockMovement.Kind
-log = logging.getLogger(__name__)
 
 
 class NoSuchProduct(NotFound):
@@ -28,11 +27,24 @@ class NoSuchProduct(NotFound):
 
 
 class ImplausibleQuantity(Invalid):
+    """More than one operation can mean. field: under which name the caller gave it."""
+
     code = "implausible_quantity"
 
-    def __init__(self, quantity: int, most: int = MAX_QUANTITY) -> None:
+    def __init__(self, quantity: int, most: int = MAX_QUANTITY, *, field: str = "quantity", **facts: int) -> None:
         detail = _("The quantity is implausible; at most %(most)s can be meant.") % {"most": most}
-        super().__init__(detail, facts={"quantity": quantity, "most": most}, fields={"quantity": [detail]})
+        super().__init__(detail, facts={"quantity": quantity, "most": most, **facts}, fields={field: [detail]})
+
+
+class OnHandOutOfBounds(Invalid):
+    """What is on hand would leave ±MAX_ON_HAND."""
+
+    code = "on_hand_out_of_bounds"
+
+    def __init__(self, product_id: int, on_hand: int, change: int) -> None:
+        detail = _("So many pieces of one product can't be on hand; the bound is %(most)s.") % {"most": MAX_ON_HAND}
+        facts = {"product": product_id, "on_hand": on_hand, "change": change, "most": MAX_ON_HAND}
+        super().__init__(detail, facts=facts, fields={"quantity": [detail]})
 
 
 def lock(product_ids: Iterable[int]) -> dict[int, Product]:
@@ -42,6 +54,33 @@ def lock(product_ids: Iterable[int]) -> dict[int, Product]:
     """
     found = Product.objects.filter(id__in=set(product_ids)).order_by("id").select_for_update(no_key=True)
     return {product.id: product for product in found}
+
+
+def check_level(product: Product, level: int, *, field: str) -> None:
+    """Whether somebody can mean that `level` pieces of this product are on hand: a number is believed up to
+    MAX_QUANTITY beyond what is on hand (or beyond none). Raises ImplausibleQuantity."""
+    most = min(max(product.quantity, 0) + MAX_QUANTITY, MAX_ON_HAND)
+    least = max(min(product.quantity, 0) - MAX_QUANTITY, -MAX_ON_HAND)
+    if not least <= level <= most:
+        raise ImplausibleQuantity(level, most, field=field)
+
+
+def fits(product: Product, delta: int) -> bool:
+    """Whether what is on hand stays within ±MAX_ON_HAND; from outside, whether it comes nearer."""
+    after = abs(product.quantity + delta)
+    return after <= MAX_ON_HAND or after <= abs(product.quantity)
+
+
+def count_with(product: Product, happened_at: datetime, movement: StockMovement | None = None) -> StockMovement | None:
+    """The latest count of a locked product, if it includes what happened at `happened_at`; None otherwise.
+
+    movement: the one that stands for it, if it is booked already.
+    """
+    count = StockMovement.objects.of_product(product.pk).counts().first()
+    if count is None:
+        return None
+    included = count.includes(movement) if movement else happened_at <= count.occurred_at
+    return count if included else None
 
 
 def move(
@@ -57,21 +96,28 @@ def move(
     reverses: StockMovement | None = None,
     occurred_at: datetime | None = None,
     op_key: str | None = None,
+    counted: int | None = None,
+    within: StockMovement | None = None,
 ) -> StockMovement:
-    """Change what is on hand of a product that the caller has locked, by `delta` pieces (not 0), and write it down.
+    """Change what is on hand of a product that the caller has locked, by `delta` pieces, and write it down.
 
     revision: the transaction's number, taken after all its locks. occurred_at: when it happened in the warehouse,
-    if not now. Goods that fall below none are recorded as they are, and put before a manager; falling below the
-    product's minimum is told.
+    if not now. counted: see `StockMovement`. within: the count that includes it already (`count_with`); then another
+    movement makes up for it and nothing changes on hand. delta is not 0, but for counts and their reversals.
+    Goods that fall below none are recorded as they are, and put before a manager; falling below the product's minimum
+    is told. Raises OnHandOutOfBounds.
     """
-    product.quantity += delta
-    product.revision = revision
-    product.save(update_fields=["quantity", "revision", "updated_at"])
+    before, change = product.quantity, 0 if within else delta
+    if not fits(product, change) or abs(delta) > EXACT:
+        raise OnHandOutOfBounds(product.pk, before, delta)
+    if within is not None:
+        _keep_count(within, product, delta, revision=revision, by=by, at=at)
     movement = StockMovement.objects.create(
         product=product,
         kind=kind,
         quantity_delta=delta,
-        quantity_after=product.quantity,
+        quantity_after=before + change,
+        counted=counted,
         reason=reason,
         user=by.user,
         device=by.device,
@@ -82,7 +128,27 @@ def move(
         occurred_at=occurred_at or at,
         recorded_at=at,
     )
-    if product.quantity < 0 <= product.quantity - delta:
+    if delta:
+        product.quantity, product.revision = before + change, revision
+        product.save(update_fields=["quantity", "revision", "updated_at"])
+        _tell(product, change, by=by, at=at)
+    return movement
+
+
+def _keep_count(count: StockMovement, product: Product, delta: int, *, revision: int, by: Actor, at: datetime) -> None:
+    """Make up for `delta` pieces that are to be booked next and that this count includes, so that it holds."""
+    when = f"{timezone.localtime(count.occurred_at):%Y-%m-%d %H:%M}"
+    StockMovement.objects.create(
+        product=product, kind=Kind.COUNT, quantity_delta=-delta, quantity_after=product.quantity - delta,
+        reason=str(_("The count of %(when)s includes it.") % {"when": when}), user=by.user, device=by.device,
+        revision=revision, occurred_at=count.occurred_at, recorded_at=at,
+    )  # fmt: skip
+
+
+def _tell(product: Product, delta: int, *, by: Actor, at: datetime) -> None:
+    """Say what people are to hear of after `delta` pieces: once as a line is crossed, not at each piece below it."""
+    before = product.quantity - delta
+    if product.quantity < 0 <= before:
         discrepancies.record(
             Discrepancy.Kind.NEGATIVE_STOCK,
             by=by,
@@ -91,180 +157,49 @@ def move(
             on_hand=product.quantity,
             change=delta,
         )
-    # When the line is crossed, not at each piece below it.
-    if product.min_quantity > 0 and product.quantity < product.min_quantity <= product.quantity - delta:
+    if product.min_quantity > 0 and product.quantity < product.min_quantity <= before:
         alerts.tell(
             "low_stock", at=at, product=product.pk, sku=product.sku, name=product.name, on_hand=product.quantity,
             minimum=product.min_quantity,
         )  # fmt: skip
-    return movement
 
 
-def receive(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
+def receive(
+    product_id: int, quantity: int, *, by: Actor, at: datetime, occurred_at: datetime | None = None
+) -> StockMovement:
     """Goods arrive: `quantity` pieces (1 to MAX_QUANTITY) more of a live product.
 
-    Raises ImplausibleQuantity, and NoSuchProduct if it is unknown or archived.
+    occurred_at: when they arrived, if not now; a count since then includes them.
+    Raises ImplausibleQuantity, OnHandOutOfBounds, and NoSuchProduct if it is unknown or archived.
     """
     if not 1 <= quantity <= MAX_QUANTITY:
         raise ImplausibleQuantity(quantity)
-    if connection.vendor == "postgresql":
+    if connection.vendor == "postgresql" and occurred_at is None:
         # A single statement is a transaction of its own: BEGIN and COMMIT would be two more round trips.
-        return _receive_in_one_statement(product_id, quantity, by=by, at=at)
+        if movement := one_statement.receive(product_id, quantity, most=MAX_ON_HAND, by=by, at=at):
+            return movement
+        on_hand = Product.objects.live().filter(id=product_id).values_list("quantity", flat=True).first()
+        raise NoSuchProduct(product_id) if on_hand is None else OnHandOutOfBounds(product_id, on_hand, quantity)
     with transaction.atomic():
         product = lock([product_id]).get(product_id)
         if product is None or product.is_archived:
             raise NoSuchProduct(product_id)
-        return move(product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, at=at)
-
-
-# The revision's row is locked last, since its update waits for `goods`, which waits for the product's row.
-_RECEIVE = """
-WITH goods AS (
-    SELECT id FROM api_product WHERE id = %(product)s AND archived_at IS NULL FOR NO KEY UPDATE
-), number AS (
-    UPDATE api_revision SET value = value + 1 WHERE id = 1 AND EXISTS (SELECT 1 FROM goods) RETURNING value
-), changed AS (
-    UPDATE api_product SET quantity = quantity + %(quantity)s, revision = number.value, updated_at = %(at)s
-    FROM number WHERE api_product.id = %(product)s RETURNING api_product.id, quantity, api_product.revision
-)
-INSERT INTO api_stockmovement (product_id, kind, quantity_delta, quantity_after, reason, user_id, device_id,
-    revision, occurred_at, recorded_at)
-SELECT id, 'receipt', %(quantity)s, quantity, '', %(user)s::bigint, %(device)s::bigint, revision, %(at)s, %(at)s
-FROM changed
-RETURNING id, quantity_after, revision
-"""
-
-
-def _receive_in_one_statement(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
-    """The hot write in one round trip; `move` says what it does."""
-    row = prepared.one_row(
-        _RECEIVE,
-        {
-            "product": product_id,
-            "quantity": quantity,
-            "at": at,
-            "user": by.user.pk if by.user else None,
-            "device": by.device.pk if by.device else None,
-        },
-    )
-    if row is None:
-        raise NoSuchProduct(product_id)
-    return StockMovement(
-        id=row[0], product_id=product_id, kind=Kind.RECEIPT, quantity_delta=quantity, quantity_after=row[1],
-        revision=row[2], user=by.user, device=by.device, occurred_at=at, recorded_at=at,
-    )  # fmt: skip
+        within = count_with(product, occurred_at) if occurred_at else None
+        return move(
+            product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, at=at, occurred_at=occurred_at,
+            within=within,
+        )  # fmt: skip
 
 
 @transaction.atomic
 def adjust(product_id: int, delta: int, *, reason: str, by: Actor, at: datetime) -> StockMovement:
     """A manager corrects what is on hand by `delta` pieces (not 0), saying why.
 
-    Raises ImplausibleQuantity and NoSuchProduct.
+    Raises ImplausibleQuantity, NoSuchProduct and OnHandOutOfBounds.
     """
     if delta == 0 or abs(delta) > MAX_QUANTITY:
-        raise ImplausibleQuantity(delta)
+        raise ImplausibleQuantity(delta, field="quantity_delta")
     product = lock([product_id]).get(product_id)
     if product is None:
         raise NoSuchProduct(product_id)
     return move(product, delta, Kind.ADJUSTMENT, revision=revision.take(), by=by, at=at, reason=reason)
-
-
-@transaction.atomic
-def count(
-    product_id: int, counted: int, *, counted_at: datetime, by: Actor, at: datetime, reason: str = ""
-) -> StockMovement | None:
-    """A stocktake: `counted` pieces lay there at `counted_at`. Posts the variance against the on-hand of that moment.
-
-    What moved after `counted_at` stands. Returns None when the count agrees. Raises ImplausibleQuantity, NoSuchProduct.
-    """
-    if not 0 <= counted <= MAX_QUANTITY:
-        raise ImplausibleQuantity(counted)
-    product = lock([product_id]).get(product_id)
-    if product is None:
-        raise NoSuchProduct(product_id)
-    since = product.movements.filter(occurred_at__gt=counted_at).aggregate(total=Sum("quantity_delta"))["total"] or 0
-    variance = counted - (product.quantity - since)
-    if variance == 0:
-        return None
-    number = revision.take()
-    return move(product, variance, Kind.COUNT, revision=number, by=by, at=at, reason=reason, occurred_at=counted_at)
-
-
-class NotReversible(Invalid):
-    code = "not_reversible"
-
-
-@transaction.atomic
-def reverse(movement_id: int, *, by: Actor, at: datetime, reason: str = "") -> StockMovement:
-    """Take a movement back by an opposite one. Raises NotFound, and NotReversible for a second time or a reversal."""
-    product_id = StockMovement.objects.filter(id=movement_id).values_list("product_id", flat=True).first()
-    if product_id is None:
-        raise NotFound(_("There is no such movement."), facts={"movement": movement_id})
-    product = lock([product_id])[product_id]
-    movement = StockMovement.objects.get(id=movement_id)
-    if movement.reverses_id or StockMovement.objects.filter(reverses=movement).exists():
-        raise NotReversible(_("This movement is reversed already."), facts={"movement": movement_id})
-    return move(
-        product, -movement.quantity_delta, Kind.REVERSAL, revision=revision.take(), by=by, at=at,
-        reason=reason, reverses=movement, order_line=movement.order_line, occurred_at=movement.occurred_at,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenLedger:
-    """quantity: what the product says; ledger: the sum of its movements; first_off: the first movement whose
-    `quantity_after` is not the sum up to it, None if all are."""
-
-    product: int
-    sku: str
-    quantity: int
-    ledger: int
-    first_off: int | None
-
-
-def broken_ledgers() -> list[BrokenLedger]:
-    """Products, also archived ones, whose quantity or running totals are not what their movements add up to.
-
-    Two queries. None are found in a right database, also while others write to it.
-    """
-    before = Window(
-        Lag("quantity_after", default=0), partition_by=F("product_id"), order_by=F("id").asc()
-    )  # fmt: skip
-    off: dict[int, int] = {}
-    rows = StockMovement.objects.order_by().annotate(before=before).exclude(
-        quantity_after=F("before") + F("quantity_delta")
-    )  # fmt: skip
-    for product_id, movement_id in rows.values_list("product_id", "id"):
-        off[product_id] = min(movement_id, off.get(product_id, movement_id))
-    total = StockMovement.objects.filter(product=OuterRef("pk")).order_by().values("product")
-    products = Product.objects.annotate(
-        ledger=Coalesce(Subquery(total.annotate(total=Sum("quantity_delta")).values("total")), 0)
-    ).filter(~Q(quantity=F("ledger")) | Q(id__in=list(off)))
-    return [
-        BrokenLedger(product_id, sku, quantity, ledger, off.get(product_id))
-        for product_id, sku, quantity, ledger in products.order_by("id").values_list("id", "sku", "quantity", "ledger")
-    ]
-
-
-@transaction.atomic
-def repair(product_id: int, *, by: Actor) -> bool:
-    """Make a product's quantity and its movements' running totals what the movements add up to; phones will see it.
-
-    Returns whether anything was wrong. Raises NoSuchProduct.
-    """
-    product = lock([product_id]).get(product_id)
-    if product is None:
-        raise NoSuchProduct(product_id)
-    total, off = 0, []
-    for movement in product.movements.order_by("id"):
-        total += movement.quantity_delta
-        if movement.quantity_after != total:
-            movement.quantity_after = total
-            off.append(movement)
-    if product.quantity == total and not off:
-        return False
-    StockMovement.objects.bulk_update(off, ["quantity_after"], batch_size=500)
-    log.warning("Ledger of product %s repaired by %s: %s becomes %s", product.pk, by.user, product.quantity, total)
-    product.quantity, product.revision = total, revision.take()
-    product.save(update_fields=["quantity", "revision", "updated_at"])
-    return True

@@ -195,6 +195,10 @@ class Archives(Desk):
         """Archive the row `key` by an action. Raises Refusal."""
         raise NotImplementedError
 
+    def worth_knowing(self, row: Any) -> Text:
+        """What a person is to know of this row before it is archived; "" for nothing."""
+        return ""
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {name: found for name, found in super().get_actions(request).items() if name != "delete_selected"}
 
@@ -203,7 +207,8 @@ class Archives(Desk):
         rows = queryset.filter(archived_at__isnull=True)
         if not request.POST.get("confirmed"):
             context = {
-                **self.admin_site.each_context(request), "opts": self.opts, "media": self.media, "rows": rows,
+                **self.admin_site.each_context(request), "opts": self.opts, "media": self.media,
+                "rows": [(row, self.worth_knowing(row)) for row in rows],
                 "chosen": request.POST.getlist("_selected_action"), "title": gettext("Archive"),
             }  # fmt: skip
             return TemplateResponse(request, "admin/api/archive_selected.html", context)
@@ -221,8 +226,10 @@ class Archives(Desk):
         self.archive(request, obj.pk)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id))
+        context = {**(extra_context or {}), "worth_knowing": self.worth_knowing(row) if row else ""}
         try:
-            return super().delete_view(request, object_id, extra_context)
+            return super().delete_view(request, object_id, context)
         except Refusal as refusal:
             self.message_user(request, str(refusal.detail), messages.ERROR)
             return HttpResponseRedirect(

@@ -15,23 +15,25 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from api import images
 from api.actions import products, stock
+from api.admin import words
 from api.admin.base import (
     EMPTY,
     ActionForm,
     ArchivedFilter,
     Archives,
+    Buttons,
     Text,
     WholeInput,
     actor,
     badge,
     table,
 )
-from api.models import MAX_QUANTITY, Product, ProductVersion
+from api.models import MAX_QUANTITY, Order, Product, ProductVersion
 
 LATEST = 10
 """How many movements and changes a product's page shows."""
@@ -122,7 +124,7 @@ class StockFilter(admin.SimpleListFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(Archives):
+class ProductAdmin(Archives, Buttons):
     form = ProductForm
     list_display = ("preview", "sku", "titled", "location", "on_hand", "min_quantity", "updated_at")
     list_display_links = ("preview", "sku")
@@ -130,13 +132,16 @@ class ProductAdmin(Archives):
     search_fields = ("sku", "name", "location")
     search_help_text = _("SKU, name or location")
     ordering = ("name", "id")
-    readonly_fields = ("photo_now", "on_hand", "latest_movements", "latest_changes", "archived_at")
+    readonly_fields = ("photo_now", "on_hand", "latest_movements", "latest_changes", "archived_at", "unarchive")
 
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
         if obj is None:
             return [(None, {"fields": ("sku", "name", "location", "first_quantity", "min_quantity", "photo")})]
         if obj.is_archived:
-            return [(None, {"fields": (*DESCRIPTIVE, "photo_now", "archived_at")}), *self.history_fieldsets()]
+            return [
+                (None, {"fields": (*DESCRIPTIVE, "photo_now", "on_hand", "archived_at", "unarchive")}),
+                *self.history_fieldsets(),
+            ]
         return [
             (None, {"fields": (*DESCRIPTIVE, "photo_now", "photo")}),
             (_("Stock"), {"fields": ("on_hand", "adjust_by", "adjust_reason")}),
@@ -175,6 +180,21 @@ class ProductAdmin(Archives):
     def archive(self, request: HttpRequest, key: int) -> None:
         products.archive(key, by=actor(request), at=timezone.now())
 
+    def worth_knowing(self, row: Product) -> Text:
+        waiting = list(Order.objects.waiting_for(row.pk).order_by("id").values_list("id", flat=True))
+        facts = {"on_hand": words.number(row.quantity), "orders": ", ".join(f"#{key}" for key in waiting)}
+        if not waiting:
+            return gettext("%(on_hand)s on hand; in no open order.") % facts
+        text = ngettext("%(on_hand)s on hand; in the open order %(orders)s.",
+                        "%(on_hand)s on hand; in the open orders %(orders)s.", len(waiting))  # fmt: skip
+        return text % facts
+
+    def do(self, request: HttpRequest, key: int, verb: str) -> Text:
+        if verb != "unarchive":
+            raise KeyError(verb)
+        product = products.unarchive(key, by=actor(request), at=timezone.now())
+        return gettext("“%(row)s” is back on the list.") % {"row": product}
+
     # --- Columns and fields ---------------------------------------------------------------------------------------
     @admin.display(description="")
     def preview(self, product: Product) -> SafeString | str:
@@ -193,6 +213,10 @@ class ProductAdmin(Archives):
         if product.quantity < product.min_quantity:
             return badge(product.quantity, "warning")
         return str(product.quantity)
+
+    @admin.display(description="")
+    def unarchive(self, product: Product) -> SafeString:
+        return self.button(product.pk, "unarchive", _("Bring back from the archive"))
 
     @admin.display(description=_("photo"))
     def photo_now(self, product: Product) -> SafeString | str:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from api.actions import settling, stock
+from api.actions import reversing, settling
 from api.admin import words
 from api.admin.base import EMPTY, Buttons, LooksOnly, Text, actor, badge, for_each, link, renamed
 from api.models import Discrepancy, StockMovement
@@ -52,7 +52,7 @@ class StockMovementAdmin(Record):
     search_help_text = _("SKU, product or reason")
     date_hierarchy = "recorded_at"
     fields = (
-        "goods", "kind", "change", "quantity_after", "reason", "order", "who", "occurred_at", "recorded_at",
+        "goods", "kind", "change", "quantity_after", "counted", "reason", "order", "who", "occurred_at", "recorded_at",
         "reverses", "state",
     )  # fmt: skip
     readonly_fields = fields
@@ -65,13 +65,13 @@ class StockMovementAdmin(Record):
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
         if verb != "reverse":
             raise KeyError(verb)
-        stock.reverse(key, by=actor(request), at=timezone.now())
+        reversing.reverse(key, by=actor(request), at=timezone.now())
         return gettext("The movement is reversed.")
 
     @admin.action(description=_("Reverse the selected movements"))
     def reverse_selected(self, request: HttpRequest, queryset: "QuerySet[StockMovement]") -> None:
         by = actor(request)
-        done = for_each(self, request, queryset, lambda row: stock.reverse(row.pk, by=by, at=timezone.now()))
+        done = for_each(self, request, queryset, lambda row: reversing.reverse(row.pk, by=by, at=timezone.now()))
         if done:
             text = ngettext("%(count)d movement is reversed.", "%(count)d movements are reversed.", done)
             self.message_user(request, text % {"count": done}, messages.SUCCESS)
@@ -89,7 +89,7 @@ class StockMovementAdmin(Record):
 
     @admin.display(description="")
     def state(self, row: StockMovement) -> SafeString | str:
-        if row.reverses_id is not None:
+        if row.reverses_id is not None or row.is_part_of_count:
             return EMPTY
         if getattr(row, "reversed_by", None) is not None:
             return badge(gettext("reversed"))

@@ -75,5 +75,5 @@ def number(value: int) -> str:
 
 
 def signed(value: int) -> str:
-    """A change: +5 or −2."""
-    return f"{value:+d}".replace("-", "−")
+    """A change: +5 or −2; 0 for a count that agrees."""
+    return f"{value:+d}".replace("-", "−") if value else "0"

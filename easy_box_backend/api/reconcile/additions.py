@@ -94,7 +94,9 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, arriv
     arrived_at: how many of the device's requests had been read when this one came in; an identical addition read since
     was under way at the same time, which one pass never does.
     """
-    item = Item(product, quantity, memory.number, connection=arrival.connection, stream=arrival.stream)
+    item = Item(
+        product, quantity, memory.number, connection=arrival.connection, stream=arrival.stream, came_at=memory.last_at
+    )
     before = [n for phase in memory.phases for n in phase.items if _same(n, item)]
     item.looked_up, older = _take_ticket(memory, item, before)
     at_once = any(n.number > arrived_at for n in before)

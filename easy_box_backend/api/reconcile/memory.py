@@ -50,6 +50,8 @@ class Item(msgspec.Struct):
     """The number of the request with which its stream began (see `Stream`)."""
     closed: int = 0
     """The number of the request that shows that the phone has read the answer and won't send this again; 0 for none."""
+    came_at: float = 0.0
+    """When it came, in seconds since 1970; 0 where an earlier release did not note it."""
 
 
 class Phase(msgspec.Struct):

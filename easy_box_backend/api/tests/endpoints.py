@@ -34,7 +34,7 @@ ORDER = {
 }
 USER = {"email": "new@example.com", "username": "New", "password": "another battery staple", "is_staff": False,
         "is_active": True}  # fmt: skip
-COUNT = {"counted": 4, "counted_at": "2026-01-01T00:00:00Z", "reason": "stocktake"}
+COUNT = {"counted": 4, "reason": "stocktake"}
 LISTS = ("search", "location", "ordering", "limit", "after", "sku")
 MOVEMENTS = ("product", "order", "device", "user", "kind", "since", "until", "limit", "after")
 
@@ -64,6 +64,8 @@ ENDPOINTS = [
     Endpoint("POST", "/api/movements/{movement}/reverse/", {"reason": "mistake"}, is_for_staff=True),
     Endpoint("POST", "/api/products/{product}/adjust/", {"quantity_delta": -1, "reason": "broken"}, is_for_staff=True),
     Endpoint("POST", "/api/products/{product}/count/", COUNT),
+    Endpoint("POST", "/api/products/{product}/count/", {**COUNT, "counted_at": "2030-01-01T00:00:00Z"}),  # refused
+    Endpoint("POST", "/api/products/{product}/unarchive/", is_for_staff=True),
     Endpoint("GET", "/api/discrepancies/", query=("status", "kind", "limit", "after")),
     Endpoint("POST", "/api/discrepancies/{discrepancy}/resolve/", {"action": "dismiss"}, is_for_staff=True),
     Endpoint("GET", "/api/orders/", query=("status", "limit", "after")),

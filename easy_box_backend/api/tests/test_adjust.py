@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from api.actions import stock
+from api.actions import ledger
 from api.models import Discrepancy, Product, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
 from api.tests.conftest import MakeProduct
@@ -39,7 +39,7 @@ def test_a_manager_corrects_the_stock_and_says_why(
     assert (box.quantity, box.revision) == (3 + delta, movement.revision)
     assert Product.objects.get(pk=other.pk).quantity == 1
     assert answer.json() == manager.get(f"/api/products/{box.pk}/movements/").json()[0]
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
 
 
 def test_twice_is_twice(manager: Caller, box: Product) -> None:

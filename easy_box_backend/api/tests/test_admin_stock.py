@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from api.actions import discrepancies, reports, stock
+from api.actions import discrepancies, reports, reversing, stock
 from api.actor import Actor
 from api.models import Discrepancy, Product, StockMovement
 from api.tests.admin_desk import Desk, enter, text
@@ -57,7 +57,7 @@ def test_several_movements_are_reversed_and_a_refusal_is_told(
 ) -> None:
     product = make_product()
     first, second = received(product, picker), received(product, picker)
-    stock.reverse(first.pk, by=Actor(desk.user), at=timezone.now())
+    reversing.reverse(first.pk, by=Actor(desk.user), at=timezone.now())
     page = text(desk.act("stockmovement", "reverse_selected", first.pk, second.pk))
     assert "1 movement is reversed." in page
     assert "This movement is reversed already." in page

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 
 from api import revision
-from api.actions import products, stock
+from api.actions import ledger, products, stock
 from api.actor import Actor
 from api.models import Product, StockMovement
 
@@ -100,18 +100,18 @@ def test_repair_believes_the_movements_and_phones_see_it() -> None:
 def test_repairing_what_is_right_changes_nothing() -> None:
     product = product_with(5)
     before = revision.current()
-    assert stock.repair(product.pk, by=NOBODY) is False
+    assert ledger.repair(product.pk, by=NOBODY) is False
     assert "all ledgers are right" in check(repair=True)
     assert revision.current() == before
 
 
 def test_repairing_an_unknown_product_is_refused() -> None:
     with pytest.raises(stock.NoSuchProduct):
-        stock.repair(999, by=NOBODY)
+        ledger.repair(999, by=NOBODY)
 
 
 def test_two_queries_check_any_number_of_products(django_assert_num_queries) -> None:  # noqa: ANN001
     for number in range(4):
         product_with(5, -1, sku=f"TSH-{number}")
     with django_assert_num_queries(2):
-        assert stock.broken_ledgers() == []
+        assert ledger.broken_ledgers() == []

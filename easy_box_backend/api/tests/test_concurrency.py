@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from api.actions import devices, products, stock
+from api.actions import devices, ledger, products
 from api.actor import Actor
 from api.models import Order, Product, StockMovement, User
 
@@ -48,7 +48,7 @@ def test_two_people_adding_to_one_product_from_8_connections_lose_nothing(live_s
     assert StockMovement.objects.filter(product=product).count() == total
     assert sorted(movement["quantity_after"] for movement in made) == list(range(1, total + 1))
     assert len({movement["revision"] for movement in made}) == total
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -81,4 +81,4 @@ def test_orders_over_the_same_products_in_opposite_orders_do_not_deadlock(live_s
         list(pool.map(pick, enumerate(tokens)))
     assert Order.objects.count() == THREADS * 3
     assert set(Product.objects.values_list("quantity", flat=True)) == {100 - THREADS * 3}
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []

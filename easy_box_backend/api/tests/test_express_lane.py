@@ -12,7 +12,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from api import express, views
-from api.actions import stock
+from api.actions import ledger
 from api.models import Device, Product, StockMovement
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
@@ -67,7 +67,7 @@ def test_every_body_has_the_same_outcome(
     booked = StockMovement.objects.filter(kind="receipt", device=picker.device)
     assert booked.count() == (2 if status == 200 else 0)
     assert box.quantity == 3 + sum(booked.values_list("quantity_delta", flat=True))
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
 
 
 @pytest.mark.parametrize("path", ["/api/products/0/add_stock/", "/api/products/999999999999999999/add_stock/"])

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from api import demo
-from api.actions import stock
+from api.actions import ledger
 from api.models import Discrepancy, Order, OrderLine, Product, StockMovement, User
 from backend.checks import demo_accounts
 
@@ -98,7 +98,7 @@ def test_orders_are_picked_as_far_as_their_status_says(loaded: str) -> None:
 
 
 def test_the_ledger_is_true_and_nothing_needs_a_manager(loaded: str) -> None:
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
     assert not Discrepancy.objects.exists()
     kinds = set(StockMovement.objects.values_list("kind", flat=True))
     assert kinds == {"receipt", "pick", "return", "adjustment"}

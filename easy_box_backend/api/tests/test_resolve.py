@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from api.actions import settling, stock
+from api.actions import ledger, settling
 from api.models import Discrepancy, Product, ProductVersion, Revision, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.reconcile.people import Phone, Warehouse
@@ -22,7 +22,7 @@ UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 def warehouse() -> Iterator[Warehouse]:
     """After every test the ledger is right."""
     yield Warehouse(None)
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
 
 
 @pytest.fixture
@@ -178,16 +178,15 @@ def test_quantity_guess_that_is_held_back(
     assert warehouse.on_hand("SOCK") == left
 
 
-@pytest.mark.parametrize(("action", "status", "left"), [("apply", "applied", 2_000_000), ("dismiss", "dismissed", 0)])
-def test_implausible_quantity(
-    warehouse: Warehouse, anna: Phone, desk: Any, action: str, status: str, left: int
+def test_implausible_quantity_is_dismissed_and_not_applied_as_it_is(
+    warehouse: Warehouse, anna: Phone, desk: Any
 ) -> None:
     warehouse.product("SOCK")
     anna.add("SOCK", 2_000_000)
     vera = desk()
-    vera.offers("apply", "dismiss")
-    vera.settles(action, status)
-    assert warehouse.on_hand("SOCK") == left
+    check_error(vera.settle("apply"), 400, "implausible_quantity")
+    vera.settles("dismiss", "dismissed")
+    assert warehouse.on_hand("SOCK") == 0
 
 
 @pytest.mark.parametrize(
@@ -337,6 +336,22 @@ def test_picked_for_a_line_that_was_taken_out(
     vera.offers("apply", "dismiss")
     vera.settles(action, status)
     assert warehouse.on_hand("SHIRT") == left
+
+
+def test_picked_after_cancellation_is_applied_line_by_line_once_the_order_is_open_again(
+    warehouse: Warehouse, anna: Phone, picker: Caller, desk: Any
+) -> None:
+    lines = [{"product": warehouse.product(sku, 10), "quantity_to_pick": 2} for sku in ("SHIRT", "SOCK")]
+    url = f"/api/orders/{picker.post('/api/orders/', {'customer_name': 'A', 'lines': lines}).json()['id']}/"
+    seen = anna.pull_orders()[0]
+    picker.patch(url, {"status": "cancelled"})
+    anna.finish(seen)
+    picker.patch(url, {"status": "inProgress"})
+    desk().settles("apply", "applied")
+    assert (warehouse.on_hand("SHIRT"), warehouse.on_hand("SOCK")) == (8, 8)
+    assert [line["quantity_picked"] for line in picker.get(url).json()["lines"]] == [2, 2]
+    picker.patch(url, {"status": "cancelled"})
+    assert (warehouse.on_hand("SHIRT"), warehouse.on_hand("SOCK")) == (10, 10)
 
 
 # --- Nothing to apply or reverse --------------------------------------------------------------------------------------

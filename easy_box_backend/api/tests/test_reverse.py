@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rest_framework.test import APIClient
 
-from api.actions import stock
+from api.actions import ledger
 from api.models import Product, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
@@ -27,7 +27,7 @@ def address(movement: StockMovement) -> str:
 
 
 def deltas() -> list[int]:
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
     return list(StockMovement.objects.order_by("id").values_list("quantity_delta", flat=True))
 
 

@@ -19,10 +19,13 @@ from api.actions import (
     app_products,
     app_stock,
     app_updates,
+    counts,
     devices,
     discrepancies,
+    ledger,
     orders,
     products,
+    reversing,
     settling,
     stock,
 )
@@ -104,7 +107,7 @@ def verified(*, writes: bool = True) -> Iterator[None]:
         total = product.movements.aggregate(total=Sum("quantity_delta"))["total"] or 0
         last = product.movements.order_by("-id").values_list("quantity_after", flat=True).first() or 0
         assert product.quantity == total == last
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
 
 
 def with_products_of_then(row: dict[str, Any], old: Rows, changed: Rows) -> Any:
@@ -136,7 +139,8 @@ def _settle(action: str, w: dict[str, Any]) -> None:
 
 
 def _apply_pending(w: dict[str, Any]) -> None:
-    app_stock.add_stock(w["socks"], 2_000_000, by=w["by"], at=w["at"])
+    app_stock.pulled(revision.current(), by=w["by"], at=w["at"])
+    app_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"], at=w["at"])
     settling.resolve(Discrepancy.objects.get().pk, "apply", by=w["by"], at=w["at"])
 
 
@@ -156,14 +160,29 @@ def _picked_then(w: dict[str, Any], then: Callable[[], object]) -> None:
     then()
 
 
+def _counted_then(w: dict[str, Any], then: Callable[[], object]) -> None:
+    counts.count(w["socks"], 7, counted_at=w["at"], by=w["by"], at=w["at"])
+    then()
+
+
 ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "create": lambda w: products.create(sku="N", name="N", quantity=3, by=w["by"], at=w["at"]),
     "update": lambda w: products.update(w["socks"], {"name": "X"}, quantity=4, by=w["by"], at=w["at"]),
     "archive": lambda w: products.archive(w["socks"], by=w["by"], at=w["at"]),
+    "unarchive": lambda w: products.unarchive(w["old"], by=w["by"], at=w["at"]),
     "receive": lambda w: stock.receive(w["socks"], 5, by=w["by"], at=w["at"]),
     "adjust": lambda w: stock.adjust(w["socks"], -12, reason="lost", by=w["by"], at=w["at"]),
-    "count": lambda w: stock.count(w["socks"], 7, counted_at=w["at"], by=w["by"], at=w["at"]),
-    "reverse": lambda w: stock.reverse(StockMovement.objects.get().pk, by=w["by"], at=w["at"]),
+    "count": lambda w: counts.count(w["socks"], 7, counted_at=w["at"], by=w["by"], at=w["at"]),
+    "reverse": lambda w: reversing.reverse(StockMovement.objects.get().pk, by=w["by"], at=w["at"]),
+    "reverse what a count includes": lambda w: _counted_then(
+        w, lambda: reversing.reverse(StockMovement.objects.get(kind="receipt").pk, by=w["by"], at=w["at"])
+    ),
+    "reverse a count": lambda w: _counted_then(
+        w, lambda: reversing.reverse(StockMovement.objects.get(kind="count").pk, by=w["by"], at=w["at"])
+    ),
+    "reverse a pick": lambda w: _picked_then(
+        w, lambda: reversing.reverse(StockMovement.objects.get(kind="pick").pk, by=w["by"], at=w["at"])
+    ),
     "order create": lambda w: orders.create(customer_name="I", lines=[Line(w["socks"], 1, 1)], by=w["by"], at=w["at"]),
     "order update": lambda w: orders.update(w["order"], customer_name="I", by=w["by"], at=w["at"]),
     "order without its line": lambda w: _picked_then(
@@ -192,7 +211,8 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
 SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
     "update to what is": lambda w: products.update(w["socks"], {"name": "Socks"}, quantity=10, by=w["by"], at=w["at"]),
     "archive twice": lambda w: products.archive(w["old"], by=w["by"], at=w["at"]),
-    "count that agrees": lambda w: stock.count(w["socks"], 10, counted_at=w["at"], by=w["by"], at=w["at"]),
+    "unarchive what is live": lambda w: products.unarchive(w["socks"], by=w["by"], at=w["at"]),
+    "count that agrees": lambda w: counts.count(w["socks"], 10, counted_at=w["at"], by=w["by"], at=w["at"]),
     "look-up": lambda w: app_stock.look_up(["SOCK", "NONE"], by=w["by"], at=w["at"]),
     "pull": lambda w: app_stock.pulled(revision.current(), by=w["by"], at=w["at"]),
     "held back": lambda w: app_stock.add_stock(w["socks"], 2_000_000, by=w["by"], at=w["at"]),
@@ -256,7 +276,7 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
         reached = reader.result()
     assert len(seen) == WRITERS * ROUNDS
     assert reached == revision.current() == start + WRITERS * ROUNDS
-    assert stock.broken_ledgers() == []
+    assert ledger.broken_ledgers() == []
 
 
 @pytest.mark.django_db(transaction=True)

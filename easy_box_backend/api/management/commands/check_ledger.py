@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from api.actions import stock
+from api.actions import ledger
 from api.actor import Actor
 from api.models import Product
 
@@ -17,20 +17,20 @@ class Command(BaseCommand):
         parser.add_argument("--repair", action="store_true", help="set what is wrong to what the movements say")
 
     def handle(self, *args: Any, repair: bool = False, **options: Any) -> None:
-        broken = stock.broken_ledgers()
+        broken = ledger.broken_ledgers()
         for found in broken:
             self.stdout.write(describe(found))
             if repair:
-                stock.repair(found.product, by=Actor(user=None))
+                ledger.repair(found.product, by=Actor(user=None))
         if broken and not repair:
             raise CommandError(f"{len(broken)} ledgers are broken. --repair sets them right.", returncode=1)
-        if still_broken := stock.broken_ledgers() if broken else []:
+        if still_broken := ledger.broken_ledgers() if broken else []:
             raise CommandError(f"{len(still_broken)} ledgers could not be repaired.", returncode=1)
         done = f" {len(broken)} repaired." if broken else ""
         self.stdout.write(f"{Product.objects.count()} products checked, all ledgers are right.{done}")
 
 
-def describe(found: stock.BrokenLedger) -> str:
+def describe(found: ledger.BrokenLedger) -> str:
     """A broken ledger in a line."""
     line = f"product {found.product} ({found.sku}): on hand {found.quantity}, movements add up to {found.ledger}"
     return f"{line}, running total off at movement {found.first_off}" if found.first_off else line

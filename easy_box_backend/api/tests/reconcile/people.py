@@ -20,7 +20,7 @@ import time_machine
 from rest_framework.test import APIClient
 
 from api import auth
-from api.actions import products, stock
+from api.actions import ledger, products
 from api.models import Device, Discrepancy, Product, StockMovement, User
 from api.tests.calls import PASSWORD
 
@@ -182,4 +182,4 @@ class Warehouse:
         return Discrepancy.objects.get()
 
     def is_right(self) -> bool:
-        return stock.broken_ledgers() == []
+        return ledger.broken_ledgers() == []

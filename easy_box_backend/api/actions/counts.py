@@ -1,0 +1,87 @@
+"""Stocktakes. The count that was taken last says what is on hand, together with what happened behind it."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext_lazy as _
+
+from api import revision
+from api.actions import stock
+from api.actor import Actor
+from api.errors import Invalid
+from api.models import Product, StockMovement, StockMovementQuerySet
+
+Kind = StockMovement.Kind
+
+CLOCK_MAY_BE_AHEAD = timedelta(minutes=1)
+"""A count from so little in the future is from now: the clock of who counted is ahead of ours."""
+
+
+class BadMoment(Invalid):
+    """Nobody can have counted this product then."""
+
+    code = "bad_counted_at"
+
+
+@transaction.atomic
+def count(
+    product_id: int, counted: int, *, counted_at: datetime, by: Actor, at: datetime, reason: str = ""
+) -> tuple[StockMovement, StockMovement | None]:
+    """A stocktake: `counted` pieces lay there at `counted_at`. Brings on hand what lay there and what came since.
+
+    Returns the count, whose `quantity_delta` is the variance (0 when it agrees), and the count that was taken later
+    and stands, if there is one: then this one is only recorded. Raises BadMoment, ImplausibleQuantity, NoSuchProduct.
+    """
+    product = stock.lock([product_id]).get(product_id)
+    if product is None:
+        raise stock.NoSuchProduct(product_id)
+    counted_at = _checked(product, counted_at, at)
+    stock.check_level(product, counted, field="counted")
+    movements = StockMovement.objects.of_product(product.pk)
+    latest = movements.counts().first()
+    later = latest if latest and latest.occurred_at > counted_at else None
+    since = _pieces(movements.events().filter(occurred_at__gt=counted_at))
+    variance = 0 if later else counted + since - product.quantity
+    # What changes nothing that phones see takes no number.
+    number = revision.take() if variance else product.revision
+    made = stock.move(
+        product, variance, Kind.COUNT, counted=counted, revision=number, by=by, at=at, reason=reason,
+        occurred_at=counted_at,
+    )  # fmt: skip
+    return made, later
+
+
+def take_back(count: StockMovement, product: Product, *, by: Actor, at: datetime, reason: str) -> StockMovement:
+    """Take back a count of a locked product as if it had never been: what it had kept from changing changes now, and
+    the count before it, if there is one, holds again. Returns the reversal. Raises OnHandOutOfBounds."""
+    movements = StockMovement.objects.of_product(product.pk)
+    level = product.quantity
+    if count == movements.counts().first():
+        before = movements.counts().exclude(pk=count.pk).first()
+        since = movements.events().behind(before) if before else movements.events()
+        level = (before.counted or 0 if before else 0) + _pieces(since)
+    number = revision.take() if level != product.quantity else product.revision
+    return stock.move(
+        product, level - product.quantity, Kind.REVERSAL, revision=number, by=by, at=at, reason=reason,
+        reverses=count, occurred_at=count.occurred_at,
+    )  # fmt: skip
+
+
+def _checked(product: Product, counted_at: datetime, at: datetime) -> datetime:
+    """The moment of a count, not later than now. Raises BadMoment."""
+    first = product.versions.order_by("revision").values_list("changed_at", flat=True).first()
+    detail = None
+    if counted_at > at + CLOCK_MAY_BE_AHEAD:
+        detail = _("A count lies in the past.")
+    elif first is not None and counted_at < first:
+        detail = _("The product did not exist then.")
+    if detail is not None:
+        facts = {"counted_at": counted_at.isoformat(), "now": at.isoformat()}
+        facts |= {"product_since": first.isoformat()} if first else {}
+        raise BadMoment(detail, facts=facts, fields={"counted_at": [detail]})
+    return min(counted_at, at)
+
+
+def _pieces(movements: StockMovementQuerySet) -> int:
+    return movements.aggregate(total=Sum("quantity_delta"))["total"] or 0

@@ -1,0 +1,50 @@
+"""Goods arrive, as a single statement of PostgreSQL: the hot write."""
+
+from datetime import datetime
+
+from api import prepared
+from api.actor import Actor
+from api.models import StockMovement
+
+# The revision's row is locked last, since its update waits for `goods`, which waits for the product's row.
+_RECEIVE = """
+WITH goods AS (
+    SELECT id FROM api_product WHERE id = %(product)s AND archived_at IS NULL AND quantity <= %(room)s::bigint
+    FOR NO KEY UPDATE
+), number AS (
+    UPDATE api_revision SET value = value + 1 WHERE id = 1 AND EXISTS (SELECT 1 FROM goods) RETURNING value
+), changed AS (
+    UPDATE api_product SET quantity = quantity + %(quantity)s, revision = number.value, updated_at = %(at)s
+    FROM number WHERE api_product.id = %(product)s RETURNING api_product.id, quantity, api_product.revision
+)
+INSERT INTO api_stockmovement (product_id, kind, quantity_delta, quantity_after, reason, user_id, device_id,
+    revision, occurred_at, recorded_at)
+SELECT id, 'receipt', %(quantity)s, quantity, '', %(user)s::bigint, %(device)s::bigint, revision, %(at)s, %(at)s
+FROM changed
+RETURNING id, quantity_after, revision
+"""
+
+
+def receive(product_id: int, quantity: int, *, most: int, by: Actor, at: datetime) -> StockMovement | None:
+    """The hot write in one round trip; `stock.move` says what it does.
+
+    most: how many may be on hand afterwards. Returns None, with nothing written, if they would be more, and for a
+    product that is unknown or archived.
+    """
+    row = prepared.one_row(
+        _RECEIVE,
+        {
+            "product": product_id,
+            "quantity": quantity,
+            "room": most - quantity,
+            "at": at,
+            "user": by.user.pk if by.user else None,
+            "device": by.device.pk if by.device else None,
+        },
+    )
+    if row is None:
+        return None
+    return StockMovement(
+        id=row[0], product_id=product_id, kind=StockMovement.Kind.RECEIPT, quantity_delta=quantity,
+        quantity_after=row[1], revision=row[2], user=by.user, device=by.device, occurred_at=at, recorded_at=at,
+    )  # fmt: skip

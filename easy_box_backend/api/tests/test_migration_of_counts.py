@@ -1,0 +1,76 @@
+"""What earlier releases wrote comes through: counts hold, and a number that no phone can read is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from api import revision
+from api.actions import ledger, reversing
+from api.actor import Actor
+from api.models import Product, StockMovement
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TEN = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
+
+
+def migrate(name: str) -> Any:
+    """Bring the tables to the migration whose name ends so; returns the models of then."""
+    executor = MigrationExecutor(connection)
+    (target,) = [key for key in executor.loader.graph.nodes if key[0] == "api" and key[1].endswith(name)]
+    executor.migrate([target])
+    return executor.loader.project_state([target]).apps
+
+
+@pytest.fixture
+def before() -> Iterator[Any]:
+    """The models of the release before."""
+    executor = MigrationExecutor(connection)
+    (ours,) = [key for key in executor.loader.graph.nodes if key[1].endswith("counts_hold_and_bounds")]
+    earlier = next(iter(executor.loader.graph.node_map[ours].parents)).key
+    yield migrate(earlier[1])
+    latest = MigrationExecutor(connection)
+    latest.migrate(latest.loader.graph.leaf_nodes())
+
+
+def product(apps: Any, sku: str, *movements: tuple[str, int, int]) -> int:
+    """A product with these movements: kind, pieces, the hour at which it happened."""
+    made = apps.get_model("api", "Product").objects.create(sku=sku, name=sku)
+    level = 0
+    for kind, pieces, hour in movements:
+        level += pieces
+        when = TEN + timedelta(hours=hour - 10)
+        apps.get_model("api", "StockMovement").objects.create(
+            product=made, kind=kind, quantity_delta=pieces, quantity_after=level, revision=1, occurred_at=when,
+            recorded_at=TEN + timedelta(hours=5),
+        )  # fmt: skip
+    apps.get_model("api", "Product").objects.filter(id=made.pk).update(quantity=level)
+    return int(made.pk)
+
+
+def test_an_earlier_count_says_what_was_counted_and_holds(before: Any) -> None:
+    socks = product(before, "SOCK", ("receipt", 10, 9), ("receipt", 5, 12), ("count", -2, 11))
+    migrate("counts_hold_and_bounds")
+    assert StockMovement.objects.get(kind="count").counted == 8
+    assert not StockMovement.objects.exclude(kind="count").filter(counted__isnull=False).exists()
+    first = StockMovement.objects.filter(product=socks).order_by("id")[0]
+    reversing.reverse(first.pk, by=Actor(None), at=TEN + timedelta(hours=8))
+    assert Product.objects.get(pk=socks).quantity == 13
+    assert ledger.broken_ledgers() == []
+
+
+@pytest.mark.parametrize("nonsense", [2**63 - 20, -(2**62)])
+def test_a_number_that_no_phone_can_read_is_taken_back_and_phones_hear_of_it(before: Any, nonsense: int) -> None:
+    socks = product(before, "SOCK", ("receipt", 10, 9), ("adjustment", nonsense, 10), ("pick", -1, 11))
+    fine = product(before, "HAT", ("receipt", 10, 9), ("adjustment", 4_006_381_333_999, 10))
+    number = revision.current()
+    migrate("counts_hold_and_bounds")
+    found = Product.objects.get(pk=socks)
+    assert (found.quantity, found.revision) == (9, number + 1)
+    assert Product.objects.get(pk=fine).quantity == 4_006_381_334_009, "wrong, but a number; a person reverses it"
+    assert ledger.broken_ledgers() == []
