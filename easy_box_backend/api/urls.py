@@ -25,6 +25,7 @@ urlpatterns = [
     path("discrepancies/", views_desk.Discrepancies.as_view(), name="discrepancies"),
     path("discrepancies/<str:key>/resolve/", views_desk.Resolve.as_view(), name="resolve"),
     path("movements/<str:key>/reverse/", views_desk.Reverse.as_view(), name="reverse"),
+    path("movements/<str:key>/", views_reports.MovementDetail.as_view(), name="movement"),
     path("movements/", views_reports.Movements.as_view(), name="movements"),
     path("orders/", views.OrderList.as_view(), name="orders"),
     path("orders/<str:key>/", views.OrderDetail.as_view(), name="order"),

@@ -18,7 +18,7 @@ from api import docs, feeds, http, revision, serializers
 from api.actions import app_orders, app_products, app_stock, app_updates, orders, products, stock
 from api.auth import actor
 from api.errors import Invalid
-from api.models import Order, Product
+from api.models import Order, Product, StockMovement
 
 
 def checked(serializer: type, data: Any, **kwargs: Any) -> dict[str, Any]:
@@ -41,15 +41,19 @@ def known(text: str, refusal: type[Exception]) -> int:
     return found
 
 
-def held_revision(request: Request) -> int | None:
-    """The row version in `If-Match` (RFC 9110, section 13.1.1); None when the caller sets no condition."""
-    held = request.headers.get("If-Match", "").strip()
-    if held in ("", "*"):
+def revisions_held(request: Request) -> set[int] | None:
+    """The row versions in `If-Match` (RFC 9110, section 13.1.1); None when the caller sets no condition.
+
+    A tag of something else is no version of any row. Quotes may be missing, as when a body's `revision` is sent.
+    Raises Invalid for what is no tag at all.
+    """
+    text = request.headers.get("If-Match", "").strip()
+    if text in ("", "*"):
         return None
-    version = number(held.strip('"'))
-    if version is None:
+    held = http.tags(text) or http.tags(f'"{text}"')
+    if not held:
         raise Invalid(_("If-Match holds no version of ours."), code="bad_if_match")
-    return version
+    return {int(version) for tag in held if number(version := tag.partition(".")[0]) is not None}
 
 
 def sku_of_query(request: Request) -> list[str]:
@@ -62,25 +66,43 @@ def sku_of_query(request: Request) -> list[str]:
     return []
 
 
+def row_answer(request: Request, row: dict[str, Any], code: int = status.HTTP_200_OK) -> HttpResponseBase:
+    """A row under its tag: its revision, which `If-Match` may hold, and a mark of its bytes.
+
+    An order's bytes change also with the products that it names.
+    """
+    body = http.dump(row)
+    return http.tagged(request, http.tag_of(row["revision"], body), body, code)
+
+
+def created(request: Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:
+    """The answer, saying where that is which was made."""
+    response.headers["Location"] = http.address_of(request, name, key)
+    return response
+
+
 def product_answer(request: Request, product: Product, code: int = status.HTTP_200_OK) -> HttpResponseBase:
-    body = feeds.one_product(product, http.photo_base(request))
-    return http.with_tag(Response(body, code), str(product.revision))
+    return row_answer(request, feeds.one_product(product, http.photo_base(request)), code)
+
+
+def movement_answer(request: Request, movement: StockMovement | None, body: Any) -> HttpResponseBase:
+    """The answer to a change of stock; None: nothing had to be booked."""
+    return created(request, Response(body), "movement", movement.pk) if movement else Response(body)
 
 
 def pull(request: Request, name: str, pulled: Callable[..., None]) -> HttpResponseBase:
     """A whole list under its tag, or 304 for a caller who has it; an app device is remembered to have seen it."""
-    tag, body = revision.tag(), None
-    if not http.not_modified(request, tag):
-        tag, body = feeds.whole_list(name, http.photo_base(request))
+    photos = http.photo_base(request)
+    state, body = revision.tag(), None
+    if not http.not_modified(request, http.tag_of(state, photos.encode())):
+        state, body = feeds.whole_list(name, photos)
     by = actor(request)
     if by.is_app:
-        pulled(int(tag.rsplit("-", 1)[1]), by=by, at=timezone.now(), connection=http.connection(request))
-    if body is None:
-        return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
-    return http.json_bytes(body, tag)
+        pulled(int(state.rsplit("-", 1)[1]), by=by, at=timezone.now(), connection=http.connection(request))
+    return http.tagged(request, http.tag_of(state, photos.encode()), body)
 
 
-def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) -> HttpResponseBase:
+def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) -> Response:
     """A part of a list, with a link to the part behind it where there may be more."""
     response = Response(rows)
     if rows and len(rows) == query.get("limit"):
@@ -118,7 +140,7 @@ class ProductList(APIView):
             product = app_products.create(**data, by=by, at=at, connection=http.connection(request))
         else:
             product = products.create(**data, by=by, at=at)
-        return product_answer(request, product, status.HTTP_201_CREATED)
+        return created(request, product_answer(request, product, status.HTTP_201_CREATED), "product", product.pk)
 
 
 class ProductDetail(APIView):
@@ -128,8 +150,6 @@ class ProductDetail(APIView):
         product = Product.objects.filter(id=known(key, products.NoSuchProduct)).first()
         if product is None:
             raise products.NoSuchProduct(key)
-        if http.not_modified(request, str(product.revision)):
-            return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), str(product.revision))
         return product_answer(request, product)
 
     @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.REFUSED})
@@ -156,7 +176,7 @@ class ProductDetail(APIView):
         photo, quantity = data.pop("image", None), data.pop("quantity", None)
         product = products.update(
             known(key, products.NoSuchProduct), data, quantity=quantity, photo=photo,
-            revision_held=held_revision(request), by=actor(request), at=timezone.now(),
+            revisions_held=revisions_held(request), by=actor(request), at=timezone.now(),
         )  # fmt: skip
         return product_answer(request, product)
 
@@ -167,7 +187,8 @@ class ProductDetail(APIView):
         if by.is_app:
             app_products.delete(key, by=by, at=at, connection=http.connection(request))
         else:
-            products.archive(known(key, products.NoSuchProduct), by=by, at=at)
+            product_id = known(key, products.NoSuchProduct)
+            products.archive(product_id, revisions_held=revisions_held(request), by=by, at=at)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -181,7 +202,7 @@ class AddStock(APIView):
             movement = app_stock.add_stock(product_id, quantity, by=by, at=at, connection=http.connection(request))
         else:
             movement = stock.receive(product_id, quantity, by=by, at=at)
-        return Response(serializers.movement_json(movement) if movement else {})
+        return movement_answer(request, movement, serializers.movement_json(movement) if movement else {})
 
 
 class UploadImage(APIView):
@@ -193,7 +214,8 @@ class UploadImage(APIView):
         if by.is_app:
             product = app_products.set_photo(key, photo, by=by, at=at, connection=http.connection(request))
         else:
-            product = products.update(known(key, products.NoSuchProduct), {}, photo=photo, by=by, at=at)
+            product_id, held = known(key, products.NoSuchProduct), revisions_held(request)
+            product = products.update(product_id, {}, photo=photo, revisions_held=held, by=by, at=at)
         return product_answer(request, product)
 
 
@@ -213,7 +235,7 @@ class OrderList(APIView):
         data = order_data(request)
         data.setdefault("lines", [])
         order = orders.create(**data, by=actor(request), at=timezone.now())
-        return order_answer(request, order.pk, status.HTTP_201_CREATED)
+        return created(request, order_answer(request, order.pk, status.HTTP_201_CREATED), "order", order.pk)
 
 
 class OrderDetail(APIView):
@@ -244,13 +266,14 @@ class OrderDetail(APIView):
     def _change(self, request: Request, key: str, *, partial: bool) -> HttpResponseBase:
         order_id = known(key, orders.NoSuchOrder)
         data = order_data(request, partial=partial)
-        orders.update(order_id, **data, revision_held=held_revision(request), by=actor(request), at=timezone.now())
+        orders.update(order_id, **data, revisions_held=revisions_held(request), by=actor(request), at=timezone.now())
         return order_answer(request, order_id)
 
     @extend_schema(responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once."""
-        orders.archive(known(key, orders.NoSuchOrder), by=actor(request), at=timezone.now())
+        order_id, held = known(key, orders.NoSuchOrder), revisions_held(request)
+        orders.archive(order_id, revisions_held=held, by=actor(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -271,4 +294,4 @@ def order_answer(request: Request, order_id: int, code: int = status.HTTP_200_OK
     found = feeds.orders_json(Order.objects.live().filter(id=order_id), http.photo_base(request))
     if not found:
         raise orders.NoSuchOrder(order_id)
-    return http.with_tag(Response(found[0], code), str(found[0]["revision"]))
+    return row_answer(request, found[0], code)

@@ -13,7 +13,7 @@ from api.actions import settling, stock
 from api.auth import actor
 from api.errors import Invalid, NotFound
 from api.models import Discrepancy
-from api.views import checked, known
+from api.views import checked, known, movement_answer, page
 
 
 class NoSuchDiscrepancy(NotFound):
@@ -38,11 +38,13 @@ class Discrepancies(APIView):
         """What the server could not decide by itself, the latest first; the open ones unless asked otherwise."""
         query = checked(serializers.DiscrepancyQuery, request.query_params)
         found = Discrepancy.objects.order_by("-id")
+        if "after" in query:
+            found = found.filter(id__lt=query["after"])
         if query["status"] != "all":
             found = found.filter(status=query["status"])
         if "kind" in query:
             found = found.filter(kind=query["kind"])
-        return Response([serializers.discrepancy_json(row) for row in found])
+        return page(request, [serializers.discrepancy_json(row) for row in found[: query["limit"]]], query)
 
 
 class Resolve(APIView):
@@ -69,7 +71,7 @@ class Adjust(APIView):
             known(key, stock.NoSuchProduct), data["quantity_delta"], reason=data["reason"], by=actor(request),
             at=timezone.now(),
         )  # fmt: skip
-        return Response(serializers.movement_json(movement))
+        return movement_answer(request, movement, serializers.movement_json(movement))
 
 
 class Count(APIView):
@@ -85,7 +87,8 @@ class Count(APIView):
             by=actor(request), at=at,
         )  # fmt: skip
         variance = movement.quantity_delta if movement else 0
-        return Response({"variance": variance, "movement": serializers.movement_json(movement) if movement else None})
+        booked = serializers.movement_json(movement) if movement else None
+        return movement_answer(request, movement, {"variance": variance, "movement": booked})
 
 
 class Reverse(APIView):
@@ -96,4 +99,4 @@ class Reverse(APIView):
         """Take a movement back by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
         movement = stock.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request), at=timezone.now())
-        return Response(serializers.movement_json(movement))
+        return movement_answer(request, movement, serializers.movement_json(movement))

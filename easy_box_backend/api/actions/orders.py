@@ -1,6 +1,6 @@
 """Orders: make, change, pick, cancel, archive. Picking takes stock, cancelling gives it back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,7 +67,7 @@ def update(
     lines: Sequence[Line] | None = None,
     by: Actor,
     at: datetime,
-    revision_held: int | None = None,
+    revisions_held: Collection[int] | None = None,
 ) -> Order:
     """Change what is given of an order; `lines`, if given, is the whole composition, others are removed.
 
@@ -75,8 +75,7 @@ def update(
     Raises NoSuchOrder, UnknownProducts, Stale.
     """
     order = lock(order_id)
-    if revision_held is not None and order.revision != revision_held:
-        raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
+    require_held(order, revisions_held)
     if customer_name is not None:
         order.customer_name = customer_name
     if status is not None:
@@ -85,15 +84,22 @@ def update(
     return order
 
 
+def require_held(order: Order, revisions: Collection[int] | None) -> None:
+    """Raise Stale if a locked order is none of these versions; None: any will do."""
+    if revisions is not None and order.revision not in revisions:
+        raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
+
+
 @transaction.atomic
-def archive(order_id: int, *, by: Actor, at: datetime) -> None:
+def archive(order_id: int, *, by: Actor, at: datetime, revisions_held: Collection[int] | None = None) -> None:
     """Take an order off the list; what was picked for it and not handed over (any status but picked) returns.
 
-    Archiving twice is archiving once. Raises NoSuchOrder for an id that never was.
+    Archiving twice is archiving once. Raises NoSuchOrder for an id that never was, Stale as `update` does.
     """
     if Order.objects.filter(id=order_id, archived_at__isnull=False).exists():
         return
     order = lock(order_id)
+    require_held(order, revisions_held)
     if order.status != Order.Status.PICKED:
         order.status = Order.Status.CANCELLED
     order.archived_at = at

@@ -183,7 +183,8 @@ class OrderAdmin(Archives):
             "by": actor(request), "at": timezone.now(),
         }  # fmt: skip
         if change:
-            orders.update(order.pk, **wanted, revision_held=data["held"])
+            held = None if data["held"] is None else [data["held"]]
+            orders.update(order.pk, **wanted, revisions_held=held)
         else:
             order.pk = orders.create(**wanted).pk
         # What Django's own history of the page names.
