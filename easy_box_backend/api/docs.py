@@ -168,14 +168,42 @@ class TokenScheme(OpenApiAuthenticationExtension):
         return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Token")
 
 
+def header(name: str, description: Any, codes: tuple[int, ...] = (), kind: Any = OpenApiTypes.STR) -> OpenApiParameter:
+    """A header of the request or, with `codes`, of the answers of these statuses."""
+    return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, response=codes or False)
+
+
+ETAG = header("ETag", _("This version, for If-Match and If-None-Match."), (200, 201, 304))
+LOCATION = header("Location", _("The absolute address of what was made."), (200, 201), OpenApiTypes.URI)
+LINK = header("Link", _("The next page, with rel=next; absent on the last."), (200,))
+IF_NONE_MATCH = header("If-None-Match", _("Tags, weak ones too: 304 if one of them is this version."))
+IF_MATCH = header("If-Match", _("Tags, weak ones too: 412 unless one of them is this version."))
+READS, WRITES, MAKES = [ETAG, IF_NONE_MATCH], [ETAG, IF_MATCH], [ETAG, LOCATION]
+
 SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are not looked at.")
 _ERROR = OpenApiResponse(Error)
 REFUSED = dict.fromkeys((400, 401, 403, 404, 405, 409, 412, 413, 415, 429), _ERROR)
 PRODUCT = OpenApiResponse(Product)
+PRODUCT_READ = {200: PRODUCT, 304: None, **REFUSED}
+PRODUCT_MADE, PRODUCT_CHANGED = {201: PRODUCT, **REFUSED}, {200: PRODUCT, **REFUSED}
 PRODUCTS = {200: Product(many=True), 304: None, **REFUSED}
 ORDER = OpenApiResponse(OrderOut)
+ORDER_READ = {200: ORDER, 304: None, **REFUSED}
+ORDER_MADE, ORDER_CHANGED = {201: ORDER, **REFUSED}, {200: ORDER, **REFUSED}
 ORDERS = {200: OrderOut(many=True), 304: None, **REFUSED}
-MOVEMENT = OpenApiResponse(Movement)
+MOVED = {200: OpenApiResponse(Movement), **REFUSED}
+
+
+def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """What every call has, added to the finished description: ids are integers, and a 429 says when to come again."""
+    again = {"schema": {"type": "integer"}, "description": str(_("In so many seconds."))}
+    for operation in (operation for methods in result["paths"].values() for operation in methods.values()):
+        for parameter in operation.get("parameters", []):
+            if (parameter["in"], parameter["name"]) == ("path", "key"):
+                parameter["schema"] = {"type": "integer", "minimum": 1}
+        if "429" in operation["responses"]:
+            operation["responses"]["429"]["headers"] = {"Retry-After": again}
+    return result
 
 
 def body(serializer: type) -> dict[str, type]:

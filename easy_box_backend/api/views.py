@@ -111,7 +111,7 @@ def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) ->
 
 
 class ProductList(APIView):
-    @extend_schema(parameters=[docs.SKU, serializers.ProductQuery], responses=docs.PRODUCTS)
+    @extend_schema(parameters=[docs.SKU, serializers.ProductQuery, docs.LINK, *docs.READS], responses=docs.PRODUCTS)
     def get(self, request: Request) -> HttpResponseBase:
         """Products. Bare, all that are not archived; by `?sku=` the one with that very SKU, or none."""
         if "sku" in request.query_params:
@@ -130,7 +130,11 @@ class ProductList(APIView):
             found = feeds.product_with_sku(skus)
         return [feeds.one_product(found, http.photo_base(request))] if found else []
 
-    @extend_schema(request=docs.body(serializers.ProductCreate), responses={201: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.ProductCreate),
+        parameters=docs.MAKES,
+        responses=docs.PRODUCT_MADE,
+    )
     def post(self, request: Request) -> HttpResponseBase:
         """Create a product, with a photo if it is sent as a form."""
         data = checked(serializers.ProductCreate, request.data)
@@ -144,7 +148,7 @@ class ProductList(APIView):
 
 
 class ProductDetail(APIView):
-    @extend_schema(responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(parameters=docs.READS, responses=docs.PRODUCT_READ)
     def get(self, request: Request, key: str) -> HttpResponseBase:
         """One product, also an archived one."""
         product = Product.objects.filter(id=known(key, products.NoSuchProduct)).first()
@@ -152,7 +156,7 @@ class ProductDetail(APIView):
             raise products.NoSuchProduct(key)
         return product_answer(request, product)
 
-    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.ProductPut), parameters=docs.WRITES, responses=docs.PRODUCT_CHANGED)
     def put(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product these values. From the app the quantity is read as what the buttons did to it."""
         by = actor(request)
@@ -165,7 +169,7 @@ class ProductDetail(APIView):
             return Response(http.error_body("unknown_product", _("Nobody knows this product; a manager will look.")))
         return product_answer(request, product)
 
-    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.ProductPut), parameters=docs.WRITES, responses=docs.PRODUCT_CHANGED)
     def patch(self, request: Request, key: str) -> HttpResponseBase:
         """Change some of a product's values."""
         return self._change(request, key, partial=True)
@@ -180,7 +184,7 @@ class ProductDetail(APIView):
         )  # fmt: skip
         return product_answer(request, product)
 
-    @extend_schema(responses={204: None, **docs.REFUSED})
+    @extend_schema(parameters=[docs.IF_MATCH], responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive a product: it leaves the list, its history and its order lines stay. Twice is once."""
         by, at = actor(request), timezone.now()
@@ -193,7 +197,11 @@ class ProductDetail(APIView):
 
 
 class AddStock(APIView):
-    @extend_schema(request=docs.body(serializers.Addition), responses={200: docs.MOVEMENT, **docs.REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.Addition),
+        parameters=[docs.LOCATION],
+        responses=docs.MOVED,
+    )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Goods arrive: so many pieces more."""
         quantity = checked(serializers.Addition, request.data)["quantity"]
@@ -206,7 +214,11 @@ class AddStock(APIView):
 
 
 class UploadImage(APIView):
-    @extend_schema(request=docs.form(serializers.ImageUpload), responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(
+        request=docs.form(serializers.ImageUpload),
+        parameters=docs.WRITES,
+        responses=docs.PRODUCT_CHANGED,
+    )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product another photo."""
         photo = checked(serializers.ImageUpload, request.data)["image"]
@@ -220,7 +232,7 @@ class UploadImage(APIView):
 
 
 class OrderList(APIView):
-    @extend_schema(parameters=[serializers.OrderQuery], responses=docs.ORDERS)
+    @extend_schema(parameters=[serializers.OrderQuery, docs.LINK, *docs.READS], responses=docs.ORDERS)
     def get(self, request: Request) -> HttpResponseBase:
         """Orders with their lines, oldest first."""
         query = checked(serializers.OrderQuery, request.query_params)
@@ -229,7 +241,7 @@ class OrderList(APIView):
             return page(request, rows, query)
         return pull(request, "orders", app_orders.pulled)
 
-    @extend_schema(request=docs.body(serializers.OrderIn), responses={201: docs.ORDER, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.MAKES, responses=docs.ORDER_MADE)
     def post(self, request: Request) -> HttpResponseBase:
         """Make an order."""
         data = order_data(request)
@@ -239,12 +251,12 @@ class OrderList(APIView):
 
 
 class OrderDetail(APIView):
-    @extend_schema(responses={200: docs.ORDER, **docs.REFUSED})
+    @extend_schema(parameters=docs.READS, responses=docs.ORDER_READ)
     def get(self, request: Request, key: str) -> HttpResponseBase:
         """One order."""
         return order_answer(request, known(key, orders.NoSuchOrder))
 
-    @extend_schema(request=docs.body(serializers.OrderIn), responses={200: docs.ORDER, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.WRITES, responses=docs.ORDER_CHANGED)
     def put(self, request: Request, key: str) -> HttpResponseBase:
         """Change an order: status, composition, picked quantities. Picking takes stock."""
         by = actor(request)
@@ -258,7 +270,7 @@ class OrderDetail(APIView):
             return Response(http.error_body("unknown_order", _("This order is gone; a manager will look.")))
         return order_answer(request, order.pk)
 
-    @extend_schema(request=docs.body(serializers.OrderIn), responses={200: docs.ORDER, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.WRITES, responses=docs.ORDER_CHANGED)
     def patch(self, request: Request, key: str) -> HttpResponseBase:
         """Change some of an order."""
         return self._change(request, key, partial=True)
@@ -269,7 +281,7 @@ class OrderDetail(APIView):
         orders.update(order_id, **data, revisions_held=revisions_held(request), by=actor(request), at=timezone.now())
         return order_answer(request, order_id)
 
-    @extend_schema(responses={204: None, **docs.REFUSED})
+    @extend_schema(parameters=[docs.IF_MATCH], responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once."""
         order_id, held = known(key, orders.NoSuchOrder), revisions_held(request)

@@ -45,7 +45,9 @@ class Logout(APIView):
 
 
 class Devices(APIView):
-    @extend_schema(parameters=[serializers.DeviceQuery], responses={200: docs.DeviceOut(many=True), **docs.REFUSED})
+    @extend_schema(
+        parameters=[serializers.DeviceQuery, docs.LINK], responses={200: docs.DeviceOut(many=True), **docs.REFUSED}
+    )
     def get(self, request: Request) -> Response:
         """One's own devices, the latest login first; a manager's `?all=1` lists everybody's."""
         query = checked(serializers.DeviceQuery, request.query_params)
@@ -96,14 +98,16 @@ class Password(APIView):
 class Users(APIView):
     permission_classes = [IsAdminUser]
 
-    @extend_schema(parameters=[serializers.Page], responses={200: docs.UserOut(many=True), **docs.REFUSED})
+    @extend_schema(parameters=[serializers.Page, docs.LINK], responses={200: docs.UserOut(many=True), **docs.REFUSED})
     def get(self, request: Request) -> Response:
         """All accounts; for managers."""
         query = checked(serializers.Page, request.query_params)
         found = User.objects.filter(id__gt=query.get("after", 0)).order_by("id")[: query["limit"]]
         return page(request, [serializers.user_json(user) for user in found], query)
 
-    @extend_schema(request=docs.body(serializers.UserIn), responses={201: docs.UserOut, **docs.REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.UserIn), parameters=[docs.LOCATION], responses={201: docs.UserOut, **docs.REFUSED}
+    )
     def post(self, request: Request) -> HttpResponseBase:
         """Make an account; for managers."""
         data = own_rank(request, checked(serializers.UserIn, request.data))

@@ -32,7 +32,8 @@ class NoSuchMovement(NotFound):
 
 class Discrepancies(APIView):
     @extend_schema(
-        parameters=[serializers.DiscrepancyQuery], responses={200: docs.DiscrepancyOut(many=True), **docs.REFUSED}
+        parameters=[serializers.DiscrepancyQuery, docs.LINK],
+        responses={200: docs.DiscrepancyOut(many=True), **docs.REFUSED},
     )
     def get(self, request: Request) -> Response:
         """What the server could not decide by itself, the latest first; the open ones unless asked otherwise."""
@@ -63,7 +64,11 @@ class Resolve(APIView):
 class Adjust(APIView):
     permission_classes = [IsAdminUser]
 
-    @extend_schema(request=docs.body(serializers.Adjustment), responses={200: docs.MOVEMENT, **docs.REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.Adjustment),
+        parameters=[docs.LOCATION],
+        responses=docs.MOVED,
+    )
     def post(self, request: Request, key: str) -> Response:
         """Correct what is on hand by so many pieces, saying why. For managers."""
         data = checked(serializers.Adjustment, request.data)
@@ -75,7 +80,9 @@ class Adjust(APIView):
 
 
 class Count(APIView):
-    @extend_schema(request=docs.body(serializers.Count), responses={200: docs.CountOut, **docs.REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.Count), parameters=[docs.LOCATION], responses={200: docs.CountOut, **docs.REFUSED}
+    )
     def post(self, request: Request, key: str) -> Response:
         """A stocktake: so many pieces lay there at `counted_at` (now, if not given). Posts the variance."""
         data, at = checked(serializers.Count, request.data), timezone.now()
@@ -94,7 +101,11 @@ class Count(APIView):
 class Reverse(APIView):
     permission_classes = [IsAdminUser]
 
-    @extend_schema(request=docs.body(serializers.Reason), responses={200: docs.MOVEMENT, **docs.REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.Reason),
+        parameters=[docs.LOCATION],
+        responses=docs.MOVED,
+    )
     def post(self, request: Request, key: str) -> Response:
         """Take a movement back by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]

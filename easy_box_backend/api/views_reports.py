@@ -44,7 +44,9 @@ class ErrorLog(APIView):
 
 
 class Movements(APIView):
-    @extend_schema(parameters=[serializers.MovementQuery], responses={200: docs.Movement(many=True), **docs.REFUSED})
+    @extend_schema(
+        parameters=[serializers.MovementQuery, docs.LINK], responses={200: docs.Movement(many=True), **docs.REFUSED}
+    )
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
         """Stock movements, the latest first."""
         query = checked(serializers.MovementQuery, request.query_params)
@@ -62,7 +64,7 @@ class Movements(APIView):
 
 
 class MovementDetail(APIView):
-    @extend_schema(responses={200: docs.MOVEMENT, **docs.REFUSED})
+    @extend_schema(responses=docs.MOVED)
     def get(self, request: Request, key: str) -> Response:
         """One stock movement."""
         movement = StockMovement.objects.filter(id=known(key, NoSuchMovement)).first()
