@@ -327,6 +327,9 @@ class ReadToEndMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            # The server in front has left the body in chunks, which Django takes for none (see backend/wsgi.py).
+            return answer_error(request, "length_required", _("A body needs a Content-Length."), 411)
         response = self.get_response(request)
         left = self.MOST
         try:
