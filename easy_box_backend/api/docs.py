@@ -10,7 +10,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -39,6 +39,14 @@ class Description(SpectacularAPIView):
         kind = f"{renderer.media_type}; charset={renderer.charset}" if renderer.charset else renderer.media_type
         headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
         return HttpResponse(self._kept[key], content_type=kind, headers=headers)
+
+
+class Page(SpectacularSwaggerView):
+    """GET /api/docs/: the description for people."""
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The methods. REST framework would put what it knows of the page into the page's own template, and fail."""
+        return HttpResponse(headers={"Allow": ", ".join(self.allowed_methods)})
 
 
 class Product(serializers.Serializer[Any]):

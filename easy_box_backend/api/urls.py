@@ -1,7 +1,6 @@
 """The addresses below /api/, and the error log, which the app wants beside it."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularSwaggerView
 
 from api import docs, views, views_accounts, views_desk, views_reports
 
@@ -31,5 +30,5 @@ urlpatterns = [
     path("orders/<str:key>/", views.OrderDetail.as_view(), name="order"),
     path("health/", views_reports.Health.as_view(), name="health"),
     path("schema/", docs.Description.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", docs.Page.as_view(url_name="api:schema"), name="docs"),
 ]

@@ -41,6 +41,13 @@ def known(text: str, refusal: type[Exception]) -> int:
     return found
 
 
+def phones_key(text: str, refusal: type[Exception]) -> str:
+    """An id as a phone sends it, which may be one of its own. Raises `refusal` for one that no database can keep."""
+    if "\0" in text:
+        raise refusal(text[:100])
+    return text
+
+
 def revisions_held(request: Request) -> set[int] | None:
     """The row versions in `If-Match` (RFC 9110, section 13.1.1); None when the caller sets no condition.
 
@@ -164,6 +171,7 @@ class ProductDetail(APIView):
             return self._change(request, key, partial=False)
         data = checked(serializers.ProductPut, request.data)
         data["photo"] = data.pop("image", None)
+        key = phones_key(key, products.NoSuchProduct)
         product = app_updates.put(key, **data, by=by, at=timezone.now(), connection=http.connection(request))
         if product is None:
             return Response(http.error_body("unknown_product", _("Nobody knows this product; a manager will look.")))
@@ -189,7 +197,9 @@ class ProductDetail(APIView):
         """Archive a product: it leaves the list, its history and its order lines stay. Twice is once."""
         by, at = actor(request), timezone.now()
         if by.is_app:
-            app_products.delete(key, by=by, at=at, connection=http.connection(request))
+            app_products.delete(
+                phones_key(key, products.NoSuchProduct), by=by, at=at, connection=http.connection(request)
+            )
         else:
             product_id = known(key, products.NoSuchProduct)
             products.archive(product_id, revisions_held=revisions_held(request), by=by, at=at)
@@ -224,6 +234,7 @@ class UploadImage(APIView):
         photo = checked(serializers.ImageUpload, request.data)["image"]
         by, at = actor(request), timezone.now()
         if by.is_app:
+            key = phones_key(key, products.NoSuchProduct)
             product = app_products.set_photo(key, photo, by=by, at=at, connection=http.connection(request))
         else:
             product_id, held = known(key, products.NoSuchProduct), revisions_held(request)
@@ -262,7 +273,7 @@ class OrderDetail(APIView):
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
-        data = {"status": None, "lines": None, **order_data(request)}
+        key, data = phones_key(key, orders.NoSuchOrder), {"status": None, "lines": None, **order_data(request)}
         order = app_orders.put(
             number(key), **data, by=by, at=timezone.now(), connection=http.connection(request), key=key
         )

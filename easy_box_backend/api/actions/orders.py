@@ -123,14 +123,18 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetim
     if unknown:
         raise UnknownProducts(unknown)
     running = {order.status, Order.objects.values_list("status", flat=True).get(pk=order.pk)} & {*Order.RUNNING}
+    new = [OrderLine(order=order, product=products[line.product], quantity_to_pick=line.quantity_to_pick,
+                     sku=products[line.product].sku, name=products[line.product].name)
+           for line in wanted if line.product not in lines]  # fmt: skip
+    lines |= {line.product_id: line for line in OrderLine.objects.bulk_create(new)}
     number = revision.take()
     for line in wanted:
-        product, kept = products[line.product], lines.get(line.product) or OrderLine(order=order)
-        if kept.pk is None or running:
+        product, kept = products[line.product], lines[line.product]
+        kept.order, before = order, _values(kept)
+        if running:
             # What the list has shown while the order was running is what it keeps.
-            kept.product, kept.sku, kept.name = product, product.sku, product.name
-        kept.order = order
-        _set_line(kept, line, product, number, by, at)
+            kept.sku, kept.name = product.sku, product.name
+        _set_line(kept, line, before, product, number, by, at)
     for product_id in set(lines) - {line.product for line in wanted}:
         _remove_line(lines[product_id], products[product_id], number, by, at)
     order.revision = number
@@ -149,13 +153,21 @@ def merged(lines: Iterable[Line]) -> list[Line]:
     return list(result.values())
 
 
-def _set_line(line: OrderLine, wanted: Line, product: Product, number: int, by: Actor, at: datetime) -> None:
+def _values(line: OrderLine) -> tuple[object, ...]:
+    return line.sku, line.name, line.quantity_to_pick, line.quantity_picked, line.removed_at
+
+
+def _set_line(
+    line: OrderLine, wanted: Line, was: tuple[object, ...], product: Product, number: int, by: Actor, at: datetime
+) -> None:
+    """was: the values of the line as it is stored, so that of a thousand lines only those that change are saved."""
     order, before = line.order, line.quantity_picked
     picked = before if wanted.quantity_picked is None else wanted.quantity_picked
     if order.status == Order.Status.CANCELLED:
         picked = 0
     line.quantity_to_pick, line.quantity_picked, line.removed_at = wanted.quantity_to_pick, picked, None
-    line.save()
+    if _values(line) != was:
+        line.save()
     _move_picked(line, product, picked - before, number, by, at)
     if picked > max(line.quantity_to_pick, before):
         discrepancies.record(

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -110,12 +112,24 @@ class LooksOnly(ManagersOnly):
         return False
 
 
+class List(ChangeList):
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Django takes a year that is no year for a wrong filter, but not one that no computer can count to."""
+        try:
+            return super().get_filters(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
+
+
 class Desk(ManagersOnly, admin.ModelAdmin):
     """A table's pages. Subclasses save by actions; what these refuse becomes an error in the form."""
 
     list_per_page = 50
     show_full_result_count = False
     empty_value_display = EMPTY
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return List
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change=change, **kwargs)

@@ -107,7 +107,7 @@ ODD = [
     quote("\u00b2"), "%25", "%2e%2e%2f", quote("\u202e📦"), "%0d%0aX:1", "None", "1.0", "x" * 4096,
     "550e8400-e29b-41d4-a716-446655440000",
 ]  # fmt: skip
-"""What an address or a parameter can hold instead of an id, as it is sent; the worst first. (To the admin _00 is NUL.)"""
+"""What an address or a parameter can hold instead of an id, as it is sent; the worst first. To the admin _00 is NUL."""
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "X" * 300]
 
@@ -172,17 +172,15 @@ def test_no_method_is_a_fault(callers: dict[str, Any], route: str) -> None:
 
 
 PARAMETERS = [
-    "q", "p", "o", "e", "all", "id", "id__exact", "status", "status__exact", "kind__exact", "archived",
-    "is_active__exact", "user__id__exact", "product__id__exact", "created_at__year", "created_at__gte", "_popup",
+    "created_at__year", "q", "p", "o", "e", "all", "id", "id__exact", "status", "status__exact", "kind__exact",
+    "archived",    "is_active__exact", "user__id__exact", "product__id__exact", "created_at__gte", "_popup",
     "_to_field", "_changelist_filters", "next", "term", "app_label", "model_name", "field_name", "object_id", "_facets",
 ]  # fmt: skip
 """What the admin reads of a query, be it its own or one of Django's."""
 
 
-@pytest.mark.parametrize(
-    "route", sorted(route for route in {*routes()} - {"admin/logout/"} if re.match("admin/[^X]*$", route))
-)
-def test_no_parameter_of_the_desk_is_a_fault(callers: dict[str, Any], route: str) -> None:
+@pytest.mark.parametrize("route", sorted(r for r in {*routes()} if re.fullmatch(r"admin/(api/\w+|autocomplete)/", r)))
+def test_no_parameter_of_a_list_in_the_desk_is_a_fault(callers: dict[str, Any], route: str) -> None:
     for name in PARAMETERS:
-        for odd in ODD[:6]:
+        for odd in ODD[:5]:
             call(callers["desk"], "GET", "/" + route, QUERY_STRING=f"{name}={odd}")
