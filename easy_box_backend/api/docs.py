@@ -44,7 +44,7 @@ class Description(SpectacularAPIView):
 class Page(SpectacularSwaggerView):
     """GET /api/docs/: the description for people."""
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """The methods. REST framework would put what it knows of the page into the page's own template, and fail."""
         return HttpResponse(headers={"Allow": ", ".join(self.allowed_methods)})
 

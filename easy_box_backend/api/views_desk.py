@@ -1,5 +1,6 @@
 """The manager's calls: discrepancies, adjustments, stocktakes, reversals."""
 
+from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -69,7 +70,7 @@ class Adjust(APIView):
         parameters=[docs.LOCATION],
         responses=docs.MOVED,
     )
-    def post(self, request: Request, key: str) -> Response:
+    def post(self, request: Request, key: str) -> HttpResponseBase:
         """Correct what is on hand by so many pieces, saying why. For managers."""
         data = checked(serializers.Adjustment, request.data)
         movement = stock.adjust(
@@ -83,7 +84,7 @@ class Count(APIView):
     @extend_schema(
         request=docs.body(serializers.Count), parameters=[docs.LOCATION], responses={200: docs.CountOut, **docs.REFUSED}
     )
-    def post(self, request: Request, key: str) -> Response:
+    def post(self, request: Request, key: str) -> HttpResponseBase:
         """A stocktake: so many pieces lay there at `counted_at` (now, if not given). Posts the variance."""
         data, at = checked(serializers.Count, request.data), timezone.now()
         counted_at = data.get("counted_at") or at
@@ -106,7 +107,7 @@ class Reverse(APIView):
         parameters=[docs.LOCATION],
         responses=docs.MOVED,
     )
-    def post(self, request: Request, key: str) -> Response:
+    def post(self, request: Request, key: str) -> HttpResponseBase:
         """Take a movement back by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
         movement = stock.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request), at=timezone.now())

@@ -73,7 +73,7 @@ class LineForm(ActionForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         """The product has been found already; Django would ask for each once more."""
-        return {*super()._get_validation_exclusions(), "product"}
+        return {*super()._get_validation_exclusions(), "product"}  # type: ignore[misc]
 
 
 class LineFormSet(forms.BaseInlineFormSet):

@@ -120,5 +120,5 @@ def test_a_body_without_an_end_is_refused_and_what_is_too_large_too(port: int) -
 @pytest.mark.django_db
 def test_a_server_that_leaves_the_chunks_to_us_gets_411_and_nothing_is_done(owner: Caller, guest: APIClient) -> None:
     for client, path in ((owner, "/api/products/"), (guest, "/api/auth/token/"), (guest, "/log-client-error")):
-        answer = client.generic("POST", path, b"", HTTP_TRANSFER_ENCODING="chunked")
+        answer = client.generic("POST", path, "", HTTP_TRANSFER_ENCODING="chunked")
         check_error(answer, 411, "length_required")

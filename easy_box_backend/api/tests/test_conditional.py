@@ -110,7 +110,11 @@ def test_at_another_address_the_photos_are_elsewhere_and_so_it_is_no_304(
     product = Product.objects.get(sku="P")
     owner.post(f"/api/products/{product.pk}/upload_image/", {"image": jpeg_file()}, format="multipart")
     here = owner.get(things[thing], HTTP_HOST="box.local")
-    for other in ({"HTTP_HOST": "10.0.0.5:8000"}, {"HTTP_HOST": "box.local", "wsgi.url_scheme": "https"}):
+    addresses: list[dict[str, Any]] = [
+        {"HTTP_HOST": "10.0.0.5:8000"},
+        {"HTTP_HOST": "box.local", "wsgi.url_scheme": "https"},
+    ]
+    for other in addresses:
         there = owner.get(things[thing], HTTP_IF_NONE_MATCH=here["ETag"], **other)
         assert there.status_code == 200
         assert there["ETag"] != here["ETag"]
