@@ -138,8 +138,7 @@ def kind_of_device(request: Request, asked: str | None) -> str:
     """`app` or `integration`: what the login asks for, else by the user agent (docs/flutter-app.md, section 1)."""
     if asked:
         return asked
-    agent = user_agent(request)
-    return Device.Kind.APP if agent.startswith(("Dart/", "Mozilla/")) else Device.Kind.INTEGRATION
+    return Device.Kind.APP if user_agent(request).startswith("Dart/") else Device.Kind.INTEGRATION
 
 
 class TooManyLogins(exceptions.Throttled):

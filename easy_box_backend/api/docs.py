@@ -10,7 +10,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -39,6 +39,14 @@ class Description(SpectacularAPIView):
         kind = f"{renderer.media_type}; charset={renderer.charset}" if renderer.charset else renderer.media_type
         headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
         return HttpResponse(self._kept[key], content_type=kind, headers=headers)
+
+
+class Page(SpectacularSwaggerView):
+    """GET /api/docs/: the description for people."""
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """The methods. REST framework would put what it knows of the page into the page's own template, and fail."""
+        return HttpResponse(headers={"Allow": ", ".join(self.allowed_methods)})
 
 
 class Product(serializers.Serializer[Any]):
@@ -174,15 +182,43 @@ class TokenScheme(OpenApiAuthenticationExtension):
         return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Token")
 
 
+def header(name: str, description: Any, codes: tuple[int, ...] = (), kind: Any = OpenApiTypes.STR) -> OpenApiParameter:
+    """A header of the request or, with `codes`, of the answers of these statuses."""
+    return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, response=codes or False)
+
+
+ETAG = header("ETag", _("This version, for If-Match and If-None-Match."), (200, 201, 304))
+LOCATION = header("Location", _("The absolute address of what was made."), (200, 201), OpenApiTypes.URI)
+LINK = header("Link", _("The next page, with rel=next; absent on the last."), (200,))
+IF_NONE_MATCH = header("If-None-Match", _("Tags, weak ones too: 304 if one of them is this version."))
+IF_MATCH = header("If-Match", _("Tags, weak ones too: 412 unless one of them is this version."))
+READS, WRITES, MAKES = [ETAG, IF_NONE_MATCH], [ETAG, IF_MATCH], [ETAG, LOCATION]
+
 SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are not looked at.")
 _ERROR = OpenApiResponse(Error)
 REFUSED = dict.fromkeys((400, 401, 403, 404, 405, 409, 412, 413, 415, 429), _ERROR)
 PHOTO_REFUSED = {**REFUSED, 503: _ERROR}  # too many photos at once
 PRODUCT = OpenApiResponse(Product)
+PRODUCT_READ = {200: PRODUCT, 304: None, **REFUSED}
+PRODUCT_MADE, PRODUCT_CHANGED = {201: PRODUCT, **PHOTO_REFUSED}, {200: PRODUCT, **PHOTO_REFUSED}
 PRODUCTS = {200: Product(many=True), 304: None, **REFUSED}
 ORDER = OpenApiResponse(OrderOut)
+ORDER_READ = {200: ORDER, 304: None, **REFUSED}
+ORDER_MADE, ORDER_CHANGED = {201: ORDER, **REFUSED}, {200: ORDER, **REFUSED}
 ORDERS = {200: OrderOut(many=True), 304: None, **REFUSED}
-MOVEMENT = OpenApiResponse(Movement)
+MOVED = {200: OpenApiResponse(Movement), **REFUSED}
+
+
+def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """What every call has, added to the finished description: ids are integers, and a 429 says when to come again."""
+    again = {"schema": {"type": "integer"}, "description": str(_("In so many seconds."))}
+    for operation in (operation for methods in result["paths"].values() for operation in methods.values()):
+        for parameter in operation.get("parameters", []):
+            if (parameter["in"], parameter["name"]) == ("path", "key"):
+                parameter["schema"] = {"type": "integer", "minimum": 1}
+        if "429" in operation["responses"]:
+            operation["responses"]["429"]["headers"] = {"Retry-After": again}
+    return result
 
 
 def body(serializer: type) -> dict[str, type]:

@@ -80,7 +80,8 @@ def add_stock(request: HttpRequest, product_id: int, *, at: datetime) -> HttpRes
     request.__dict__.update(user=by.user, auth=by.device)  # for the log, as is:
     request.resolver_match = resolve(request.path_info)
     body = http.dump(serializers.movement_json(movement))
-    headers = {"Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"}
+    found_at = http.address_of(request, "movement", movement.pk)
+    headers = {"Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff", "Location": found_at}
     return HttpResponse(body, content_type="application/json", headers=headers)
 
 

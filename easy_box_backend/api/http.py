@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from hashlib import blake2s
 from typing import IO, Any, cast
 
 import msgspec
@@ -10,10 +11,11 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.core.files.storage import default_storage
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, UnreadablePostError
+from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
-from django.utils.http import parse_header_parameters
+from django.utils.http import parse_etags, parse_header_parameters, quote_etag
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -284,27 +286,45 @@ def connection(request: Request) -> str:
 
 
 # --- Tags and links -----------------------------------------------------------------------------------------------
-def quoted(tag: object) -> str:
-    return f'"{tag}"'
+def tag_of(version: object, rest: bytes) -> str:
+    """A version, and after a dot a mark of what else the answer's bytes depend on (RFC 9110, section 8.8.3).
+
+    rest: at the least where photos are, since their URLs bear the host that was called.
+    """
+    return f"{version}.{blake2s(rest, digest_size=6).hexdigest()}"
+
+
+def tags(header: str) -> list[str]:
+    """The tags in an `If-Match` or `If-None-Match`, without their quotes; ["*"] for any, [] if there are none.
+
+    Weak ones are taken as strong: nginx makes a tag weak when it compresses an answer.
+    """
+    return [tag.removeprefix("W/").strip('"') for tag in parse_etags(header)]
 
 
 def not_modified(request: Request, tag: str) -> bool:
     """Whether the caller holds this very version (`If-None-Match`, RFC 9110, section 13.1.2)."""
-    held = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
-    return quoted(tag) in held or held == ["*"]
+    held = tags(request.headers.get("If-None-Match", ""))
+    return tag in held or held == ["*"]
 
 
 def with_tag(response: HttpResponseBase, tag: str) -> HttpResponseBase:
-    response.headers["ETag"] = quoted(tag)
+    response.headers["ETag"] = quote_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Authorization"])
     return response
 
 
-def json_bytes(body: bytes, tag: str | None = None) -> HttpResponseBase:
-    """A 200 with a body that is JSON already."""
-    response = HttpResponse(body, content_type="application/json")
-    return with_tag(response, tag) if tag else response
+def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HTTP_200_OK) -> HttpResponseBase:
+    """JSON under its tag, or 304 for a caller who asks for it and has it. body: None only for such a caller."""
+    if body is None or (request.method in ("GET", "HEAD") and not_modified(request, tag)):
+        return with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
+    return with_tag(HttpResponse(body, status=code, content_type="application/json"), tag)
+
+
+def address_of(request: HttpRequest | Request, name: str, key: object) -> str:
+    """The absolute address of a thing, for `Location`. name: of its route below /api/."""
+    return public_base(request) + reverse(f"api:{name}", args=[key])
 
 
 def next_link(request: Request, after: int) -> str:
@@ -327,6 +347,9 @@ class ReadToEndMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            # The server in front has left the body in chunks, which Django takes for none (see backend/wsgi.py).
+            return answer_error(request, "length_required", _("A body needs a Content-Length."), 411)
         response = self.get_response(request)
         left = self.MOST
         try:

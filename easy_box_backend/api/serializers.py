@@ -340,7 +340,14 @@ class OrderQuery(serializers.Serializer[Any]):
     after = Whole(min_value=0, max_value=2**62, required=False)
 
 
-class MovementQuery(serializers.Serializer[Any]):
+class Page(serializers.Serializer[Any]):
+    """A part of a list that only programs and people read: never all of it at once."""
+
+    limit = Whole(min_value=1, max_value=1000, default=200)
+    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the page before."))
+
+
+class MovementQuery(Page):
     product = Whole(min_value=1, max_value=2**62, required=False)
     order = Whole(min_value=1, max_value=2**62, required=False)
     device = Whole(min_value=1, max_value=2**62, required=False)
@@ -348,10 +355,12 @@ class MovementQuery(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(StockMovement.Kind.choices, required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
-    limit = Whole(min_value=1, max_value=1000, default=200)
-    after = Whole(min_value=0, max_value=2**62, required=False)
 
 
-class DiscrepancyQuery(serializers.Serializer[Any]):
+class DeviceQuery(Page):
+    all = Text(required=False, allow_blank=True, help_text=_("1: everybody's devices; for managers."))
+
+
+class DiscrepancyQuery(Page):
     status = serializers.ChoiceField([*Discrepancy.Status.choices, ("all", _("all"))], default="open")
     kind = serializers.ChoiceField(Discrepancy.Kind.choices, required=False)

@@ -1,7 +1,6 @@
 """The addresses below /api/, and the error log, which the app wants beside it."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularSwaggerView
 
 from api import docs, views, views_accounts, views_desk, views_reports
 
@@ -26,10 +25,11 @@ urlpatterns = [
     path("discrepancies/", views_desk.Discrepancies.as_view(), name="discrepancies"),
     path("discrepancies/<str:key>/resolve/", views_desk.Resolve.as_view(), name="resolve"),
     path("movements/<str:key>/reverse/", views_desk.Reverse.as_view(), name="reverse"),
+    path("movements/<str:key>/", views_reports.MovementDetail.as_view(), name="movement"),
     path("movements/", views_reports.Movements.as_view(), name="movements"),
     path("orders/", views.OrderList.as_view(), name="orders"),
     path("orders/<str:key>/", views.OrderDetail.as_view(), name="order"),
     path("health/", views_reports.Health.as_view(), name="health"),
     path("schema/", docs.Description.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", docs.Page.as_view(url_name="api:schema"), name="docs"),
 ]

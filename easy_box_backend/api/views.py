@@ -18,7 +18,7 @@ from api import docs, feeds, http, revision, serializers
 from api.actions import app_orders, app_products, app_stock, app_updates, orders, products, stock
 from api.auth import actor
 from api.errors import Invalid
-from api.models import Order, Product
+from api.models import Order, Product, StockMovement
 
 
 def checked(serializer: type, data: Any, **kwargs: Any) -> dict[str, Any]:
@@ -41,15 +41,26 @@ def known(text: str, refusal: type[Exception]) -> int:
     return found
 
 
-def held_revision(request: Request) -> int | None:
-    """The row version in `If-Match` (RFC 9110, section 13.1.1); None when the caller sets no condition."""
-    held = request.headers.get("If-Match", "").strip()
-    if held in ("", "*"):
+def phones_key(text: str, refusal: type[Exception]) -> str:
+    """An id as a phone sends it, which may be one of its own. Raises `refusal` for one that no database can keep."""
+    if "\0" in text:
+        raise refusal(text[:100])
+    return text
+
+
+def revisions_held(request: Request) -> set[int] | None:
+    """The row versions in `If-Match` (RFC 9110, section 13.1.1); None when the caller sets no condition.
+
+    A tag of something else is no version of any row. Quotes may be missing, as when a body's `revision` is sent.
+    Raises Invalid for what is no tag at all.
+    """
+    text = request.headers.get("If-Match", "").strip()
+    if text in ("", "*"):
         return None
-    version = number(held.strip('"'))
-    if version is None:
+    held = http.tags(text) or http.tags(f'"{text}"')
+    if not held:
         raise Invalid(_("If-Match holds no version of ours."), code="bad_if_match")
-    return version
+    return {int(version) for tag in held if number(version := tag.partition(".")[0]) is not None}
 
 
 def sku_of_query(request: Request) -> list[str]:
@@ -62,25 +73,43 @@ def sku_of_query(request: Request) -> list[str]:
     return []
 
 
+def row_answer(request: Request, row: dict[str, Any], code: int = status.HTTP_200_OK) -> HttpResponseBase:
+    """A row under its tag: its revision, which `If-Match` may hold, and a mark of its bytes.
+
+    An order's bytes change also with the products that it names.
+    """
+    body = http.dump(row)
+    return http.tagged(request, http.tag_of(row["revision"], body), body, code)
+
+
+def created(request: Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:
+    """The answer, saying where that is which was made."""
+    response.headers["Location"] = http.address_of(request, name, key)
+    return response
+
+
 def product_answer(request: Request, product: Product, code: int = status.HTTP_200_OK) -> HttpResponseBase:
-    body = feeds.one_product(product, http.photo_base(request))
-    return http.with_tag(Response(body, code), str(product.revision))
+    return row_answer(request, feeds.one_product(product, http.photo_base(request)), code)
+
+
+def movement_answer(request: Request, movement: StockMovement | None, body: Any) -> HttpResponseBase:
+    """The answer to a change of stock; None: nothing had to be booked."""
+    return created(request, Response(body), "movement", movement.pk) if movement else Response(body)
 
 
 def pull(request: Request, name: str, pulled: Callable[..., None]) -> HttpResponseBase:
     """A whole list under its tag, or 304 for a caller who has it; an app device is remembered to have seen it."""
-    tag, body = revision.tag(), None
-    if not http.not_modified(request, tag):
-        tag, body = feeds.whole_list(name, http.photo_base(request))
+    photos = http.photo_base(request)
+    state, body = revision.tag(), None
+    if not http.not_modified(request, http.tag_of(state, photos.encode())):
+        state, body = feeds.whole_list(name, photos)
     by = actor(request)
     if by.is_app:
-        pulled(int(tag.rsplit("-", 1)[1]), by=by, at=timezone.now(), connection=http.connection(request))
-    if body is None:
-        return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
-    return http.json_bytes(body, tag)
+        pulled(int(state.rsplit("-", 1)[1]), by=by, at=timezone.now(), connection=http.connection(request))
+    return http.tagged(request, http.tag_of(state, photos.encode()), body)
 
 
-def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) -> HttpResponseBase:
+def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) -> Response:
     """A part of a list, with a link to the part behind it where there may be more."""
     response = Response(rows)
     if rows and len(rows) == query.get("limit"):
@@ -89,7 +118,7 @@ def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) ->
 
 
 class ProductList(APIView):
-    @extend_schema(parameters=[docs.SKU, serializers.ProductQuery], responses=docs.PRODUCTS)
+    @extend_schema(parameters=[docs.SKU, serializers.ProductQuery, docs.LINK, *docs.READS], responses=docs.PRODUCTS)
     def get(self, request: Request) -> HttpResponseBase:
         """Products. Bare, all that are not archived; by `?sku=` the one with that very SKU, or none."""
         if "sku" in request.query_params:
@@ -108,7 +137,11 @@ class ProductList(APIView):
             found = feeds.product_with_sku(skus)
         return [feeds.one_product(found, http.photo_base(request))] if found else []
 
-    @extend_schema(request=docs.body(serializers.ProductCreate), responses={201: docs.PRODUCT, **docs.PHOTO_REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.ProductCreate),
+        parameters=docs.MAKES,
+        responses=docs.PRODUCT_MADE,
+    )
     def post(self, request: Request) -> HttpResponseBase:
         """Create a product, with a photo if it is sent as a form."""
         data = checked(serializers.ProductCreate, request.data)
@@ -118,21 +151,19 @@ class ProductList(APIView):
             product = app_products.create(**data, by=by, at=at, connection=http.connection(request))
         else:
             product = products.create(**data, by=by, at=at)
-        return product_answer(request, product, status.HTTP_201_CREATED)
+        return created(request, product_answer(request, product, status.HTTP_201_CREATED), "product", product.pk)
 
 
 class ProductDetail(APIView):
-    @extend_schema(responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(parameters=docs.READS, responses=docs.PRODUCT_READ)
     def get(self, request: Request, key: str) -> HttpResponseBase:
         """One product, also an archived one."""
         product = Product.objects.filter(id=known(key, products.NoSuchProduct)).first()
         if product is None:
             raise products.NoSuchProduct(key)
-        if http.not_modified(request, str(product.revision)):
-            return http.with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), str(product.revision))
         return product_answer(request, product)
 
-    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.PHOTO_REFUSED})
+    @extend_schema(request=docs.body(serializers.ProductPut), parameters=docs.WRITES, responses=docs.PRODUCT_CHANGED)
     def put(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product these values. From the app the quantity is read as what the buttons did to it."""
         by = actor(request)
@@ -140,12 +171,13 @@ class ProductDetail(APIView):
             return self._change(request, key, partial=False)
         data = checked(serializers.ProductPut, request.data)
         data["photo"] = data.pop("image", None)
+        key = phones_key(key, products.NoSuchProduct)
         product = app_updates.put(key, **data, by=by, at=timezone.now(), connection=http.connection(request))
         if product is None:
             return Response(http.error_body("unknown_product", _("Nobody knows this product; a manager will look.")))
         return product_answer(request, product)
 
-    @extend_schema(request=docs.body(serializers.ProductPut), responses={200: docs.PRODUCT, **docs.PHOTO_REFUSED})
+    @extend_schema(request=docs.body(serializers.ProductPut), parameters=docs.WRITES, responses=docs.PRODUCT_CHANGED)
     def patch(self, request: Request, key: str) -> HttpResponseBase:
         """Change some of a product's values."""
         return self._change(request, key, partial=True)
@@ -156,23 +188,30 @@ class ProductDetail(APIView):
         photo, quantity = data.pop("image", None), data.pop("quantity", None)
         product = products.update(
             known(key, products.NoSuchProduct), data, quantity=quantity, photo=photo,
-            revision_held=held_revision(request), by=actor(request), at=timezone.now(),
+            revisions_held=revisions_held(request), by=actor(request), at=timezone.now(),
         )  # fmt: skip
         return product_answer(request, product)
 
-    @extend_schema(responses={204: None, **docs.REFUSED})
+    @extend_schema(parameters=[docs.IF_MATCH], responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive a product: it leaves the list, its history and its order lines stay. Twice is once."""
         by, at = actor(request), timezone.now()
         if by.is_app:
-            app_products.delete(key, by=by, at=at, connection=http.connection(request))
+            app_products.delete(
+                phones_key(key, products.NoSuchProduct), by=by, at=at, connection=http.connection(request)
+            )
         else:
-            products.archive(known(key, products.NoSuchProduct), by=by, at=at)
+            product_id = known(key, products.NoSuchProduct)
+            products.archive(product_id, revisions_held=revisions_held(request), by=by, at=at)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AddStock(APIView):
-    @extend_schema(request=docs.body(serializers.Addition), responses={200: docs.MOVEMENT, **docs.REFUSED})
+    @extend_schema(
+        request=docs.body(serializers.Addition),
+        parameters=[docs.LOCATION],
+        responses=docs.MOVED,
+    )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Goods arrive: so many pieces more."""
         quantity = checked(serializers.Addition, request.data)["quantity"]
@@ -181,24 +220,30 @@ class AddStock(APIView):
             movement = app_stock.add_stock(product_id, quantity, by=by, at=at, connection=http.connection(request))
         else:
             movement = stock.receive(product_id, quantity, by=by, at=at)
-        return Response(serializers.movement_json(movement) if movement else {})
+        return movement_answer(request, movement, serializers.movement_json(movement) if movement else {})
 
 
 class UploadImage(APIView):
-    @extend_schema(request=docs.form(serializers.ImageUpload), responses={200: docs.PRODUCT, **docs.PHOTO_REFUSED})
+    @extend_schema(
+        request=docs.form(serializers.ImageUpload),
+        parameters=docs.WRITES,
+        responses=docs.PRODUCT_CHANGED,
+    )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product another photo."""
         photo = checked(serializers.ImageUpload, request.data)["image"]
         by, at = actor(request), timezone.now()
         if by.is_app:
+            key = phones_key(key, products.NoSuchProduct)
             product = app_products.set_photo(key, photo, by=by, at=at, connection=http.connection(request))
         else:
-            product = products.update(known(key, products.NoSuchProduct), {}, photo=photo, by=by, at=at)
+            product_id, held = known(key, products.NoSuchProduct), revisions_held(request)
+            product = products.update(product_id, {}, photo=photo, revisions_held=held, by=by, at=at)
         return product_answer(request, product)
 
 
 class OrderList(APIView):
-    @extend_schema(parameters=[serializers.OrderQuery], responses=docs.ORDERS)
+    @extend_schema(parameters=[serializers.OrderQuery, docs.LINK, *docs.READS], responses=docs.ORDERS)
     def get(self, request: Request) -> HttpResponseBase:
         """Orders with their lines, oldest first."""
         query = checked(serializers.OrderQuery, request.query_params)
@@ -207,28 +252,28 @@ class OrderList(APIView):
             return page(request, rows, query)
         return pull(request, "orders", app_orders.pulled)
 
-    @extend_schema(request=docs.body(serializers.OrderIn), responses={201: docs.ORDER, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.MAKES, responses=docs.ORDER_MADE)
     def post(self, request: Request) -> HttpResponseBase:
         """Make an order."""
         data = order_data(request)
         data.setdefault("lines", [])
         order = orders.create(**data, by=actor(request), at=timezone.now())
-        return order_answer(request, order.pk, status.HTTP_201_CREATED)
+        return created(request, order_answer(request, order.pk, status.HTTP_201_CREATED), "order", order.pk)
 
 
 class OrderDetail(APIView):
-    @extend_schema(responses={200: docs.ORDER, **docs.REFUSED})
+    @extend_schema(parameters=docs.READS, responses=docs.ORDER_READ)
     def get(self, request: Request, key: str) -> HttpResponseBase:
         """One order."""
         return order_answer(request, known(key, orders.NoSuchOrder))
 
-    @extend_schema(request=docs.body(serializers.OrderIn), responses={200: docs.ORDER, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.WRITES, responses=docs.ORDER_CHANGED)
     def put(self, request: Request, key: str) -> HttpResponseBase:
         """Change an order: status, composition, picked quantities. Picking takes stock."""
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
-        data = {"status": None, "lines": None, **order_data(request)}
+        key, data = phones_key(key, orders.NoSuchOrder), {"status": None, "lines": None, **order_data(request)}
         order = app_orders.put(
             number(key), **data, by=by, at=timezone.now(), connection=http.connection(request), key=key
         )
@@ -236,7 +281,7 @@ class OrderDetail(APIView):
             return Response(http.error_body("unknown_order", _("This order is gone; a manager will look.")))
         return order_answer(request, order.pk)
 
-    @extend_schema(request=docs.body(serializers.OrderIn), responses={200: docs.ORDER, **docs.REFUSED})
+    @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.WRITES, responses=docs.ORDER_CHANGED)
     def patch(self, request: Request, key: str) -> HttpResponseBase:
         """Change some of an order."""
         return self._change(request, key, partial=True)
@@ -244,13 +289,14 @@ class OrderDetail(APIView):
     def _change(self, request: Request, key: str, *, partial: bool) -> HttpResponseBase:
         order_id = known(key, orders.NoSuchOrder)
         data = order_data(request, partial=partial)
-        orders.update(order_id, **data, revision_held=held_revision(request), by=actor(request), at=timezone.now())
+        orders.update(order_id, **data, revisions_held=revisions_held(request), by=actor(request), at=timezone.now())
         return order_answer(request, order_id)
 
-    @extend_schema(responses={204: None, **docs.REFUSED})
+    @extend_schema(parameters=[docs.IF_MATCH], responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once."""
-        orders.archive(known(key, orders.NoSuchOrder), by=actor(request), at=timezone.now())
+        order_id, held = known(key, orders.NoSuchOrder), revisions_held(request)
+        orders.archive(order_id, revisions_held=held, by=actor(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -271,4 +317,4 @@ def order_answer(request: Request, order_id: int, code: int = status.HTTP_200_OK
     found = feeds.orders_json(Order.objects.live().filter(id=order_id), http.photo_base(request))
     if not found:
         raise orders.NoSuchOrder(order_id)
-    return http.with_tag(Response(found[0], code), str(found[0]["revision"]))
+    return row_answer(request, found[0], code)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -15,7 +16,7 @@ from api import auth, docs, http, serializers
 from api.actions import devices
 from api.errors import NotFound
 from api.models import Device, User
-from api.views import checked, known
+from api.views import checked, created, known, page
 
 
 class Token(APIView):
@@ -44,13 +45,19 @@ class Logout(APIView):
 
 
 class Devices(APIView):
-    @extend_schema(responses={200: docs.DeviceOut(many=True), **docs.REFUSED})
+    @extend_schema(
+        parameters=[serializers.DeviceQuery, docs.LINK], responses={200: docs.DeviceOut(many=True), **docs.REFUSED}
+    )
     def get(self, request: Request) -> Response:
-        """One's own devices, the latest first; a manager's `?all=1` lists everybody's."""
-        found = Device.objects.all()
-        if not (auth.person(request).is_staff and request.query_params.get("all") == "1"):
+        """One's own devices, the latest login first; a manager's `?all=1` lists everybody's."""
+        query = checked(serializers.DeviceQuery, request.query_params)
+        found = Device.objects.order_by("-id")
+        if not (auth.person(request).is_staff and query.get("all") == "1"):
             found = found.filter(user=auth.person(request))
-        return Response([serializers.device_json(device, auth.device_of(request)) for device in found])
+        if "after" in query:
+            found = found.filter(id__lt=query["after"])
+        current = auth.device_of(request)
+        return page(request, [serializers.device_json(device, current) for device in found[: query["limit"]]], query)
 
 
 class DeviceDetail(APIView):
@@ -91,16 +98,21 @@ class Password(APIView):
 class Users(APIView):
     permission_classes = [IsAdminUser]
 
-    @extend_schema(responses={200: docs.UserOut(many=True), **docs.REFUSED})
+    @extend_schema(parameters=[serializers.Page, docs.LINK], responses={200: docs.UserOut(many=True), **docs.REFUSED})
     def get(self, request: Request) -> Response:
         """All accounts; for managers."""
-        return Response([serializers.user_json(user) for user in User.objects.order_by("id")])
+        query = checked(serializers.Page, request.query_params)
+        found = User.objects.filter(id__gt=query.get("after", 0)).order_by("id")[: query["limit"]]
+        return page(request, [serializers.user_json(user) for user in found], query)
 
-    @extend_schema(request=docs.body(serializers.UserIn), responses={201: docs.UserOut, **docs.REFUSED})
-    def post(self, request: Request) -> Response:
+    @extend_schema(
+        request=docs.body(serializers.UserIn), parameters=[docs.LOCATION], responses={201: docs.UserOut, **docs.REFUSED}
+    )
+    def post(self, request: Request) -> HttpResponseBase:
         """Make an account; for managers."""
         data = own_rank(request, checked(serializers.UserIn, request.data))
-        return Response(serializers.user_json(devices.create_user(**data)), status.HTTP_201_CREATED)
+        user = devices.create_user(**data)
+        return created(request, Response(serializers.user_json(user), status.HTTP_201_CREATED), "user", user.pk)
 
 
 class UserDetail(APIView):

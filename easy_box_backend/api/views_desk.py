@@ -14,7 +14,7 @@ from api.actions import counts, products, reversing, settling, stock
 from api.auth import actor
 from api.errors import NotFound
 from api.models import Discrepancy
-from api.views import checked, known, product_answer
+from api.views import checked, known, movement_answer, page, product_answer
 
 
 class NoSuchDiscrepancy(NotFound):
@@ -33,17 +33,20 @@ class NoSuchMovement(NotFound):
 
 class Discrepancies(APIView):
     @extend_schema(
-        parameters=[serializers.DiscrepancyQuery], responses={200: docs.DiscrepancyOut(many=True), **docs.REFUSED}
+        parameters=[serializers.DiscrepancyQuery, docs.LINK],
+        responses={200: docs.DiscrepancyOut(many=True), **docs.REFUSED},
     )
     def get(self, request: Request) -> Response:
         """What the server could not decide by itself, the latest first; the open ones unless asked otherwise."""
         query = checked(serializers.DiscrepancyQuery, request.query_params)
         found = Discrepancy.objects.order_by("-id")
+        if "after" in query:
+            found = found.filter(id__lt=query["after"])
         if query["status"] != "all":
             found = found.filter(status=query["status"])
         if "kind" in query:
             found = found.filter(kind=query["kind"])
-        return Response([serializers.discrepancy_json(row) for row in found])
+        return page(request, [serializers.discrepancy_json(row) for row in found[: query["limit"]]], query)
 
 
 class Resolve(APIView):
@@ -62,20 +65,26 @@ class Resolve(APIView):
 class Adjust(APIView):
     permission_classes = [IsAdminUser]
 
-    @extend_schema(request=docs.body(serializers.Adjustment), responses={200: docs.MOVEMENT, **docs.REFUSED})
-    def post(self, request: Request, key: str) -> Response:
+    @extend_schema(
+        request=docs.body(serializers.Adjustment),
+        parameters=[docs.LOCATION],
+        responses=docs.MOVED,
+    )
+    def post(self, request: Request, key: str) -> HttpResponseBase:
         """Correct what is on hand by so many pieces, saying why. For managers."""
         data = checked(serializers.Adjustment, request.data)
         movement = stock.adjust(
             known(key, stock.NoSuchProduct), data["quantity_delta"], reason=data["reason"], by=actor(request),
             at=timezone.now(),
         )  # fmt: skip
-        return Response(serializers.movement_json(movement))
+        return movement_answer(request, movement, serializers.movement_json(movement))
 
 
 class Count(APIView):
-    @extend_schema(request=docs.body(serializers.Count), responses={200: docs.CountOut, **docs.REFUSED})
-    def post(self, request: Request, key: str) -> Response:
+    @extend_schema(
+        request=docs.body(serializers.Count), parameters=[docs.LOCATION], responses={200: docs.CountOut, **docs.REFUSED}
+    )
+    def post(self, request: Request, key: str) -> HttpResponseBase:
         """A stocktake: so many pieces lay there at `counted_at` (now, if not given), whatever was booked before it and
         is corrected later. Posts the variance. Of two counts the one taken later holds, in whatever order they come.
         """
@@ -84,11 +93,12 @@ class Count(APIView):
             known(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or at,
             reason=data["reason"], by=actor(request), at=at,
         )  # fmt: skip
-        return Response({
+        body = {
             "variance": made.quantity_delta,
             "movement": serializers.movement_json(made),
             "later_count": later.pk if later else None,
-        })  # fmt: skip
+        }
+        return movement_answer(request, made, body)
 
 
 class Unarchive(APIView):
@@ -104,9 +114,13 @@ class Unarchive(APIView):
 class Reverse(APIView):
     permission_classes = [IsAdminUser]
 
-    @extend_schema(request=docs.body(serializers.Reason), responses={200: docs.MOVEMENT, **docs.REFUSED})
-    def post(self, request: Request, key: str) -> Response:
+    @extend_schema(
+        request=docs.body(serializers.Reason),
+        parameters=[docs.LOCATION],
+        responses=docs.MOVED,
+    )
+    def post(self, request: Request, key: str) -> HttpResponseBase:
         """Take a movement back by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
         movement = reversing.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request), at=timezone.now())
-        return Response(serializers.movement_json(movement))
+        return movement_answer(request, movement, serializers.movement_json(movement))

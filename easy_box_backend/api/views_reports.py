@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from api import auth, docs, http, revision, serializers
 from api.actions import reports, stock
 from api.models import Product, StockMovement
-from api.views import checked, known
+from api.views import checked, known, page
+from api.views_desk import NoSuchMovement
 
 
 class ErrorLogThrottle(SimpleRateThrottle):
@@ -43,7 +44,9 @@ class ErrorLog(APIView):
 
 
 class Movements(APIView):
-    @extend_schema(parameters=[serializers.MovementQuery], responses={200: docs.Movement(many=True), **docs.REFUSED})
+    @extend_schema(
+        parameters=[serializers.MovementQuery, docs.LINK], responses={200: docs.Movement(many=True), **docs.REFUSED}
+    )
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
         """Stock movements, the latest first."""
         query = checked(serializers.MovementQuery, request.query_params)
@@ -57,11 +60,17 @@ class Movements(APIView):
         }  # fmt: skip
         chosen = {names[name]: value for name, value in query.items() if name in names}
         found = StockMovement.objects.filter(**chosen).select_related("order_line").order_by("-id")
-        rows = [serializers.movement_json(movement) for movement in found[: query["limit"]]]
-        response = Response(rows)
-        if len(rows) == query["limit"]:
-            response.headers["Link"] = http.next_link(request, rows[-1]["id"])
-        return response
+        return page(request, [serializers.movement_json(movement) for movement in found[: query["limit"]]], query)
+
+
+class MovementDetail(APIView):
+    @extend_schema(responses=docs.MOVED)
+    def get(self, request: Request, key: str) -> Response:
+        """One stock movement."""
+        movement = StockMovement.objects.filter(id=known(key, NoSuchMovement)).first()
+        if movement is None:
+            raise NoSuchMovement(key)
+        return Response(serializers.movement_json(movement))
 
 
 class Health(APIView):

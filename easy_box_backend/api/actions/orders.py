@@ -1,6 +1,6 @@
 """Orders: make, change, pick, cancel, archive. Picking takes stock, cancelling gives it back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,7 +67,7 @@ def update(
     lines: Sequence[Line] | None = None,
     by: Actor,
     at: datetime,
-    revision_held: int | None = None,
+    revisions_held: Collection[int] | None = None,
 ) -> Order:
     """Change what is given of an order; `lines`, if given, is the whole composition, others are removed.
 
@@ -75,8 +75,7 @@ def update(
     Raises ImplausibleQuantity, NoSuchOrder, OnHandOutOfBounds, UnknownProducts, Stale.
     """
     order = lock(order_id)
-    if revision_held is not None and order.revision != revision_held:
-        raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
+    require_held(order, revisions_held)
     if customer_name is not None:
         order.customer_name = customer_name
     if status is not None:
@@ -85,15 +84,22 @@ def update(
     return order
 
 
+def require_held(order: Order, revisions: Collection[int] | None) -> None:
+    """Raise Stale if a locked order is none of these versions; None: any will do."""
+    if revisions is not None and order.revision not in revisions:
+        raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
+
+
 @transaction.atomic
-def archive(order_id: int, *, by: Actor, at: datetime) -> None:
+def archive(order_id: int, *, by: Actor, at: datetime, revisions_held: Collection[int] | None = None) -> None:
     """Take an order off the list; what was picked for it and not handed over (any status but picked) returns.
 
-    Archiving twice is archiving once. Raises NoSuchOrder for an id that never was.
+    Archiving twice is archiving once. Raises NoSuchOrder for an id that never was, Stale as `update` does.
     """
     if Order.objects.filter(id=order_id, archived_at__isnull=False).exists():
         return
     order = lock(order_id)
+    require_held(order, revisions_held)
     if order.status != Order.Status.PICKED:
         order.status = Order.Status.CANCELLED
     order.archived_at = at
@@ -120,14 +126,18 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetim
     if unknown:
         raise UnknownProducts(unknown)
     running = {order.status, Order.objects.values_list("status", flat=True).get(pk=order.pk)} & {*Order.RUNNING}
+    new = [OrderLine(order=order, product=products[line.product], quantity_to_pick=line.quantity_to_pick,
+                     sku=products[line.product].sku, name=products[line.product].name)
+           for line in wanted if line.product not in lines]  # fmt: skip
+    lines |= {line.product_id: line for line in OrderLine.objects.bulk_create(new)}
     number = revision.take()
     for line in wanted:
-        product, kept = products[line.product], lines.get(line.product) or OrderLine(order=order)
-        if kept.pk is None or running:
+        product, kept = products[line.product], lines[line.product]
+        kept.order, before = order, _values(kept)
+        if running:
             # What the list has shown while the order was running is what it keeps.
-            kept.product, kept.sku, kept.name = product, product.sku, product.name
-        kept.order = order
-        _set_line(kept, line, product, number, by, at)
+            kept.sku, kept.name = product.sku, product.name
+        _set_line(kept, line, before, product, number, by, at)
     for product_id in set(lines) - {line.product for line in wanted}:
         _remove_line(lines[product_id], products[product_id], number, by, at)
     order.revision = number
@@ -151,13 +161,21 @@ def beyond_limit(line: Line) -> int:
     return next((n for n in (line.quantity_to_pick, line.quantity_picked or 0) if n > MAX_QUANTITY), 0)
 
 
-def _set_line(line: OrderLine, wanted: Line, product: Product, number: int, by: Actor, at: datetime) -> None:
+def _values(line: OrderLine) -> tuple[object, ...]:
+    return line.sku, line.name, line.quantity_to_pick, line.quantity_picked, line.removed_at
+
+
+def _set_line(
+    line: OrderLine, wanted: Line, was: tuple[object, ...], product: Product, number: int, by: Actor, at: datetime
+) -> None:
+    """was: the values of the line as it is stored, so that of a thousand lines only those that change are saved."""
     order, before = line.order, line.quantity_picked
     picked = before if wanted.quantity_picked is None else wanted.quantity_picked
     if order.status == Order.Status.CANCELLED:
         picked = 0
     line.quantity_to_pick, line.quantity_picked, line.removed_at = wanted.quantity_to_pick, picked, None
-    line.save()
+    if _values(line) != was:
+        line.save()
     _move_picked(line, product, picked - before, number, by, at)
     if picked > max(line.quantity_to_pick, before):
         discrepancies.record(

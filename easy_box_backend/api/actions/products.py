@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -83,18 +83,17 @@ def update(
     at: datetime,
     quantity: int | None = None,
     photo: Photo | None = None,
-    revision_held: int | None = None,
+    revisions_held: Collection[int] | None = None,
 ) -> Product:
     """Give a live product the values in `changes` (keys of DESCRIPTIVE) and the absolute `quantity`, if any.
 
-    revision_held: the version that the caller has seen (If-Match). Raises ImplausibleQuantity (`stock.check_level`),
+    revisions_held: the versions that the caller has seen (If-Match). Raises ImplausibleQuantity (`stock.check_level`),
     NoSuchProduct, SkuTaken, Stale.
     """
     product = stock.lock([product_id]).get(product_id)
     if product is None or product.is_archived:
         raise NoSuchProduct(product_id)
-    if revision_held is not None and product.revision != revision_held:
-        raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
+    require_held(product, revisions_held)
     if quantity is not None:
         stock.check_level(product, quantity, field="quantity")
     apply(
@@ -106,6 +105,12 @@ def update(
         at=at,
     )
     return product
+
+
+def require_held(product: Product, revisions: Collection[int] | None) -> None:
+    """Raise Stale if a locked product is none of these versions; None: any will do."""
+    if revisions is not None and product.revision not in revisions:
+        raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
 
 
 def apply(
@@ -157,15 +162,16 @@ def apply(
 
 
 @transaction.atomic
-def archive(product_id: int, *, by: Actor, at: datetime) -> Product:
+def archive(product_id: int, *, by: Actor, at: datetime, revisions_held: Collection[int] | None = None) -> Product:
     """Take a product off the list. It stays in orders and history, and its SKU is free again.
 
-    Archiving twice is archiving once. Raises NoSuchProduct for an id that never was.
+    Archiving twice is archiving once. Raises NoSuchProduct for an id that never was, Stale as `update` does.
     """
     product = stock.lock([product_id]).get(product_id)
     if product is None:
         raise NoSuchProduct(product_id)
     if not product.is_archived:
+        require_held(product, revisions_held)
         product.archived_at = at
         product.save(update_fields=["archived_at", "updated_at"])
         describe(product, revision=revision.take(), by=by, at=at)

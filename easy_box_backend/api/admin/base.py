@@ -1,11 +1,14 @@
 """What all pages share: who may see them, forms that actions save, refusals as messages, one-click buttons."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -110,7 +113,30 @@ class LooksOnly(ManagersOnly):
         return False
 
 
-class Desk(ManagersOnly, admin.ModelAdmin):
+class List(ChangeList):
+    def get_filters(self, request: HttpRequest) -> Any:
+        """A filter that no database can follow is a wrong one, as Django says of others: NUL, a year beyond 9999."""
+        for name, value in request.GET.items():
+            if "\0" in value or (name.endswith("__year") and not re.fullmatch("[1-9][0-9]{0,3}", str(value))):
+                raise IncorrectLookupParameters
+        return super().get_filters(request)
+
+
+class Lists(admin.ModelAdmin):
+    """A table's pages, whose list stands anything in its address."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return List
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Django's, which leads from a wrong filter to ?e=1. What else stands beside that is not looked at: if it were
+        wrong again, Django would show a page that our theme can't."""
+        if ERROR_FLAG in request.GET and request.GET.dict() != {ERROR_FLAG: "1"}:
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+        return super().changelist_view(request, extra_context)
+
+
+class Desk(ManagersOnly, Lists):
     """A table's pages. Subclasses save by actions; what these refuse becomes an error in the form."""
 
     list_per_page = 50
@@ -143,7 +169,7 @@ class Desk(ManagersOnly, admin.ModelAdmin):
         """There is nothing beside what the action has saved."""
 
 
-class Buttons(admin.ModelAdmin):
+class Buttons(Lists):
     """Adds one-click verbs, in lists and on pages. `do` calls the action and says what to tell the person."""
 
     def get_urls(self) -> list[URLPattern]:

@@ -31,6 +31,11 @@ from api.models import MAX_QUANTITY, Order, OrderLine, OrderVersion, Product
 LOOKS = {"open": "primary", "inProgress": "info", "picked": "success", "cancelled": "secondary"}
 
 
+def number(text: Any) -> int:
+    """An id as a form or an address says it; 0, which is nobody's, for what can't be one."""
+    return int(text) if str(text).isascii() and str(text).isdecimal() and len(text) <= 18 else 0
+
+
 class ProductChoice(AutocompleteSelect):
     """A product by search. The names of those already in the order come from one query for all lines."""
 
@@ -42,6 +47,15 @@ class ProductChoice(AutocompleteSelect):
             return super().optgroups(name, value, attrs)
         option = self.create_option(name, chosen, self.known[int(chosen)], True, 0)
         return [(None, [option], 0)]
+
+
+class KnownRow(forms.ModelChoiceField):
+    """A row by its id, from those that were read at once: an order can have a thousand lines."""
+
+    rows: dict[str, Any] = {}
+
+    def to_python(self, value: Any) -> Any:
+        return self.rows.get(str(value)) or super().to_python(value)
 
 
 class LineForm(ActionForm):
@@ -57,8 +71,19 @@ class LineForm(ActionForm):
     def clean_quantity_picked(self) -> int:
         return self.cleaned_data["quantity_picked"] or 0
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """The product has been found already; Django would ask for each once more."""
+        return {*super()._get_validation_exclusions(), "product"}  # type: ignore[misc]
+
 
 class LineFormSet(forms.BaseInlineFormSet):
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        line, there = form.instance, form.fields["id"]
+        there = KnownRow(there.queryset, initial=there.initial, required=False, widget=forms.HiddenInput)
+        there.rows = {str(line.pk): line} if line.pk else {}
+        form.fields["id"] = there
+
     def validate_unique(self) -> None:
         """A product named twice is one line of both quantities, says the action."""
 
@@ -98,11 +123,16 @@ class LineInline(ManagersOnly, admin.TabularInline):
         if db_field.name != "product":
             return super().formfield_for_foreignkey(db_field, request, **kwargs)
         key = request.resolver_match.kwargs.get("object_id", "") if request.resolver_match else ""
-        here = Product.objects.filter(order_lines__order_id=int(key) if key.isdecimal() else 0)
+        here = set(OrderLine.objects.filter(order=number(key)).values_list("product_id", flat=True))
+        sent = {number(value) for name, value in request.POST.items() if name.endswith("-product")}
+        choices = Product.objects.filter(Q(archived_at__isnull=True) | Q(pk__in=here))
+        known = list(choices.filter(pk__in=here | sent))
         widget = ProductChoice(db_field, self.admin_site)
-        widget.known = {product.pk: str(product) for product in here.only("sku", "name")}
-        choices = Product.objects.filter(Q(archived_at__isnull=True) | Q(pk__in=list(widget.known)))
-        return super().formfield_for_foreignkey(db_field, request, **{**kwargs, "widget": widget, "queryset": choices})
+        widget.known = {product.pk: str(product) for product in known}
+        given = {"form_class": KnownRow, "widget": widget, "queryset": choices}
+        field: Any = super().formfield_for_foreignkey(db_field, request, **{**kwargs, **given})
+        field.rows = {str(product.pk): product for product in known}
+        return field
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Without the links beside a product that would change or delete it from here."""
@@ -183,7 +213,8 @@ class OrderAdmin(Archives):
             "by": actor(request), "at": timezone.now(),
         }  # fmt: skip
         if change:
-            orders.update(order.pk, **wanted, revision_held=data["held"])
+            held = None if data["held"] is None else [data["held"]]
+            orders.update(order.pk, **wanted, revisions_held=held)
         else:
             order.pk = orders.create(**wanted).pk
         # What Django's own history of the page names.

@@ -7,12 +7,12 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from api.admin.base import LooksOnly, is_manager
+from api.admin.base import Lists, LooksOnly, is_manager
 from api.models import ClientError
 
 
 @admin.register(ClientError)
-class ClientErrorAdmin(LooksOnly, admin.ModelAdmin):
+class ClientErrorAdmin(LooksOnly, Lists):
     list_display = ("short", "count", "last_seen_at", "first_seen_at", "user_agent")
     search_fields = ("message", "user_agent")
     date_hierarchy = "last_seen_at"

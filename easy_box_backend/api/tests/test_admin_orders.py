@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from api.actions import orders, products
 from api.actor import Actor
-from api.models import Order, OrderVersion
+from api.models import Order, OrderVersion, Product
 from api.tests.admin_desk import Desk, enter, text
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
@@ -175,3 +175,28 @@ def test_a_page_takes_a_fixed_number_of_queries_whatever_its_lines(
     order = an_order(desk, *((make_product(), 2) for _ in range(20)))
     with django_assert_max_num_queries(10):
         desk.open("order", order.pk)
+
+
+# --- A thousand lines ---------------------------------------------------------------------------------------------
+def a_thousand(start: int = 0) -> list[Product]:
+    """As many products as an order can have lines, none on hand."""
+    rows = [Product(sku=f"T-{n}", name=f"Thing {n}", revision=start + n) for n in range(1000)]
+    return list(Product.objects.bulk_create(rows))
+
+
+def test_an_order_of_a_thousand_lines_is_made_and_changed(
+    desk: Desk, picker: Caller, django_assert_max_num_queries: Any
+) -> None:
+    goods = a_thousand()
+    with django_assert_max_num_queries(40):
+        answer = desk.save("order", customer_name="Anna", **lines(*((product, 2) for product in goods)))
+    assert answer.status_code == 302, text(answer)[:2000]
+    order = Order.objects.get()
+    assert order.lines.count() == 1000
+    with django_assert_max_num_queries(20):
+        values = desk.open("order", order.pk)
+    assert sum(name.endswith("-quantity_to_pick") for name in values) == 1001
+    with django_assert_max_num_queries(30):
+        answer = desk.send("order", order.pk, {**values, "lines-999-quantity_to_pick": "7"})
+    assert answer.status_code == 302, text(answer)[:2000]
+    assert order.lines.get(product=goods[-1]).quantity_to_pick == 7

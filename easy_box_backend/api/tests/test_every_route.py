@@ -1,15 +1,22 @@
-"""What holds for every route, also for one that is added tomorrow: who gets in, and which methods there are."""
+"""What holds for every route, also for one that is added tomorrow: who gets in, which methods there are, and that no
+address, parameter or method is a fault of ours."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
+from api.models import Device
+from api.tests.admin_desk import Desk, enter
 from api.tests.calls import Caller, check_error
+from api.tests.conftest import LogIn, MakeProduct
 from api.tests.endpoints import ENDPOINTS, Endpoint
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +99,89 @@ def test_without_its_slash_or_with_one_too_many_it_is_404_and_no_redirect(owner:
     other = address.removesuffix("/") if address.endswith("/") else address + "/"
     for method in ("get", "post", "put", "delete"):
         check_error(getattr(owner, method)(other), 404, "not_found")
+
+
+# --- No fault -----------------------------------------------------------------------------------------------------
+ODD = [
+    "%00", "9" * 30, "99999", quote("\u0663"), "-1", "%ff%fe", "", "..", "%", "a%00b", "_00", "1_00", "9" * 5000,
+    quote("\u00b2"), "%25", "%2e%2e%2f", quote("\u202e📦"), "%0d%0aX:1", "None", "1.0", "x" * 4096,
+    "550e8400-e29b-41d4-a716-446655440000",
+]  # fmt: skip
+"""What an address or a parameter can hold instead of an id, as it is sent; the worst first. To the admin _00 is NUL."""
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "X" * 300]
+
+
+@pytest.fixture
+def callers(
+    guest: APIClient, owner: Caller, log_in: LogIn, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """Everybody who can call: nobody, a program, a phone, a person at the desk. They stay logged in."""
+    make_product()
+    monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr("api.views_reports.ErrorLogThrottle.rate", None, raising=False)
+    phone = log_in(owner.user, Device.Kind.APP)
+    people: dict[str, Any] = {"guest": guest, "program": owner, "phone": phone, "desk": enter(owner.user)}
+    for client in people.values():
+        client.raise_request_exception = False
+    return people
+
+
+def who_calls(callers: dict[str, Any], route: str) -> list[Any]:
+    """The callers to whom a route makes a difference."""
+    if route.startswith("api/") and route not in OPEN:
+        return [callers["program"], callers["phone"]]
+    return [callers["desk"] if route.startswith("admin") else callers["guest"]]
+
+
+def call(client: Any, method: str, address: str, body: dict[str, Any] | None = None, **extra: Any) -> Any:
+    """Call it: the answer is no fault of ours, and in the one shape if the API refuses."""
+    if isinstance(client, Desk):  # a form, as a page of the admin would send it
+        kind, text = "application/x-www-form-urlencoded", "post=yes&action=x&_selected_action=1"
+    else:
+        kind, text = "application/json", json.dumps(body or {}).replace('"{product}"', "1")
+    answer = client.generic(method, address, text, content_type=kind, **extra)
+    assert answer.status_code < 500, (method, address[:200], extra, getattr(answer, "exc_info", None))
+    if answer.status_code >= 400 and address.startswith("/api/") and answer.content:
+        check_error(answer, answer.status_code)
+    return answer
+
+
+def bodies_of(route: str) -> dict[str, dict[str, Any]]:
+    """The methods of a route with a valid body each, so that what is looked at is the address."""
+    there = {e.method: e.body for e in ENDPOINTS if re.sub(r"\{\w+\}", "X", e.path) == f"/{route}"}
+    return there or {"GET": {}, "POST": {}}
+
+
+@pytest.mark.parametrize("route", sorted(route for route in {*routes()} if "X" in route))
+def test_nothing_in_an_address_is_a_fault(callers: dict[str, Any], route: str) -> None:
+    for client in who_calls(callers, route):
+        for odd in ODD:
+            for method, body in bodies_of(route).items():
+                call(client, method, "/" + route.replace("X", odd), body)
+
+
+@pytest.mark.parametrize("route", sorted({*routes()} - {"admin/logout/"}))
+def test_no_method_is_a_fault(callers: dict[str, Any], route: str) -> None:
+    address = "/" + route.replace("X", "1")
+    for method in METHODS:
+        for client in who_calls(callers, route):
+            call(client, method, address)
+        call(callers["guest"], method, address, HTTP_X_HTTP_METHOD_OVERRIDE="DELETE\0", HTTP_ORIGIN="null",
+             HTTP_ACCESS_CONTROL_REQUEST_METHOD="X")  # fmt: skip
+
+
+PARAMETERS = [
+    "created_at__year", "q", "p", "o", "e", "all", "id", "id__exact", "status", "status__exact", "kind__exact",
+    "archived",    "is_active__exact", "user__id__exact", "product__id__exact", "created_at__gte", "_popup",
+    "_to_field", "_changelist_filters", "next", "term", "app_label", "model_name", "field_name", "object_id", "_facets",
+]  # fmt: skip
+"""What the admin reads of a query, be it its own or one of Django's."""
+
+
+@pytest.mark.parametrize("route", sorted(r for r in {*routes()} if re.fullmatch(r"admin/(api/\w+|autocomplete)/", r)))
+def test_no_parameter_of_a_list_in_the_desk_is_a_fault(callers: dict[str, Any], route: str) -> None:
+    for name in PARAMETERS:
+        for odd in ODD[:6]:
+            call(callers["desk"], "GET", "/" + route, QUERY_STRING=f"{name}={odd}")
+            call(callers["desk"], "GET", "/" + route, QUERY_STRING=f"e=1&{name}={odd}")

@@ -74,7 +74,12 @@ def test_each_login_is_a_device_of_its_own_and_the_token_is_hashed_at_rest(guest
     ("agent", "asked", "kind"),
     [
         ("Dart/3.5 (dart:io)", None, "app"),
-        ("Mozilla/5.0 (X11; Linux x86_64)", None, "app"),
+        ("Mozilla/5.0 (X11; Linux x86_64)", None, "integration"),
+        ("Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1", None, "integration"),
+        ("Mozilla/5.0 (compatible; Google-Apps-Script; beanserver)", None, "integration"),
+        ("Mozilla/5.0 Dart/3.5", None, "integration"),
+        ("dartagnan/1.0", None, "integration"),
+        ("Mozilla/5.0 (X11; Linux x86_64)", "app", "app"),
         ("curl/8.5", None, "integration"),
         ("", None, "integration"),
         ("Dart/3.5 (dart:io)", "integration", "integration"),

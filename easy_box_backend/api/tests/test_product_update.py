@@ -144,7 +144,7 @@ def test_any_version_or_no_condition_passes(picker: Caller, jacket: Product) -> 
         assert picker.patch(address(jacket), {"name": "X"}, headers={"If-Match": held}).status_code == 200
 
 
-@pytest.mark.parametrize("held", ["nonsense", '"x"', '"-1"', "9" * 30, "\x00", '"1", "2"'])
+@pytest.mark.parametrize("held", ["nonsense", '"x"', '"-1"', "9" * 30, "\x00", '"1000001", "1000002"'])
 def test_a_tag_that_is_none_of_ours_changes_nothing(picker: Caller, jacket: Product, held: str) -> None:
     before = state(jacket)
     answer = picker.patch(address(jacket), {"name": "X"}, headers={"If-Match": held})

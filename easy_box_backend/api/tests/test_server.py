@@ -102,6 +102,21 @@ def test_a_named_origin_may_call_and_others_may_not(guest: APIClient, settings: 
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/products/1/", "/api/nowhere/", "/log-client-error"])
+def test_a_browser_may_send_what_the_api_reads_and_see_what_it_answers(
+    guest: APIClient, settings: Any, path: str
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    read = {"authorization", "content-type", "accept", "accept-language", "if-match", "if-none-match", "x-request-id"}
+    asks = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": ",".join(sorted(read))}
+    answer = guest.options(path, headers={**asks, "Origin": "https://app.example.com"})
+    assert read <= set(answer["Access-Control-Allow-Headers"].split(", "))
+    answer = guest.get(path, headers={"Origin": "https://app.example.com"})
+    shown = {"ETag", "Link", "Location", "Retry-After", "X-Request-ID"}
+    assert shown == set(answer["Access-Control-Expose-Headers"].split(", "))
+
+
+@pytest.mark.django_db
 def test_an_error_has_the_header_too_so_that_a_browser_shows_it(
     picker: Caller, guest: APIClient, settings: Any
 ) -> None:

@@ -16,7 +16,7 @@ from api.tests.reconcile.people import Warehouse
     ("agent", "asked", "kind"),
     [
         ("Dart/3.5 (dart:io)", None, "app"),
-        ("Mozilla/5.0 (Linux; Android 14)", None, "app"),
+        ("Mozilla/5.0 (Linux; Android 14)", None, "integration"),
         ("python-requests/2.32", None, "integration"),
         ("", None, "integration"),
         ("Dart/3.5 (dart:io)", "integration", "integration"),

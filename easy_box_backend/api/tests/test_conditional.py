@@ -1,0 +1,154 @@
+"""Conditions of a request: `ETag`, `If-None-Match` and `If-Match` (RFC 9110, section 13), for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from api.actions import orders, products
+from api.actions.orders import Line
+from api.actor import Actor
+from api.models import Product
+from api.tests.calls import Caller, check_error
+from api.tests.conftest import MakeProduct
+from api.tests.photos import jpeg
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def things(owner: Caller, make_product: MakeProduct) -> dict[str, str]:
+    """A product and an order of it, by their addresses."""
+    product = make_product("P", quantity=5)
+    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 0)], by=Actor(owner.user), at=timezone.now())
+    return {
+        "product": f"/api/products/{product.pk}/", "order": f"/api/orders/{order.pk}/",
+        "products": "/api/products/", "orders": "/api/orders/",
+    }  # fmt: skip
+
+
+CHANGES = {"product": {"name": "Mine"}, "order": {"customer_name": "Mine"}}
+WAYS = [
+    lambda tag: f"W/{tag}",  # nginx makes a tag weak when it compresses the answer
+    lambda tag: f'"other", {tag}',
+    lambda tag: f'W/"other",W/{tag} , "17"',
+    lambda tag: tag.strip('"'),
+]
+
+
+@pytest.mark.parametrize("thing", ["product", "order"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_weak_tag_and_a_list_of_tags_hold_a_version(
+    owner: Caller, things: dict[str, str], thing: str, way: Any
+) -> None:
+    tag = owner.get(things[thing])["ETag"]
+    answer = owner.patch(things[thing], CHANGES[thing], headers={"If-Match": way(tag)})
+    assert answer.status_code == 200, answer.content
+    answer = owner.patch(things[thing], CHANGES[thing], headers={"If-Match": way(tag)})
+    check_error(answer, 412, "stale")
+
+
+@pytest.mark.parametrize("thing", ["product", "order"])
+def test_a_list_without_the_present_version_is_412_and_changes_nothing(
+    owner: Caller, things: dict[str, str], thing: str
+) -> None:
+    before = owner.get(things[thing])
+    for held in ('"1000000"', 'W/"1000000", "x", "1000001.00.00"', '"-1"', '"x"'):
+        answer = owner.patch(things[thing], CHANGES[thing], headers={"If-Match": held})
+        check_error(answer, 412, "stale")
+    assert owner.get(things[thing])["ETag"] == before["ETag"]
+
+
+@pytest.mark.parametrize("held", ['"open', 'W/"', ", ,"])
+def test_what_is_no_tag_at_all_is_400_and_changes_nothing(owner: Caller, things: dict[str, str], held: str) -> None:
+    for thing, change in CHANGES.items():
+        before = owner.get(things[thing]).content
+        check_error(owner.patch(things[thing], change, headers={"If-Match": held}), 400, "bad_if_match")
+        assert owner.get(things[thing]).content == before
+
+
+@pytest.mark.parametrize("thing", ["product", "order"])
+def test_what_somebody_changed_meanwhile_is_not_deleted(owner: Caller, things: dict[str, str], thing: str) -> None:
+    tag = owner.get(things[thing])["ETag"]
+    owner.patch(things[thing], CHANGES[thing])
+    check_error(owner.delete(things[thing], headers={"If-Match": tag}), 412, "stale")
+    tag = owner.get(things[thing])["ETag"]
+    assert owner.delete(things[thing], headers={"If-Match": tag}).status_code == 204
+
+
+def test_a_photo_for_a_product_that_has_changed_is_412(owner: Caller, things: dict[str, str]) -> None:
+    tag = owner.get(things["product"])["ETag"]
+    owner.patch(things["product"], CHANGES["product"])
+    address, held = things["product"] + "upload_image/", {"If-Match": tag}
+    check_error(owner.post(address, {"image": jpeg_file()}, format="multipart", headers=held), 412, "stale")
+    assert owner.get(things["product"]).json()["image_url"] is None
+
+
+def jpeg_file() -> Any:
+    from api.tests.calls import upload
+
+    return upload(jpeg())
+
+
+@pytest.mark.parametrize("thing", ["product", "order", "products", "orders"])
+@pytest.mark.parametrize("way", WAYS[:3])
+def test_what_the_caller_holds_is_304_also_by_a_weak_tag_and_in_a_list(
+    owner: Caller, things: dict[str, str], thing: str, way: Any
+) -> None:
+    tag = owner.get(things[thing])["ETag"]
+    for method in ("GET", "HEAD"):
+        same = owner.generic(method, things[thing], headers={"If-None-Match": way(tag)})
+        assert (same.status_code, same.content, same["ETag"]) == (304, b"", tag)
+
+
+@pytest.mark.parametrize("thing", ["product", "order", "products", "orders"])
+def test_at_another_address_the_photos_are_elsewhere_and_so_it_is_no_304(
+    owner: Caller, things: dict[str, str], thing: str
+) -> None:
+    product = Product.objects.get(sku="P")
+    owner.post(f"/api/products/{product.pk}/upload_image/", {"image": jpeg_file()}, format="multipart")
+    here = owner.get(things[thing], HTTP_HOST="box.local")
+    addresses: list[dict[str, Any]] = [
+        {"HTTP_HOST": "10.0.0.5:8000"},
+        {"HTTP_HOST": "box.local", "wsgi.url_scheme": "https"},
+    ]
+    for other in addresses:
+        there = owner.get(things[thing], HTTP_IF_NONE_MATCH=here["ETag"], **other)
+        assert there.status_code == 200
+        assert there["ETag"] != here["ETag"]
+        assert there.content != here.content
+    assert owner.get(things[thing], HTTP_HOST="box.local", HTTP_IF_NONE_MATCH=here["ETag"]).status_code == 304
+
+
+def test_a_version_read_at_one_address_may_be_held_at_another(owner: Caller, things: dict[str, str]) -> None:
+    for thing, change in CHANGES.items():
+        tag = owner.get(things[thing], HTTP_HOST="box.local")["ETag"]
+        answer = owner.patch(things[thing], change, HTTP_HOST="10.0.0.5", HTTP_IF_MATCH=tag)
+        assert answer.status_code == 200
+
+
+def test_an_order_is_no_304_once_a_product_in_it_has_another_place(owner: Caller, things: dict[str, str]) -> None:
+    tag = owner.get(things["order"])["ETag"]
+    owner.patch(things["product"], {"location": "Z9"})
+    answer = owner.get(things["order"], headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert answer.json()["lines"][0]["product"]["location"] == "Z9"
+    changed = owner.patch(things["order"], {"customer_name": "B"}, headers={"If-Match": tag})
+    assert changed.status_code == 200, "the order itself is still the version that was seen"
+
+
+def test_the_tag_of_a_list_is_no_version_of_a_row(owner: Caller, things: dict[str, str]) -> None:
+    tag = owner.get(things["products"])["ETag"]
+    check_error(owner.patch(things["product"], {"name": "X"}, headers={"If-Match": tag}), 412, "stale")
+
+
+def test_an_unknown_order_is_404_whatever_is_held(owner: Caller, things: dict[str, str]) -> None:
+    check_error(owner.get("/api/orders/999999/", headers={"If-None-Match": "*"}), 404, "no_such_order")
+    check_error(owner.delete("/api/products/999999/", headers={"If-Match": '"1"'}), 404, "no_such_product")
+
+
+def test_what_is_archived_already_stays_a_204_without_a_condition(owner: Caller, things: dict[str, str]) -> None:
+    products.archive(Product.objects.get(sku="P").pk, by=Actor(owner.user), at=timezone.now())
+    assert owner.delete(things["product"]).status_code == 204
