@@ -24,6 +24,7 @@ from api.admin.base import (
     ArchivedFilter,
     Archives,
     Text,
+    TidyField,
     WholeInput,
     actor,
     badge,
@@ -60,6 +61,7 @@ class ProductForm(ActionForm):
     class Meta:
         model = Product
         fields = DESCRIPTIVE
+        field_classes = {"sku": TidyField, "name": TidyField, "location": TidyField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
