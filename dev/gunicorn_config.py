@@ -8,9 +8,8 @@ workers = 1
 threads = 8
 # Phones keep connections for 15 seconds; a server that closes sooner makes their next request fail.
 keepalive = 75
-# The app asks for a scanned text in the address, and a QR code can hold 18 KB of it, escaped. 0: gunicorn's own limits
-# for all headers of a request together.
-limit_request_line = 0
+# The most that gunicorn can be given, short of no limit at all (in production nginx has one).
+limit_request_line = 8190
 graceful_timeout = 5
 control_socket_disable = True
 loglevel = "warning"

@@ -91,6 +91,8 @@ class JsonAnyway(DefaultContentNegotiation):
     """Answers in JSON also to a client that asks for something else: that is no reason to fail a phone."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        if len(renderers) == 1:  # nothing to choose; and a SKU full of `&` is no query with too many fields
+            return renderers[0], renderers[0].media_type
         try:
             return super().select_renderer(request, renderers, format_suffix)
         except (exceptions.NotAcceptable, Http404):

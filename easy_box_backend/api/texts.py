@@ -57,12 +57,14 @@ def gtins(sku: str) -> list[str]:
     return [number for number in spelled if number != sku]
 
 
-def skus_of(*texts: str) -> list[str]:
-    """The SKUs that a scanned text can mean, the likeliest first. texts: the ways in which it can be read.
+def skus_of(*texts: str, blank: str = "") -> list[str]:
+    """The SKUs that a scanned text can mean, the likeliest first.
 
-    Another spelling of an article number comes last, since it counts only where the very SKU does not exist; before
+    texts: the ways in which it can be read, the likeliest first. blank: the SKU of one in which nothing can be seen, ""
+    for none. Another spelling of an article number comes last, since it counts only where the very SKU does not exist; before
     it the text with its invisible signs, which SKUs of before can have.
     """
     kept = [sku_of(text) for text in texts]
+    kept[0] = kept[0] or blank
     found = kept + [storable(text).strip()[:MAX_SKU] for text in texts] + [twin for sku in kept for twin in gtins(sku)]
     return [sku for sku in dict.fromkeys(found) if sku]

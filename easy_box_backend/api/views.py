@@ -127,12 +127,12 @@ class ProductList(APIView):
         return pull(request, "products", app_stock.pulled)
 
     def _by_sku(self, request: Request, asked: list[str]) -> list[dict[str, Any]]:
-        skus, by, at = texts.skus_of(*asked), actor(request), timezone.now()
+        by, at = actor(request), timezone.now()
         if by.is_app:
-            skus = skus or [texts.NO_SKU]
+            skus = texts.skus_of(*asked, blank=texts.NO_SKU)
             found = app_stock.look_up(skus, sent=asked[0], by=by, at=at, connection=http.connection(request))
         else:
-            found = feeds.product_with_sku(skus)
+            found = feeds.product_with_sku(texts.skus_of(*asked))
         return [feeds.one_product(found, http.photo_base(request))] if found else []
 
     @extend_schema(request=docs.body(serializers.ProductCreate), responses={201: docs.PRODUCT, **docs.REFUSED})
