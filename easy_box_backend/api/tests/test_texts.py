@@ -6,8 +6,10 @@ import pytest
 
 from api import texts
 
+SIGNS = ["\u200b", "\ufeff", "\u200e", "\u200f", "\u2060", "\u00ad", "\u202e", "\u2066", "\u180e"]
 
-@pytest.mark.parametrize("sign", ["\u200b", "\ufeff", "\u200e", "\u200f", "\u2060", "\u00ad", "\u202e", "\u2066", "\u180e"])
+
+@pytest.mark.parametrize("sign", SIGNS)
 def test_signs_that_nobody_can_see_are_dropped_wherever_they_stand(sign: str) -> None:
     assert texts.tidy(f" {sign} A{sign}-1 {sign}") == "A-1"
     assert texts.tidy(f"{sign} {sign}") == ""

@@ -40,9 +40,13 @@ class World:
         self.seen = self.anna.pull()
         self.anna.pull_orders()
 
-    @property
-    def sku(self) -> str:
-        return Product.objects.get(pk=self.socks).sku
+    def edit(self, **changes: str) -> int:
+        """Somebody opens the list, looks at the socks for a while, and saves them."""
+        seen = next(row for row in self.anna.pull().values() if row["id"] == self.socks)
+        self.warehouse.later()
+        code = self.anna.put(seen, **changes).status_code
+        self.warehouse.later()
+        return int(code)
 
     def asked(self, *kinds: str) -> None:
         assert tuple(kind for kind, _sku in self.warehouse.questions()) == kinds
@@ -261,12 +265,9 @@ def odd_put(w: World) -> list[int]:
     codes = []
     for field, sent, kept in changes:
         before = getattr(Product.objects.get(pk=w.socks), field)
-        codes.append(w.anna.put(w.anna.pull()[w.sku], **{field: sent}).status_code)
-        after = getattr(Product.objects.get(pk=w.socks), field)
-        assert after == (kept if texts.tidy(sent) else before)
-        w.warehouse.later()
-        w.anna.put(w.anna.pull()[w.sku], sku="SOCK", name="Socks", location="A1")
-        w.warehouse.later()
+        codes.append(w.edit(**{field: sent}))
+        assert getattr(Product.objects.get(pk=w.socks), field) == (kept if texts.tidy(sent) else before)
+        w.edit(sku="SOCK", name="Socks", location="A1")
     w.asked(*["kept_in_part"] * 6)
     return codes
 
@@ -279,7 +280,7 @@ def put_of_millions(w: World) -> list[int]:
 
 
 def put_of_nothing(w: World) -> list[int]:
-    return [w.anna.put(w.seen["SOCK"], key=key, sku="OTHER", name="O").status_code for key in (99_999_999, "%00")]
+    return [w.anna.put(w.seen["SOCK"], key=key, sku="OTHER", name="O").status_code for key in (99_999_999, UUID, "%00")]
 
 
 def put_with_a_version(w: World) -> list[int]:
