@@ -2,7 +2,7 @@
 ModelSerializer, which costs many times the CPU, see docs/architecture.md)."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -200,10 +200,10 @@ class AppText(Text):
         self.most = most
 
     def run_validation(self, data: Any = empty) -> Any:
-        return super().run_validation(texts.storable(data) if isinstance(data, str) else data)
+        return super().run_validation(self.kept(data) if isinstance(data, str) else data)
 
-    def to_internal_value(self, data: Any) -> str:
-        return texts.cut(super().to_internal_value(data), self.most)
+    def kept(self, text: str) -> str:
+        return texts.cut(texts.tidy(texts.storable(text)), self.most)
 
 
 class AppSku(AppText):
@@ -212,19 +212,17 @@ class AppSku(AppText):
     def __init__(self) -> None:
         super().__init__(most=texts.MAX_SKU)
 
-    def to_internal_value(self, data: Any) -> str:
-        return texts.sku_of(serializers.CharField.to_internal_value(self, data))
+    def kept(self, text: str) -> str:
+        return texts.sku_of(text)
 
 
-class AppLocation(AppText):
-    """Where a product lies, from an app device."""
+class AppLocation(Location):
+    """Where a product lies, from an app device; one that is too long is cut."""
 
-    def __init__(self) -> None:
-        super().__init__(most=100, allow_null=True, required=False)
-
-    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
-        is_empty, value = super().validate_empty_values(data)
-        return is_empty, "" if value is None and is_empty else value
+    def run_validation(self, data: Any = empty) -> Any:
+        if isinstance(data, str):
+            data = texts.cut(texts.tidy(texts.storable(data)), 100)
+        return super().run_validation(data)
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
@@ -258,7 +256,7 @@ class AppPhoto(Photo):
         except serializers.ValidationError as error:
             if not hasattr(data, "read"):
                 raise
-            return UnreadablePhoto(error.detail[0])
+            return UnreadablePhoto(cast("list[str]", error.detail)[0])
 
 
 class TriedPassword(serializers.CharField):
@@ -273,7 +271,7 @@ class TriedPassword(serializers.CharField):
 
 # --- Requests -----------------------------------------------------------------------------------------------------
 class Login(serializers.Serializer[Any]):
-    email = AppText(255, help_text=_("One that no account can have is a wrong one: 401."))
+    email = AppText(255)  # one that no account can have is a wrong one
     password = TriedPassword()
     device = Text(max_length=200, required=False, allow_blank=True)
     kind = serializers.ChoiceField(Device.Kind.choices, required=False)

@@ -61,8 +61,8 @@ def skus_of(*texts: str, blank: str = "") -> list[str]:
     """The SKUs that a scanned text can mean, the likeliest first.
 
     texts: the ways in which it can be read, the likeliest first. blank: the SKU of one in which nothing can be seen, ""
-    for none. Another spelling of an article number comes last, since it counts only where the very SKU does not exist; before
-    it the text with its invisible signs, which SKUs of before can have.
+    for none. Last come other spellings of an article number, since they count only where the very SKU does not exist;
+    before them the text with its invisible signs, which older SKUs can have.
     """
     kept = [sku_of(text) for text in texts]
     kept[0] = kept[0] or blank

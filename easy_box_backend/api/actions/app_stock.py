@@ -105,7 +105,7 @@ def _missed(sku: str, memory: Memory, *, sent: str, in_queue: bool, by: Actor, a
         product = products.create(sku=sku, name=sku, unverified=True, by=by, at=at)
     except products.SkuTaken:
         return Product.objects.live().get(sku=sku)
-    told = {"sent": sent} if sent != sku else {}
+    told: dict[str, Any] = {"sent": sent} if sent != sku else {}
     discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, at=at, product=product, **told)
     return product
 
@@ -170,7 +170,7 @@ def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMo
 
 def ask_about_quantity(product: Product, quantity: int, *, by: Actor, at: datetime) -> None:
     """Put a number of pieces that nobody can have received before a manager, who may book it if it is one."""
-    pending = {"pending": [{"product": product.pk, "delta": quantity}]} if quantity > 0 else {}
+    pending: dict[str, Any] = {"pending": [{"product": product.pk, "delta": quantity}]} if quantity > 0 else {}
     discrepancies.record(
         Discrepancy.Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, product=product, quantity=quantity, **pending
     )

@@ -88,7 +88,8 @@ def test_the_sku_of_an_archived_product_is_free(picker: Caller, make_product: Ma
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("sku", ""), ("sku", "   "), ("sku", None), ("sku", "x" * 256), ("sku", "a\x00b"), ("sku", "\u200b\ufeff"), ("name", "\u2060"), ("sku", ["A"]),
+        ("sku", ""), ("sku", "   "), ("sku", None), ("sku", "x" * 256), ("sku", "a\x00b"), ("sku", "\u200b\ufeff"),
+        ("name", "\u2060"), ("sku", ["A"]),
         ("sku", {"a": 1}), ("sku", True), ("name", ""), ("name", None), ("name", "x" * 256), ("name", "\x00"),
         ("name", ["N"]), ("location", "x" * 101), ("location", ["A1"]), ("location", "\x00"),
         ("quantity", -1), ("quantity", 1.5), ("quantity", "1.5"), ("quantity", True), ("quantity", "x"),
