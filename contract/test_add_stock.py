@@ -34,7 +34,14 @@ def test_any_kind_of_body_is_understood(app: App, kind: str) -> None:
     assert app.shown(product.id).quantity == 5
 
 
-@pytest.mark.parametrize("quantity", [0, -1, 1.5, "x", "", True, None, [1], {"a": 1}, 10**30])
+@pytest.mark.parametrize("quantity", [0, -1, 1_000_001, 10**30])
+def test_a_number_that_nobody_can_mean_stops_no_queue_and_changes_nothing(app: App, quantity: int) -> None:
+    product = app.make_product(quantity=2)
+    app.inventory.add_stock(product.id, quantity)
+    assert app.shown(product.id).quantity == 2
+
+
+@pytest.mark.parametrize("quantity", [1.5, "x", "", True, None, [1], {"a": 1}])
 def test_a_quantity_that_is_none_is_refused_by_name_and_changes_nothing(app: App, quantity: object) -> None:
     product = app.make_product(quantity=2)
     answer = app.refused("POST", f"/products/{product.id}/add_stock/", {"quantity": quantity})
@@ -49,6 +56,10 @@ def test_a_body_that_is_no_object_is_refused(app: App, body: bytes) -> None:
     answer = app.refused("POST", f"/products/{product.id}/add_stock/", body, "application/json")
     assert answer.status == 400
     assert app.shown(product.id).quantity == 0
+
+
+def test_an_id_that_never_was_stops_no_queue(app: App) -> None:
+    app.inventory.add_stock("999999999", 1)
 
 
 def test_an_integration_gets_404_for_an_unknown_product(integration: App) -> None:

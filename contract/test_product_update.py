@@ -82,7 +82,7 @@ def test_another_products_sku_is_refused_with_the_key_sku(app: App, integration:
     assert "sku" in answer.data
 
 
-@pytest.mark.parametrize("quantity", ["many", 1.5, True, None, [1], 10**30])
+@pytest.mark.parametrize("quantity", ["many", 1.5, True, None, [1]])
 def test_a_quantity_that_is_none_is_refused_by_name(app: App, quantity: object) -> None:
     product = app.make_product(quantity=3)
     answer = app.refused("PUT", f"/products/{product.id}/", {**product.to_json(), "quantity": quantity})

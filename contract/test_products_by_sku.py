@@ -27,6 +27,9 @@ SCANNED = [
     "A:{}@;,",
     "'\"<>{}\\^`|[]()*!$",
     "日本{}🧢",
+    "{}&a=1;b=%C3;c",
+    "50%20{}",
+    "01{}\x1d91EE06\x1d92" + "a+/=" * 20,
     "{}" + "x" * 80,
 ]
 
@@ -38,9 +41,18 @@ def test_a_scanned_sku_finds_its_product(app: App, pattern: str) -> None:
 
 
 def test_the_longest_sku_is_found(app: App) -> None:
-    sku = new_sku("{}-").ljust(100, "Щ")
+    sku = new_sku("{}-").ljust(255, "Щ")
     assert app.make_product(sku).sku == sku
     assert app.inventory.by_sku(sku) is not None
+
+
+def test_a_text_too_long_for_a_sku_finds_what_was_made_from_it(app: App) -> None:
+    """A QR code holds up to 2,953 bytes."""
+    text = new_sku("{}-").ljust(800, "Щ")
+    made = app.make_product(text)
+    assert len(made.sku) == 255
+    assert app.inventory.by_sku(text) == made
+    assert app.inventory.by_sku(text[:-1]) is None
 
 
 def test_an_unknown_sku_is_an_empty_array(app: App) -> None:

@@ -8,7 +8,7 @@ workers = 1
 threads = 8
 # Phones keep connections for 15 seconds; a server that closes sooner makes their next request fail.
 keepalive = 75
-# The longest allowed SKU in Cyrillic fits into a URL.
+# The most that gunicorn can be given, short of no limit at all (in production nginx has one).
 limit_request_line = 8190
 graceful_timeout = 5
 control_socket_disable = True

@@ -24,6 +24,7 @@ from api import prepared
 from api.actor import Actor
 from api.http import client_address, user_agent
 from api.models import Device, User
+from api.texts import tidy
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ def check_password(request: Request, email: str, password: str) -> User | None:
 
     Raises TooManyLogins after ten failures in a minute from one address or for one account.
     """
-    user = authenticate(request._request, username=email.strip().lower(), password=password)
+    user = authenticate(request._request, username=tidy(email).lower(), password=password)
     if getattr(request._request, "axes_locked_out", False):
         raise TooManyLogins(wait=request._request.login_wait)  # type: ignore[attr-defined]
     return user if isinstance(user, User) else None
@@ -208,7 +209,7 @@ def check_password(request: Request, email: str, password: str) -> User | None:
 
 def axes_username(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """The account that a login is for, so that failures are counted whatever the case it is typed in."""
-    return str((credentials or {}).get("username") or "").strip().lower()[:255]
+    return tidy(str((credentials or {}).get("username") or "")).lower()[:255]
 
 
 def locked_out(

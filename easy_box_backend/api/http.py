@@ -1,6 +1,7 @@
 """What every HTTP answer shares: JSON, one error shape, photo URLs, paging links, tags, the caller's address."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from hashlib import blake2s
 from typing import IO, Any, cast
@@ -54,11 +55,31 @@ def dump(value: Any) -> bytes:
     return msgspec.json.encode(value, enc_hook=_plain)
 
 
+# An escape of JSON: a pair of surrogates, one of them alone, or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
 def load(text: str | bytes) -> Any:
-    """What a JSON text holds. Raises ValueError, also for one nested without end."""
+    """What a JSON text holds, with U+FFFD for half a pair of surrogates: a text cut within an emoji has one at its end.
+
+    Raises ValueError, also for one nested without end.
+    """
+    try:
+        return _decoded(text)
+    except ValueError:
+        whole = text if isinstance(text, bytes) else text.encode(errors="replace")
+        mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], whole)
+        if mended == whole:
+            raise
+        return _decoded(mended)
+
+
+def _decoded(text: str | bytes) -> Any:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
 
@@ -75,6 +96,8 @@ class JsonAnyway(DefaultContentNegotiation):
     """Answers in JSON also to a client that asks for something else: that is no reason to fail a phone."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        if len(renderers) == 1:  # nothing to choose; and a SKU full of `&` is no query with too many fields
+            return renderers[0], renderers[0].media_type
         try:
             return super().select_renderer(request, renderers, format_suffix)
         except (exceptions.NotAcceptable, Http404):

@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from api.texts import MAX_SKU, tidy
+
 if TYPE_CHECKING:
     pass
 
@@ -28,7 +30,7 @@ MAX_ON_HAND, so it is this one that the database holds."""
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A new account; the e-mail is kept in lower case, since people type it as they like."""
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=tidy(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -37,7 +39,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=(username or "").strip().lower())
+        return self.get(email=tidy(username or "").lower())
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -141,7 +143,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
 class Product(models.Model):
     """A kind of goods. `quantity` is what is on hand: the sum of its movements, never written on its own."""
 
-    sku = models.CharField(_("SKU"), max_length=100)
+    sku = models.CharField(_("SKU"), max_length=MAX_SKU)
     name = models.CharField(_("name"), max_length=255)
     location = models.CharField(_("location"), max_length=100, blank=True, default="")
     quantity = models.BigIntegerField(_("on hand"), default=0, editable=False)
@@ -189,7 +191,7 @@ class ProductVersion(models.Model):
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="versions", verbose_name=_("product"))
     revision = models.BigIntegerField()
-    sku = models.CharField(_("SKU"), max_length=100)
+    sku = models.CharField(_("SKU"), max_length=MAX_SKU)
     name = models.CharField(_("name"), max_length=255)
     location = models.CharField(_("location"), max_length=100, blank=True)
     image = models.CharField(_("photo"), max_length=255, blank=True)
@@ -261,7 +263,7 @@ class OrderLine(models.Model):
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
     product = models.ForeignKey(Product, models.PROTECT, related_name="order_lines", verbose_name=_("product"))
-    sku = models.CharField(_("SKU"), max_length=100)
+    sku = models.CharField(_("SKU"), max_length=MAX_SKU)
     name = models.CharField(_("name"), max_length=255)
     quantity_to_pick = models.PositiveIntegerField(_("to pick"))
     quantity_picked = models.PositiveIntegerField(_("picked"), default=0)
@@ -429,6 +431,7 @@ class Discrepancy(models.Model):
         IMPLAUSIBLE_QUANTITY = "implausible_quantity", _("implausible quantity")
         SHORT_PICKED = "short_picked", _("fewer picked than ordered")
         UNKNOWN_ORDER = "unknown_order", _("unknown order")
+        KEPT_IN_PART = "kept_in_part", _("could not be kept as sent")
 
     class Status(models.TextChoices):
         OPEN = "open", _("open")
@@ -442,7 +445,7 @@ class Discrepancy(models.Model):
         Product, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("product")
     )
     order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="discrepancies", verbose_name=_("order"))
-    sku = models.CharField(_("SKU"), max_length=100, blank=True)
+    sku = models.CharField(_("SKU"), max_length=MAX_SKU, blank=True)
     facts = models.JSONField(_("facts"), default=dict)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
     device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+", verbose_name=_("device"))

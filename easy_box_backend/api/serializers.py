@@ -4,7 +4,7 @@ ModelSerializer, which costs many times the CPU, see docs/architecture.md)."""
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from api import texts
 from api.actions.orders import Line
 from api.errors import Busy
 from api.models import MAX_ON_HAND, MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
@@ -154,7 +155,10 @@ class Whole(serializers.IntegerField):
 
 
 class Text(serializers.CharField):
-    """A string; numbers are taken as their digits. Spaces around it are dropped."""
+    """A string; numbers are taken as their digits. Spaces around it and invisible signs are dropped."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(texts.tidy(data) if isinstance(data, str) else data)
 
 
 class Location(Text):
@@ -198,6 +202,47 @@ class AnyJson(serializers.Field[Any, Any, Any, Any]):
         return (True, None) if data is None else super().validate_empty_values(data)
 
 
+class AnyWhole(Whole):
+    """An integer of any size, brought into the 64 bits that are stored: what it means is for the action to judge."""
+
+    def to_internal_value(self, data: Any) -> int:
+        return max(-(2**63), min(super().to_internal_value(data), 2**63 - 1))
+
+
+class AppText(Text):
+    """A text from an app device, which is kept as it can be, since nobody may be there to mend it: cut, and without
+    what no database takes. Blank is allowed."""
+
+    def __init__(self, most: int, **kwargs: Any) -> None:
+        super().__init__(allow_blank=True, **kwargs)
+        self.most = most
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(self.kept(data) if isinstance(data, str) else data)
+
+    def kept(self, text: str) -> str:
+        return texts.cut(texts.tidy(texts.storable(text)), self.most)
+
+
+class AppSku(AppText):
+    """A SKU from an app device; one that is too long is kept under a shorter one of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(most=texts.MAX_SKU)
+
+    def kept(self, text: str) -> str:
+        return texts.sku_of(text)
+
+
+class AppLocation(Location):
+    """Where a product lies, from an app device; one that is too long is cut."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if isinstance(data, str):
+            data = texts.cut(texts.tidy(texts.storable(data)), 100)
+        return super().run_validation(data)
+
+
 @extend_schema_field(OpenApiTypes.BINARY)
 class Photo(serializers.Field[Any, Any, Any, Any]):
     """An uploaded file, looked at by its content only (`api/images.py`)."""
@@ -215,16 +260,45 @@ class Photo(serializers.Field[Any, Any, Any, Any]):
             raise Busy(error.detail, facts={"retry_after_seconds": images.RETRY_SECONDS}) from error
 
 
+class UnreadablePhoto(str):
+    """Why a file did not become a photo, as a sentence."""
+
+    __slots__ = ()
+
+
+@extend_schema_field(OpenApiTypes.BINARY)
+class AppPhoto(Photo):
+    """A file that comes with a product from an app device: the product is kept without it if it is no picture."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if not hasattr(data, "read"):
+                raise
+            return UnreadablePhoto(cast("list[str]", error.detail)[0])
+
+
+class TriedPassword(serializers.CharField):
+    """A password to be tried. One that nobody can have is a wrong one like any other."""
+
+    def __init__(self) -> None:
+        super().__init__(trim_whitespace=False, allow_blank=True)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(texts.storable(data[:1001]) if isinstance(data, str) else data)
+
+
 # --- Requests -----------------------------------------------------------------------------------------------------
 class Login(serializers.Serializer[Any]):
-    email = Text(max_length=254)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    email = AppText(255)  # one that no account can have is a wrong one
+    password = TriedPassword()
     device = Text(max_length=200, required=False, allow_blank=True)
     kind = serializers.ChoiceField(Device.Kind.choices, required=False)
 
 
 class ProductCreate(serializers.Serializer[Any]):
-    sku = Text(max_length=100)
+    sku = Text(max_length=texts.MAX_SKU)
     name = Text(max_length=255)
     location = Location()
     quantity = Whole(min_value=0, max_value=MAX_QUANTITY, default=0)
@@ -235,7 +309,7 @@ class ProductCreate(serializers.Serializer[Any]):
 class ProductPut(serializers.Serializer[Any]):
     """A whole product. `id` and `thumbnail_url`, which the app sends along, are not looked at."""
 
-    sku = Text(max_length=100)
+    sku = Text(max_length=texts.MAX_SKU)
     name = Text(max_length=255)
     location = Location()
     quantity = Whole(min_value=-(2**63), max_value=2**63 - 1, required=False)
@@ -244,8 +318,34 @@ class ProductPut(serializers.Serializer[Any]):
     image = Photo(required=False, allow_null=True)
 
 
+class AppProductCreate(ProductCreate):
+    """The same from an app device, for whom nothing is refused that its program can send."""
+
+    sku = AppSku()
+    name = AppText(255)
+    location = AppLocation()
+    quantity = AnyWhole(default=0)
+    image = AppPhoto(required=False, allow_null=True)
+
+
+class AppProductPut(ProductPut):
+    """The same from an app device."""
+
+    sku = AppSku()
+    name = AppText(255)
+    location = AppLocation()
+    quantity = AnyWhole(required=False)
+    image = AppPhoto(required=False, allow_null=True)
+
+
 class Addition(serializers.Serializer[Any]):
     quantity = Whole(min_value=1, max_value=2**63 - 1)
+
+
+class AppAddition(serializers.Serializer[Any]):
+    """The same from an app device, whose queue stops at any refusal."""
+
+    quantity = AnyWhole()
 
 
 class ImageUpload(serializers.Serializer[Any]):
@@ -278,6 +378,13 @@ class OrderIn(serializers.Serializer[Any]):
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[Line]:
         return [Line(n["product"], n["quantity_to_pick"], n.get("quantity_picked")) for n in lines]
+
+
+class AppOrderIn(OrderIn):
+    """The same from an app device, which sends what an order has become, however many wrote in it."""
+
+    customer_name = AppText(255)
+    lines = OrderLineIn(many=True, required=False, max_length=10_000)  # type: ignore[call-arg]
 
 
 class ErrorReport(serializers.Serializer[Any]):
@@ -313,8 +420,15 @@ class PasswordChange(serializers.Serializer[Any]):
     new_password = serializers.CharField(max_length=1000, trim_whitespace=False)
 
 
+class Email(serializers.EmailField):
+    """An e-mail address; spaces around it and invisible signs are dropped."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(texts.tidy(data) if isinstance(data, str) else data)
+
+
 class UserIn(serializers.Serializer[Any]):
-    email = serializers.EmailField(max_length=254)
+    email = Email(max_length=254)
     username = Text(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
     is_staff = Flag(required=False)

@@ -1,5 +1,6 @@
 """The app's calls and their REST neighbours: products, stock, orders. A view parses, calls one action, answers."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import docs, feeds, http, revision, serializers
+from api import docs, feeds, http, revision, serializers, texts
 from api.actions import app_orders, app_products, app_stock, app_updates, orders, products, stock
 from api.auth import actor
 from api.errors import Invalid
@@ -26,6 +27,22 @@ def checked(serializer: type, data: Any, **kwargs: Any) -> dict[str, Any]:
     parsed = serializer(data=data, **kwargs)
     parsed.is_valid(raise_exception=True)
     return dict(parsed.validated_data)
+
+
+def as_far_as_kept(serializer: type, data: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """What an app device sent, as far as it can be kept, and by field what was sent of the rest (or why it is lost).
+
+    Raises ValidationError for what no app sends: a field that is missing, or of another JSON type.
+    """
+    kept = checked(serializer, data)
+    blank = {name for name in ("sku", "name") if kept.get(name) == ""}
+    lost = {
+        name: data[name] for name in ("sku", "name", "location", "customer_name")
+        if isinstance(data.get(name), str) and (texts.tidy(data[name]) != kept[name] or name in blank)
+    }  # fmt: skip
+    if isinstance(kept.get("image"), serializers.UnreadablePhoto):
+        lost["photo"] = str(kept.pop("image"))
+    return kept, lost
 
 
 def number(text: str) -> int | None:
@@ -63,14 +80,22 @@ def revisions_held(request: Request) -> set[int] | None:
     return {int(version) for tag in held if number(version := tag.partition(".")[0]) is not None}
 
 
-def sku_of_query(request: Request) -> list[str]:
-    """The SKUs that `?sku=` can mean, the likeliest first: a `+` is a plus as the app sends it, else a space."""
+_ASKED = re.compile(r"(?:^|&)sku(?:=([^&]*))?(?=&|$)")
+_ASKED_BY_APP = re.compile(r"(?:^|&)sku=(.*)", re.DOTALL)
+
+
+def sku_of_query(request: Request, *, is_app: bool) -> list[str] | None:
+    """The ways to read `?sku=`, the likeliest first (a `+` is a plus as the app sends it, else a space); None without.
+
+    The app pastes a SKU into the address as it was scanned, so that for it all that follows is the SKU, `&` and `=`
+    included, and what looks like an escape may be none (docs/flutter-app.md, section 1).
+    """
     text = request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode(errors="replace")
-    for part in text.split("&"):
-        if part.startswith("sku="):
-            raw = part.removeprefix("sku=")
-            return list(dict.fromkeys([unquote(raw).strip(), unquote(raw.replace("+", " ")).strip()]))
-    return []
+    asked = (_ASKED_BY_APP if is_app else _ASKED).search(text)
+    if asked is None:
+        return None
+    raw = asked[1] or ""
+    return [unquote(raw), unquote(raw.replace("+", " ")), *([raw] if is_app else [])]
 
 
 def row_answer(request: Request, row: dict[str, Any], code: int = status.HTTP_200_OK) -> HttpResponseBase:
@@ -121,20 +146,22 @@ class ProductList(APIView):
     @extend_schema(parameters=[docs.SKU, serializers.ProductQuery, docs.LINK, *docs.READS], responses=docs.PRODUCTS)
     def get(self, request: Request) -> HttpResponseBase:
         """Products. Bare, all that are not archived; by `?sku=` the one with that very SKU, or none."""
-        if "sku" in request.query_params:
-            return Response(self._by_sku(request))
+        asked = sku_of_query(request, is_app=actor(request).is_app)
+        if asked is not None:
+            return Response(self._by_sku(request, asked))
         query = checked(serializers.ProductQuery, request.query_params)
         if query:
             rows = feeds.products_json(feeds.products_matching(query), http.photo_base(request))
             return page(request, rows, query)
         return pull(request, "products", app_stock.pulled)
 
-    def _by_sku(self, request: Request) -> list[dict[str, Any]]:
-        skus, by = sku_of_query(request), actor(request)
+    def _by_sku(self, request: Request, asked: list[str]) -> list[dict[str, Any]]:
+        by, at = actor(request), timezone.now()
         if by.is_app:
-            found = app_stock.look_up(skus, by=by, at=timezone.now(), connection=http.connection(request))
+            skus = texts.skus_of(*asked, blank=texts.NO_SKU)
+            found = app_stock.look_up(skus, sent=asked[0], by=by, at=at, connection=http.connection(request))
         else:
-            found = feeds.product_with_sku(skus)
+            found = feeds.product_with_sku(texts.skus_of(*asked))
         return [feeds.one_product(found, http.photo_base(request))] if found else []
 
     @extend_schema(
@@ -144,12 +171,14 @@ class ProductList(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Create a product, with a photo if it is sent as a form."""
-        data = checked(serializers.ProductCreate, request.data)
-        data["photo"] = data.pop("image", None)
         by, at = actor(request), timezone.now()
         if by.is_app:
-            product = app_products.create(**data, by=by, at=at, connection=http.connection(request))
+            data, lost = as_far_as_kept(serializers.AppProductCreate, request.data)
+            data["photo"] = data.pop("image", None)
+            product = app_products.create(**data, lost=lost, by=by, at=at, connection=http.connection(request))
         else:
+            data = checked(serializers.ProductCreate, request.data)
+            data["photo"] = data.pop("image", None)
             product = products.create(**data, by=by, at=at)
         return created(request, product_answer(request, product, status.HTTP_201_CREATED), "product", product.pk)
 
@@ -169,10 +198,11 @@ class ProductDetail(APIView):
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
-        data = checked(serializers.ProductPut, request.data)
+        data, lost = as_far_as_kept(serializers.AppProductPut, request.data)
         data["photo"] = data.pop("image", None)
         key = phones_key(key, products.NoSuchProduct)
-        product = app_updates.put(key, **data, by=by, at=timezone.now(), connection=http.connection(request))
+        at, connection = timezone.now(), http.connection(request)
+        product = app_updates.put(key, **data, lost=lost, by=by, at=at, connection=connection)
         if product is None:
             return Response(http.error_body("unknown_product", _("Nobody knows this product; a manager will look.")))
         return product_answer(request, product)
@@ -214,12 +244,14 @@ class AddStock(APIView):
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Goods arrive: so many pieces more."""
-        quantity = checked(serializers.Addition, request.data)["quantity"]
-        product_id, by, at = known(key, products.NoSuchProduct), actor(request), timezone.now()
+        by, at, movement = actor(request), timezone.now(), None
         if by.is_app:
-            movement = app_stock.add_stock(product_id, quantity, by=by, at=at, connection=http.connection(request))
+            quantity = checked(serializers.AppAddition, request.data)["quantity"]
+            connection = http.connection(request)
+            movement = app_stock.add_stock(number(key), quantity, by=by, at=at, connection=connection, key=key)
         else:
-            movement = stock.receive(product_id, quantity, by=by, at=at)
+            quantity = checked(serializers.Addition, request.data)["quantity"]
+            movement = stock.receive(known(key, products.NoSuchProduct), quantity, by=by, at=at)
         return movement_answer(request, movement, serializers.movement_json(movement) if movement else {})
 
 
@@ -273,9 +305,11 @@ class OrderDetail(APIView):
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
-        key, data = phones_key(key, orders.NoSuchOrder), {"status": None, "lines": None, **order_data(request)}
+        key = phones_key(key, orders.NoSuchOrder)
+        data, lost = as_far_as_kept(serializers.AppOrderIn, order_body(request))
+        data = {"status": None, "lines": None, **data}
         order = app_orders.put(
-            number(key), **data, by=by, at=timezone.now(), connection=http.connection(request), key=key
+            number(key), **data, lost=lost, by=by, at=timezone.now(), connection=http.connection(request), key=key
         )
         if order is None:
             return Response(http.error_body("unknown_order", _("This order is gone; a manager will look.")))
@@ -301,7 +335,12 @@ class OrderDetail(APIView):
 
 
 def order_data(request: Request, *, partial: bool = False) -> dict[str, Any]:
-    """The order in a request. In a form, `lines` is JSON text. Raises ValidationError."""
+    """The order in a request. Raises ValidationError."""
+    return checked(serializers.OrderIn, order_body(request), partial=partial)
+
+
+def order_body(request: Request) -> Any:
+    """The fields of the order in a request. In a form, `lines` is JSON text. Raises ValidationError."""
     data: Any = request.data
     if isinstance(data, QueryDict):
         data = data.dict()
@@ -310,7 +349,7 @@ def order_data(request: Request, *, partial: bool = False) -> dict[str, Any]:
                 data["lines"] = http.load(data["lines"])
             except ValueError as error:
                 raise ValidationError({"lines": [_("This is not valid JSON.")]}) from error
-    return checked(serializers.OrderIn, data, partial=partial)
+    return data
 
 
 def order_answer(request: Request, order_id: int, code: int = status.HTTP_200_OK) -> HttpResponseBase:

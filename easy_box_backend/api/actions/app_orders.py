@@ -1,7 +1,7 @@
 """The app's finished orders, read against the order that its device had seen."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -36,10 +36,13 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
 
 @transaction.atomic
 def put(
-    order_id: int | None, *, customer_name: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
-    at: datetime, connection: str = "", key: str = "",
+    order_id: int | None, *, customer_name: str, status: str | None, lines: Sequence[Line] | None,
+    lost: Mapping[str, str] | None = None, by: Actor, at: datetime, connection: str = "", key: str = "",
 ) -> Order | None:  # fmt: skip
-    """An order as the phone finished it. Returns the order; None where it is gone or never was."""
+    """An order as the phone finished it. Returns the order; None where it is gone or never was.
+
+    lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`).
+    """
     device = device_of(by)
     memory = recall(device)
     memory.arrive("order", at, connection)
@@ -52,6 +55,7 @@ def put(
         if memory.order_puts.get(order.pk) != body:
             _merge_if_plausible(order, memory, customer_name, status, lines, by, at)
             memory.order_puts[order.pk] = body
+            discrepancies.kept_in_part(lost or {}, by=by, at=at, order=order)
     keep(device, memory)
     return order
 

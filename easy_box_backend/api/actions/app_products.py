@@ -10,13 +10,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from api.actions import discrepancies, products, stock
-from api.actions.app_stock import book_after_all, device_of
+from api.actions.app_stock import ask_about_quantity, book_after_all, device_of
 from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
-from api.models import Discrepancy, Product, ProductVersion
+from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion
 from api.reconcile import additions
 from api.reconcile.memory import Glance, Item, Memory, keep, recall
+from api.texts import NO_SKU
 
 Kind = Discrepancy.Kind
 
@@ -27,15 +28,20 @@ def fingerprint_of(*parts: object) -> str:
 
 # --- Creation -----------------------------------------------------------------------------------------------------
 def create(
-    *, sku: str, name: str, location: str = "", photo: Photo | None = None, by: Actor, at: datetime,
-    connection: str = "", **more: Any,
+    *, sku: str, name: str, location: str = "", quantity: int = 0, photo: Photo | None = None,
+    lost: Mapping[str, str] | None = None, by: Actor, at: datetime, connection: str = "", **more: Any,
 ) -> Product:  # fmt: skip
     """A product that the phone created, perhaps long ago, perhaps sent before.
 
-    Returns the new product, or the one that it turns out to be. Raises SkuTaken for a SKU that the phone could have
-    known to be taken, the first time only, since the app repeats the request for ever.
+    lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). Returns the new product, or the one
+    that it turns out to be. Raises SkuTaken for a SKU that the phone could have known to be taken, the first time only,
+    since the app repeats the request for ever.
     """
     device = device_of(by)
+    sku = sku or NO_SKU
+    name = name or sku
+    implausible = not 0 <= quantity <= MAX_QUANTITY
+    more["quantity"] = 0 if implausible else quantity
     with transaction.atomic():
         memory = recall(device)
         arrival = memory.arrive("create", at, connection)
@@ -48,6 +54,9 @@ def create(
         if product is not None:
             memory.glances.append(Glance(product.pk, product.revision, memory.number, kept=True))
             memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
+            discrepancies.kept_in_part(lost or {}, by=by, at=at, product=product)
+            if implausible:
+                ask_about_quantity(product, quantity, by=by, at=at)
         keep(device, memory)
     if product is None:
         raise SkuTaken(sku, taken)

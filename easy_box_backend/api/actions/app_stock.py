@@ -42,22 +42,22 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
 
 
 @transaction.atomic
-def look_up(skus: list[str], *, by: Actor, at: datetime, connection: str = "") -> Product | None:
-    """The product that the phone's `?sku=` means, the likeliest spelling first. None if there is none.
+def look_up(skus: list[str], *, sent: str = "", by: Actor, at: datetime, connection: str = "") -> Product | None:
+    """The product that the phone's `?sku=` means. None if there is none.
+
+    skus: what it can mean (`texts.skus_of`), at least one. sent: the text as the phone sent it.
 
     An app device is also shown a product that was archived or got another SKU since its last pull. And since an empty
     answer within the replay of its stock queue hangs the app at every opening, an unknown SKU there becomes an
     unverified product.
     """
-    skus = [sku for sku in skus if sku and "\0" not in sku]
-    if not skus:
-        return None
     device = device_of(by)
     memory = recall(device)
     arrival = memory.arrive("find", at, connection)
     product = _find(skus, memory)
     if product is None:
-        product = _missed(skus[0], memory, in_queue=arrival.quick and arrival.behind == "add", by=by, at=at)
+        in_queue = arrival.quick and arrival.behind == "add"
+        product = _missed(skus[0], memory, sent=sent, in_queue=in_queue, by=by, at=at)
     if product is not None:
         for sku in skus:
             memory.misses.pop(sku, None)
@@ -95,31 +95,38 @@ def _relabelled(sku: str, since: int) -> Product | None:
     return Product.objects.get(id=last.product_id) if changed is not None and changed > since else None
 
 
-def _missed(sku: str, memory: Memory, *, in_queue: bool, by: Actor, at: datetime) -> Product | None:
+def _missed(sku: str, memory: Memory, *, sent: str, in_queue: bool, by: Actor, at: datetime) -> Product | None:
     """An unknown SKU: None for a person who scans, an unverified product for a queue that hangs at it."""
     memory.misses[sku] = memory.misses.get(sku, 0) + 1
-    if len(sku) > 100 or not (in_queue or memory.draining or memory.misses[sku] >= MISSES_UNTIL_MADE):
+    if not (in_queue or memory.draining or memory.misses[sku] >= MISSES_UNTIL_MADE):
         return None
     memory.draining = True
     try:
         product = products.create(sku=sku, name=sku, unverified=True, by=by, at=at)
     except products.SkuTaken:
         return Product.objects.live().get(sku=sku)
-    discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, at=at, product=product)
+    told: dict[str, Any] = {"sent": sent} if sent != sku else {}
+    discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, at=at, product=product, **told)
     return product
 
 
 @transaction.atomic
-def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connection: str = "") -> StockMovement | None:
+def add_stock(
+    product_id: int | None, quantity: int, *, by: Actor, at: datetime, connection: str = "", key: str = ""
+) -> StockMovement | None:
     """Goods that the phone received. Returns the movement; None where it was a repetition or is held back.
 
-    Raises NoSuchProduct for an id that never was.
+    product_id: None for what is no id of ours; key: what the phone sent for it. An id that never was is not refused,
+    since the phone would send it for ever: a manager is asked.
     """
     device = device_of(by)
     memory = recall(device)
     arrival = memory.arrive("add", at, connection)
-    if not Product.objects.filter(id=product_id).exists():
-        raise stock.NoSuchProduct(product_id)
+    product_id = memory.aliases.get(key) if product_id is None else product_id
+    if product_id is None or not Product.objects.filter(id=product_id).exists():
+        discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100], quantity=quantity)
+        keep(device, memory)
+        return None
     verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)
     if verdict.undo or verdict.rebook:
         undone = StockMovement.objects.filter(id__in=verdict.undo).values_list("product_id", flat=True)
@@ -167,15 +174,16 @@ def _book(
         with transaction.atomic():
             return _receive(product_id, quantity, by=by, at=at, came_at=came_at)
     except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds):
-        discrepancies.record(
-            Discrepancy.Kind.IMPLAUSIBLE_QUANTITY,
-            by=by,
-            at=at,
-            product=Product.objects.get(id=product_id),
-            quantity=quantity,
-            pending=[{"product": product_id, "delta": quantity}],
-        )
+        ask_about_quantity(Product.objects.get(id=product_id), quantity, by=by, at=at)
         return None
+
+
+def ask_about_quantity(product: Product, quantity: int, *, by: Actor, at: datetime) -> None:
+    """Put a number of pieces that nobody can have received before a manager, who may book it if it is one."""
+    pending: dict[str, Any] = {"pending": [{"product": product.pk, "delta": quantity}]} if quantity > 0 else {}
+    discrepancies.record(
+        Discrepancy.Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, product=product, quantity=quantity, **pending
+    )
 
 
 def _receive(product_id: int, quantity: int, *, by: Actor, at: datetime, came_at: datetime | None) -> StockMovement:

@@ -42,12 +42,14 @@ class Update:
 
 def put(
     key: str, *, sku: str, name: str, location: str = "", quantity: int | None = None, image_url: Any = None,
-    photo: Photo | None = None, min_quantity: int | None = None, by: Actor, at: datetime, connection: str = "",
+    photo: Photo | None = None, min_quantity: int | None = None, lost: Mapping[str, str] | None = None, by: Actor,
+    at: datetime, connection: str = "",
 ) -> Product | None:  # fmt: skip
     """A whole product as the phone shows it. Returns the product; None where nobody can tell which one it is.
 
     key: our id, or the UUID under which the phone created it. image_url: only whether it names a file on the phone
-    matters. Raises SkuTaken, the first time only.
+    matters. lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`); a name or SKU that is blank
+    stays as it is. Raises SkuTaken, the first time only.
     """
     device = device_of(by)
     taken: SkuTaken | None = None
@@ -60,9 +62,13 @@ def put(
         product = resolve(key, memory, sent.fields, by, additions.went_on(memory, quick=arrival.quick), at)
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
+            facts |= {f"sent_{field}": text for field, text in (lost or {}).items()}
             discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, sku=sku, **facts)
         else:
-            taken = _put(product, memory, arrival, sent, by, at)
+            described = {"name": name or product.name, "sku": sku or product.sku, "location": location}
+            taken = _put(product, memory, arrival, replace(sent, fields=described), by, at)
+            if taken is None:
+                discrepancies.kept_in_part(lost or {}, by=by, at=at, product=product)
         keep(device, memory)
     if taken is not None:
         raise taken

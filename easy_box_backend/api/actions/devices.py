@@ -11,6 +11,7 @@ from knox.models import AuthToken
 
 from api.errors import Invalid, NotFound
 from api.models import Device, DeviceMemory, User
+from api.texts import tidy
 
 
 @transaction.atomic
@@ -89,7 +90,7 @@ def change_password(user: User, *, current: str, new: str, at: datetime, device:
 @transaction.atomic
 def create_user(*, email: str, username: str, password: str, **fields: Any) -> User:
     """A new account. Raises Invalid for an e-mail that is taken or a weak password."""
-    user = User(email=email.strip().lower(), username=username, **fields)
+    user = User(email=tidy(email).lower(), username=username, **fields)
     try:
         with transaction.atomic():
             user.set_unusable_password()
@@ -104,7 +105,7 @@ def create_user(*, email: str, username: str, password: str, **fields: Any) -> U
 def update_user(user: User, *, at: datetime, password: str | None = None, **fields: Any) -> User:
     """Change an account's fields. One that may no longer log in loses its devices at once. Raises Invalid."""
     for field, value in fields.items():
-        setattr(user, field, value.strip().lower() if field == "email" else value)
+        setattr(user, field, tidy(value).lower() if field == "email" else value)
     try:
         with transaction.atomic():
             user.save(update_fields=list(fields))

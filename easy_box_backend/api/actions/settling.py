@@ -138,4 +138,9 @@ _LABELS: dict[str, Any] = {
     "customer": _("customer"),
     "name": _("name"),
     "id": _("sent under"),
+    "sent_sku": _("SKU as sent"),
+    "sent_name": _("name as sent"),
+    "sent_location": _("location as sent"),
+    "sent_customer_name": _("customer as sent"),
+    "sent_photo": _("why there is no photo"),
 }

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.actor import Actor
 from api.errors import Refusal
+from api.texts import tidy
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -47,6 +48,20 @@ def is_manager(request: HttpRequest) -> bool:
 def actor(request: HttpRequest) -> Actor:
     """The person at the desk, who acts through no device."""
     return Actor(user=request.user)  # type: ignore[arg-type]
+
+
+class TidyField(forms.CharField):
+    """A text without blanks around it and without invisible signs, which come along when it is pasted."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(tidy(value) if isinstance(value, str) else value)
+
+
+class TidyEmailField(forms.EmailField):
+    """The same for an e-mail address."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(tidy(value) if isinstance(value, str) else value)
 
 
 class ActionForm(forms.ModelForm):

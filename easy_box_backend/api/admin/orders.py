@@ -20,6 +20,7 @@ from api.admin.base import (
     ArchivedFilter,
     Archives,
     ManagersOnly,
+    TidyField,
     WholeInput,
     actor,
     badge,
@@ -162,6 +163,7 @@ class OrderForm(ActionForm):
     class Meta:
         model = Order
         fields = ("customer_name", "status")
+        field_classes = {"customer_name": TidyField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

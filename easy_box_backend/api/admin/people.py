@@ -20,6 +20,8 @@ from api.admin.base import (
     Desk,
     LooksOnly,
     Text,
+    TidyEmailField,
+    TidyField,
     actor,
     badge,
     for_each,
@@ -48,6 +50,7 @@ class UserForm(ActionForm):
     class Meta:
         model = User
         fields = ACCOUNT
+        field_classes = {"username": TidyField, "email": TidyEmailField}
         labels = {"is_superuser": _("administrator")}
         help_texts = {"is_superuser": _("Makes managers and other administrators.")}
 
@@ -64,7 +67,7 @@ class UserForm(ActionForm):
             )
 
     def clean_email(self) -> str:
-        return self.cleaned_data["email"].strip().lower()
+        return str(self.cleaned_data["email"]).lower()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()

@@ -28,6 +28,7 @@ from api.admin.base import (
     Archives,
     Buttons,
     Text,
+    TidyField,
     WholeInput,
     actor,
     badge,
@@ -64,6 +65,7 @@ class ProductForm(ActionForm):
     class Meta:
         model = Product
         fields = DESCRIPTIVE
+        field_classes = {"sku": TidyField, "name": TidyField, "location": TidyField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

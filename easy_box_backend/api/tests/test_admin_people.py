@@ -26,6 +26,8 @@ def test_a_manager_makes_an_account_that_can_log_in(manager: Caller, guest: Any)
     ("values", "words"),
     [
         ({"email": "picker@example.com"}, "An account with this e-mail already exists."),
+        ({"email": "\u200bPicker@example.com\ufeff "}, "An account with this e-mail already exists."),
+        ({"username": "\u200b"}, "This field is required."),
         ({"email": "nonsense"}, "Enter a valid email address."),
         ({"password1": "123", "password2": "123"}, "This password is too short."),
         ({"password2": "something else"}, "The two passwords differ."),

@@ -40,6 +40,16 @@ def test_a_manager_makes_a_product_with_its_first_stock_and_photo(desk: Desk) ->
     assert product.movements.get().quantity_delta == 7
 
 
+def test_signs_that_nobody_can_see_are_dropped_and_alone_they_are_no_sku(desk: Desk) -> None:
+    """They come along when a SKU is pasted from a table."""
+    assert desk.save("product", sku="\ufeffNEW\u200b-1 ", name="\u200eCap", location="\u2060").status_code == 302
+    product = Product.objects.get()
+    assert (product.sku, product.name, product.location) == ("NEW-1", "Cap", "")
+    assert "This field is required." in text(desk.save("product", sku="\u200b", name="Cap"))
+    assert "already exists" in text(desk.save("product", sku="NEW-1\u200b", name="Cap"))
+    assert desk.save("product", sku="x" * 255, name="Long").status_code == 302
+
+
 def test_only_what_the_person_changed_is_written(desk: Desk, make_product: MakeProduct, manager: Caller) -> None:
     product = make_product(name="Old name", location="A1")
     values = desk.open("product", product.pk)

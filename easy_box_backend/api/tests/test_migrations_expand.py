@@ -4,6 +4,7 @@ import pytest
 from django.db import connection, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
+from django.utils.translation import gettext_lazy as _
 
 from dev import expanding
 
@@ -27,6 +28,10 @@ CONTRACTING = {
     "a table is renamed": migrations.RenameModel("ClientError", "PhoneError"),
     "a new column must be written": migrations.AddField("product", "color", models.TextField(default="")),
     "a column may not be null any more": migrations.AlterField("product", "archived_at", models.DateTimeField()),
+    "a text may be less long": migrations.AlterField("product", "name", models.CharField(max_length=254)),
+    "a longer text is unique now": migrations.AlterField(
+        "product", "name", models.CharField(max_length=300, unique=True)
+    ),
     "a column has another type": migrations.AlterField("product", "name", models.IntegerField()),
     "a column is unique now": migrations.AlterField("product", "name", models.CharField(max_length=255, unique=True)),
     "SQL by hand drops a column": migrations.RunSQL("ALTER TABLE api_product DROP COLUMN location"),
@@ -34,6 +39,9 @@ CONTRACTING = {
 EXPANDING = {
     "a column that may be null": migrations.AddField("product", "color", models.TextField(null=True)),
     "a column that the database fills": migrations.AddField("product", "color", models.TextField(db_default="")),
+    "a text may be longer": migrations.AlterField(
+        "product", "name", models.CharField(max_length=300, verbose_name=_("name"))
+    ),
     "a table": migrations.CreateModel(
         "Shelf", [("id", models.BigAutoField(primary_key=True)), ("name", models.TextField())]
     ),

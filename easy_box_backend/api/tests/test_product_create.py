@@ -52,6 +52,21 @@ def test_spaces_around_are_dropped_and_those_within_stay(picker: Caller) -> None
     assert (made["sku"], made["name"]) == ("A  B", "Some  name")
 
 
+def test_signs_that_nobody_can_see_are_dropped(picker: Caller) -> None:
+    made = picker.post(
+        PRODUCTS, {"sku": "\ufeffA\u200b-1 \u200e", "name": "\u2060Jacket\u200f", "location": "\u200bA1"}
+    ).json()
+    assert (made["sku"], made["name"], made["location"]) == ("A-1", "Jacket", "A1")
+    assert "sku" in check_error(picker.post(PRODUCTS, {"sku": "A-1\u200b", "name": "B"}), 400, "sku_taken")
+
+
+@pytest.mark.parametrize("sign", ["x", "Щ", "📦"])
+def test_a_sku_of_255_signs_is_one(picker: Caller, sign: str) -> None:
+    made = picker.post(PRODUCTS, {"sku": sign * 255, "name": "A"}).json()
+    found = picker.get("/api/products/", {"sku": sign * 255}).json()
+    assert [row["id"] for row in found] == [made["id"]]
+
+
 @pytest.mark.parametrize("kind", BODY_KINDS)
 def test_a_taken_sku_is_a_400_with_the_key_sku_and_makes_nothing(
     picker: Caller, make_product: MakeProduct, kind: str
@@ -74,7 +89,8 @@ def test_the_sku_of_an_archived_product_is_free(picker: Caller, make_product: Ma
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("sku", ""), ("sku", "   "), ("sku", None), ("sku", "x" * 101), ("sku", "a\x00b"), ("sku", ["A"]),
+        ("sku", ""), ("sku", "   "), ("sku", None), ("sku", "x" * 256), ("sku", "a\x00b"), ("sku", "\u200b\ufeff"),
+        ("name", "\u2060"), ("sku", ["A"]),
         ("sku", {"a": 1}), ("sku", True), ("name", ""), ("name", None), ("name", "x" * 256), ("name", "\x00"),
         ("name", ["N"]), ("location", "x" * 101), ("location", ["A1"]), ("location", "\x00"),
         ("quantity", -1), ("quantity", 1.5), ("quantity", "1.5"), ("quantity", True), ("quantity", "x"),

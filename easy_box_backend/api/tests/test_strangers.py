@@ -17,8 +17,8 @@ pytestmark = pytest.mark.django_db
 
 MOMENT = 1.0
 """Seconds of CPU. The worst that was found takes a quarter of it, on a slow machine."""
-LINE = 8_000
-"""What the servers let through of a line: 8 KB."""
+LINE = 32_000
+"""What the servers let through of a line: 32 KB."""
 BODY = 1_900_000
 """What is read of a body: 2 MB."""
 

@@ -46,8 +46,8 @@ def test_a_manager_makes_an_account_that_can_log_in(manager: Caller, guest: APIC
     assert login.status_code == 200
 
 
-@pytest.mark.parametrize("email", ["picker@example.com", "PICKER@EXAMPLE.COM"])
-def test_an_email_is_taken_whatever_its_case(manager: Caller, picker: Caller, email: str) -> None:
+@pytest.mark.parametrize("email", ["picker@example.com", "PICKER@EXAMPLE.COM", "\ufeffpicker\u200b@example.com "])
+def test_an_email_is_taken_whatever_its_case_and_invisible_signs(manager: Caller, picker: Caller, email: str) -> None:
     assert "email" in check_error(manager.post(USERS, {**NEW, "email": email}), 400, "email_taken")
     assert "email" in check_error(manager.patch(one(manager), {"email": email}), 400, "email_taken")
     assert User.objects.count() == 2

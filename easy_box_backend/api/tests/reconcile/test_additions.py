@@ -93,19 +93,48 @@ def test_an_archived_product_does_not_come_back_for_a_barcode(warehouse: Warehou
     assert warehouse.questions() == [("implausible_quantity", "SOCK")]
 
 
-@pytest.mark.parametrize("pieces", [0, -1, 1.5, "x", True, None, 2**63])
-def test_what_is_no_number_of_pieces_is_refused_and_changes_nothing(
-    warehouse: Warehouse, anna: Phone, pieces: Any
+@pytest.mark.parametrize("pieces", [2**63, 10**30])
+def test_a_number_beyond_what_is_stored_is_held_back_too(warehouse: Warehouse, anna: Phone, pieces: int) -> None:
+    warehouse.product("SOCK")
+    anna.add("SOCK", pieces)
+    anna.add("SOCK", 2)
+    assert warehouse.movements("SOCK") == [2]
+    assert warehouse.question().facts["quantity"] == 2**63 - 1
+
+
+@pytest.mark.parametrize("pieces", [0, -1, -(10**30)])
+def test_none_or_fewer_pieces_are_asked_about_and_cannot_be_booked(
+    warehouse: Warehouse, anna: Phone, vera: Caller, pieces: int
 ) -> None:
+    socks = warehouse.product("SOCK")
+    assert anna.book(socks, pieces).status_code == 200
+    assert warehouse.movements("SOCK") == []
+    assert warehouse.questions() == [("implausible_quantity", "SOCK")]
+    path = f"/api/discrepancies/{warehouse.question().pk}/resolve/"
+    check_error(vera.send("post", path, {"action": "apply"}), 400, "not_applicable")
+    assert vera.send("post", path, {"action": "dismiss"}).status_code == 200
+
+
+@pytest.mark.parametrize("pieces", [1.5, "x", True, None])
+def test_what_is_no_whole_number_is_refused_and_changes_nothing(warehouse: Warehouse, anna: Phone, pieces: Any) -> None:
     socks = warehouse.product("SOCK")
     assert "quantity" in check_error(anna.book(socks, pieces), 400, "invalid")
     assert warehouse.movements("SOCK") == []
     assert warehouse.questions() == []
 
 
-@pytest.mark.parametrize("key", ["99999999", "0b2c-uuid", "-1"])
-def test_an_id_that_was_never_issued_is_404(anna: Phone, key: str) -> None:
-    check_error(anna.book(key, 1), 404, "no_such_product")
+@pytest.mark.parametrize("key", ["99999999", "0b2c-uuid", "-1", "%00"])
+def test_an_id_that_was_never_issued_is_asked_about_and_stops_no_queue(
+    warehouse: Warehouse, anna: Phone, key: str
+) -> None:
+    assert anna.book(key, 4).status_code == 200
+    asked = warehouse.question()
+    assert (asked.kind, asked.facts) == ("unknown_product", {"id": key.replace("%00", "\ufffd"), "quantity": 4})
+
+
+def test_a_program_gets_404_for_an_id_that_was_never_issued(shop: Caller) -> None:
+    for key in ("99999999", "0b2c-uuid", "-1"):
+        check_error(shop.book(key, 1), 404, "no_such_product")
 
 
 # --- Programs ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from api import texts
 from api.models import Product
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
@@ -96,10 +99,52 @@ def test_somebody_elses_addition_is_not_this_phones_queue(warehouse: Warehouse, 
     assert anna.find("SOKC") is None
 
 
-def test_a_text_that_can_be_no_sku_never_becomes_a_product(warehouse: Warehouse, anna: Phone) -> None:
-    for sku in ("x" * 101, "", " ", "a\0b"):
-        assert [anna.find(sku) for _ in range(4)] == [None] * 4
-    assert Product.objects.count() == 0
+@pytest.mark.parametrize(
+    ("scanned", "kept"),
+    [("x" * 255, "x" * 255), ("Щ" * 1476, texts.sku_of("Щ" * 1476)), ("", "NO-SKU"), ("\u200b ", "NO-SKU"),
+     ("a\0b", "a\ufffdb"), ("010460043\x1d91EE", "010460043\x1d91EE"), (" \ufeffA-1", "A-1")],
+)  # fmt: skip
+def test_within_a_pass_any_text_becomes_a_product_and_the_same_one_the_next_time(
+    warehouse: Warehouse, anna: Phone, boris: Phone, scanned: str, kept: str
+) -> None:
+    warehouse.product("SHIRT")
+    for phone in (anna, boris):
+        phone.add("SHIRT", 1)
+        phone.add(scanned, 3)
+    assert warehouse.on_hand(kept) == 6
+    asked = warehouse.question()
+    assert (asked.kind, asked.sku) == ("unknown_sku", kept)
+    assert asked.facts == ({} if scanned == kept else {"sent": scanned.replace("\0", "\ufffd")})
+
+
+def test_all_that_follows_is_the_sku_since_the_app_escapes_no_ampersand(
+    warehouse: Warehouse, anna: Phone, shop: Caller
+) -> None:
+    code = "0104600439931256215&:Yd%\x1d91EE06=x;y"
+    warehouse.product("0104600439931256215")
+    made = warehouse.product(code)
+    raw = "/api/products/?sku=0104600439931256215&:Yd%25%1D91EE06=x;y"
+    assert anna.send("get", raw).json()[0]["id"] == made
+    assert shop.send("get", raw).json()[0]["sku"] == "0104600439931256215", "for a program an ampersand ends it"
+
+
+def test_a_label_that_only_looks_escaped_is_found_as_it_stands(warehouse: Warehouse, anna: Phone, shop: Caller) -> None:
+    made = warehouse.product("50%20OFF")
+    raw = "/api/products/?sku=50%20OFF"
+    assert anna.send("get", raw).json()[0]["id"] == made
+    assert shop.send("get", raw).json() == []
+    decoded = warehouse.product("50 OFF")
+    assert anna.send("get", raw).json()[0]["id"] == decoded
+
+
+def test_goods_with_another_spelling_of_an_article_number_are_goods_of_that_product(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    warehouse.product("036000291452")
+    anna.add("0036000291452", 2)
+    anna.add("00036000291452", 3)
+    assert warehouse.on_hand("036000291452") == 5
+    assert Product.objects.count() == 1
     assert warehouse.questions() == []
 
 

@@ -1,0 +1,103 @@
+"""Whatever a camera reads into the queue of additions: the pass goes through, and the goods are on hand once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db.models import Sum
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from api.models import Discrepancy, Product, StockMovement
+from api.tests.reconcile.people import Phone, Warehouse
+from phone.dio import resolve
+
+pytestmark = pytest.mark.django_db
+
+# A fixed number of examples, and the same ones each time.
+profile = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+MARKING_CODE = "0104600439931256215&:Yd%\x1d91EE06\x1d92" + "a+/=;&x%4%" * 9
+QR_TEXT = "https://example.com/?a=1&b=2;c=%D0%B0+%zz " * 69
+ODD = [
+    MARKING_CODE, QR_TEXT, "Щ" * 1476, "x" * 130, "x" * 255, "x" * 256, "", " ", "\t\r\n", "\x1d", "\0", "a\0b", "\x01",
+    "\u200b", "\ufeffA", "\u2060\u200e", "\ufffd", "\ud83d", "a\ude00", "A&B", "A=B", "&", "=", "&&sku=B", "a;b", "%",
+    "%zz", "%4", "A%20B", "A%2BB", "%00", "%FF%FE", "%ED%A0%80", "A+B", "+", "A B", "#", "A#B", "A//B", "../A",
+    "&limit=x", "&" * 1200, "sku=A", "[]", "null", "😀", "e\u0301", "A\u00a0B", "\u2028",
+]  # fmt: skip
+
+
+def look_up(phone: Phone, sku: str) -> Any:
+    """`?sku=` with the SKU pasted in as scanned, in the very address that Dart makes of it."""
+    scanned = sku.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # as Dart encodes half a pair
+    return phone.send("get", resolve("http://testserver/api", f"/products/?sku={scanned}").target)
+
+
+def drain(phone: Phone, queue: list[tuple[str, int]]) -> None:
+    """One pass of the app, which has no way to go on behind a refusal or an empty answer."""
+    for sku, pieces in queue:
+        answer = look_up(phone, sku)
+        assert answer.status_code == 200, (sku, answer.content)
+        found = answer.json()
+        assert len(found) == 1, f"{sku!r} is unknown: the app hangs here"
+        assert phone.book(found[0]["id"], pieces).status_code == 200
+    assert phone.send("get", "/api/products/").status_code == 200
+
+
+def on_hand() -> int:
+    return Product.objects.aggregate(total=Sum("quantity"))["total"] or 0
+
+
+def goes_through_once(warehouse: Warehouse, phone: Phone, sku: str) -> None:
+    before, asked = on_hand(), Discrepancy.objects.open().count()
+    warehouse.later()
+    drain(phone, [("KNOWN", 1), (sku, 3), ("KNOWN", 1)])
+    assert on_hand() == before + 5
+    warehouse.later()
+    product = StockMovement.objects.filter(quantity_delta=3).latest("id").product
+    assert not product.unverified or Discrepancy.objects.open().filter(product=product).exists()
+    # The same label again leads to the same goods, and asks nothing more.
+    asked = Discrepancy.objects.open().count()
+    drain(phone, [("KNOWN", 1), (sku, 3)])
+    assert StockMovement.objects.filter(quantity_delta=3).latest("id").product == product
+    assert (on_hand(), Discrepancy.objects.open().count()) == (before + 9, asked)
+
+
+@pytest.mark.parametrize("sku", ODD, ids=lambda sku: ascii(sku)[:40])
+def test_a_queue_with_this_label_in_it_goes_through_and_the_goods_are_on_hand_once(
+    warehouse: Warehouse, anna: Phone, sku: str
+) -> None:
+    warehouse.product("KNOWN")
+    anna.pull()
+    goes_through_once(warehouse, anna, sku)
+
+
+@settings(profile, max_examples=120)
+@given(
+    sku=st.one_of(
+        st.text(st.characters(codec=None, categories=None), max_size=300),
+        st.text(st.sampled_from("&=%;+#/?0aF \0\x1d\u200b\ufffd\ud83dЩ"), max_size=60),
+        st.text(min_size=900, max_size=1500),
+    )
+)
+@example(sku="")
+def test_a_queue_with_any_text_in_it_goes_through(warehouse: Warehouse, anna: Phone, sku: str) -> None:
+    if not Product.objects.live().filter(sku="KNOWN").exists():
+        warehouse.product("KNOWN")
+    goes_through_once(warehouse, anna, sku)
+
+
+@settings(profile, max_examples=150)
+@given(query=st.binary(max_size=200))
+def test_any_bytes_in_the_address_are_answered(warehouse: Warehouse, anna: Phone, query: bytes) -> None:
+    """Bytes that no program of ours would send: no refusal and no fault, and within a pass a product."""
+    known = Product.objects.live().filter(sku="KNOWN").first()
+    product = known.pk if known else warehouse.product("KNOWN")
+    warehouse.later()
+    anna.book(product, 1)
+    anna.clock.shift(0.02)  # type: ignore[union-attr]
+    raw = "sku=" + query.decode("latin-1")
+    answer = anna.http.get("/api/products/", QUERY_STRING=raw, REMOTE_PORT=str(anna.port))
+    assert answer.status_code == 200
+    assert len(answer.json()) == 1
