@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from api.actions import discrepancies, products, stock
+from api.actions import discrepancies, products, stock, unknown_goods
 from api.actor import Actor
 from api.models import MAX_QUANTITY, Device, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions
@@ -82,7 +82,7 @@ def _find(skus: list[str], memory: Memory) -> Product | None:
     for sku in skus:
         if relabelled := _relabelled(sku, since):
             return relabelled
-    return None
+    return next((product for sku in skus if (product := unknown_goods.known_as(sku))), None)
 
 
 def _relabelled(sku: str, since: int) -> Product | None:
@@ -121,15 +121,16 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
     if not Product.objects.filter(id=product_id).exists():
         raise stock.NoSuchProduct(product_id)
     verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)
-    if verdict.undo or verdict.rebook:
-        undone = StockMovement.objects.filter(id__in=verdict.undo).values_list("product_id", flat=True)
+    undo = unknown_goods.went(verdict.undo)
+    if undo or verdict.rebook:
+        undone = StockMovement.objects.filter(id__in=undo).values_list("product_id", flat=True)
         stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
     movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
     if movement is not None:
         additions.booked(memory, movement.pk)
-    for repeated in verdict.undo:
+    for repeated in undo:
         stock.reverse(repeated, by=by, at=at, reason=str(_("The phone sent its queue again.")))
-    discrepancies.answered_by_reversal(verdict.undo, by=by, at=at)
+    discrepancies.answered_by_reversal(undo, by=by, at=at)
     book_after_all(verdict.rebook, by=by, at=at)
     _ask(verdict.suspects, "booked", by, at)
     _ask(verdict.withheld, "pending", by, at)
@@ -173,8 +174,11 @@ def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMo
 def _receive_archived(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement:
     """The goods exist, so the product does: it comes back, or they go to the one that has its SKU now."""
     sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
-    heir = Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
+    told = unknown_goods.heir_of(product_id)
+    heir = told or Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
     product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
+    if told is not None:
+        return stock.receive(told.pk, quantity, by=by, at=at)  # a manager has said where such goods belong
     if heir is not None:
         movement = stock.receive(heir.pk, quantity, by=by, at=at)
     else:
