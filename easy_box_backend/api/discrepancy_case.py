@@ -35,6 +35,11 @@ def pieces(count: int) -> str:
     return ngettext("%(count)s piece", "%(count)s pieces", abs(count)) % {"count": number(abs(count))}
 
 
+def quoted(name: str) -> str:
+    """A name between the reader's quotation marks."""
+    return gettext("“%(name)s”") % {"name": name}
+
+
 def from_to(before: object, after: object) -> str:
     """A value before and after, as a button says it."""
     said = {"before": _shown(before), "after": _shown(after)}
@@ -47,7 +52,7 @@ def _shown(value: object) -> str:
 
 def moment(at: datetime) -> str:
     """A time in the warehouse's zone and the reader's form."""
-    return formats.date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")
+    return formats.date_format(timezone.localtime(at), gettext("j M Y, H:i"))
 
 
 def device_name(device: Device) -> str:

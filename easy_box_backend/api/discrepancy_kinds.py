@@ -14,7 +14,7 @@ from enum import StrEnum
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from api.discrepancy_case import Case, Change, Fact, Known, Text, facts_of, from_to, moment, number, pieces, signed
+from api.discrepancy_case import Case, Change, Fact, Known, Text, facts_of, from_to, moment, number, pieces, quoted, signed
 from api.models import MAX_QUANTITY, Discrepancy, Order, Product
 
 Kind = Discrepancy.Kind
@@ -214,7 +214,7 @@ def _numbers(changes: Sequence[Change], *, named: bool = True) -> str:
 
 
 def _leave(case: Case) -> Offer:
-    return _offer(gettext("It is right as booked: %(on_hand)s stay") % {"on_hand": number(_of_booked(case))})
+    return _offer(gettext("It is right as booked: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))})
 
 
 def _of_booked(case: Case) -> int:
@@ -227,7 +227,7 @@ def _take_back(case: Case) -> Offer:
     standing = case.standing
     if not standing:
         said = {"on_hand": number(_of_booked(case))}
-        return _offer(gettext("It has been taken back already: %(on_hand)s stay") % said)
+        return _offer(gettext("It has been taken back already: stays at %(on_hand)s") % said)
     changes, total = [], 0
     for product_id in dict.fromkeys(movement.product_id for movement in standing):
         delta = -sum(movement.quantity_delta for movement in standing if movement.product_id == product_id)
@@ -246,7 +246,7 @@ def _take_back(case: Case) -> Offer:
 def _rename(case: Case) -> Offer:
     product, sent = _its(case), case.facts["sent"]
     return _offer(
-        gettext("Rename it: %(change)s") % {"change": from_to(f"“{product.name}”", f"“{sent}”")},
+        gettext("Rename it: %(change)s") % {"change": from_to(quoted(product.name), quoted(sent))},
         [Change("name", product.name, sent, product)],
     )
 
@@ -314,9 +314,9 @@ def _dismissed(case: Case, kind: Description) -> str:
         if len(case.held) > 1:
             return gettext("Do not book it")
         ((product, _delta),) = case.held.items()
-        return gettext("Do not book it: %(on_hand)s stay") % {"on_hand": number(case.known.on_hand[product.pk])}
+        return gettext("Do not book it: stays at %(on_hand)s") % {"on_hand": number(case.known.on_hand[product.pk])}
     if case.booked:
-        return gettext("Leave it undecided: %(on_hand)s stay") % {"on_hand": number(_of_booked(case))}
+        return gettext("Leave it undecided: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))}
     return kind.dismiss(case)
 
 
@@ -364,10 +364,10 @@ def _archived_stock(case: Case) -> str:
     other = case.named("archived")
     if other and other != case.product:
         text = gettext(
-            "%(pieces)s came for the archived %(old)s. They were booked to %(goods)s, which has its SKU now."
+            "%(pieces)s came for the archived %(old)s. This was booked to %(goods)s, which has its SKU now."
         )
         return text % {**said, "old": other}
-    text = gettext("%(pieces)s of %(goods)s came although it was archived. They were booked and it is in use again.")
+    text = gettext("%(pieces)s of %(goods)s came although it was archived. This was booked, and it is in use again.")
     return text % said
 
 
@@ -424,8 +424,8 @@ def _over_picked(case: Case) -> str:
     said = {"goods": case.goods, "order": _order(case)}
     if case.held:
         text = gettext(
-            "%(pieces)s of %(goods)s were picked for order %(order)s, but the product had been taken out of the order. "
-            "They were not booked."
+            "Somebody picked %(pieces)s of %(goods)s for order %(order)s, but the product had been taken out of the "
+            "order. This was not booked."
         )
         return text % {**said, "pieces": pieces(facts.get("picked") or sum(case.held.values()))}
     text = gettext(
@@ -437,15 +437,15 @@ def _over_picked(case: Case) -> str:
 
 
 def _short_picked(case: Case) -> str:
-    text = gettext("Order %(order)s was finished, but %(pieces)s of %(goods)s are missing. What was picked was booked.")
+    text = gettext("Order %(order)s was finished without %(pieces)s of %(goods)s. What was picked was booked.")
     said = {"order": _order(case), "pieces": pieces(case.facts.get("quantity") or 0), "goods": case.goods}
     return text % said
 
 
 def _picked_twice(case: Case) -> str:
     text = gettext(
-        "Two phones picked the same for order %(order)s: %(pieces)s of %(goods)s. They were taken out once; the second "
-        "time was not booked."
+        "Two phones picked the same for order %(order)s: %(pieces)s of %(goods)s. This was taken out of stock once; the "
+        "second time was not booked."
     )
     said = {"order": _order(case), "pieces": pieces(case.facts.get("picked") or 0), "goods": case.goods}
     return text % said
@@ -468,8 +468,8 @@ def _unknown_order(case: Case) -> str:
 
 def _negative_stock(case: Case) -> str:
     text = gettext(
-        "After a change of %(change)s there were %(on_hand)s of %(goods)s by the books, which cannot be. "
-        "It was booked. Count the shelf."
+        "After a change of %(change)s, %(goods)s stood at %(on_hand)s by the books, which cannot be. The change was "
+        "booked. Count the shelf."
     )
     facts = case.facts
     numbers = {"change": signed(facts.get("change") or 0), "on_hand": number(facts.get("on_hand") or 0)}
@@ -480,8 +480,8 @@ def _implausible_quantity(case: Case) -> str:
     facts = case.facts
     said = {"goods": case.goods, "number": number(facts.get("quantity") or facts.get("sent") or 0)}
     text = gettext(
-        "%(number)s pieces of %(goods)s: this looks like a barcode in the quantity field. It was not booked. "
-        "Enter how many there really were."
+        "The phone sent a quantity of %(number)s for %(goods)s: this looks like a barcode in the quantity field. "
+        "It was not booked."
     )
     return text % said
 
@@ -505,7 +505,7 @@ KINDS: dict[Kind, Description] = {
         _name_differs,
         (Row("one SKU was created under two names", "kept the existing name", "1, 2", apply="take the phone's name"),),
         deed=_if_there(Deed.RENAME),
-        dismiss=lambda case: gettext("Keep “%(name)s”") % {"name": case.product.name if case.product else ""},
+        dismiss=lambda case: gettext("Keep %(name)s") % {"name": quoted(case.product.name) if case.product else "–"},
     ),
     Kind.SKU_TAKEN: Description(
         _sku_taken,

@@ -509,7 +509,7 @@ def test_a_button_says_the_numbers_before_and_after(warehouse: Warehouse, anna: 
     anna.put(anna.pull()["SOCK"], quantity=25)
     vera = desk()
     assert vera.answer("apply")["text"] == "Book 15 pieces: 10 → 25"
-    assert vera.answer("dismiss")["text"] == "Do not book it: 10 stay"
+    assert vera.answer("dismiss")["text"] == "Do not book it: stays at 10"
 
 
 def test_what_would_do_something_else_by_now_is_refused_with_the_new_numbers(
