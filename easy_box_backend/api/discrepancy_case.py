@@ -238,7 +238,7 @@ class Case:
         return [movement for movement in self.booked if movement.pk not in self.known.taken_back]
 
     def line(self, product: Product) -> OrderLine | None:
-        """The order's line of this product whose picked pieces count: not removed, in an order that is not cancelled."""
+        """The order's line of this product whose picked pieces count: there still, and the order not cancelled."""
         order = self.order
         if order is None or order.status == Order.Status.CANCELLED:
             return None
@@ -289,7 +289,7 @@ def facts_of(case: Case) -> list[Fact]:
         result.append(Fact("order", _("order"), value, str(case.order)))
     for name, label in _SAID.items():
         value = facts.get(name)
-        if isinstance(value, bool) or value is None or value == "":
+        if isinstance(value, bool) or value is None or value == "" or (name == "customer" and case.order):
             continue
         if isinstance(value, int):
             result.append(count_fact(name, label, value, sign=name == "change"))

@@ -14,7 +14,20 @@ from enum import StrEnum
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from api.discrepancy_case import Case, Change, Fact, Known, Text, facts_of, from_to, moment, number, pieces, quoted, signed
+from api.discrepancy_case import (
+    Case,
+    Change,
+    Fact,
+    Known,
+    Text,
+    facts_of,
+    from_to,
+    moment,
+    number,
+    pieces,
+    quoted,
+    signed,
+)
 from api.models import MAX_QUANTITY, Discrepancy, Order, Product
 
 Kind = Discrepancy.Kind
@@ -184,7 +197,8 @@ def _book(case: Case) -> Offer:
             picked = case.known.picked[case.order.pk, product.pk]
             changes.append(Change("picked", picked, picked - delta, product))
     if len(held) > 1:
-        return _offer(f"{gettext('Take out what was picked')}: {_numbers(changes)}", changes)
+        leaves = [change for change in changes if change.what == "on_hand"]
+        return _offer(f"{gettext('Take out what was picked')}: {_numbers(leaves)}", changes)
     ((_product, delta),) = held.items()
     return _offer(f"{_moves(delta)}: {_numbers(changes, named=False)}", changes)
 
@@ -210,7 +224,7 @@ def _numbers(changes: Sequence[Change], *, named: bool = True) -> str:
     more = len(told) - _NAMED_CHANGES
     if more > 0:
         told = [*told[:_NAMED_CHANGES], ngettext("and %(more)d more", "and %(more)d more", more) % {"more": more}]
-    return ", ".join(told)
+    return "; ".join(told)
 
 
 def _leave(case: Case) -> Offer:
@@ -363,9 +377,7 @@ def _archived_stock(case: Case) -> str:
         return text % said
     other = case.named("archived")
     if other and other != case.product:
-        text = gettext(
-            "%(pieces)s came for the archived %(old)s. This was booked to %(goods)s, which has its SKU now."
-        )
+        text = gettext("%(pieces)s came for the archived %(old)s. This was booked to %(goods)s, which has its SKU now.")
         return text % {**said, "old": other}
     text = gettext("%(pieces)s of %(goods)s came although it was archived. This was booked, and it is in use again.")
     return text % said
@@ -444,8 +456,8 @@ def _short_picked(case: Case) -> str:
 
 def _picked_twice(case: Case) -> str:
     text = gettext(
-        "Two phones picked the same for order %(order)s: %(pieces)s of %(goods)s. This was taken out of stock once; the "
-        "second time was not booked."
+        "Two phones picked the same for order %(order)s: %(pieces)s of %(goods)s. "
+        "This was taken out of stock once; the second time was not booked."
     )
     said = {"order": _order(case), "pieces": pieces(case.facts.get("picked") or 0), "goods": case.goods}
     return text % said

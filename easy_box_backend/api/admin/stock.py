@@ -18,7 +18,7 @@ from api import discrepancy_kinds
 from api.actions import settling, stock
 from api.admin import words
 from api.admin.base import EMPTY, Buttons, LooksOnly, Text, actor, badge, for_each, link, renamed, table
-from api.discrepancy_case import device_name, signed
+from api.discrepancy_case import device_name, moment, signed
 from api.errors import Invalid, Refusal
 from api.models import Device, Discrepancy, Product, StockMovement
 
@@ -162,8 +162,8 @@ class PhoneFilter(admin.SimpleListFilter):
 
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(Record):
-    list_display = ("created_at", "kind", "in_words", "for_order", "who", "state")
-    list_display_links = ("created_at", "kind")
+    list_display = ("came_at", "kind", "in_words", "for_order", "who", "state")
+    list_display_links = ("came_at", "kind")
     list_filter = (OpenFilter, "kind", GoodsFilter, PhoneFilter)
     list_select_related = ("product", "order", "user", "device")
     list_max_show_all = settling.MOST_AT_ONCE
@@ -257,6 +257,10 @@ class DiscrepancyAdmin(Record):
             self.message_user(request, " ".join([text % {"count": len(refused)}, *reasons]), messages.ERROR)
 
     # --- Columns and fields ---------------------------------------------------------------------------------------
+    @admin.display(description=_("when"), ordering="created_at")
+    def came_at(self, row: Discrepancy) -> str:
+        return moment(row.created_at)
+
     @admin.display(description=_("what happened"))
     def in_words(self, row: Discrepancy) -> str:
         return told_of(row).what
@@ -302,8 +306,9 @@ class DiscrepancyAdmin(Record):
     def settle(self, row: Discrepancy) -> SafeString:
         if row.status != Discrepancy.Status.OPEN:
             return self.state(row)
-        answers = [(answer, self.answer_button(row, answer)) for answer in told_of(row).answers]
-        return table("answers", answers)
+        # What asks for something comes first: the Enter key, which scanners send too, presses a form's first button.
+        answers = sorted(told_of(row).answers, key=lambda answer: not answer.asks)
+        return table("answers", [(answer, self.answer_button(row, answer)) for answer in answers])
 
     def answer_button(self, row: Discrepancy, answer: discrepancy_kinds.Answer) -> SafeString:
         return self.button(row.pk, answer.action, answer.text, words.LOOKS[answer.action], shown=answer.token)

@@ -4,18 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('api', '0003_alert_outbox_and_jobs'),
+        ("api", "0003_alert_outbox_and_jobs"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SentForm',
+            name="SentForm",
             fields=[
-                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('answer', models.JSONField(null=True)),
-                ('sent_at', models.DateTimeField(db_index=True)),
+                ("key", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("answer", models.JSONField(null=True)),
+                ("sent_at", models.DateTimeField(db_index=True)),
             ],
         ),
     ]

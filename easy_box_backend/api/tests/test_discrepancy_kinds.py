@@ -111,7 +111,7 @@ def test_a_long_number_is_written_in_groups_and_never_offered_to_be_booked(asked
     ("language", "apply", "reverse"),
     [
         ("en", "Book 5 pieces: 22 → 27", "Take 5 pieces back out: 22 → 17"),
-        ("ru", "Принять 5 шт.: было 22, станет 27", "Снять обратно 5 шт.: было 22, станет 17"),
+        ("ru", "Принять 5 шт.: было 22, станет 27", "Списать обратно 5 шт.: было 22, станет 17"),
         ("de", "5 Stück buchen: 22 → 27", "5 Stück wieder ausbuchen: 22 → 17"),
     ],
 )
