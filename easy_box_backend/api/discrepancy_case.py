@@ -279,14 +279,14 @@ class Case:
 # --- The facts of any kind ------------------------------------------------------------------------------------------
 def facts_of(case: Case) -> list[Fact]:
     """What is known of a discrepancy, by name, in the order in which people want it."""
-    facts, result = case.facts, []
+    facts, result = case.facts, list[Fact]()
     if case.product:
         result.append(goods_fact("product", _("product"), case.product))
     elif case.row.sku:
         result.append(Fact("sku", _("SKU"), case.row.sku, case.row.sku))
     if case.order:
-        value = {"id": case.order.pk, "customer": case.order.customer_name}
-        result.append(Fact("order", _("order"), value, str(case.order)))
+        named = {"id": case.order.pk, "customer": case.order.customer_name}
+        result.append(Fact("order", _("order"), named, str(case.order)))
     for name, label in _SAID.items():
         value = facts.get(name)
         if isinstance(value, bool) or value is None or value == "" or (name == "customer" and case.order):

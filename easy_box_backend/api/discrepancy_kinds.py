@@ -252,9 +252,9 @@ def _take_back(case: Case) -> Offer:
         if total <= 0
         else ngettext("Put %(count)s piece back", "Put %(count)s pieces back", total)
     )
-    said = text % {"count": number(abs(total))}
+    told = text % {"count": number(abs(total))}
     back = [movement.pk for movement in standing]
-    return _offer(f"{said}: {_numbers(changes, named=len(changes) > 1)}", changes, back=back)
+    return _offer(f"{told}: {_numbers(changes, named=len(changes) > 1)}", changes, back=back)
 
 
 def _rename(case: Case) -> Offer:

@@ -106,7 +106,7 @@ class Detail(serializers.Serializer[Any]):
     """A fact: its name for programs, the rest for people. A product is `{id, sku, name}`, an order `{id, customer}`."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     value = serializers.JSONField()
     text = serializers.CharField()
 
@@ -125,7 +125,7 @@ class AskOut(serializers.Serializer[Any]):
     """A value that has to be sent along: `quantity`, `sku` or `name`."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     value = serializers.JSONField(allow_null=True, help_text=_("What the phone sent."))
     most = serializers.IntegerField(allow_null=True)
 
@@ -141,7 +141,7 @@ class AnswerOut(serializers.Serializer[Any]):
 class DiscrepancyOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(Discrepancy.Kind.choices)
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     sentence = serializers.CharField(help_text=_("What came, when, from whom, and what the server did."))
     status = serializers.ChoiceField(Discrepancy.Status.choices)
     product = serializers.IntegerField(allow_null=True)

@@ -127,6 +127,12 @@ class OpenFilter(admin.SimpleListFilter):
         return renamed(super().choices(changelist), _("open"))
 
 
+def number_of(choice: admin.SimpleListFilter) -> int | None:
+    """The id that a filter is set to; None for none, and for what can be no id."""
+    value = str(choice.value() or "")
+    return int(value) if value.isascii() and value.isdecimal() and len(value) <= 18 else None
+
+
 class GoodsFilter(admin.SimpleListFilter):
     """The products that most questions are about."""
 
@@ -135,15 +141,15 @@ class GoodsFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
         asked = Product.objects.filter(discrepancies__status=Discrepancy.Status.OPEN)
-        chosen = self.used_parameters.get(self.parameter_name)
+        chosen = number_of(self)
         most = list(asked.annotate(questions=Count("discrepancies")).order_by("-questions", "sku")[:MOST_CHOICES])
-        if chosen and str(chosen).isdecimal() and chosen not in {str(product.pk) for product in most}:
+        if chosen and chosen not in {product.pk for product in most}:
             most += Product.objects.filter(pk=chosen)
         return [(str(product.pk), str(product)) for product in most]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
-        chosen = str(self.value() or "")
-        return queryset.filter(product=chosen) if chosen.isdecimal() and len(chosen) <= 18 else queryset
+        chosen = number_of(self)
+        return queryset.filter(product=chosen) if chosen else queryset
 
 
 class PhoneFilter(admin.SimpleListFilter):
@@ -156,8 +162,8 @@ class PhoneFilter(admin.SimpleListFilter):
         return [(str(phone.pk), f"{phone.user} · {device_name(phone)}") for phone in phones[:MOST_CHOICES]]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
-        chosen = str(self.value() or "")
-        return queryset.filter(device=chosen) if chosen.isdecimal() and len(chosen) <= 18 else queryset
+        chosen = number_of(self)
+        return queryset.filter(device=chosen) if chosen else queryset
 
 
 @admin.register(Discrepancy)
@@ -185,7 +191,7 @@ class DiscrepancyAdmin(Record):
         rows = list(page.result_list)
         for told in discrepancy_kinds.describe(rows):
             told.row.told = told  # type: ignore[attr-defined]
-        page.result_list = rows  # type: ignore[assignment]
+        page.result_list = rows
         return page
 
     # --- Settling -------------------------------------------------------------------------------------------------

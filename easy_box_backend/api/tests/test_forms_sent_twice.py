@@ -123,7 +123,8 @@ def test_the_second_of_many_that_are_under_way_does_nothing(
     asked = text(desk.act("discrepancy", "apply_selected", held_back.pk))
     form = {name: html.unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', asked)}
     form |= {"action": "apply_selected", "_selected_action": str(held_back.pk)}
-    many, second = settling.resolve_many, []
+    many = settling.resolve_many
+    second: list[Any] = []
 
     def meanwhile(*args: Any, **more: Any) -> Any:
         if not second:
