@@ -116,9 +116,47 @@ class CountOut(serializers.Serializer[Any]):
     )
 
 
+class Detail(serializers.Serializer[Any]):
+    """A fact: its name for programs, the rest for people. A product is `{id, sku, name}`, an order `{id, customer}`."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = serializers.JSONField()
+    text = serializers.CharField()
+
+
+class ChangeOut(serializers.Serializer[Any]):
+    """A value that an answer changes: `on_hand`, `picked`, `name`, `sku`, `unverified` or `archived`."""
+
+    what = serializers.CharField()
+    product = serializers.IntegerField()
+    sku = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True, help_text=_("null if it depends on what is entered."))
+
+
+class AskOut(serializers.Serializer[Any]):
+    """A value that has to be sent along: `quantity`, `sku` or `name`."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = serializers.JSONField(allow_null=True, help_text=_("What the phone sent."))
+    most = serializers.IntegerField(allow_null=True)
+
+
+class AnswerOut(serializers.Serializer[Any]):
+    action = serializers.ChoiceField(["apply", "reverse", "move", "dismiss"])
+    text = serializers.CharField(help_text=_("What it does, with the numbers before and after."))
+    changes = ChangeOut(many=True)
+    asks = AskOut(many=True)
+    token = serializers.CharField(help_text=_("Stands for what it does; may be sent along when settling."))
+
+
 class DiscrepancyOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(Discrepancy.Kind.choices)
+    label = serializers.CharField()  # type: ignore[assignment]
+    sentence = serializers.CharField(help_text=_("What came, when, from whom, and what the server did."))
     status = serializers.ChoiceField(Discrepancy.Status.choices)
     product = serializers.IntegerField(allow_null=True)
     sku = serializers.CharField(allow_blank=True)
@@ -126,6 +164,8 @@ class DiscrepancyOut(serializers.Serializer[Any]):
     device = serializers.IntegerField(allow_null=True)
     user = serializers.IntegerField(allow_null=True)
     facts = serializers.DictField()
+    details = Detail(many=True)
+    answers = AnswerOut(many=True)
     created_at = serializers.DateTimeField()
     resolved_at = serializers.DateTimeField(allow_null=True)
     note = serializers.CharField(allow_blank=True)

@@ -466,6 +466,18 @@ class Discrepancy(models.Model):
         return f"{self.get_kind_display()} {self.sku}".strip()
 
 
+class SentForm(models.Model):
+    """A form of the desk that has been sent. Sent again, as by a double click, it is answered as before and does
+    nothing (see `actions/once.py`). answer: None while it is under way."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    answer = models.JSONField(null=True)
+    sent_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> Self:
         """Those that are still to be sent."""

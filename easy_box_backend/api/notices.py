@@ -1,7 +1,7 @@
 """What an alert says: what happened, where, how many times, and where to look. In the managers' language, as Telegram's
 HTML, never longer than one message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from api import discrepancy_kinds
 from api.models import Alert, Discrepancy
 from api.scrub import scrub
 from api.telegram import MAX_UNITS, escaped, units
@@ -33,6 +34,7 @@ _PAGES = {
     "client_error": "admin:api_clienterror_changelist",
 }
 _ROOM_FOR_THE_END = 400
+_MOST_TOLD = 40
 
 
 def compose(batch: list[Alert]) -> str:
@@ -41,7 +43,8 @@ def compose(batch: list[Alert]) -> str:
         kind = batch[0].kind
         icon, title = _TITLES.get(kind, ("🔔", kind))
         head = f"{icon} <b>{escaped(title)}</b>" + (f" · {len(batch)}" if len(batch) > 1 else "")
-        lines = [line for line in (_line(alert) for alert in batch) if line]
+        told = _told(batch) if kind == "discrepancy" else {}
+        lines = [line for line in (_line(alert, told) for alert in batch) if line]
         return _fit(head, lines, _end(kind, batch[0].created_at))
 
 
@@ -72,7 +75,19 @@ def _address(view: str, *args: object, **query: object) -> str:
     return escaped(f"{settings.PUBLIC_BASE_URL}{reverse(view, args=args)}{asked}", 600).replace('"', "%22")
 
 
-def _line(alert: Alert) -> str:
+def _told(batch: list[Alert]) -> dict[int, discrepancy_kinds.Told]:
+    """The discrepancies that these alerts are about, as far as a message has room for them."""
+    wanted = [alert.facts.get("discrepancy") for alert in batch[:_MOST_TOLD]]
+    rows = Discrepancy.objects.filter(id__in=[key for key in wanted if key])
+    return {told.row.pk: told for told in discrepancy_kinds.describe(list(rows))}
+
+
+def _line(alert: Alert, told: Mapping[int, discrepancy_kinds.Told]) -> str:
+    found = told.get(alert.facts.get("discrepancy") or 0)
+    if found is not None:
+        return _linked(escaped(found.label, 100), "admin:api_discrepancy_change", found.row.pk) + (
+            f" · {escaped(found.sentence, 500)}"
+        )
     line = _LINES.get(alert.kind, _anything)(alert.facts)
     return f"{line} <b>×{alert.count}</b>" if alert.count > 1 else line
 
@@ -99,6 +114,7 @@ def _client_error(facts: dict[str, Any]) -> str:
 
 
 def _discrepancy(facts: dict[str, Any]) -> str:
+    """One that is not told in full."""
     what = str(facts.get("what", ""))
     label = Discrepancy.Kind(what).label if what in Discrepancy.Kind.values else what
     line = _linked(escaped(label, 100), "admin:api_discrepancy_change", facts.get("discrepancy"))

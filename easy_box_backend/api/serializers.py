@@ -15,6 +15,7 @@ from rest_framework.fields import empty
 
 from api import texts
 from api.actions.orders import Line
+from api.discrepancy_kinds import Answer, Told
 from api.errors import Busy
 from api.models import MAX_ON_HAND, MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
 
@@ -125,10 +126,14 @@ def movement_json(movement: StockMovement) -> dict[str, Any]:
     }
 
 
-def discrepancy_json(row: Discrepancy) -> dict[str, Any]:
+def discrepancy_json(told: Told) -> dict[str, Any]:
+    """A discrepancy as recorded, and as it is told; `facts` are the raw ones, `details` those with names."""
+    row = told.row
     return {
         "id": row.pk,
         "kind": row.kind,
+        "label": told.label,
+        "sentence": told.sentence,
         "status": row.status,
         "product": row.product_id,
         "sku": row.sku,
@@ -136,9 +141,33 @@ def discrepancy_json(row: Discrepancy) -> dict[str, Any]:
         "device": row.device_id,
         "user": row.user_id,
         "facts": row.facts,
+        "details": [
+            {"name": fact.name, "label": fact.label, "value": fact.value, "text": fact.text} for fact in told.facts
+        ],
+        "answers": [answer_json(answer) for answer in told.answers],
         "created_at": row.created_at,
         "resolved_at": row.resolved_at,
         "note": row.note,
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """A way of settling, with the numbers before and after."""
+    return {
+        "action": answer.action,
+        "text": answer.text,
+        "changes": [
+            {
+                "what": change.what,
+                "product": change.product.pk,
+                "sku": change.product.sku,
+                "before": change.before,
+                "after": change.after,
+            }
+            for change in answer.changes
+        ],
+        "asks": [{"name": ask.name, "label": ask.label, "value": ask.value, "most": ask.most} for ask in answer.asks],
+        "token": answer.token,
     }
 
 
@@ -407,8 +436,19 @@ class Reason(serializers.Serializer[Any]):
 
 
 class Resolution(serializers.Serializer[Any]):
-    action = serializers.ChoiceField(["apply", "reverse", "dismiss"])
+    """How to settle a discrepancy. Which actions there are, and what each asks for, stands in its `answers`."""
+
+    action = serializers.ChoiceField(["apply", "reverse", "move", "dismiss"])
     note = Text(max_length=2000, required=False, allow_blank=True, default="")
+    quantity = Whole(
+        min_value=0, max_value=MAX_QUANTITY, required=False, help_text=_("The real number, where it is asked for.")
+    )
+    sku = Text(max_length=255, required=False, allow_blank=True)
+    name = Text(max_length=255, required=False, allow_blank=True)
+    token = Text(
+        max_length=64, required=False, allow_blank=True,
+        help_text=_("Of the answer that you have seen: refused with 409 if it would do something else by now."),
+    )  # fmt: skip
 
 
 class ProfileChange(serializers.Serializer[Any]):

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import docs, serializers
+from api import discrepancy_kinds, docs, serializers
 from api.actions import counts, products, reversing, settling, stock
 from api.auth import actor
 from api.errors import NotFound
@@ -46,7 +46,8 @@ class Discrepancies(APIView):
             found = found.filter(status=query["status"])
         if "kind" in query:
             found = found.filter(kind=query["kind"])
-        return page(request, [serializers.discrepancy_json(row) for row in found[: query["limit"]]], query)
+        told = discrepancy_kinds.describe(list(found[: query["limit"]]))
+        return page(request, [serializers.discrepancy_json(one) for one in told], query)
 
 
 class Resolve(APIView):
@@ -54,12 +55,15 @@ class Resolve(APIView):
 
     @extend_schema(request=docs.body(serializers.Resolution), responses={200: docs.DiscrepancyOut, **docs.REFUSED})
     def post(self, request: Request, key: str) -> Response:
-        """Settle a discrepancy: apply what was held back, reverse what was booked, or dismiss it. For managers."""
+        """Settle a discrepancy: apply what was held back, reverse what was booked, move goods to the right SKU, or
+        dismiss it. For managers."""
         data = checked(serializers.Resolution, request.data)
         found = settling.resolve(
-            known(key, NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request), at=timezone.now()
-        )
-        return Response(serializers.discrepancy_json(found))
+            known(key, NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request), at=timezone.now(),
+            entered=settling.Entered(data.get("quantity"), data.get("sku"), data.get("name")),
+            shown=data.get("token"),
+        )  # fmt: skip
+        return Response(serializers.discrepancy_json(discrepancy_kinds.describe([found])[0]))
 
 
 class Adjust(APIView):

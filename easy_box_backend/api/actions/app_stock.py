@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from api.actions import discrepancies, products, reversing, stock
+from api.actions import discrepancies, products, reversing, stock, unknown_goods
 from api.actor import Actor
 from api.models import Device, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions
@@ -82,7 +82,7 @@ def _find(skus: list[str], memory: Memory) -> Product | None:
     for sku in skus:
         if relabelled := _relabelled(sku, since):
             return relabelled
-    return None
+    return next((product for sku in skus if (product := unknown_goods.known_as(sku))), None)
 
 
 def _relabelled(sku: str, since: int) -> Product | None:
@@ -128,16 +128,17 @@ def add_stock(
         keep(device, memory)
         return None
     verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)
-    if verdict.undo or verdict.rebook:
-        undone = StockMovement.objects.filter(id__in=verdict.undo).values_list("product_id", flat=True)
+    undo = unknown_goods.went(verdict.undo)
+    if undo or verdict.rebook:
+        undone = StockMovement.objects.filter(id__in=undo).values_list("product_id", flat=True)
         stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
     movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
     if movement is not None:
         additions.booked(memory, movement.pk)
-    for repeated in StockMovement.objects.filter(id__in=verdict.undo).not_reversed().order_by("id"):
+    for repeated in StockMovement.objects.filter(id__in=undo).not_reversed().order_by("id"):
         # What somebody has reversed by hand meanwhile is taken back already.
         reversing.reverse(repeated.pk, by=by, at=at, reason=str(_("The phone sent its queue again.")))
-    discrepancies.answered_by_reversal(verdict.undo, by=by, at=at)
+    discrepancies.answered_by_reversal(undo, by=by, at=at)
     book_after_all(verdict.rebook, by=by, at=at)
     _ask(verdict.suspects, "booked", by, at)
     _ask(verdict.withheld, "pending", by, at)
@@ -195,8 +196,11 @@ def _receive(product_id: int, quantity: int, *, by: Actor, at: datetime, came_at
     except stock.NoSuchProduct:
         pass
     sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
-    heir = Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
+    told = unknown_goods.heir_of(product_id)
+    heir = told or Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
     product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
+    if told is not None:  # a manager has said where such goods belong
+        return stock.receive(told.pk, quantity, by=by, at=at, occurred_at=came_at)
     if heir is None:
         products.apply(product, {}, revive=True, by=by, at=at)
     movement = stock.receive((heir or product).pk, quantity, by=by, at=at, occurred_at=came_at)

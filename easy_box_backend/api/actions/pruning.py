@@ -10,12 +10,13 @@ from django.core.files.storage import default_storage
 from django.db.models import Q
 from knox.models import AuthToken
 
-from api.models import Alert, ClientError, DeviceMemory, Product
+from api.models import Alert, ClientError, DeviceMemory, Product, SentForm
 
 log = logging.getLogger(__name__)
 
 REPORTS_KEPT = timedelta(days=90)
 LOGINS_KEPT = timedelta(days=30)
+FORMS_KEPT = timedelta(days=1)
 PHOTO_IS_BEING_STORED = timedelta(days=1)
 """A file younger than this may belong to a row that is not committed yet."""
 
@@ -57,6 +58,11 @@ def sessions(at: datetime) -> int:
     return Session.objects.filter(expire_date__lt=at).delete()[0]
 
 
+def sent_forms(at: datetime) -> int:
+    """A page that was left open for longer has to be sent anew by hand, so nobody sends it twice by mistake."""
+    return SentForm.objects.filter(sent_at__lt=at - FORMS_KEPT).delete()[0]
+
+
 def orphaned_photos(at: datetime) -> int:
     """Files that no product names, such as what a process that was killed between file and row has left."""
     try:
@@ -87,5 +93,6 @@ _STEPS: dict[str, Callable[[datetime], int]] = {
     "alerts": told_alerts,
     "client_errors": client_errors,
     "sessions": sessions,
+    "forms": sent_forms,
     "photos": orphaned_photos,
 }

@@ -1,7 +1,11 @@
 """What all pages share: who may see them, forms that actions save, refusals as messages, one-click buttons."""
 
+import hashlib
+import json
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django import forms
@@ -9,18 +13,21 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.safestring import SafeString
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from api.actions import once
 from api.actor import Actor
 from api.errors import Refusal
 from api.texts import tidy
@@ -151,7 +158,68 @@ class Lists(admin.ModelAdmin):
         return super().changelist_view(request, extra_context)
 
 
-class Desk(ManagersOnly, Lists):
+TOKEN = "form_token"
+"""The name of the one-time token in forms, and in the addresses of buttons."""
+
+
+class SentOnce(Lists):
+    """A form that is sent twice, as by a double click, acts once: the second time is answered as the first was."""
+
+    def message_user(
+        self, request: HttpRequest, message: Any, level: Any = messages.INFO, *args: Any, **more: Any
+    ) -> None:
+        """Django's; the message is kept for a second sending."""
+        said = request.__dict__.setdefault("said", [])
+        said.append([level, str(message), isinstance(message, SafeString)])
+        super().message_user(request, message, level, *args, **more)
+
+    def once(self, request: HttpRequest, answer: Callable[[], HttpResponse], *, together: bool = True) -> HttpResponse:
+        """What `answer` says to a form that is sent the first time. Anything but a redirect means that nothing was
+        done, so it may be sent again.
+
+        together: in one transaction with what it does. Otherwise `answer` has transactions of its own.
+        """
+        token = request.POST.get(TOKEN) or request.GET.get(TOKEN)
+        if request.method != "POST" or not token:
+            return answer()
+        key = _form_key(request)
+        with transaction.atomic() if together else nullcontext():
+            if earlier := once.claim(key, at=timezone.now()):
+                return self.answer_again(request, earlier.answer)
+            response = None
+            try:
+                response = answer()
+            finally:
+                if response is not None and response.status_code == 302:
+                    kept = {"location": response.headers["Location"], "said": request.__dict__.get("said", [])}
+                    once.keep(key, kept)
+                elif not together:
+                    once.forget(key)
+                elif response is not None:
+                    transaction.set_rollback(True)
+        return response
+
+    def answer_again(self, request: HttpRequest, kept: dict[str, Any] | None) -> HttpResponse:
+        for level, text, is_safe in kept["said"] if kept else []:
+            self.message_user(request, mark_safe(text) if is_safe else text, level)  # noqa: S308 # as we said it
+        self.message_user(request, gettext("The form was sent twice. It was done once."))
+        return HttpResponseRedirect(kept["location"] if kept else request.get_full_path())
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Django's. What is done to many rows is done to each in a transaction of its own."""
+        view = super().changelist_view
+        return self.once(request, lambda: view(request, extra_context), together=False)
+
+
+def _form_key(request: HttpRequest) -> str:
+    """Stands for who sends this form with this content: a page that is gone back to and changed is another one."""
+    files = [(name, [(one.name, one.size) for one in request.FILES.getlist(name)]) for name in sorted(request.FILES)]
+    content = [(name, values) for name, values in sorted(request.POST.lists()) if name != "csrfmiddlewaretoken"]
+    sent = json.dumps([request.user.pk, request.get_full_path(), content, files])
+    return hashlib.sha256(sent.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Desk(ManagersOnly, SentOnce):
     """A table's pages. Subclasses save by actions; what these refuse becomes an error in the form."""
 
     list_per_page = 50
@@ -171,11 +239,16 @@ class Desk(ManagersOnly, Lists):
         extra_context: Any = None,
     ) -> HttpResponse:
         """Django's, and once more when the action has refused: then the form shows why."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except Refusal as refusal:
-            request.refusal = refusal  # type: ignore[attr-defined]
-            return super().changeform_view(request, object_id, form_url, extra_context)
+        view = super().changeform_view
+
+        def answer() -> HttpResponse:
+            try:
+                return view(request, object_id, form_url, extra_context)
+            except Refusal as refusal:
+                request.refusal = refusal  # type: ignore[attr-defined]
+                return view(request, object_id, form_url, extra_context)
+
+        return self.once(request, answer)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         raise NotImplementedError("An action saves.")
@@ -184,7 +257,7 @@ class Desk(ManagersOnly, Lists):
         """There is nothing beside what the action has saved."""
 
 
-class Buttons(Lists):
+class Buttons(SentOnce):
     """Adds one-click verbs, in lists and on pages. `do` calls the action and says what to tell the person."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -201,6 +274,9 @@ class Buttons(Lists):
             return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
+        return self.once(request, lambda: self.done(request, key, verb))
+
+    def done(self, request: HttpRequest, key: int, verb: str) -> HttpResponse:
         try:
             self.message_user(request, self.do(request, key, verb), messages.SUCCESS)
         except Refusal as refusal:
@@ -216,13 +292,13 @@ class Buttons(Lists):
             return before
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
-    def button(self, key: int, verb: str, label: Text, look: str = "outline-primary") -> SafeString:
-        """A button for use within a page's own form, whose CSRF token it sends along."""
+    def button(self, key: int, verb: str, label: Text, look: str = "outline-primary", **query: str) -> SafeString:
+        """A button for use within a page's own form, whose CSRF token it sends along. query: what else it says."""
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[key, verb])
         return format_html(
-            '<button type="submit" class="btn btn-sm btn-{}" formaction="{}" formmethod="post"'
+            '<button type="submit" class="btn btn-sm btn-{}" formaction="{}?{}" formmethod="post"'
             " formnovalidate>{}</button>",
-            look, url, label,
+            look, url, urlencode({TOKEN: secrets.token_urlsafe(12), **query}), label,
         )  # fmt: skip
 
 

@@ -1,20 +1,32 @@
 """The ledger, and what the server could not decide by itself."""
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from api import discrepancy_kinds
 from api.actions import reversing, settling
 from api.admin import words
-from api.admin.base import EMPTY, Buttons, LooksOnly, Text, actor, badge, for_each, link, renamed
-from api.models import Discrepancy, StockMovement
+from api.admin.base import EMPTY, Buttons, LooksOnly, Text, actor, badge, for_each, link, renamed, table
+from api.discrepancy_case import device_name, moment, signed
+from api.errors import Invalid, Refusal
+from api.models import Device, Discrepancy, Product, StockMovement
+
+MOST_CHOICES = 100
+"""How many products or phones a filter offers; search finds the rest."""
+
+MOST_REASONS = 10
+"""How many refusals are told in full when many are settled at once."""
 
 
 class Record(LooksOnly, Buttons):
@@ -79,7 +91,7 @@ class StockMovementAdmin(Record):
     @admin.display(description=_("change"), ordering="quantity_delta")
     def change(self, row: StockMovement) -> SafeString:
         look = "desk-more" if row.quantity_delta > 0 else "desk-fewer"
-        return format_html('<span class="{}">{}</span>', look, words.signed(row.quantity_delta))
+        return format_html('<span class="{}">{}</span>', look, signed(row.quantity_delta))
 
     @admin.display(description=_("order"))
     def order(self, row: StockMovement) -> SafeString | str:
@@ -115,59 +127,207 @@ class OpenFilter(admin.SimpleListFilter):
         return renamed(super().choices(changelist), _("open"))
 
 
+def number_of(choice: admin.SimpleListFilter) -> int | None:
+    """The id that a filter is set to; None for none, and for what can be no id."""
+    value = str(choice.value() or "")
+    return int(value) if value.isascii() and value.isdecimal() and len(value) <= 18 else None
+
+
+class GoodsFilter(admin.SimpleListFilter):
+    """The products that most questions are about."""
+
+    title = _("product")
+    parameter_name = "product"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
+        asked = Product.objects.filter(discrepancies__status=Discrepancy.Status.OPEN)
+        chosen = number_of(self)
+        most = list(asked.annotate(questions=Count("discrepancies")).order_by("-questions", "sku")[:MOST_CHOICES])
+        if chosen and chosen not in {product.pk for product in most}:
+            most += Product.objects.filter(pk=chosen)
+        return [(str(product.pk), str(product)) for product in most]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
+        chosen = number_of(self)
+        return queryset.filter(product=chosen) if chosen else queryset
+
+
+class PhoneFilter(admin.SimpleListFilter):
+    title = _("device")
+    parameter_name = "device"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
+        asked = Discrepancy.objects.filter(device__isnull=False).values("device")
+        phones = Device.objects.filter(pk__in=asked).select_related("user").order_by("user__username", "name", "pk")
+        return [(str(phone.pk), f"{phone.user} · {device_name(phone)}") for phone in phones[:MOST_CHOICES]]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
+        chosen = number_of(self)
+        return queryset.filter(device=chosen) if chosen else queryset
+
+
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(Record):
-    list_display = ("created_at", "kind", "in_words", "goods", "for_order", "who", "state")
-    list_display_links = ("created_at", "kind")
-    list_filter = (OpenFilter, "kind")
+    list_display = ("came_at", "kind", "in_words", "for_order", "who", "state")
+    list_display_links = ("came_at", "kind")
+    list_filter = (OpenFilter, "kind", GoodsFilter, PhoneFilter)
     list_select_related = ("product", "order", "user", "device")
+    list_max_show_all = settling.MOST_AT_ONCE
     search_fields = ("sku", "product__name", "order__customer_name", "user__username")
     search_help_text = _("SKU, product, customer or person")
     date_hierarchy = "created_at"
-    fields = (
-        "kind", "in_words", "goods", "for_order", "booked", "who", "created_at", "settle", "resolved_by",
-        "resolved_at", "note",
-    )  # fmt: skip
+    fields = ("kind", "in_words", "facts_told", "settle", "resolved_by", "resolved_at", "note")
     readonly_fields = fields
+    actions = ("apply_selected", "reverse_selected", "dismiss_selected")
 
     def get_fields(self, request: HttpRequest, obj: Discrepancy | None = None) -> Any:
         """An open one has not been settled by anybody yet."""
         still_open = obj is not None and obj.status == Discrepancy.Status.OPEN
         return self.fields[:-3] if still_open else self.fields
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Django's; the page's rows are described together, so that their number makes no more queries."""
+        page = super().get_changelist_instance(request)
+        rows = list(page.result_list)
+        for told in discrepancy_kinds.describe(rows):
+            told.row.told = told  # type: ignore[attr-defined]
+        page.result_list = rows
+        return page
+
+    # --- Settling -------------------------------------------------------------------------------------------------
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
         text = words.SETTLED[verb]
-        note = request.POST.get("note", "").strip()[:1000]
-        settling.resolve(key, verb, by=actor(request), at=timezone.now(), note=note)
+        sent = request.POST
+        quantity = sent.get("quantity", "").strip()
+        entered = settling.Entered(
+            whole(quantity) if quantity else None, sent.get("sku", "").strip(), sent.get("name", "").strip()
+        )
+        settling.resolve(
+            key, verb, by=actor(request), at=timezone.now(), note=sent.get("note", "").strip()[:1000],
+            entered=entered, shown=request.GET.get("shown"),
+        )  # fmt: skip
         return text
 
+    @admin.action(description=_("Apply the selected …"))
+    def apply_selected(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> HttpResponse | None:
+        return self.settle_selected(request, queryset, "apply")
+
+    @admin.action(description=_("Reverse the selected …"))
+    def reverse_selected(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> HttpResponse | None:
+        return self.settle_selected(request, queryset, "reverse")
+
+    @admin.action(description=_("Dismiss the selected …"))
+    def dismiss_selected(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> HttpResponse | None:
+        return self.settle_selected(request, queryset, "dismiss")
+
+    def settle_selected(
+        self, request: HttpRequest, queryset: "QuerySet[Discrepancy]", verb: str
+    ) -> HttpResponse | None:
+        """First a page that says what will happen to each, with the numbers; what it showed is then done."""
+        if shown := request.POST.get("shown"):
+            self.do_to_many(request, shown, verb)
+            return None
+        told = discrepancy_kinds.describe(list(queryset.order_by("-id")[: settling.MOST_AT_ONCE]), in_turn=verb)
+        answers = [(one, one.answer(verb)) for one in told]
+        able = [(one, answer) for one, answer in answers if answer and not answer.asks]
+        context = {
+            **self.admin_site.each_context(request), "opts": self.opts, "media": self.media, "verb": verb,
+            "title": dict(self.get_action_choices(request))[f"{verb}_selected"],
+            "rows": able, "left": [one for one, answer in answers if not answer or answer.asks],
+            "button": (_("Do it to %(count)d") % {"count": len(able)}), "look": words.LOOKS[verb],
+            "shown": json.dumps({one.row.pk: answer.token for one, answer in able}),
+            "too_many": queryset.count() > settling.MOST_AT_ONCE, "most": settling.MOST_AT_ONCE,
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/api/settle_selected.html", context)
+
+    def do_to_many(self, request: HttpRequest, shown: str, verb: str) -> None:
+        try:
+            wanted = {int(key): str(token) for key, token in json.loads(shown).items()}
+            note = request.POST.get("note", "").strip()[:1000]
+            done, refused = settling.resolve_many(wanted, verb, by=actor(request), at=timezone.now(), note=note)
+        except (ValueError, AttributeError):
+            self.message_user(request, gettext("Nothing is selected."), messages.ERROR)
+            return
+        except Refusal as refusal:
+            self.message_user(request, str(refusal.detail), messages.ERROR)
+            return
+        if done:
+            text = ngettext("%(count)d is settled.", "%(count)d are settled.", len(done)) % {"count": len(done)}
+            self.message_user(request, text, messages.SUCCESS)
+        if refused:
+            text = ngettext("%(count)d is not settled.", "%(count)d are not settled.", len(refused))
+            rows = Discrepancy.objects.in_bulk(list(refused)[:MOST_REASONS])
+            reasons = [f"{rows.get(key, '')}: {refused[key].detail}" for key in list(refused)[:MOST_REASONS]]
+            if len(refused) > MOST_REASONS:
+                reasons.append("…")
+            self.message_user(request, " ".join([text % {"count": len(refused)}, *reasons]), messages.ERROR)
+
+    # --- Columns and fields ---------------------------------------------------------------------------------------
+    @admin.display(description=_("when"), ordering="created_at")
+    def came_at(self, row: Discrepancy) -> str:
+        return moment(row.created_at)
+
     @admin.display(description=_("what happened"))
-    def in_words(self, row: Discrepancy) -> SafeString:
-        return format_html("{}<br><small>{}</small>", words.what_happened(row), words.facts(row))
+    def in_words(self, row: Discrepancy) -> str:
+        return told_of(row).what
+
+    @admin.display(description=_("facts"))
+    def facts_told(self, row: Discrepancy) -> SafeString:
+        pages = {
+            "product": "product",
+            "archived": "product",
+            "taken_by": "product",
+            "moved_to": "product",
+            "order": "order",
+        }
+        rows = [
+            (fact.label, link(pages[fact.name], fact.value["id"], fact.text) if fact.name in pages else fact.text)
+            for fact in told_of(row).facts
+        ]
+        return table("facts", rows)
 
     @admin.display(description=_("order"))
     def for_order(self, row: Discrepancy) -> SafeString | str:
         return link("order", row.order_id, row.order)
 
-    @admin.display(description=_("booked"))
-    def booked(self, row: Discrepancy) -> SafeString | str:
-        movements = StockMovement.objects.filter(id__in=row.facts.get("booked", [])).order_by("id")
-        links = [(link("stockmovement", movement.pk, movement),) for movement in movements]
-        return format_html_join(", ", "{}", links) or EMPTY
+    @admin.display(description=_("who"), ordering="user__username")
+    def who(self, row: Discrepancy) -> SafeString | str:
+        device = device_name(row.device) if row.device else ""
+        return format_html("{}<br><small>{}</small>", link("user", row.user_id, row.user), device)
 
     @admin.display(description=_("settle"))
     def state(self, row: Discrepancy) -> SafeString:
         if row.status != Discrepancy.Status.OPEN:
             return badge(row.get_status_display())
-        buttons = [(self.button(row.pk, way, *words.WAYS[way]),) for way in settling.ways(row)]
+        page = reverse("admin:api_discrepancy_change", args=[row.pk])
+        buttons = [
+            (self.answer_button(row, answer),) if not answer.asks
+            else (format_html('<a class="btn btn-sm btn-{}" href="{}">{} …</a>',
+                              words.LOOKS[answer.action], page, answer.text),)
+            for answer in told_of(row).answers
+        ]  # fmt: skip
         return format_html('<div class="desk-buttons">{}</div>', format_html_join("", "{}", buttons))
 
     @admin.display(description=_("settle"))
     def settle(self, row: Discrepancy) -> SafeString:
         if row.status != Discrepancy.Status.OPEN:
             return self.state(row)
-        return format_html(
-            '<textarea name="note" rows="2" maxlength="1000" class="form-control mb-2" placeholder="{}">'
-            "</textarea>{}",
-            gettext("Note (may stay empty)"), self.state(row),
-        )  # fmt: skip
+        # What asks for something comes first: the Enter key, which scanners send too, presses a form's first button.
+        answers = sorted(told_of(row).answers, key=lambda answer: not answer.asks)
+        return table("answers", [(answer, self.answer_button(row, answer)) for answer in answers])
+
+    def answer_button(self, row: Discrepancy, answer: discrepancy_kinds.Answer) -> SafeString:
+        return self.button(row.pk, answer.action, answer.text, words.LOOKS[answer.action], shown=answer.token)
+
+
+def told_of(row: Any) -> discrepancy_kinds.Told:
+    """A row as it is told; described on its own, if its page hasn't been."""
+    return getattr(row, "told", None) or discrepancy_kinds.describe([row])[0]
+
+
+def whole(text: str) -> int:
+    """The number that somebody has entered. Raises Invalid."""
+    plain = "".join(text.split())
+    if not plain.isascii() or not plain.isdecimal() or len(plain) > 18:
+        raise Invalid(_("Enter a whole number."), fields={"quantity": [_("Enter a whole number.")]})
+    return int(plain)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from api.actions import ledger, settling
-from api.models import Discrepancy, Product, ProductVersion, Revision, StockMovement
+from api.actions import discrepancies, ledger, settling
+from api.actor import Actor
+from api.models import Discrepancy, OrderLine, Product, ProductVersion, Revision, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.reconcile.people import Phone, Warehouse
 
@@ -37,28 +39,61 @@ class Desk:
     vera: Caller
     found: Discrepancy
 
-    def settle(self, action: str, **more: str) -> Any:
+    def settle(self, action: str, **more: Any) -> Any:
         return self.vera.post(f"/api/discrepancies/{self.found.pk}/resolve/", {"action": action, **more})
+
+    def sees(self) -> dict[str, Any]:
+        """The discrepancy as the API tells it."""
+        rows = self.vera.get("/api/discrepancies/", {"status": "all"}).json()
+        (row,) = [row for row in rows if row["id"] == self.found.pk]
+        return dict(row)
+
+    def answer(self, action: str) -> dict[str, Any]:
+        """What this button says."""
+        return next(answer for answer in self.sees()["answers"] if answer["action"] == action)
 
     def offers(self, *ways: str) -> None:
         """Exactly these are offered; any other is refused and changes nothing."""
         assert settling.ways(self.found) == list(ways)
-        for other in {"apply", "reverse", "dismiss"} - set(ways):
+        for other in {"apply", "reverse", "move", "dismiss"} - set(ways):
             before = everything()
             assert check_error(self.settle(other), 400, "not_applicable")["facts"] == {"ways": list(ways)}
             assert everything() == before
 
-    def settles(self, action: str, status: str) -> None:
-        """It is settled so, once."""
-        answer = self.settle(action, note="looked at the shelf")
+    def settles(self, action: str, status: str, **more: Any) -> None:
+        """It is settled so, once, and what the button said is what happened, and nothing else."""
+        promised = self.answer(action)
+        is_so = {(row.pk, "on_hand"): row.quantity for row in Product.objects.all()}
+        answer = self.settle(action, note="looked at the shelf", token=promised["token"], **more)
         assert answer.status_code == 200, answer.content
         assert (answer.json()["status"], answer.json()["note"]) == (status, "looked at the shelf")
+        assert answer.json()["answers"] == []
+        self.keeps(promised["changes"], is_so, entered=bool(more))
         self.found.refresh_from_db()
         assert self.found.resolved_by == self.vera.user
         before = everything()
         for again in ("apply", "reverse", "dismiss"):
             check_error(self.settle(again), 409, "already_settled")
         assert everything() == before
+
+    def keeps(self, changes: list[dict[str, Any]], before: dict[Any, Any], *, entered: bool) -> None:
+        """Every value before and after is as promised; on hand nothing else has changed, unless by what was entered."""
+        for change in changes:
+            product = Product.objects.get(pk=change["product"])
+            now = {
+                "on_hand": product.quantity, "name": product.name, "sku": product.sku, "archived": product.is_archived,
+                "unverified": product.unverified,
+                "picked": sum(OrderLine.objects.filter(order=self.found.order_id, product=product).values_list(
+                    "quantity_picked", flat=True)),
+            }  # fmt: skip
+            if change["after"] is not None:
+                assert now[change["what"]] == change["after"], change
+            if change["what"] == "on_hand":
+                assert before[change["product"], "on_hand"] == change["before"], change
+        if not entered:
+            changed = {row.pk for row in Product.objects.all() if before.get((row.pk, "on_hand")) != row.quantity}
+            assert changed == {change["product"] for change in changes
+                               if change["what"] == "on_hand" and change["before"] != change["after"]}  # fmt: skip
 
 
 def everything() -> list[Any]:
@@ -129,7 +164,7 @@ def test_unknown_sku(warehouse: Warehouse, anna: Phone, desk: Any, action: str, 
     anna.add("SHIRT", 1)
     anna.add("SOKC", 3)
     vera = desk()
-    vera.offers("apply", "dismiss")
+    vera.offers("apply", "move", "dismiss")
     vera.settles(action, status)
     product = Product.objects.get(sku="SOKC")
     assert (product.unverified, product.quantity) == (unverified, 3)
@@ -178,15 +213,71 @@ def test_quantity_guess_that_is_held_back(
     assert warehouse.on_hand("SOCK") == left
 
 
-def test_implausible_quantity_is_dismissed_and_not_applied_as_it_is(
-    warehouse: Warehouse, anna: Phone, desk: Any
+BARCODE = 4_006_381_333_999
+
+
+@pytest.mark.parametrize("quantity", [2_000_000, BARCODE, 2**63 - 1])
+def test_an_implausible_quantity_asks_for_the_real_one_and_is_never_booked_by_one_click(
+    warehouse: Warehouse, anna: Phone, desk: Any, quantity: int
 ) -> None:
-    warehouse.product("SOCK")
-    anna.add("SOCK", 2_000_000)
+    warehouse.product("SOCK", 4)
+    anna.add("SOCK", quantity)
     vera = desk()
-    check_error(vera.settle("apply"), 400, "implausible_quantity")
-    vera.settles("dismiss", "dismissed")
-    assert warehouse.on_hand("SOCK") == 0
+    vera.offers("apply", "dismiss")
+    asked = vera.answer("apply")
+    assert [(ask["name"], ask["most"]) for ask in asked["asks"]] == [("quantity", 1_000_000)]
+    assert [(change["before"], change["after"]) for change in asked["changes"]] == [(4, None)]
+    before = everything()
+    assert "quantity" in check_error(vera.settle("apply"), 400, "missing")
+    for wrong in (0, -3, 1_000_001, quantity, "3.5", "x"):
+        assert "quantity" in check_error(vera.settle("apply", quantity=wrong), 400)
+    assert everything() == before
+    vera.settles("apply", "applied", quantity=3)
+    assert warehouse.on_hand("SOCK") == 7
+
+
+def test_an_implausible_quantity_dismissed_changes_nothing(warehouse: Warehouse, anna: Phone, desk: Any) -> None:
+    warehouse.product("SOCK", 4)
+    anna.add("SOCK", BARCODE)
+    desk().settles("dismiss", "dismissed")
+    assert warehouse.on_hand("SOCK") == 4
+
+
+def test_a_number_of_minus_a_barcode_asks_how_many_were_taken_out(warehouse: Warehouse, anna: Phone, desk: Any) -> None:
+    warehouse.product("SOCK", 4)
+    anna.put(anna.pull()["SOCK"], quantity=-BARCODE)
+    vera = desk()
+    assert vera.found.kind == "implausible_quantity"
+    check_error(vera.settle("apply"), 400, "missing")
+    vera.settles("apply", "applied", quantity=3)
+    assert warehouse.on_hand("SOCK") == 1
+
+
+@pytest.mark.parametrize("kind", ["quantity_guess", "possible_duplicate", "picked_after_cancel", "picked_twice"])
+def test_too_much_that_any_kind_holds_back_asks_for_the_number(
+    warehouse: Warehouse, anna: Phone, manager: Caller, kind: str
+) -> None:
+    """Two of 600,000 are over a million in one click too."""
+    socks = Product.objects.get(pk=warehouse.product("SOCK", 4))
+    found = discrepancies.record(
+        Discrepancy.Kind(kind), by=Actor(anna.device.user, anna.device), at=timezone.now(), product=socks,
+        quantity=1_200_000, pending=[{"product": socks.pk, "delta": 600_000}] * 2,
+    )  # fmt: skip
+    vera = Desk(manager, found)
+    check_error(vera.settle("apply"), 400, "missing")
+    vera.settles("apply", "applied", quantity=600_000)
+    assert warehouse.on_hand("SOCK") == 600_004
+
+
+def test_too_much_of_several_products_is_not_applied_as_a_whole(
+    warehouse: Warehouse, anna: Phone, manager: Caller
+) -> None:
+    keys = [warehouse.product("SOCK", 4), warehouse.product("CAP", 4)]
+    found = discrepancies.record(
+        Discrepancy.Kind.PICKED_AFTER_CANCEL, by=Actor(anna.device.user, anna.device), at=timezone.now(),
+        pending=[{"product": key, "delta": -BARCODE} for key in keys],
+    )  # fmt: skip
+    Desk(manager, found).offers("dismiss")
 
 
 @pytest.mark.parametrize(
@@ -426,3 +517,187 @@ def test_what_is_no_way_of_settling_is_400(two_names: None, desk: Any, manager: 
 @pytest.mark.parametrize("key", ["99999999", "x", "-1", "9" * 30])
 def test_what_never_was_is_404(manager: Caller, key: str) -> None:
     check_error(manager.post(f"/api/discrepancies/{key}/resolve/", {"action": "dismiss"}), 404)
+
+
+# --- What the button said ---------------------------------------------------------------------------------------------
+def test_a_button_says_the_numbers_before_and_after(warehouse: Warehouse, anna: Phone, desk: Any) -> None:
+    warehouse.product("SOCK", 10)
+    anna.put(anna.pull()["SOCK"], quantity=25)
+    vera = desk()
+    assert vera.answer("apply")["text"] == "Book 15 pieces: 10 → 25"
+    assert vera.answer("dismiss")["text"] == "Do not book it: stays at 10"
+
+
+def test_what_would_do_something_else_by_now_is_refused_with_the_new_numbers(
+    warehouse: Warehouse, anna: Phone, desk: Any, manager: Caller
+) -> None:
+    socks = warehouse.product("SOCK", 10)
+    anna.put(anna.pull()["SOCK"], quantity=25)
+    vera = desk()
+    shown = vera.answer("apply")["token"]
+    assert manager.post(f"/api/products/{socks}/adjust/", {"quantity_delta": 5, "reason": "found"}).status_code == 200
+    before = everything()
+    said = check_error(vera.settle("apply", token=shown), 409, "changed")
+    assert "Book 15 pieces: 15 → 30" in said["detail"]
+    assert everything() == before, "still open, nothing booked"
+    assert vera.settle("apply", token=said["facts"]["token"]).status_code == 200
+    assert warehouse.on_hand("SOCK") == 30
+
+
+def test_a_program_need_not_say_what_it_has_seen(warehouse: Warehouse, anna: Phone, desk: Any) -> None:
+    warehouse.product("SOCK", 10)
+    anna.put(anna.pull()["SOCK"], quantity=25)
+    assert desk().settle("apply").status_code == 200
+    assert warehouse.on_hand("SOCK") == 25
+
+
+def test_a_button_that_changes_nothing_acts_also_when_goods_have_come(
+    warehouse: Warehouse, anna: Phone, desk: Any, manager: Caller
+) -> None:
+    socks = warehouse.product("SOCK", 10)
+    anna.put(anna.pull()["SOCK"], quantity=25)
+    vera = desk()
+    shown = vera.answer("dismiss")["token"]
+    manager.post(f"/api/products/{socks}/adjust/", {"quantity_delta": 5, "reason": "found"})
+    assert vera.settle("dismiss", token=shown).status_code == 200
+
+
+# --- These are goods of another SKU -----------------------------------------------------------------------------------
+def left(sku: str) -> int:
+    """What is on hand, also of an archived product."""
+    return Product.objects.get(sku=sku).quantity
+
+
+@pytest.fixture
+def typed(warehouse: Warehouse, anna: Phone) -> None:
+    """Anna received 3 under SOKC instead of SOCK, of which there are 4."""
+    warehouse.product("SHIRT")
+    warehouse.product("SOCK", 4)
+    anna.add("SHIRT", 1)
+    anna.add("SOKC", 3)
+
+
+def test_goods_of_a_mistyped_sku_move_to_the_right_one(warehouse: Warehouse, typed: None, desk: Any) -> None:
+    vera = desk()
+    came = StockMovement.objects.get(product__sku="SOKC").occurred_at
+    vera.settles("move", "applied", sku="SOCK")
+    wrong, right = Product.objects.get(sku="SOKC"), Product.objects.get(sku="SOCK")
+    assert (wrong.quantity, wrong.is_archived, right.quantity) == (0, True, 7)
+    assert warehouse.movements("SOKC") == [3, -3]
+    assert warehouse.movements("SOCK") == [4, 3]
+    assert right.movements.latest("id").occurred_at == came, "as of when they came"
+    assert right.movements.latest("id").kind == "receipt"
+
+
+@pytest.mark.parametrize("sku", ["", "NOWHERE", "SOKC", "\x00"])
+def test_goods_move_to_a_product_in_use_only(typed: None, desk: Any, sku: str) -> None:
+    vera = desk()
+    before = everything()
+    assert "sku" in check_error(vera.settle("move", sku=sku), 400)
+    assert everything() == before
+
+
+def test_what_was_picked_of_the_mistyped_product_moves_too(
+    warehouse: Warehouse, typed: None, desk: Any, manager: Caller
+) -> None:
+    wrong = Product.objects.get(sku="SOKC")
+    manager.post(f"/api/products/{wrong.pk}/adjust/", {"quantity_delta": -1, "reason": "broken"})
+    desk().settles("move", "applied", sku="SOCK")
+    assert (left("SOKC"), left("SOCK")) == (0, 6)
+    assert not Discrepancy.objects.open().exists(), "nothing fell below none on the way"
+
+
+def test_the_stale_queue_finds_the_right_product_under_the_mistyped_sku(
+    warehouse: Warehouse, anna: Phone, typed: None, desk: Any
+) -> None:
+    desk().settles("move", "applied", sku="SOCK")
+    anna.add("SOKC", 2)  # before her next pull: the phone knows the product that was made for it
+    assert (left("SOKC"), left("SOCK")) == (0, 9)
+    anna.pull()
+    anna.add("SOKC", 5)
+    assert (left("SOKC"), left("SOCK")) == (0, 14)
+    assert Product.objects.filter(sku="SOKC", archived_at=None).count() == 0
+    assert not Discrepancy.objects.open().exists(), "the manager has said so once"
+
+
+def test_a_queue_that_comes_again_behind_the_move_is_on_hand_once(
+    warehouse: Warehouse, anna: Phone, typed: None, desk: Any
+) -> None:
+    desk().settles("move", "applied", sku="SOCK")
+    anna.find("SHIRT")  # the look-up that its addition never followed
+    anna.loses_connection()
+    _half_an_hour_passes(anna)
+    anna.add("SHIRT", 1)
+    anna.add("SOKC", 3)
+    assert (left("SHIRT"), left("SOCK"), left("SOKC")) == (1, 7, 0)
+
+
+def test_a_repetition_that_moved_before_it_was_known_for_one_is_taken_back_where_it_went(
+    warehouse: Warehouse, anna: Phone, typed: None, manager: Caller
+) -> None:
+    anna.pull()
+    for _ in range(2):
+        anna.add("SOKC", 2)
+        if StockMovement.objects.filter(product__sku="SOKC", quantity_delta=2).count() == 2:
+            unknown = Desk(manager, Discrepancy.objects.get(kind="unknown_sku"))
+            unknown.settles("move", "applied", sku="SOCK")
+        anna.add("SHIRT", 4)
+        anna.loses_connection()
+        _half_an_hour_passes(anna)
+    assert (left("SHIRT"), left("SOCK"), left("SOKC")) == (5, 4 + 3 + 2, 0)
+
+
+def test_a_question_about_goods_that_moved_goes_along(
+    warehouse: Warehouse, anna: Phone, typed: None, manager: Caller
+) -> None:
+    wrong = Product.objects.get(sku="SOKC")
+    doubted = discrepancies.record(
+        Discrepancy.Kind.POSSIBLE_DUPLICATE, by=Actor(anna.device.user, anna.device), at=timezone.now(), product=wrong,
+        quantity=3, booked=[wrong.movements.get().pk],
+    )  # fmt: skip
+    Desk(manager, Discrepancy.objects.get(kind="unknown_sku")).settles("move", "applied", sku="SOCK")
+    doubted.refresh_from_db()
+    Desk(manager, doubted).settles("reverse", "reversed")
+    assert (left("SOKC"), left("SOCK")) == (0, 4)
+
+
+# --- A product that nobody knows --------------------------------------------------------------------------------------
+@pytest.fixture
+def unknown(warehouse: Warehouse, anna: Phone) -> None:
+    """An edit under an id of the phone's own."""
+    seen = {"name": "Green cap", "sku": "CAP-GREEN", "quantity": 6, "location": "B2", "image_url": None}
+    assert anna.put(seen, key=UUID).status_code == 200
+
+
+def test_an_unknown_product_is_made_with_what_was_sent_and_the_quantity_that_is_asked_for(
+    unknown: None, desk: Any
+) -> None:
+    vera = desk()
+    vera.offers("apply", "dismiss")
+    asks = {ask["name"]: ask["value"] for ask in vera.answer("apply")["asks"]}
+    assert asks == {"name": "Green cap", "sku": "CAP-GREEN", "quantity": 6}
+    before = everything()
+    assert "quantity" in check_error(vera.settle("apply"), 400, "missing")
+    assert everything() == before
+    vera.settles("apply", "applied", quantity=5)
+    made = Product.objects.get()
+    assert (made.sku, made.name, made.quantity) == ("CAP-GREEN", "Green cap", 5)
+
+
+def test_an_unknown_product_can_be_made_under_another_name_and_sku(unknown: None, desk: Any) -> None:
+    desk().settles("apply", "applied", quantity=0, sku="CAP-1", name="Cap")
+    made = Product.objects.get()
+    assert (made.sku, made.name, made.quantity) == ("CAP-1", "Cap", 0)
+
+
+def test_an_unknown_product_whose_sku_is_taken_stays_a_question(unknown: None, warehouse: Warehouse, desk: Any) -> None:
+    warehouse.product("CAP-GREEN")
+    vera = desk()
+    before = everything()
+    check_error(vera.settle("apply", quantity=1), 400, "sku_taken")
+    assert everything() == before
+
+
+def test_a_deletion_of_an_unknown_product_says_nothing_to_make_one_of(anna: Phone, desk: Any) -> None:
+    anna.delete(UUID)
+    desk().offers("dismiss")

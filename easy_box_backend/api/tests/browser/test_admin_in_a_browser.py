@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, Response, expect, sync_playwright
 
-from api.models import Order, Product
+from api.actions import discrepancies
+from api.actor import Actor
+from api.models import Discrepancy, Order, Product
 from api.tests import photos
 from api.tests.calls import PASSWORD
 from api.tests.conftest import MakeProduct, MakeUser
 
+Kind = Discrepancy.Kind
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
@@ -102,3 +106,61 @@ def test_a_manager_logs_in_makes_an_order_uploads_a_photo_and_turns_to_german(
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.locator(".app-sidebar")).to_contain_text("Lagerbewegungen")
     expect(page.locator("body")).to_contain_text("Letzte Bewegungen")
+
+
+def double_click(page: Page, name: str) -> None:
+    """Click a button twice as a person does, 0.15 s apart, on a network so slow that the answer comes later."""
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 700, "downloadThroughput": -1, "uploadThroughput": -1}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    page.get_by_role("button", name=name, exact=True).dblclick(delay=75)
+    network.send("Network.emulateNetworkConditions", {**slow, "latency": 0})
+    network.detach()
+
+
+def test_double_clicks_act_once_and_a_scanned_sku_with_enter_moves_goods(
+    page: Page, make_user: MakeUser, make_product: MakeProduct
+) -> None:
+    make_user("Vera", is_staff=True)
+    anna = Actor(make_user("Anna"))
+    sock, wrong = make_product("SOCK", 10), make_product("SOKC", 3, unverified=True)
+    held = discrepancies.record(
+        Kind.QUANTITY_GUESS, by=anna, at=timezone.now(), product=sock, sent=25, on_hand=10, change=0,
+        pending=[{"product": sock.pk, "delta": 15}],
+    )  # fmt: skip
+    typed = discrepancies.record(Kind.UNKNOWN_SKU, by=anna, at=timezone.now(), product=wrong)
+
+    page.goto("/admin/")
+    page.get_by_label("Эл. почта").fill("vera@example.com")
+    page.get_by_label("Пароль").fill(PASSWORD)
+    page.get_by_role("button", name="Войти").click()
+    page.wait_for_url("**/admin/")
+
+    page.goto(f"/admin/api/discrepancy/{held.pk}/change/")
+    double_click(page, "Принять 15 шт.: было 10, станет 25")
+    expect(page.locator("body")).to_contain_text("Применено.")
+    expect(page.locator("body")).not_to_contain_text("уже")
+    assert Product.objects.get(pk=sock.pk).quantity == 25
+
+    page.goto(f"/admin/api/product/{sock.pk}/change/")
+    page.locator("#id_adjust_by").fill("5")
+    page.locator("#id_adjust_reason").fill("Нашлись")
+    double_click(page, "Сохранить и остаться")
+    expect(page.locator(".field-latest_movements table")).to_contain_text("Нашлись")
+    assert Product.objects.get(pk=sock.pk).quantity == 30
+
+    page.goto("/admin/api/order/add/")
+    page.locator("#id_customer_name").fill("Анна Петрова")
+    choose(page, 0, "SOCK")
+    page.locator("#id_lines-0-quantity_to_pick").fill("2")
+    double_click(page, "Сохранить")
+    expect(page.locator("#result_list")).to_contain_text("Анна Петрова")
+    assert Order.objects.count() == 1
+
+    page.goto(f"/admin/api/discrepancy/{typed.pk}/change/")
+    page.get_by_label("Верный артикул").fill("SOCK")
+    page.keyboard.press("Enter")  # as a scanner does
+    expect(page.locator("body")).to_contain_text("Перенесено.")
+    assert Product.objects.get(pk=sock.pk).quantity == 33
+    assert Product.objects.get(pk=wrong.pk).is_archived

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("api", "0003_alert_outbox_and_jobs"),
+        ("api", "0004_counts_hold_and_bounds"),
     ]
 
     operations = [

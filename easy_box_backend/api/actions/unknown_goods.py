@@ -1,0 +1,104 @@
+"""Goods that came under a SKU that no product had, and turn out to be another product's."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from api import revision
+from api.actions import products, stock
+from api.actor import Actor
+from api.errors import Invalid
+from api.models import Discrepancy, Product, StockMovement
+
+Kind = StockMovement.Kind
+
+
+class NoSuchSku(Invalid):
+    code = "no_such_sku"
+
+    def __init__(self, sku: str) -> None:
+        detail = _("No product in use has the SKU %(sku)s.") % {"sku": sku}
+        super().__init__(detail, facts={"sku": sku}, fields={"sku": [detail]})
+
+
+def named(sku: str | None) -> int | None:
+    """The id of the live product with this SKU; None if there is none."""
+    wanted = (sku or "").strip()
+    return Product.objects.live().filter(sku=wanted).values_list("id", flat=True).first() if wanted else None
+
+
+def target_of(sku: str, typed: Product, locked: Mapping[int, Product]) -> Product:
+    """The locked product with this SKU that goods of `typed` can go to. Raises NoSuchSku."""
+    found = [product for product in locked.values() if product.sku == sku.strip() and not product.is_archived]
+    if not found or found[0].pk == typed.pk:
+        raise NoSuchSku(sku.strip())
+    return found[0]
+
+
+def move(typed: Product, target: Product, asked: Discrepancy, *, by: Actor, at: datetime) -> None:
+    """What is on hand of `typed` goes to `target`; both are locked. `typed` is archived.
+
+    Each receipt that stands is reversed and received by the target instead, as of now, so that no count of either
+    product takes it in; what else is on hand is adjusted from one to the other. Open questions about these receipts are
+    about the target's from then on.
+    """
+    reason, number = str(asked.get_kind_display()), revision.take()
+    receipts = list(typed.movements.filter(kind=Kind.RECEIPT, reversed_by__isnull=True).order_by("id"))
+    rest = typed.quantity - sum(receipt.quantity_delta for receipt in receipts)
+    if rest:  # before the receipts are taken back, so that nothing falls below none on the way
+        stock.move(typed, -rest, Kind.ADJUSTMENT, revision=number, by=by, at=at, reason=reason)
+    went: dict[int, int] = {}
+    for receipt in receipts:
+        stock.move(
+            typed, -receipt.quantity_delta, Kind.REVERSAL, revision=number, by=by, at=at, reason=reason,
+            reverses=receipt,
+        )  # fmt: skip
+        instead = stock.move(target, receipt.quantity_delta, Kind.RECEIPT, revision=number, by=by, at=at, reason=reason)
+        went[receipt.pk] = instead.pk
+    if rest:
+        stock.move(target, rest, Kind.ADJUSTMENT, revision=number, by=by, at=at, reason=reason)
+    _questions_go_along(typed, target, went, asked)
+    asked.facts = {**asked.facts, "moved_to": target.pk, "moved": {str(old): new for old, new in went.items()}}
+    products.archive(typed.pk, by=by, at=at)
+
+
+def _questions_go_along(typed: Product, target: Product, went: Mapping[int, int], asked: Discrepancy) -> None:
+    for other in Discrepancy.objects.open().filter(product=typed).exclude(pk=asked.pk):
+        facts = dict(other.facts)
+        if "booked" in facts:
+            facts["booked"] = [went.get(key, key) for key in facts["booked"]]
+        if "pending" in facts:
+            facts["pending"] = [
+                {**entry, "product": target.pk if entry["product"] == typed.pk else entry["product"]}
+                for entry in facts["pending"]
+            ]
+        other.product, other.facts = target, facts
+        other.save(update_fields=["product", "facts"])
+
+
+# --- What a phone sends later under the typed SKU ---------------------------------------------------------------------
+def known_as(sku: str) -> Product | None:
+    """The live product that a manager has said to be meant by this SKU."""
+    return _target(Discrepancy.objects.filter(sku=sku))
+
+
+def heir_of(typed_id: int) -> Product | None:
+    """The live product that the goods of this one went to."""
+    return _target(Discrepancy.objects.filter(product=typed_id))
+
+
+def _target(settled: "QuerySet[Discrepancy]") -> Product | None:
+    moved = settled.filter(kind=Discrepancy.Kind.UNKNOWN_SKU, facts__has_key="moved_to").order_by("-id").first()
+    return Product.objects.live().filter(id=moved.facts["moved_to"]).first() if moved else None
+
+
+def went(movements: Sequence[int]) -> list[int]:
+    """These receipts, or those that took their place when their goods went to another product."""
+    typed = StockMovement.objects.filter(id__in=movements).values("product")
+    settled = Discrepancy.objects.filter(
+        kind=Discrepancy.Kind.UNKNOWN_SKU, facts__has_key="moved", product__in=typed
+    )  # fmt: skip
+    moved = {int(old): new for row in settled for old, new in row.facts["moved"].items()} if movements else {}
+    return [moved.get(movement, movement) for movement in movements]

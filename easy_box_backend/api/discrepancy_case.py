@@ -1,0 +1,385 @@
+"""A discrepancy with all that it names, as it stands now: products, order, people, movements. And how that is said."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import BigIntegerField, OuterRef, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
+from django.utils import formats, timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from api.models import MAX_QUANTITY, Device, Discrepancy, Order, OrderLine, Product, StockMovement, User
+
+Text = str | Promise
+_NO_MOVEMENT = 2**62
+
+
+# --- Words --------------------------------------------------------------------------------------------------------
+def number(value: int) -> str:
+    """A number as people read it: in groups of three, with a real minus sign."""
+    return formats.number_format(value, use_l10n=True, force_grouping=True).replace("-", "−")
+
+
+def signed(value: int) -> str:
+    """A change: +5 or −2."""
+    return ("+" if value > 0 else "") + number(value)
+
+
+def pieces(count: int) -> str:
+    """So many pieces, without a sign."""
+    return ngettext("%(count)s piece", "%(count)s pieces", abs(count)) % {"count": number(abs(count))}
+
+
+def quoted(name: str) -> str:
+    """A name between the reader's quotation marks."""
+    return gettext("“%(name)s”") % {"name": name}
+
+
+def from_to(before: object, after: object) -> str:
+    """A value before and after, as a button says it."""
+    said = {"before": _shown(before), "after": _shown(after)}
+    return gettext("%(before)s → %(after)s") % said
+
+
+def _shown(value: object) -> str:
+    return number(value) if isinstance(value, int) else str(value)
+
+
+def moment(at: datetime) -> str:
+    """A time in the warehouse's zone and the reader's form."""
+    return formats.date_format(timezone.localtime(at), gettext("j M Y, H:i"))
+
+
+def device_name(device: Device) -> str:
+    """What people call a device. Its number says nothing to them."""
+    return device.name or str(device.get_kind_display())
+
+
+# --- What an answer does --------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value that an answer changes. what: "on_hand", "picked", "name", "sku", "unverified" or "archived".
+    after: None if it depends on what the manager enters."""
+
+    what: str
+    before: Any
+    after: Any
+    product: Product
+
+    @property
+    def in_words(self) -> str:
+        """`SHIRT · Shirts: 8 → 6`."""
+        text = from_to(self.before, self.after)
+        if self.what == "picked":
+            text = gettext("picked for the order: %(change)s") % {"change": text}
+        return f"{self.product}: {text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something to decide by. name: stable, for programs. value: JSON-able. text: the value for people."""
+
+    name: str
+    label: Text
+    value: Any
+    text: str
+
+
+def goods_fact(name: str, label: Text, product: Product) -> Fact:
+    return Fact(name, label, {"id": product.pk, "sku": product.sku, "name": product.name}, str(product))
+
+
+def count_fact(name: str, label: Text, value: int, *, sign: bool = False) -> Fact:
+    return Fact(name, label, value, signed(value) if sign else number(value))
+
+
+# --- What the discrepancies name ------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Known:
+    """What some discrepancies name, fetched in a fixed number of queries whatever their number.
+
+    on_hand, picked (by order and product), taken_back: as they are now; `suppose` carries them on.
+    """
+
+    products: dict[int, Product] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    lines: dict[tuple[int, int], OrderLine] = field(default_factory=dict)
+    users: dict[int, User] = field(default_factory=dict)
+    devices: dict[int, Device] = field(default_factory=dict)
+    movements: dict[int, StockMovement] = field(default_factory=dict)
+    earlier: dict[int, StockMovement] = field(default_factory=dict)
+    on_hand: dict[int, int] = field(default_factory=dict)
+    picked: dict[tuple[int, int], int] = field(default_factory=dict)
+    taken_back: set[int] = field(default_factory=set)
+    counts: dict[int, StockMovement] = field(default_factory=dict)
+    """By product its latest count: what happened before it is in it (see `stock.count_with`)."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Discrepancy]) -> "Known":
+        """All that these rows name."""
+        known = cls()
+        booked = {key for row in rows for key in row.facts.get("booked", [])}
+        known.earlier = _earlier(rows)
+        found = StockMovement.objects.filter(id__in=booked).select_related("reversed_by")
+        known.movements = {movement.pk: movement for movement in found}
+        known.taken_back = {
+            key for key, movement in known.movements.items()
+            if movement.reverses_id or getattr(movement, "reversed_by", None)
+        }  # fmt: skip
+        products = {key for row in rows for key in _products(row)} | {
+            movement.product_id for movement in known.movements.values()
+        }
+        known.products = Product.objects.in_bulk(products)
+        known.counts = _latest_counts(known.products)
+        known.on_hand = {key: product.quantity for key, product in known.products.items()}
+        known.orders = Order.objects.in_bulk({row.order_id for row in rows if row.order_id})
+        for line in OrderLine.objects.filter(order__in=known.orders, product__in=known.products):
+            known.lines[line.order_id, line.product_id] = line
+            known.picked[line.order_id, line.product_id] = line.quantity_picked
+        known.users = User.objects.in_bulk({row.user_id for row in rows if row.user_id})
+        known.devices = Device.objects.in_bulk({row.device_id for row in rows if row.device_id})
+        return known
+
+    def suppose(self, case: "Case", changes: Iterable[Change], taken_back: Iterable[int]) -> None:
+        """Go on as if an answer had been given, so that the numbers of the next one are right."""
+        for change in changes:
+            if change.what == "on_hand" and change.after is not None:
+                self.on_hand[change.product.pk] = change.after
+            elif change.what == "picked" and case.row.order_id:
+                self.picked[case.row.order_id, change.product.pk] = change.after
+        self.taken_back.update(taken_back)
+
+
+def _latest_counts(products: Iterable[int]) -> dict[int, StockMovement]:
+    latest = StockMovement.objects.filter(product=OuterRef("pk")).counts().values("id")[:1]
+    found = Product.objects.filter(id__in=list(products)).annotate(count=Subquery(latest))
+    return {count.product_id: count for count in StockMovement.objects.filter(id__in=found.values("count"))}
+
+
+def _products(row: Discrepancy) -> set[int]:
+    """The ids of the products that a discrepancy names."""
+    facts, named = row.facts, {row.product_id}
+    named |= {entry["product"] for entry in facts.get("pending", [])}
+    named |= {facts.get("archived"), facts.get("taken_by"), facts.get("moved_to")}
+    if isinstance(facts.get("picked"), dict):
+        named |= {int(key) for key in facts["picked"] if key.isdecimal() and len(key) <= 18}
+    return {key for key in named if isinstance(key, int) and not isinstance(key, bool)}
+
+
+def _earlier(rows: Sequence[Discrepancy]) -> dict[int, StockMovement]:
+    """By discrepancy: the latest receipt before it, of the same phone, product and quantity, that still stands."""
+    doubted = [row.pk for row in rows if row.kind == Discrepancy.Kind.POSSIBLE_DUPLICATE]
+    if not doubted:
+        return {}
+    alike = StockMovement.objects.not_reversed().filter(
+        product=OuterRef("product"), device=OuterRef("device"), kind=StockMovement.Kind.RECEIPT,
+        quantity_delta=OuterRef("each"), id__lt=OuterRef("first_booked"), recorded_at__lte=OuterRef("created_at"),
+    )  # fmt: skip
+    found = Discrepancy.objects.filter(id__in=doubted).annotate(
+        each=Cast(Coalesce(KT("facts__pending__0__delta"), KT("facts__quantity")), BigIntegerField()),
+        first_booked=Coalesce(Cast(KT("facts__booked__0"), BigIntegerField()), _NO_MOVEMENT),
+        alike=Subquery(alike.order_by("-id").values("id")[:1]),
+    )  # fmt: skip
+    pairs = {key: movement for key, movement in found.values_list("id", "alike") if movement}
+    movements = StockMovement.objects.in_bulk(pairs.values())
+    return {key: movements[movement] for key, movement in pairs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One discrepancy among what is known."""
+
+    row: Discrepancy
+    known: Known
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return self.row.facts
+
+    @property
+    def product(self) -> Product | None:
+        return self.known.products.get(self.row.product_id or 0)
+
+    @property
+    def order(self) -> Order | None:
+        return self.known.orders.get(self.row.order_id or 0)
+
+    def named(self, fact: str) -> Product | None:
+        """The product whose id this fact is."""
+        return self.known.products.get(self.facts.get(fact) or 0)
+
+    @property
+    def goods(self) -> str:
+        """The product in words; its SKU, if there is none."""
+        return str(self.product or self.row.sku or gettext("unknown product"))
+
+    @property
+    def on_hand(self) -> int:
+        return self.known.on_hand.get(self.row.product_id or 0, 0)
+
+    @property
+    def held(self) -> dict[Product, int]:
+        """What was not booked: pieces by product."""
+        total: dict[Product, int] = {}
+        for entry in self.facts.get("pending", []):
+            product = self.known.products[entry["product"]]
+            total[product] = total.get(product, 0) + entry["delta"]
+        return total
+
+    @property
+    def held_since_count(self) -> dict[Product, int]:
+        """The same without what a count since then includes: that changes nothing on hand."""
+        total: dict[Product, int] = {}
+        for entry in self.facts.get("pending", []):
+            product = self.known.products[entry["product"]]
+            count = self.known.counts.get(product.pk)
+            happened_at = datetime.fromisoformat(entry["at"]) if "at" in entry else self.row.created_at
+            absorbed = count is not None and happened_at <= count.occurred_at
+            total[product] = total.get(product, 0) + (0 if absorbed else entry["delta"])
+        return total
+
+    def is_counted(self, movement: StockMovement) -> bool:
+        """Whether a later count includes a movement, so that taking it back changes nothing on hand."""
+        count = self.known.counts.get(movement.product_id)
+        return count is not None and count.includes(movement)
+
+    @property
+    def asks_quantity(self) -> bool:
+        """Whether what was held back is too much to be booked as it stands."""
+        return any(abs(delta) > MAX_QUANTITY for delta in self.held.values())
+
+    @property
+    def booked(self) -> list[StockMovement]:
+        """What was booked on a guess."""
+        return [found for key in self.facts.get("booked", []) if (found := self.known.movements.get(key))]
+
+    @property
+    def standing(self) -> list[StockMovement]:
+        """Of that, what nobody has taken back yet."""
+        return [movement for movement in self.booked if movement.pk not in self.known.taken_back]
+
+    def line(self, product: Product) -> OrderLine | None:
+        """The order's line of this product whose picked pieces count: there still, and the order not cancelled."""
+        order = self.order
+        if order is None or order.status == Order.Status.CANCELLED:
+            return None
+        line = self.known.lines.get((order.pk, product.pk))
+        return line if line and line.removed_at is None else None
+
+    @property
+    def person(self) -> str:
+        return str(self.known.users.get(self.row.user_id or 0) or "")
+
+    @property
+    def device(self) -> str:
+        device = self.known.devices.get(self.row.device_id or 0)
+        return device_name(device) if device else ""
+
+    @property
+    def origin(self) -> str:
+        """When it came, from whom and from which phone."""
+        when = {"when": moment(self.row.created_at), "person": self.person, "device": self.device}
+        if self.person and self.device:
+            return gettext("Came on %(when)s from %(person)s, device “%(device)s”.") % when
+        if self.person:
+            return gettext("Came on %(when)s from %(person)s, at the desk.") % when
+        return gettext("Noticed by the server on %(when)s.") % when
+
+    def picked_goods(self) -> str:
+        """What was picked, in words: `2 × SHIRT · Shirts, 1 × CAP · Caps`."""
+        picked = self.facts.get("picked")
+        if isinstance(picked, dict):
+            named = {str(key): product for key, product in self.known.products.items()}
+            pairs: list[tuple[object, int]] = [(named.get(key) or gettext("unknown product"), count)
+                                               for key, count in picked.items()]  # fmt: skip
+        else:
+            pairs = [(product, -delta) for product, delta in self.held.items()]
+        return ", ".join(f"{number(count)} × {goods}" for goods, count in pairs) or gettext("nothing")
+
+
+# --- The facts of any kind ------------------------------------------------------------------------------------------
+def facts_of(case: Case) -> list[Fact]:
+    """What is known of a discrepancy, by name, in the order in which people want it."""
+    facts, result = case.facts, list[Fact]()
+    if case.product:
+        result.append(goods_fact("product", _("product"), case.product))
+    elif case.row.sku:
+        result.append(Fact("sku", _("SKU"), case.row.sku, case.row.sku))
+    if case.order:
+        named = {"id": case.order.pk, "customer": case.order.customer_name}
+        result.append(Fact("order", _("order"), named, str(case.order)))
+    for name, label in _SAID.items():
+        value = facts.get(name)
+        if isinstance(value, bool) or value is None or value == "" or (name == "customer" and case.order):
+            continue
+        if isinstance(value, int):
+            result.append(count_fact(name, label, value, sign=name == "change"))
+        elif isinstance(value, str):
+            result.append(Fact(name, label, value, value))
+        elif name == "picked":
+            result.append(Fact(name, label, value, case.picked_goods()))
+    for name, label in _PRODUCTS.items():
+        if (other := case.named(name)) and other != case.product:
+            result.append(goods_fact(name, label, other))
+    return [*result, *_of_movements(case), *_of_origin(case)]
+
+
+def _of_movements(case: Case) -> list[Fact]:
+    result = []
+    if earlier := case.known.earlier.get(case.row.pk):
+        text = f"{signed(earlier.quantity_delta)}, {moment(earlier.recorded_at)}"
+        result.append(Fact("earlier", _("earlier receipt that it looks like"), earlier.pk, text))
+    if case.booked:
+        told = []
+        for movement in case.booked:
+            undone = f" ({gettext('reversed')})" if movement.pk in case.known.taken_back else ""
+            told.append(f"{signed(movement.quantity_delta)}, {moment(movement.recorded_at)}{undone}")
+        result.append(Fact("booked", _("booked"), [movement.pk for movement in case.booked], "; ".join(told)))
+    if held := case.held:
+        value = [{"product": product.pk, "delta": delta} for product, delta in held.items()]
+        one = len(held) == 1
+        text = ", ".join(signed(delta) if one else f"{signed(delta)} {product}" for product, delta in held.items())
+        result.append(Fact("pending", _("not booked"), value, text))
+    if case.product:
+        result.append(count_fact("on_hand_now", _("on hand now"), case.on_hand))
+    return result
+
+
+def _of_origin(case: Case) -> list[Fact]:
+    at = case.row.created_at
+    result = [Fact("created_at", _("when"), at, moment(at))]
+    if case.person:
+        result.append(Fact("user", _("person"), case.person, case.person))
+    if case.device:
+        result.append(Fact("device", _("device"), case.device, case.device))
+    return result
+
+
+_SAID: dict[str, Text] = {
+    "customer": _("customer"),
+    "name": _("name"),
+    "sent": _("the phone says"),
+    "kept": _("the server keeps"),
+    "quantity": _("pieces"),
+    "on_hand": _("on hand then"),
+    "change": _("change"),
+    "to_pick": _("to pick"),
+    "picked": _("picked"),
+    "sent_sku": _("SKU as sent"),
+    "sent_name": _("name as sent"),
+    "sent_location": _("location as sent"),
+    "sent_customer_name": _("customer as sent"),
+    "sent_photo": _("why there is no photo"),
+}
+"""Facts that were recorded as a text or a number. `id`, a phone's own name for a row, means nothing to people."""
+
+_PRODUCTS: dict[str, Text] = {
+    "archived": _("archived product"),
+    "taken_by": _("has this SKU"),
+    "moved_to": _("moved to"),
+}
