@@ -140,8 +140,9 @@ def _load(source: ImageFile) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """libheif and libjpeg say in words that memory was short."""
-    return "image_too_complex" if "memory" in str(error).lower() else "image_truncated"
+    """libheif says in words that memory was short, or that it met an exception of C++, which is mostly the same."""
+    short = any(word in str(error) for word in ("emory", "C++ exception"))
+    return "image_too_complex" if short else "image_truncated"
 
 
 def _finished(source: ImageFile, *, turn: bool = True) -> Image.Image:

@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from api import feeds
+from api import feeds, images
 from api.actions import devices
 from api.models import Device, Product, Revision, User
 from api.tests.calls import PASSWORD, Caller
@@ -24,8 +24,11 @@ media_folders = count()
 
 
 @pytest.fixture(autouse=True)
-def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Photos in a folder of the test's own, quick passwords, no rate and no list kept from the test before."""
+def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos in a folder of the test's own, quick passwords, time for a photo on a machine that has much else to do, no
+    rate and no list kept from the test before."""
+    monkeypatch.setattr(images, "WAIT_SECONDS", 120.0)
+    monkeypatch.setattr(images, "DECODE_SECONDS", 120.0)
     settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(media_folders)}")  # made if it is needed
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()

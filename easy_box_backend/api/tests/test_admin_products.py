@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api import images
 from api.models import Product, StockMovement
 from api.tests import photos
 from api.tests.admin_desk import Desk, enter, text
@@ -117,6 +119,19 @@ def test_what_is_no_photo_is_an_error_in_the_persons_language(manager: Caller, m
         answer = enter(manager.user, language).save("product", product.pk, photo=photo(photos.html()))
         assert answer.status_code == 200
         assert words in text(answer)
+    product.refresh_from_db()
+    assert not product.image
+
+
+def test_a_photo_that_waits_too_long_for_others_is_an_error_at_its_field(
+    desk: Desk, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    product = make_product()
+    monkeypatch.setattr(images, "WAIT_SECONDS", 0.1)
+    with images.lock(Path(settings.MEDIA_ROOT)):
+        answer = desk.save("product", product.pk, photo=photo(photos.jpeg()))
+    assert answer.status_code == 200
+    assert "The server is busy with other photos." in text(answer)
     product.refresh_from_db()
     assert not product.image
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 import struct
@@ -375,10 +376,10 @@ REFUSED = {
 
 @pytest.mark.parametrize(("raw", "code"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_become_a_photo_is_refused_at_once_with_its_reason(raw: bytes, code: str):
-    start = time.process_time()
+    start = sum(os.times()[:4])  # the decoder's time too
     error = refusal(raw)
     assert error.code == code
-    assert time.process_time() - start < 2
+    assert sum(os.times()[:4]) - start < 2
     assert all(isinstance(fact, str | int) for fact in error.facts.values())
 
 
@@ -587,13 +588,13 @@ def test_a_photo_waits_for_one_of_another_process_and_not_for_ever(monkeypatch: 
         monkeypatch.setattr(images, "WAIT_SECONDS", 0.2)
         with pytest.raises(DecoderBusy):
             prepare(photos.jpeg())
-        monkeypatch.undo()
+        monkeypatch.setattr(images, "WAIT_SECONDS", 60.0)
         with ThreadPoolExecutor() as pool:
             waiting = pool.submit(prepare, photos.jpeg())
             time.sleep(0.3)
             assert not waiting.done()
             other.stdin.close()  # it ends
-            assert waiting.result(20)
+            assert waiting.result(60)
 
 
 _MEASURE = f"""
