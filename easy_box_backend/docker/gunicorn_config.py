@@ -14,8 +14,8 @@ preload_app = True
 # Longer than nginx keeps an idle connection to us (30 s): the side that sends must be the side that closes, or a
 # request can meet a connection that is just being closed, and only harmless ones may be sent twice.
 keepalive = 75
-# The app asks for a scanned text in the address, and a QR code can hold 18 KB of it, escaped. 0: gunicorn's own limits
-# for all headers of a request together; nginx takes 32 KB.
+# The app asks for a scanned text in the address, and a QR code can hold 18 KB of it, escaped. 0 is no limit: nginx, who
+# alone calls us, takes no line of more than 32 KB.
 limit_request_line = 0
 # A stopped server finishes what it has begun: the longest is a 20 MB photo of an odd format.
 graceful_timeout = 30

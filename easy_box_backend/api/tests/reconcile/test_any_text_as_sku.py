@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -101,3 +102,26 @@ def test_any_bytes_in_the_address_are_answered(warehouse: Warehouse, anna: Phone
     answer = anna.http.get("/api/products/", QUERY_STRING=raw, REMOTE_PORT=str(anna.port))
     assert answer.status_code == 200
     assert len(answer.json()) == 1
+
+
+any_text = st.text(st.characters(codec=None, categories=None), max_size=300)
+
+
+@settings(profile, max_examples=100)
+@given(sku=any_text, name=any_text, location=st.none() | any_text)
+def test_any_text_in_a_creation_or_an_edit_is_kept_as_it_can_be(
+    warehouse: Warehouse, anna: Phone, sku: str, name: str, location: str | None
+) -> None:
+    """What no database takes and what is too long is no reason for a refusal; only a SKU that is taken is, once."""
+    warehouse.later()
+    body = json.dumps({"sku": sku, "name": name, "location": location, "quantity": 0})
+    answers = [
+        anna.http.generic("POST", "/api/products/", body, content_type="application/json") for _ in range(2)
+    ]  # the second one is the queue's
+    assert answers[-1].status_code == 201, answers[-1].content
+    assert answers[0].status_code == 201 or answers[0].json()["code"] == "sku_taken"
+    made = answers[-1].json()
+    assert made["sku"]
+    assert made["name"]
+    answer = anna.http.generic("PUT", f"/api/products/{made['id']}/", body, content_type="application/json")
+    assert answer.status_code == 200, answer.content
