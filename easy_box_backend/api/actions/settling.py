@@ -51,13 +51,13 @@ class Changed(Conflict):
 
 
 class Missing(Invalid):
-    """Something has to be entered for this answer."""
+    """Something has to be entered for this answer: for what was held back as implausible, the real number."""
 
     code = "missing"
 
-    def __init__(self, asked: discrepancy_kinds.Ask) -> None:
+    def __init__(self, asked: discrepancy_kinds.Ask, code: str | None = None) -> None:
         detail = _("Enter this first: %(what)s") % {"what": asked.label}
-        super().__init__(detail, facts={"asks": asked.name}, fields={asked.name: [detail]})
+        super().__init__(detail, code=code, facts={"asks": asked.name}, fields={asked.name: [detail]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _check(answer: Answer, found: Discrepancy, entered: Entered) -> None:
     for asked in answer.asks:
         given = getattr(entered, asked.name)
         if given in (None, "") and (asked.name == "quantity" or not asked.value):
-            raise Missing(asked)
+            raise Missing(asked, stock.ImplausibleQuantity.code if answer.deed == Deed.BOOK else None)
     if entered.quantity is not None and any(asked.name == "quantity" for asked in answer.asks):
         least = 0 if answer.deed == Deed.CREATE else 1
         if not least <= entered.quantity <= MAX_QUANTITY:
@@ -180,8 +180,9 @@ def _book(the: Settlement) -> None:
     if the.entered.quantity is not None:
         sign = 1 if sum(entry["delta"] for entry in pending) > 0 else -1
         pending = [{"product": pending[0]["product"], "delta": sign * the.entered.quantity}]
-    number, order = revision.take(), the.order
+    order = the.order
     for entry in pending:
+        number = revision.take()  # an order keeps one version under each
         line = OrderLine.objects.filter(order=order, product_id=entry["product"]).first() if order else None
         kind = StockMovement.Kind.PICK if line else StockMovement.Kind.ADJUSTMENT
         stock.move(

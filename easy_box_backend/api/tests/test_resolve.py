@@ -228,7 +228,7 @@ def test_an_implausible_quantity_asks_for_the_real_one_and_is_never_booked_by_on
     assert [(ask["name"], ask["most"]) for ask in asked["asks"]] == [("quantity", 1_000_000)]
     assert [(change["before"], change["after"]) for change in asked["changes"]] == [(4, None)]
     before = everything()
-    assert "quantity" in check_error(vera.settle("apply"), 400, "missing")
+    assert "quantity" in check_error(vera.settle("apply"), 400, "implausible_quantity")
     for wrong in (0, -3, 1_000_001, quantity, "3.5", "x"):
         assert "quantity" in check_error(vera.settle("apply", quantity=wrong), 400)
     assert everything() == before
@@ -248,7 +248,7 @@ def test_a_number_of_minus_a_barcode_asks_how_many_were_taken_out(warehouse: War
     anna.put(anna.pull()["SOCK"], quantity=-BARCODE)
     vera = desk()
     assert vera.found.kind == "implausible_quantity"
-    check_error(vera.settle("apply"), 400, "missing")
+    check_error(vera.settle("apply"), 400, "implausible_quantity")
     vera.settles("apply", "applied", quantity=3)
     assert warehouse.on_hand("SOCK") == 1
 
@@ -264,7 +264,7 @@ def test_too_much_that_any_kind_holds_back_asks_for_the_number(
         quantity=1_200_000, pending=[{"product": socks.pk, "delta": 600_000}] * 2,
     )  # fmt: skip
     vera = Desk(manager, found)
-    check_error(vera.settle("apply"), 400, "missing")
+    check_error(vera.settle("apply"), 400, "implausible_quantity")
     vera.settles("apply", "applied", quantity=600_000)
     assert warehouse.on_hand("SOCK") == 600_004
 
@@ -427,6 +427,20 @@ def test_picked_for_a_line_that_was_taken_out(
     vera.offers("apply", "dismiss")
     vera.settles(action, status)
     assert warehouse.on_hand("SHIRT") == left
+
+
+def test_several_lines_picked_after_cancelling_are_applied_once_the_order_is_open_again(
+    warehouse: Warehouse, anna: Phone, picker: Caller, desk: Any
+) -> None:
+    lines = [{"product": warehouse.product(sku, 10), "quantity_to_pick": 2} for sku in ("SHIRT", "SOCK")]
+    picker.post("/api/orders/", {"customer_name": "Petrova", "lines": lines})
+    order = anna.pull_orders()[0]
+    picker.patch(f"/api/orders/{order['id']}/", {"status": "cancelled"})
+    anna.finish(order)
+    picker.patch(f"/api/orders/{order['id']}/", {"status": "open"})
+    desk().settles("apply", "applied")
+    assert (warehouse.on_hand("SHIRT"), warehouse.on_hand("SOCK")) == (8, 8)
+    assert [line["quantity_picked"] for line in anna.pull_orders()[0]["lines"]] == [2, 2]
 
 
 # --- Nothing to apply or reverse --------------------------------------------------------------------------------------
