@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -22,8 +24,9 @@ UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 
 @pytest.fixture
 def warehouse() -> Iterator[Warehouse]:
-    """After every test the ledger is right."""
-    yield Warehouse(None)
+    """On a clock of its own, however slow this machine is. After every test the ledger is right."""
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        yield Warehouse(clock)
     assert stock.broken_ledgers() == []
 
 
