@@ -12,7 +12,7 @@ from api import discrepancy_kinds, revision
 from api.actions import orders, products, reversing, stock, unknown_goods
 from api.actor import Actor
 from api.discrepancy_kinds import Answer, Deed
-from api.errors import Conflict, Invalid, NotFound, Refusal
+from api.errors import Conflict, Invalid, NotFound, Refusal, Text
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, Product, StockMovement
 
 _STATUS = {
@@ -52,13 +52,18 @@ class Changed(Conflict):
 
 
 class Missing(Invalid):
-    """Something has to be entered for this answer."""
+    """Something has to be entered for this answer: for what was held back as implausible, the real number."""
 
     code = "missing"
 
-    def __init__(self, asked: discrepancy_kinds.Ask) -> None:
+    def __init__(self, asked: discrepancy_kinds.Ask, implausible: int | None = None) -> None:
         detail = _("Enter this first: %(what)s") % {"what": asked.label}
-        super().__init__(detail, facts={"asks": asked.name}, fields={asked.name: [detail]})
+        fields: dict[str, list[Text]] = {asked.name: [detail]}
+        if implausible is None:
+            super().__init__(detail, facts={"asks": asked.name}, fields=fields)
+        else:
+            facts = {"quantity": implausible, "most": MAX_QUANTITY}
+            super().__init__(detail, code=stock.ImplausibleQuantity.code, facts=facts, fields=fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,8 @@ def _check(answer: Answer, found: Discrepancy, entered: Entered) -> None:
     for asked in answer.asks:
         given = getattr(entered, asked.name)
         if given in (None, "") and (asked.name == "quantity" or not asked.value):
-            raise Missing(asked)
+            held = sum(entry["delta"] for entry in found.facts["pending"]) if answer.deed == Deed.BOOK else None
+            raise Missing(asked, held)
     if entered.quantity is not None and any(asked.name == "quantity" for asked in answer.asks):
         least = 0 if answer.deed == Deed.CREATE else 1
         if not least <= entered.quantity <= MAX_QUANTITY:

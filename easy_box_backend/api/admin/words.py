@@ -4,8 +4,12 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from api.discrepancy_case import number, signed
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
+
+__all__ = ["LOOKS", "SETTLED", "number", "signed"]
 
 LOOKS: dict[str, str] = {
     "apply": "success",

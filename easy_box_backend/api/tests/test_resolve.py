@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -22,8 +24,9 @@ UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 
 @pytest.fixture
 def warehouse() -> Iterator[Warehouse]:
-    """After every test the ledger is right."""
-    yield Warehouse(None)
+    """On a clock of its own, however slow this machine is. After every test the ledger is right."""
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        yield Warehouse(clock)
     assert ledger.broken_ledgers() == []
 
 
@@ -228,7 +231,7 @@ def test_an_implausible_quantity_asks_for_the_real_one_and_is_never_booked_by_on
     assert [(ask["name"], ask["most"]) for ask in asked["asks"]] == [("quantity", 1_000_000)]
     assert [(change["before"], change["after"]) for change in asked["changes"]] == [(4, None)]
     before = everything()
-    assert "quantity" in check_error(vera.settle("apply"), 400, "missing")
+    assert "quantity" in check_error(vera.settle("apply"), 400, "implausible_quantity")
     for wrong in (0, -3, 1_000_001, quantity, "3.5", "x"):
         assert "quantity" in check_error(vera.settle("apply", quantity=wrong), 400)
     assert everything() == before
@@ -248,7 +251,7 @@ def test_a_number_of_minus_a_barcode_asks_how_many_were_taken_out(warehouse: War
     anna.put(anna.pull()["SOCK"], quantity=-BARCODE)
     vera = desk()
     assert vera.found.kind == "implausible_quantity"
-    check_error(vera.settle("apply"), 400, "missing")
+    check_error(vera.settle("apply"), 400, "implausible_quantity")
     vera.settles("apply", "applied", quantity=3)
     assert warehouse.on_hand("SOCK") == 1
 
@@ -264,7 +267,7 @@ def test_too_much_that_any_kind_holds_back_asks_for_the_number(
         quantity=1_200_000, pending=[{"product": socks.pk, "delta": 600_000}] * 2,
     )  # fmt: skip
     vera = Desk(manager, found)
-    check_error(vera.settle("apply"), 400, "missing")
+    check_error(vera.settle("apply"), 400, "implausible_quantity")
     vera.settles("apply", "applied", quantity=600_000)
     assert warehouse.on_hand("SOCK") == 600_004
 
@@ -443,6 +446,34 @@ def test_picked_after_cancellation_is_applied_line_by_line_once_the_order_is_ope
     assert [line["quantity_picked"] for line in picker.get(url).json()["lines"]] == [2, 2]
     picker.patch(url, {"status": "cancelled"})
     assert (warehouse.on_hand("SHIRT"), warehouse.on_hand("SOCK")) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [("apply", "Book 15 pieces: 12 → 12 (it was counted since then)"), ("dismiss", "Do not book it: stays at 12")],
+)
+def test_a_button_knows_that_a_count_since_then_holds(
+    warehouse: Warehouse, anna: Phone, desk: Any, manager: Caller, action: str, text: str
+) -> None:
+    socks = warehouse.product("SOCK", 10)
+    anna.put(anna.pull()["SOCK"], quantity=25)
+    vera = desk()
+    assert manager.post(f"/api/products/{socks}/count/", {"counted": 12}).status_code == 200
+    assert vera.answer(action)["text"] == text
+    vera.settles(action, "applied" if action == "apply" else "dismissed")
+    assert warehouse.on_hand("SOCK") == 12
+
+
+def test_taking_back_what_a_count_includes_changes_nothing_and_the_button_says_so(
+    warehouse: Warehouse, anna: Phone, desk: Any, manager: Caller
+) -> None:
+    socks = warehouse.product("SOCK", 10)
+    _is_guessed(anna, socks, 25)
+    assert manager.post(f"/api/products/{socks}/count/", {"counted": 12}).status_code == 200
+    vera = desk()
+    assert vera.answer("reverse")["text"] == "Take 15 pieces back out: 12 → 12 (it was counted since then)"
+    vera.settles("reverse", "reversed")
+    assert warehouse.on_hand("SOCK") == 12
 
 
 # --- Nothing to apply or reverse --------------------------------------------------------------------------------------
