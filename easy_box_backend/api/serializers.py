@@ -286,6 +286,10 @@ class Resolution(serializers.Serializer[Any]):
 
 class ProfileChange(serializers.Serializer[Any]):
     username = Text(max_length=150, required=False)
+    email = serializers.EmailField(max_length=254, required=False)
+    current_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, required=False, help_text=_("Asked for when the e-mail changes.")
+    )
 
 
 class PasswordChange(serializers.Serializer[Any]):
@@ -293,12 +297,19 @@ class PasswordChange(serializers.Serializer[Any]):
     new_password = serializers.CharField(max_length=1000, trim_whitespace=False)
 
 
-class UserIn(serializers.Serializer[Any]):
+class NewUser(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254)
     username = Text(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
     is_staff = Flag(required=False)
     is_active = Flag(required=False)
+
+
+class UserIn(NewUser):
+    current_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, required=False,
+        help_text=_("Asked for when one's own e-mail or password changes."),
+    )  # fmt: skip
 
 
 class ProductQuery(serializers.Serializer[Any]):
