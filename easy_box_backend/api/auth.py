@@ -16,6 +16,7 @@ from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from knox.models import AuthToken
 from rest_framework import exceptions
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from api import prepared
@@ -151,12 +152,25 @@ def device_of(request: Request) -> Device:
     return cast(Device, request.auth)
 
 
+def managers_only(request: Request) -> None:
+    """Raises PermissionDenied for a picker (docs/rights.md), on whatever kind of device."""
+    if not person(request).is_manager:
+        raise exceptions.PermissionDenied
+
+
 def kind_of_device(request: Request, asked: str | None) -> str:
     """`app` or `integration`: what the login asks for, else by the user agent (docs/flutter-app.md, section 1)."""
     if asked:
         return asked
     agent = user_agent(request)
     return Device.Kind.APP if agent.startswith(("Dart/", "Mozilla/")) else Device.Kind.INTEGRATION
+
+
+class Managers(BasePermission):
+    """For whole views."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.user, User) and request.user.is_manager
 
 
 # --- Passwords ----------------------------------------------------------------------------------------------------

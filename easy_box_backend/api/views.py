@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from api import docs, feeds, http, revision, serializers
 from api.actions import app_orders, app_products, app_stock, app_updates, orders, products, stock
-from api.auth import actor
+from api.auth import actor, managers_only
 from api.errors import Invalid
 from api.models import Order, Product
 
@@ -162,11 +162,13 @@ class ProductDetail(APIView):
 
     @extend_schema(responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive a product: it leaves the list, its history and its order lines stay. Twice is once."""
+        """Archive a product: it leaves the list, its history and its order lines stay. Twice is once. For managers;
+        what a picker deletes on a phone stays, and a manager is asked."""
         by, at = actor(request), timezone.now()
         if by.is_app:
             app_products.delete(key, by=by, at=at, connection=http.connection(request))
         else:
+            managers_only(request)
             products.archive(known(key, products.NoSuchProduct), by=by, at=at)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -209,7 +211,8 @@ class OrderList(APIView):
 
     @extend_schema(request=docs.body(serializers.OrderIn), responses={201: docs.ORDER, **docs.REFUSED})
     def post(self, request: Request) -> HttpResponseBase:
-        """Make an order."""
+        """Make an order. For managers."""
+        managers_only(request)
         data = order_data(request)
         data.setdefault("lines", [])
         order = orders.create(**data, by=actor(request), at=timezone.now())
@@ -224,7 +227,7 @@ class OrderDetail(APIView):
 
     @extend_schema(request=docs.body(serializers.OrderIn), responses={200: docs.ORDER, **docs.REFUSED})
     def put(self, request: Request, key: str) -> HttpResponseBase:
-        """Change an order: status, composition, picked quantities. Picking takes stock."""
+        """Change an order: status, composition, picked quantities. Picking takes stock. A picker only picks."""
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
@@ -249,7 +252,9 @@ class OrderDetail(APIView):
 
     @extend_schema(responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once."""
+        """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once. For
+        managers."""
+        managers_only(request)
         orders.archive(known(key, orders.NoSuchOrder), by=actor(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 

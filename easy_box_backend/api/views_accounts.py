@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
-from rest_framework.permissions import AllowAny, IsAdminUser
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -49,7 +49,7 @@ class Devices(APIView):
     def get(self, request: Request) -> Response:
         """One's own devices, the latest first; a manager's `?all=1` lists everybody's."""
         found = Device.objects.all()
-        if not (auth.person(request).is_staff and request.query_params.get("all") == "1"):
+        if not (auth.person(request).is_manager and request.query_params.get("all") == "1"):
             found = found.filter(user=auth.person(request))
         return Response([serializers.device_json(device, auth.device_of(request)) for device in found])
 
@@ -86,7 +86,7 @@ class Password(APIView):
 
 
 class Users(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(responses={200: docs.UserOut(many=True), **docs.REFUSED})
     def get(self, request: Request) -> Response:
@@ -103,7 +103,7 @@ class Users(APIView):
 
 
 class UserDetail(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(responses={200: docs.UserOut, **docs.REFUSED})
     def get(self, request: Request, key: str) -> Response:

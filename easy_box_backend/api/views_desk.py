@@ -3,12 +3,11 @@
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import docs, serializers
+from api import auth, docs, serializers
 from api.actions import settling, stock
 from api.auth import actor
 from api.errors import Invalid, NotFound
@@ -31,11 +30,14 @@ class NoSuchMovement(NotFound):
 
 
 class Discrepancies(APIView):
+    permission_classes = [auth.Managers]
+
     @extend_schema(
         parameters=[serializers.DiscrepancyQuery], responses={200: docs.DiscrepancyOut(many=True), **docs.REFUSED}
     )
     def get(self, request: Request) -> Response:
-        """What the server could not decide by itself, the latest first; the open ones unless asked otherwise."""
+        """What the server could not decide by itself, the latest first; the open ones unless asked otherwise. For
+        managers."""
         query = checked(serializers.DiscrepancyQuery, request.query_params)
         found = Discrepancy.objects.order_by("-id")
         if query["status"] != "all":
@@ -46,7 +48,7 @@ class Discrepancies(APIView):
 
 
 class Resolve(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(request=docs.body(serializers.Resolution), responses={200: docs.DiscrepancyOut, **docs.REFUSED})
     def post(self, request: Request, key: str) -> Response:
@@ -59,7 +61,7 @@ class Resolve(APIView):
 
 
 class Adjust(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(request=docs.body(serializers.Adjustment), responses={200: docs.MOVEMENT, **docs.REFUSED})
     def post(self, request: Request, key: str) -> Response:
@@ -73,9 +75,12 @@ class Adjust(APIView):
 
 
 class Count(APIView):
+    permission_classes = [auth.Managers]
+
     @extend_schema(request=docs.body(serializers.Count), responses={200: docs.CountOut, **docs.REFUSED})
     def post(self, request: Request, key: str) -> Response:
-        """A stocktake: so many pieces lay there at `counted_at` (now, if not given). Posts the variance."""
+        """A stocktake: so many pieces lay there at `counted_at` (now, if not given). Posts the variance. For
+        managers."""
         data, at = checked(serializers.Count, request.data), timezone.now()
         counted_at = data.get("counted_at") or at
         if counted_at > at:
@@ -89,7 +94,7 @@ class Count(APIView):
 
 
 class Reverse(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(request=docs.body(serializers.Reason), responses={200: docs.MOVEMENT, **docs.REFUSED})
     def post(self, request: Request, key: str) -> Response:

@@ -34,7 +34,9 @@ class ErrorLog(APIView):
 class Movements(APIView):
     @extend_schema(parameters=[serializers.MovementQuery], responses={200: docs.Movement(many=True), **docs.REFUSED})
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
-        """Stock movements, the latest first."""
+        """Stock movements, the latest first; those of all products for managers."""
+        if key is None:
+            auth.managers_only(request)
         query = checked(serializers.MovementQuery, request.query_params)
         if key is not None:
             query["product"] = known(key, stock.NoSuchProduct)

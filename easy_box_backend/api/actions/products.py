@@ -15,7 +15,7 @@ from api import revision
 from api.actions import discrepancies, stock
 from api.actions.stock import NoSuchProduct
 from api.actor import Actor
-from api.errors import Invalid, Stale
+from api.errors import Forbidden, Invalid, Stale
 from api.images import Photo
 from api.models import MAX_ON_HAND, Discrepancy, Product, ProductVersion, StockMovement
 
@@ -78,8 +78,8 @@ def update(
 ) -> Product:
     """Give a live product the values in `changes` (keys of DESCRIPTIVE) and the absolute `quantity`, if any.
 
-    revision_held: the version that the caller has seen (If-Match). Raises ImplausibleQuantity, NoSuchProduct,
-    SkuTaken, Stale.
+    revision_held: the version that the caller has seen (If-Match). Raises Forbidden for a picker who sends another
+    quantity than what is on hand, ImplausibleQuantity, NoSuchProduct, SkuTaken, Stale.
     """
     if quantity is not None and abs(quantity) > MAX_ON_HAND:
         raise stock.ImplausibleQuantity(quantity, most=MAX_ON_HAND)
@@ -88,6 +88,8 @@ def update(
         raise NoSuchProduct(product_id)
     if revision_held is not None and product.revision != revision_held:
         raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
+    if quantity not in (None, product.quantity) and not by.is_manager:
+        raise Forbidden(_("Only a manager sets what is on hand."), facts={"on_hand": product.quantity})
     apply(
         product,
         changes,

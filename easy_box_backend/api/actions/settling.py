@@ -37,7 +37,7 @@ def ways(discrepancy: Discrepancy) -> list[str]:
     """How this one can be settled: some of "apply", "reverse", "dismiss"."""
     facts = discrepancy.facts
     can_apply = bool(facts.get("pending") or facts.get("booked")) or discrepancy.kind in (
-        *_DESCRIPTIVE, Kind.UNKNOWN_SKU, Kind.ARCHIVED_STOCK,
+        *_DESCRIPTIVE, Kind.UNKNOWN_SKU, Kind.ARCHIVED_STOCK, Kind.DELETION_ASKED,
     )  # fmt: skip
     return [*(["apply"] if can_apply else []), *(["reverse"] if facts.get("booked") else []), "dismiss"]
 
@@ -83,6 +83,8 @@ def _apply(found: Discrepancy, order: Order | None, locked: dict[int, Product], 
         products.apply(product, {_DESCRIPTIVE[Kind(found.kind)]: found.facts["sent"]}, by=by, at=at)
     elif product and found.kind == Kind.UNKNOWN_SKU:
         products.apply(product, {"unverified": False}, by=by, at=at)
+    elif product and found.kind == Kind.DELETION_ASKED:
+        products.archive(product.pk, by=by, at=at)
     pending = found.facts.get("pending", [])
     if not pending:
         return
