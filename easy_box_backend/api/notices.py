@@ -73,7 +73,11 @@ def _address(view: str, *args: object, **query: object) -> str:
 
 
 def _line(alert: Alert) -> str:
-    line = _LINES.get(alert.kind, _anything)(alert.facts) if alert.facts else gettext("more, of other kinds")
+    line = (
+        _LINES.get(alert.kind, _anything)(alert.facts)
+        if alert.facts
+        else gettext("other errors, not listed one by one")
+    )
     return f"{line} <b>×{alert.count}</b>" if alert.count > 1 else line
 
 

@@ -61,7 +61,7 @@ def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
     Raises NoSuchDevice, also for what a picker can't know of, and Forbidden.
     """
     device = Device.objects.select_related("user").filter(id=device_id).first()
-    if device is None or not (user.is_staff or device.user == user):
+    if device is None or not (user.is_manager or device.user == user):
         raise NoSuchDevice(device_id)
     if not user.may_change(device.user):
         raise Forbidden(_("Only an administrator logs out another manager's devices."))

@@ -78,7 +78,7 @@ def update(
     if revision_held is not None and order.revision != revision_held:
         raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
     if not by.is_manager and not _only_picks(order, customer_name, status, lines):
-        raise Forbidden(_("A picker picks; what else changes of an order is a manager's to change."))
+        raise Forbidden(_("A picker only picks an order. A manager changes it."))
     if customer_name is not None:
         order.customer_name = customer_name
     if status is not None:

@@ -25,6 +25,7 @@ _WHAT_HAPPENED: "dict[str, _StrPromise]" = {
     Kind.SHORT_PICKED: _("The order was finished with less than it asks for."),
     Kind.PICKED_TWICE: _("Two people picked the same goods for one order. They were taken out once."),
     Kind.PICKED_AFTER_CANCEL: _("Goods were picked for a cancelled order. Nothing was taken out."),
+    Kind.DELETION_ASKED: _("A picker deleted this product on a phone. It stays until a manager archives it."),
     Kind.UNKNOWN_ORDER: _("A change of an order that nobody knows. Nothing was done."),
     Kind.NEGATIVE_STOCK: _("By the books fewer than none are on hand. Count the shelf."),
     Kind.IMPLAUSIBLE_QUANTITY: _("This looks like a barcode in the quantity field. Nothing was booked."),
