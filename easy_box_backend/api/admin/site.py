@@ -43,13 +43,13 @@ class LoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """Django's, with the guard that the API has. Raises TooManyGuesses."""
-        data = self.cleaned_data
+        data, request = self.cleaned_data, cast(HttpRequest, self.request)
         if data.get("username") and data.get("password"):
-            self.user_cache = auth.check_password(self.request, data["username"], data["password"])
+            self.user_cache = auth.check_password(request, data["username"], data["password"])
             if self.user_cache is None:
                 raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)
-            logins.was_here(self.user_cache, http.client_network(self.request), at=timezone.now())
+            logins.was_here(self.user_cache, http.client_network(request), at=timezone.now())
         return data
 
 
@@ -63,7 +63,7 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
         locked_out.headers["Retry-After"] = str(refusal.seconds)
         return locked_out
     if request.method == "POST" and request.user.is_authenticated:
-        auth.remember_browser(request, response, cast(User, request.user))
+        auth.remember_browser(request, response, request.user)
     return response
 
 

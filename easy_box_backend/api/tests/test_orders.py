@@ -303,11 +303,11 @@ def test_a_line_is_whole_also_in_a_patch(manager: Caller, make_order: MakeOrder,
 
 
 def test_a_held_version_is_412_once_somebody_else_changed_it(
-    manager: Caller, colleague: Caller, make_order: MakeOrder, coat: Product
+    manager: Caller, owner: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 1))
     tag = manager.get(address(order))["ETag"]
-    colleague.patch(address(order), {"customer_name": "Theirs"})
+    owner.patch(address(order), {"customer_name": "Theirs"})
     answer = manager.patch(address(order), {"customer_name": "Mine"}, headers={"If-Match": tag})
     check_error(answer, 412, "stale")
     assert manager.get(address(order)).json()["customer_name"] == "Theirs"

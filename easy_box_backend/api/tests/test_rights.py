@@ -27,7 +27,7 @@ from api.tests.test_every_route import routes
 pytestmark = pytest.mark.django_db
 PAGE = Path(settings.ROOT_DIR) / "docs" / "rights.md"
 COLUMNS = ["nobody", "picker's phone", "picker's program", "manager", "administrator"]
-ROLES = {
+ROLES: dict[str, tuple[str, dict[str, bool], str] | None] = {
     "nobody": None,
     "a picker's phone": ("picker's phone", {}, "app"),
     "a picker's program": ("picker's program", {}, "integration"),
@@ -169,9 +169,9 @@ def make_world(make_user: MakeUser, log_in: LogIn, make_product: MakeProduct) ->
         question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None), at=at, id="7")
         picker, manager = log_in(make_user("Picker2")), log_in(make_user("Manager2", is_staff=True))
         caller: Any = APIClient()
-        if role := ROLES[role]:
-            caller = log_in(make_user("Me", **role[1]), role[2])
-            if role[2] == "app":  # as the app: what it changes, it has seen
+        if known := ROLES[role]:
+            caller = log_in(make_user("Me", **known[1]), known[2])
+            if known[2] == "app":  # as the app: what it changes, it has seen
                 assert caller.get("/api/products/").status_code == caller.get("/api/orders/").status_code == 200
         return World(product, order, product.movements.get(), question, picker, manager, caller)
 
@@ -193,7 +193,8 @@ def everything() -> dict[str, list[Any]]:
 def test_every_role_may_do_what_the_page_says(
     make_world: Callable[[str], World], role: str, call: str, what: str
 ) -> None:
-    cell = table()[call, what][ROLES[role][0] if ROLES[role] else "nobody"]
+    known = ROLES[role]
+    cell = table()[call, what][known[0] if known else "nobody"]
     world = make_world(role)
     before = everything()
     answer = CALLS[call, what](world)
