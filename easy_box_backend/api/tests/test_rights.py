@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ NEW = "another battery staple"
 
 def table() -> dict[tuple[str, str], dict[str, str]]:
     """By call and what: the cell of each column."""
-    rows = [line.strip("| \n").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    begins = PAGE.read_text().index("| call |")
+    lines = takewhile(bool, PAGE.read_text()[begins:].splitlines())
+    rows = [line.strip("| ").split(" | ") for line in lines]
     assert rows[0] == ["call", "what", *COLUMNS]
     found = {(row[0], row[1]): dict(zip(COLUMNS, row[2:], strict=True)) for row in rows[2:]}
     assert len(found) == len(rows) - 2, "a row stands there twice"
