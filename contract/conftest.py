@@ -50,7 +50,8 @@ def _live_server(request: pytest.FixtureRequest, media_root: Path) -> Server:
 
     # What migrations put into the database is gone once a test with real transactions has cleaned up.
     Revision.objects.get_or_create(id=1, defaults={"epoch": "contract"})
-    get_user_model().objects.create_user(email=EMAIL, password=PASSWORD, username=USERNAME)
+    # A manager, since the contract has what only they may do, such as deleting (docs/rights.md).
+    get_user_model().objects.create_user(email=EMAIL, password=PASSWORD, username=USERNAME, is_staff=True)
     return Server(request.getfixturevalue("live_server").url, EMAIL, PASSWORD, USERNAME)
 
 

@@ -1,32 +1,36 @@
 """Tokens: who is calling, from which device. Knox makes and hashes the tokens; one belongs to one device."""
 
 import logging
-import math
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from axes.handlers.database import AxesDatabaseHandler
-from axes.models import AccessFailureLog
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from knox.models import AuthToken
-from rest_framework import exceptions, status
+from rest_framework import exceptions
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from api import prepared
+from api.actions import accounts, limits, logins
 from api.actor import Actor
-from api.http import client_address, user_agent
+from api.errors import TooSoon
+from api.http import client_address, client_network, user_agent
 from api.models import Device, User
 from api.texts import tidy
 
 log = logging.getLogger(__name__)
+
+BROWSER = "known_browser"
+BROWSER_KEPT = timedelta(days=180)
 
 LAST_SEEN_STEP = timedelta(minutes=5)
 """`last_seen_at` is written no more often than this: it is for people, and a write on each read would cost more."""
@@ -56,6 +60,12 @@ class DeviceTokenAuthentication(TokenAuthentication):
     (docs/benchmarks.md). Expired tokens are removed by a job.
     """
 
+    def authenticate(self, request: Request) -> tuple[User, Device] | None:
+        found: tuple[User, Device] | None = super().authenticate(request)
+        if found:
+            _note_use(request, found[1], timezone.now())
+        return found
+
     def authenticate_credentials(self, token: bytes) -> tuple[User, Device]:
         now = timezone.now()
         try:
@@ -65,10 +75,15 @@ class DeviceTokenAuthentication(TokenAuthentication):
         device = find_device(digest)
         if device is None or device.token is None or (device.token.expiry and device.token.expiry <= now):
             raise exceptions.AuthenticationFailed(_("Invalid token."))
-        slide_expiry(device.token, now)
-        if device.last_seen_at is None or now - device.last_seen_at > LAST_SEEN_STEP:
-            Device.objects.filter(pk=device.pk).update(last_seen_at=now)
         return device.user, device
+
+
+def _note_use(request: Request, device: Device, now: datetime) -> None:
+    """That a token was used: every few minutes when, once a day where, and that it lives on."""
+    if device.token and slide_expiry(device.token, now):
+        logins.was_here(device.user, client_network(request._request), at=now)
+    if device.last_seen_at is None or now - device.last_seen_at > LAST_SEEN_STEP:
+        Device.objects.filter(pk=device.pk).update(last_seen_at=now)
 
 
 def _look_up(digest: str) -> Any:
@@ -105,12 +120,15 @@ def time_of(value: Any) -> datetime | None:
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def slide_expiry(token: AuthToken, now: datetime) -> None:
-    """Put a used token's expiry off to its full time, written down at most once an interval (`REST_KNOX`)."""
+def slide_expiry(token: AuthToken, now: datetime) -> bool:
+    """Put a used token's expiry off to its full time, at most once an interval (`REST_KNOX`). Returns whether it was
+    time to."""
     expiry = now + settings.TOKEN_TTL
-    if token.expiry and (expiry - token.expiry).total_seconds() > settings.REST_KNOX["MIN_REFRESH_INTERVAL"]:
-        # An update, not a save: the token may have been revoked in this very moment, which is no error.
-        AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
+    if not token.expiry or (expiry - token.expiry).total_seconds() <= settings.REST_KNOX["MIN_REFRESH_INTERVAL"]:
+        return False
+    # An update, not a save: the token may have been revoked in this very moment, which is no error.
+    AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
+    return True
 
 
 class NoAuthentication(DeviceTokenAuthentication):
@@ -135,6 +153,12 @@ def device_of(request: Request) -> Device:
     return cast(Device, request.auth)
 
 
+def managers_only(request: Request) -> None:
+    """Raises PermissionDenied for a picker (docs/rights.md), on whatever kind of device."""
+    if not person(request).is_manager:
+        raise exceptions.PermissionDenied
+
+
 def kind_of_device(request: Request, asked: str | None) -> str:
     """`app` or `integration`: what the login asks for, else by the user agent (docs/flutter-app.md, section 1)."""
     if asked:
@@ -142,88 +166,73 @@ def kind_of_device(request: Request, asked: str | None) -> str:
     return Device.Kind.APP if user_agent(request).startswith("Dart/") else Device.Kind.INTEGRATION
 
 
-class TooManyLogins(exceptions.Throttled):
-    default_detail = _("Too many failed logins. Try again in a minute.")
-    extra_detail_singular = extra_detail_plural = ""
+class Managers(BasePermission):
+    """For whole views."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.user, User) and request.user.is_manager
 
 
-class FailuresOfTheLastMinute(AxesDatabaseHandler):
-    """Counts failed logins one by one: ten within a minute close the door, older ones don't count.
-
-    Axes' own handler adds up in one row that lives on with each failure, so that ten within ten minutes would do.
-    An account that does not exist is counted like one that does, so nothing can be learnt from being locked out.
-    """
-
-    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        """The most failures within the last minute, of this account or this address. Notes how long to wait."""
-        now = timezone.now()
-        limit, minute = settings.AXES_FAILURE_LIMIT, settings.AXES_COOLOFF_TIME
-        failures = AccessFailureLog.objects.filter(attempt_time__gt=now - minute).order_by("-attempt_time")
-        found, wait = 0, timedelta()
-        for who in _callers(request, credentials):
-            times = list(failures.filter(**who).values_list("attempt_time", flat=True)[:limit])
-            found = max(found, len(times))
-            if len(times) == limit:
-                wait = max(wait, times[-1] + minute - now)
-        request.login_wait = math.ceil(wait.total_seconds())  # type: ignore[attr-defined]
-        return found
-
-    def user_login_failed(
-        self, sender: object, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
-    ) -> None:
-        """Write a failure down. One behind the closed door is not counted: the door opens by itself."""
-        if request is None or getattr(request, "axes_locked_out", False):
-            return
-        AccessFailureLog.objects.filter(attempt_time__lte=timezone.now() - settings.AXES_COOLOFF_TIME).delete()
-        AccessFailureLog.objects.create(
-            username=axes_username(request, credentials),
-            ip_address=client_address(request),
-            user_agent=user_agent(request)[:255],
-            path_info=request.path[:255].replace("\0", ""),
-        )
-        log.warning("Failed login from %s", client_address(request))
-
-    def user_logged_in(self, sender: object, request: HttpRequest, user: Any, **kwargs: Any) -> None:
-        """Nothing: a right password does not make the wrong ones before it undone."""
-
-    def user_logged_out(self, sender: object, request: HttpRequest, user: Any, **kwargs: Any) -> None:
-        """Nothing."""
+# --- Passwords ----------------------------------------------------------------------------------------------------
+class TooManyGuesses(TooSoon):
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(_("Too many failed logins. Try again in a minute."), wait)
 
 
-def _callers(request: HttpRequest, credentials: dict[str, Any] | None) -> list[dict[str, str]]:
-    """By whose failures a login is judged: the account's and the address's."""
-    who = {"username": axes_username(request, credentials), "ip_address": client_address(request)}
-    return [{name: value} for name, value in who.items() if value]
-
-
-def check_password(request: Request, email: str, password: str) -> User | None:
+def check_password(request: HttpRequest, email: str, password: str) -> User | None:
     """The active account with these credentials; None whatever is wrong with them, after the same time.
 
-    Raises TooManyLogins after ten failures in a minute from one address or for one account.
+    Raises TooManyGuesses after ten wrong passwords in a minute (`actions/logins.py` says whose are counted).
     """
-    user = authenticate(request._request, username=tidy(email).lower(), password=password)
-    if getattr(request._request, "axes_locked_out", False):
-        raise TooManyLogins(wait=request._request.login_wait)  # type: ignore[attr-defined]
-    return user if isinstance(user, User) else None
+    account = tidy(email).lower()[:255]
+    device = known_device(request, account)
+    keys = logins.keys(account, client_network(request), device=device, at=timezone.now())
+    return _check(request, account, password, keys)
 
 
-def axes_username(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """The account that a login is for, so that failures are counted whatever the case it is typed in."""
-    return tidy(str((credentials or {}).get("username") or "")).lower()[:255]
+def confirm_password(request: HttpRequest, user: User, password: str, device: Device | None) -> None:
+    """Whoever holds a token or a session shows that they know the password too. Raises PasswordNeeded,
+    WrongPassword, TooManyGuesses.
+
+    Each device has ten wrong ones a minute of its own, so that a stolen one keeps no other from changing the password.
+    """
+    if not password:
+        raise accounts.PasswordNeeded
+    held = f"device {device.pk}" if device else f"session {request.session.session_key}"
+    if _check(request, user.email, password, [held]) != user:
+        raise accounts.WrongPassword
 
 
-def locked_out(
-    request: HttpRequest, response: HttpResponseBase, credentials: dict[str, Any] | None
-) -> HttpResponseBase:
-    """The answer after too many failed logins: the API has made its own, the admin gets a page."""
-    if response.status_code == status.HTTP_429_TOO_MANY_REQUESTS:
-        return response
-    wait = getattr(request, "login_wait", 60)
-    page = render(
-        request,
-        "admin/locked_out.html",
-        {"title": TooManyLogins.default_detail, "sentence": TooManyLogins.default_detail},
-        status=status.HTTP_429_TOO_MANY_REQUESTS,
-    )
-    page.headers["Retry-After"] = str(max(1, wait))
-    return page
+def _check(request: HttpRequest, account: str, password: str, keys: list[str]) -> User | None:
+    """No lock is held while the password is hashed; of guesses in parallel those behind the limit learn nothing."""
+    if wait := limits.wait(keys, logins.LIMIT, at=timezone.now()):
+        raise TooManyGuesses(wait)
+    user = authenticate(request, username=account, password=password)
+    at = timezone.now()
+    if not isinstance(user, User):
+        if wait := limits.take(keys, logins.LIMIT, at=at):
+            raise TooManyGuesses(wait)
+        log.warning("Wrong password from %s", client_address(request))
+        return None
+    if wait := limits.wait(keys, logins.LIMIT, at=at):
+        raise TooManyGuesses(wait)
+    return user
+
+
+def known_device(request: HttpRequest, account: str) -> str:
+    """A name of the device that calls, if it shows that this account has logged in on it: by a token that is sent along
+    with a login, or by the cookie of a browser that was at the desk. "" if it doesn't."""
+    scheme, _space, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "token" and key.isascii():
+        device = find_device(hash_token(key))
+        return str(device.pk) if device and device.user.email == account else ""
+    owner, _colon, name = str(request.get_signed_cookie(BROWSER, "", salt=BROWSER, max_age=BROWSER_KEPT)).partition(":")
+    return f"browser {name}" if name and User.objects.filter(pk=owner, email=account).exists() else ""
+
+
+def remember_browser(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
+    """Give a browser in which somebody has logged in the cookie by which it is known."""
+    response.set_signed_cookie(
+        BROWSER, f"{user.pk}:{secrets.token_hex(16)}", salt=BROWSER, max_age=BROWSER_KEPT, path=reverse("admin:index"),
+        httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
+    )  # fmt: skip

@@ -527,6 +527,11 @@ def _kept_in_part(case: Case) -> str:
     return text % {"goods": case.goods, "order": _order(case)}
 
 
+def _deletion_asked(case: Case) -> str:
+    text = gettext("A picker deleted %(goods)s on a phone. It stays until a manager archives it.")
+    return text % {"goods": case.goods}
+
+
 def _order(case: Case) -> Order | str:
     return case.order or "–"
 
@@ -676,6 +681,12 @@ KINDS: dict[Kind, Description] = {
     Kind.KEPT_IN_PART: Description(
         _kept_in_part,
         (Row("a part of what the phone sent cannot be kept", "kept the rest", "22"),),
+    ),
+    Kind.DELETION_ASKED: Description(
+        _deletion_asked,
+        (Row("a picker deleted a product", "kept it", "15", apply="archive it"),),
+        deed=_if_there(Deed.ARCHIVE),
+        dismiss=lambda case: gettext("Keep the product"),
     ),
 }
 

@@ -1,5 +1,7 @@
 """Refusals: why the server will not do what was asked, as a code, a sentence and facts. Knows no HTTP."""
 
+import math
+from datetime import timedelta
 from typing import Any
 
 from django.utils.functional import Promise
@@ -76,3 +78,14 @@ class TooLarge(Refusal):
     """More bytes than the server takes."""
 
     code = "too_large"
+
+
+class TooSoon(Refusal):
+    """Too often; it may be tried again after a while."""
+
+    code = "throttled"
+    retryable = True
+
+    def __init__(self, detail: Text, wait: timedelta) -> None:
+        self.seconds = max(1, math.ceil(wait.total_seconds()))
+        super().__init__(detail, facts={"retry_after_seconds": self.seconds})

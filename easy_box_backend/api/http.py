@@ -35,6 +35,7 @@ _STATUS: dict[type[errors.Refusal], int] = {
     errors.Stale: status.HTTP_412_PRECONDITION_FAILED,
     errors.TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     errors.Busy: status.HTTP_503_SERVICE_UNAVAILABLE,
+    errors.TooSoon: status.HTTP_429_TOO_MANY_REQUESTS,
 }
 
 
@@ -210,6 +211,8 @@ def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | N
         code = next(number for kind, number in _STATUS.items() if isinstance(exc, kind))
         if isinstance(exc, errors.Busy):
             headers["Retry-After"] = str(exc.facts["retry_after_seconds"])
+        if isinstance(exc, errors.TooSoon):
+            headers["Retry-After"] = str(exc.seconds)
         return Response(error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields), code, headers=headers)
     if isinstance(exc, UnreadablePostError):
         exc = exceptions.ParseError(_("The request ended before it was complete."))
@@ -281,6 +284,17 @@ def client_address(request: HttpRequest) -> str | None:
         hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         candidates = hops[-settings.TRUSTED_PROXIES :][:1] + candidates
     return next(filter(None, map(_address, candidates)), None)
+
+
+def client_network(request: HttpRequest) -> str:
+    """The caller's network: one address of IPv4; of IPv6 the /64, all of whose addresses one caller can use. "" if
+    there is no address."""
+    address = ipaddress.ip_address(client_address(request) or "::")
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return "" if address.is_unspecified else str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _address(text: str) -> str | None:

@@ -70,6 +70,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.username or self.email
 
+    @property
+    def is_manager(self) -> bool:
+        return self.is_staff or self.is_superuser
+
+    def may_change(self, other: "User") -> bool:
+        """Whether the other's account and devices are this person's to change: one's own, a picker's for a manager,
+        anybody's for an administrator."""
+        return self.pk == other.pk or self.is_superuser or (self.is_staff and not other.is_manager)
+
 
 class Device(models.Model):
     """One login: a phone with the app, or another program. It outlives its token, so that history can name it."""
@@ -100,6 +109,33 @@ class Device(models.Model):
     @property
     def is_app(self) -> bool:
         return self.kind == self.Kind.APP
+
+
+class KnownPlace(models.Model):
+    """A network in which a person was logged in. Wrong passwords of strangers do not lock them out there."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="places")
+    network = models.CharField(max_length=50)
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "network"], name="known_place_once")]
+
+    def __str__(self) -> str:
+        return self.network
+
+
+class Occurrence(models.Model):
+    """Something that may happen only so often (`actions/limits.py`), such as a wrong password. Counts `until` then."""
+
+    key = models.CharField(max_length=64)
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["key", "-until"], name="occurrence_key_until")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class DeviceMemory(models.Model):
@@ -432,6 +468,7 @@ class Discrepancy(models.Model):
         SHORT_PICKED = "short_picked", _("fewer picked than ordered")
         UNKNOWN_ORDER = "unknown_order", _("unknown order")
         KEPT_IN_PART = "kept_in_part", _("could not be kept as sent")
+        DELETION_ASKED = "deletion_asked", _("asked to delete")
 
     class Status(models.TextChoices):
         OPEN = "open", _("open")

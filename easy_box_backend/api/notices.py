@@ -88,7 +88,11 @@ def _line(alert: Alert, told: Mapping[int, discrepancy_kinds.Told]) -> str:
         return _linked(escaped(found.label, 100), "admin:api_discrepancy_change", found.row.pk) + (
             f" · {escaped(found.sentence, 500)}"
         )
-    line = _LINES.get(alert.kind, _anything)(alert.facts)
+    line = (
+        _LINES.get(alert.kind, _anything)(alert.facts)
+        if alert.facts
+        else gettext("other errors, not listed one by one")
+    )
     return f"{line} <b>×{alert.count}</b>" if alert.count > 1 else line
 
 

@@ -451,15 +451,6 @@ class Resolution(serializers.Serializer[Any]):
     )  # fmt: skip
 
 
-class ProfileChange(serializers.Serializer[Any]):
-    username = Text(max_length=150, required=False)
-
-
-class PasswordChange(serializers.Serializer[Any]):
-    current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
-    new_password = serializers.CharField(max_length=1000, trim_whitespace=False)
-
-
 class Email(serializers.EmailField):
     """An e-mail address; spaces around it and invisible signs are dropped."""
 
@@ -467,12 +458,32 @@ class Email(serializers.EmailField):
         return super().run_validation(texts.tidy(data) if isinstance(data, str) else data)
 
 
-class UserIn(serializers.Serializer[Any]):
+class ProfileChange(serializers.Serializer[Any]):
+    username = Text(max_length=150, required=False)
+    email = Email(max_length=254, required=False)
+    current_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, required=False, help_text=_("Asked for when the e-mail changes.")
+    )
+
+
+class PasswordChange(serializers.Serializer[Any]):
+    current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    new_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class NewUser(serializers.Serializer[Any]):
     email = Email(max_length=254)
     username = Text(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
     is_staff = Flag(required=False)
     is_active = Flag(required=False)
+
+
+class UserIn(NewUser):
+    current_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, required=False,
+        help_text=_("Asked for when one's own e-mail or password changes."),
+    )  # fmt: skip
 
 
 class ProductQuery(serializers.Serializer[Any]):

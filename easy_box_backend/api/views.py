@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from api import docs, feeds, http, revision, serializers, texts
 from api.actions import app_orders, app_products, app_stock, app_updates, orders, products, stock
-from api.auth import actor
+from api.auth import actor, managers_only
 from api.errors import Invalid
 from api.models import Order, Product, StockMovement
 
@@ -224,13 +224,15 @@ class ProductDetail(APIView):
 
     @extend_schema(parameters=[docs.IF_MATCH], responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive a product: it leaves the list, its history and its order lines stay. Twice is once."""
+        """Archive a product: it leaves the list, its history and its order lines stay. Twice is once. For managers;
+        what a picker deletes on a phone stays, and a manager is asked."""
         by, at = actor(request), timezone.now()
         if by.is_app:
             app_products.delete(
                 phones_key(key, products.NoSuchProduct), by=by, at=at, connection=http.connection(request)
             )
         else:
+            managers_only(request)
             product_id = known(key, products.NoSuchProduct)
             products.archive(product_id, revisions_held=revisions_held(request), by=by, at=at)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -286,7 +288,8 @@ class OrderList(APIView):
 
     @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.MAKES, responses=docs.ORDER_MADE)
     def post(self, request: Request) -> HttpResponseBase:
-        """Make an order."""
+        """Make an order. For managers."""
+        managers_only(request)
         data = order_data(request)
         data.setdefault("lines", [])
         order = orders.create(**data, by=actor(request), at=timezone.now())
@@ -301,7 +304,7 @@ class OrderDetail(APIView):
 
     @extend_schema(request=docs.body(serializers.OrderIn), parameters=docs.WRITES, responses=docs.ORDER_CHANGED)
     def put(self, request: Request, key: str) -> HttpResponseBase:
-        """Change an order: status, composition, picked quantities. Picking takes stock."""
+        """Change an order: status, composition, picked quantities. Picking takes stock. A picker only picks."""
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
@@ -328,7 +331,9 @@ class OrderDetail(APIView):
 
     @extend_schema(parameters=[docs.IF_MATCH], responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once."""
+        """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once. For
+        managers."""
+        managers_only(request)
         order_id, held = known(key, orders.NoSuchOrder), revisions_held(request)
         orders.archive(order_id, revisions_held=held, by=actor(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

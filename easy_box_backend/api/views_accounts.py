@@ -7,13 +7,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
-from rest_framework.permissions import AllowAny, IsAdminUser
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import auth, docs, http, serializers
-from api.actions import devices
+from api.actions import accounts, devices, logins
 from api.errors import NotFound
 from api.models import Device, User
 from api.views import checked, created, known, page
@@ -27,9 +27,10 @@ class Token(APIView):
     def post(self, request: Request) -> Response:
         """Log in: a token of its own for this device. Whatever is wrong with the credentials, it is the same 401."""
         data = checked(serializers.Login, request.data)
-        user = auth.check_password(request, data["email"], data["password"])
+        user = auth.check_password(request._request, data["email"], data["password"])
         if user is None:
             raise exceptions.AuthenticationFailed(_("Wrong e-mail or password."), code="invalid_credentials")
+        logins.was_here(user, http.client_network(request._request), at=timezone.now())
         kind = auth.kind_of_device(request, data.get("kind"))
         name = data.get("device") or http.user_agent(request)
         device, key = devices.log_in(user, kind=kind, name=name, at=timezone.now())
@@ -52,7 +53,7 @@ class Devices(APIView):
         """One's own devices, the latest login first; a manager's `?all=1` lists everybody's."""
         query = checked(serializers.DeviceQuery, request.query_params)
         found = Device.objects.order_by("-id")
-        if not (auth.person(request).is_staff and query.get("all") == "1"):
+        if not (auth.person(request).is_manager and query.get("all") == "1"):
             found = found.filter(user=auth.person(request))
         if "after" in query:
             found = found.filter(id__lt=query["after"])
@@ -63,7 +64,7 @@ class Devices(APIView):
 class DeviceDetail(APIView):
     @extend_schema(responses={204: None, **docs.REFUSED})
     def delete(self, request: Request, key: str) -> Response:
-        """Revoke a device: its token stops at once. One's own, or anybody's for a manager."""
+        """Revoke a device: its token stops at once. One's own; a manager a picker's; an administrator any."""
         devices.revoke_of(auth.person(request), known(key, devices.NoSuchDevice), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -76,9 +77,9 @@ class Me(APIView):
 
     @extend_schema(request=docs.body(serializers.ProfileChange), responses={200: docs.UserOut, **docs.REFUSED})
     def patch(self, request: Request) -> Response:
-        """Change one's shown name."""
+        """Change one's shown name; or one's e-mail, for which the current password is asked."""
         data = checked(serializers.ProfileChange, request.data)
-        return Response(serializers.user_json(devices.update_user(auth.person(request), at=timezone.now(), **data)))
+        return Response(serializers.user_json(change(request, auth.person(request), data)))
 
 
 class Password(APIView):
@@ -86,17 +87,13 @@ class Password(APIView):
     def post(self, request: Request) -> Response:
         """Change one's password. All other devices have to log in again."""
         data = checked(serializers.PasswordChange, request.data)
-        if auth.check_password(request, auth.person(request).email, data["current_password"]) is None:
-            raise devices.WrongPassword
-        devices.change_password(
-            auth.person(request), current=data["current_password"], new=data["new_password"], at=timezone.now(),
-            device=auth.device_of(request),
-        )  # fmt: skip
+        data["password"] = data.pop("new_password")
+        change(request, auth.person(request), data, weak="new_password")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class Users(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(parameters=[serializers.Page, docs.LINK], responses={200: docs.UserOut(many=True), **docs.REFUSED})
     def get(self, request: Request) -> Response:
@@ -106,17 +103,19 @@ class Users(APIView):
         return page(request, [serializers.user_json(user) for user in found], query)
 
     @extend_schema(
-        request=docs.body(serializers.UserIn), parameters=[docs.LOCATION], responses={201: docs.UserOut, **docs.REFUSED}
+        request=docs.body(serializers.NewUser),
+        parameters=[docs.LOCATION],
+        responses={201: docs.UserOut, **docs.REFUSED},
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Make an account; for managers."""
-        data = own_rank(request, checked(serializers.UserIn, request.data))
-        user = devices.create_user(**data)
+        data = checked(serializers.NewUser, request.data)
+        user = accounts.create(by=auth.person(request), **data)
         return created(request, Response(serializers.user_json(user), status.HTTP_201_CREATED), "user", user.pk)
 
 
 class UserDetail(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(responses={200: docs.UserOut, **docs.REFUSED})
     def get(self, request: Request, key: str) -> Response:
@@ -125,23 +124,21 @@ class UserDetail(APIView):
 
     @extend_schema(request=docs.body(serializers.UserIn), responses={200: docs.UserOut, **docs.REFUSED})
     def patch(self, request: Request, key: str) -> Response:
-        """Change an account; for managers. One that may no longer log in loses its devices at once."""
-        data = own_rank(request, checked(serializers.UserIn, request.data, partial=True))
-        user = _user(key)
-        if (
-            (user.is_staff or user.is_superuser)
-            and user != auth.person(request)
-            and not auth.person(request).is_superuser
-        ):
-            raise exceptions.PermissionDenied
-        return Response(serializers.user_json(devices.update_user(user, at=timezone.now(), **data)))
+        """Change an account; for managers. One that may no longer log in loses its devices at once.
+
+        A manager changes pickers and themselves, an administrator everybody. For one's own e-mail or password the
+        current password is asked.
+        """
+        data = checked(serializers.UserIn, request.data, partial=True)
+        return Response(serializers.user_json(change(request, _user(key), data)))
 
 
-def own_rank(request: Request, data: dict[str, Any]) -> dict[str, Any]:
-    """Only a superuser makes managers. Raises PermissionDenied."""
-    if data.get("is_staff") and not auth.person(request).is_superuser:
-        raise exceptions.PermissionDenied
-    return data
+def change(request: Request, user: User, data: dict[str, Any], **more: Any) -> User:
+    """Change an account by what was sent; whoever changes their own password or e-mail shows that they know it."""
+    by, device, current = auth.person(request), auth.device_of(request), data.pop("current_password", "")
+    if accounts.needs_password(user, by, data):
+        auth.confirm_password(request._request, by, current, device)
+    return accounts.change(user, by=by, device=device, at=timezone.now(), **data, **more)
 
 
 def _user(key: str) -> User:

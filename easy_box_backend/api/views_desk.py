@@ -4,12 +4,11 @@ from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import discrepancy_kinds, docs, serializers
+from api import auth, discrepancy_kinds, docs, serializers
 from api.actions import counts, products, reversing, settling, stock
 from api.auth import actor
 from api.errors import NotFound
@@ -32,12 +31,15 @@ class NoSuchMovement(NotFound):
 
 
 class Discrepancies(APIView):
+    permission_classes = [auth.Managers]
+
     @extend_schema(
         parameters=[serializers.DiscrepancyQuery, docs.LINK],
         responses={200: docs.DiscrepancyOut(many=True), **docs.REFUSED},
     )
     def get(self, request: Request) -> Response:
-        """What the server could not decide by itself, the latest first; the open ones unless asked otherwise."""
+        """What the server could not decide by itself, the latest first; the open ones unless asked otherwise. For
+        managers."""
         query = checked(serializers.DiscrepancyQuery, request.query_params)
         found = Discrepancy.objects.order_by("-id")
         if "after" in query:
@@ -51,7 +53,7 @@ class Discrepancies(APIView):
 
 
 class Resolve(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(request=docs.body(serializers.Resolution), responses={200: docs.DiscrepancyOut, **docs.REFUSED})
     def post(self, request: Request, key: str) -> Response:
@@ -67,7 +69,7 @@ class Resolve(APIView):
 
 
 class Adjust(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(
         request=docs.body(serializers.Adjustment),
@@ -85,13 +87,15 @@ class Adjust(APIView):
 
 
 class Count(APIView):
+    permission_classes = [auth.Managers]
+
     @extend_schema(
         request=docs.body(serializers.Count), parameters=[docs.LOCATION], responses={200: docs.CountOut, **docs.REFUSED}
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """A stocktake: so many pieces lay there at `counted_at` (now, if not given), whatever was booked before it and
         is corrected later. Posts the variance. Of two counts the one taken later holds, in whatever order they come.
-        """
+        For managers."""
         data, at = checked(serializers.Count, request.data), timezone.now()
         made, later = counts.count(
             known(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or at,
@@ -106,7 +110,7 @@ class Count(APIView):
 
 
 class Unarchive(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(request=None, responses={200: docs.PRODUCT, **docs.REFUSED})
     def post(self, request: Request, key: str) -> HttpResponseBase:
@@ -116,7 +120,7 @@ class Unarchive(APIView):
 
 
 class Reverse(APIView):
-    permission_classes = [IsAdminUser]
+    permission_classes = [auth.Managers]
 
     @extend_schema(
         request=docs.body(serializers.Reason),

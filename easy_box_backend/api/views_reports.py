@@ -10,7 +10,6 @@ from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from api import auth, docs, http, revision, serializers
@@ -20,19 +19,9 @@ from api.views import checked, known, page
 from api.views_desk import NoSuchMovement
 
 
-class ErrorLogThrottle(SimpleRateThrottle):
-    """So many reports from one address; what a storm says beyond that has been said already."""
-
-    scope = "client_error"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return self.cache_format % {"scope": self.scope, "ident": http.client_address(request._request)}
-
-
 class ErrorLog(APIView):
     authentication_classes = [auth.NoAuthentication]
     permission_classes = [AllowAny]
-    throttle_classes = [ErrorLogThrottle]
 
     @extend_schema(request=docs.body(serializers.ErrorReport), responses={201: None, **docs.REFUSED}, auth=[])
     def post(self, request: Request) -> Response:
@@ -48,7 +37,9 @@ class Movements(APIView):
         parameters=[serializers.MovementQuery, docs.LINK], responses={200: docs.Movement(many=True), **docs.REFUSED}
     )
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
-        """Stock movements, the latest first."""
+        """Stock movements, the latest first; those of all products for managers."""
+        if key is None:
+            auth.managers_only(request)
         query = checked(serializers.MovementQuery, request.query_params)
         if key is not None:
             query["product"] = known(key, stock.NoSuchProduct)

@@ -55,15 +55,6 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in env.str(name, default=",".join(default)).split(",") if word.strip()]
 
 
-def rate(name: str, default: str) -> str:
-    """The variable `name` as a number of times per second, minute, hour or day, such as 120/min."""
-    value = env.str(name, default=default).strip()
-    times, _slash, period = value.partition("/")
-    if not (times.isdecimal() and period[:1] in ("s", "m", "h", "d")):
-        raise ImproperlyConfigured(f"{name}={value!r} is no rate such as {default}.")
-    return value
-
-
 def secret(name: str) -> str:
     """The variable `name` as it stands, "" if it is not set. For env.str, `$X` is the value of another variable X."""
     return str(env.ENVIRON.get(name, ""))
@@ -160,7 +151,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "axes",
 ]
 MIDDLEWARE = [
     "api.health.ProbesMiddleware",
@@ -178,7 +168,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.http.AdminLanguageMiddleware",
-    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"
@@ -224,7 +213,6 @@ elif _database["ENGINE"].endswith("postgresql"):
 
 # --- Accounts -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "api.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -243,18 +231,6 @@ REST_KNOX = {
     # The expiry slides, but is written at most once a day for a device: it is months away.
     "MIN_REFRESH_INTERVAL": 24 * 3600,
 }
-# Ten failures within a minute, from one address or for one account (api/auth.py counts).
-AXES_HANDLER = "api.auth.FailuresOfTheLastMinute"
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = timedelta(minutes=1)
-AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
-AXES_USERNAME_FORM_FIELD = "username"  # what Django calls it, though it holds the e-mail
-AXES_CLIENT_IP_CALLABLE = "api.http.client_address"
-AXES_USERNAME_CALLABLE = "api.auth.axes_username"
-AXES_LOCKOUT_CALLABLE = "api.auth.locked_out"
 
 # --- Reconciliation (docs/reconciliation.md) ----------------------------------------------------------------------
 # Requests of one phone that are closer together than this are one pass of the app's own, not a person's doing. A hint
@@ -274,7 +250,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.http.JsonAnyway",
     "EXCEPTION_HANDLER": "api.http.answer_exception",
-    "DEFAULT_THROTTLE_RATES": {"client_error": rate("CLIENT_ERROR_RATE", "120/min")},
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -360,7 +335,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "axes": {"level": "WARNING"},
         # A refusal has its access line; a fault is logged with its traceback.
         "django.request": {"level": "ERROR"},
     },
@@ -400,7 +374,7 @@ JAZZMIN_SETTINGS = {
         "api.clienterror": "fas fa-bug",
     },
     "hide_models": [],
-    "hide_apps": ["knox", "axes", "auth"],
+    "hide_apps": ["knox", "auth"],
 }
 JAZZMIN_UI_TWEAKS = {
     "navbar_fixed": True,

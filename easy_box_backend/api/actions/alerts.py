@@ -15,6 +15,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from api.actions.limits import Limit, take
 from api.models import Alert
 
 LEASE = timedelta(minutes=2)
@@ -23,6 +24,10 @@ MOST_AT_ONCE = 200
 """So many alerts of one kind make one message."""
 FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0
 """Seconds before the second try, and at most between two."""
+
+MOST_NEW = Limit(most=20, period=timedelta(hours=6))
+"""So many different things of one of the FROM_ANYBODY kinds are told of; what comes beyond is counted in one alert."""
+FROM_ANYBODY = {"client_error", "server_error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,10 @@ def count_up(kind: str, *, key: str, at: datetime, **facts: Any) -> None:
     key = key[:200]
     if _counted(key):
         return
+    if kind in FROM_ANYBODY and take([f"alerts {kind}"], MOST_NEW, at=at):
+        key, facts = f"{kind}:others", {}
+        if _counted(key):
+            return
     last = Alert.objects.filter(key=key, sent_at__isnull=False).order_by("-sent_at").first()
     first_try = _gathered(kind, at)
     if last is not None and last.sent_at is not None:

@@ -106,13 +106,15 @@ def _merge(
         product: quantities for product, quantities in sent.items()
         if product in known and (product in now or product in seen or not known[product].is_archived)
     }  # fmt: skip
-    if order.status == Order.Status.CANCELLED and status != Order.Status.CANCELLED and seen_status != order.status:
+    stays_cancelled = seen_status != order.status or not by.is_manager
+    if order.status == Order.Status.CANCELLED and status != Order.Status.CANCELLED and stays_cancelled:
         _picked_cancelled(order, sent, by, at)
         return
-    result = picking.merge(sent, seen, now)
-    if customer not in ("", UNKNOWN_CUSTOMER, seen_name):
+    result = picking.merge(sent, seen, now, composes=by.is_manager)
+    if customer not in ("", UNKNOWN_CUSTOMER, seen_name) and by.is_manager:
         order.customer_name = customer
-    if status is not None and status != seen_status:
+    may = by.is_manager or (order.status in Order.RUNNING and status in orders.PICKERS)
+    if status is not None and status != seen_status and may:
         order.status = status
     wanted = [Line(product, to_pick, picked) for product, (to_pick, picked) in result.lines.items()]
     orders.write(order, wanted, by=by, at=at)

@@ -125,7 +125,10 @@ def set_photo(key: str, photo: Photo, *, by: Actor, at: datetime, connection: st
 # --- Deletion -----------------------------------------------------------------------------------------------------
 @transaction.atomic
 def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
-    """The phone deletes a product; one that is archived, or was deleted by this phone before, stays as it is."""
+    """The phone deletes a product; one that is archived, or was deleted by this phone before, stays as it is.
+
+    A picker's deletion is a wish: the product stays, and a manager is asked.
+    """
     device = device_of(by)
     memory = recall(device)
     arrival = memory.arrive("delete", at, connection)
@@ -135,7 +138,10 @@ def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
             discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100])
     elif product.pk not in memory.deleted:
         memory.deleted.append(product.pk)
-        products.archive(product.pk, by=by, at=at)
+        if by.is_manager:
+            products.archive(product.pk, by=by, at=at)
+        elif not product.is_archived:
+            discrepancies.record(Kind.DELETION_ASKED, by=by, at=at, product=product)
     keep(device, memory)
 
 

@@ -1,17 +1,18 @@
-"""Accounts and their devices: log in, log out, revoke; make and change accounts."""
+"""Devices: log in, log out, revoke."""
 
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
-from api.errors import Invalid, NotFound
+from api.errors import Forbidden, NotFound
 from api.models import Device, DeviceMemory, User
-from api.texts import tidy
+
+MOST_LOGINS = 200
+"""A person has so many at once; the next one ends the one that was not seen for longest."""
 
 
 @transaction.atomic
@@ -22,7 +23,17 @@ def log_in(user: User, *, kind: str, name: str, at: datetime) -> tuple[Device, s
     DeviceMemory.objects.create(device=device)
     user.last_login = at
     user.save(update_fields=["last_login"])
+    _end_the_oldest(user, at=at)
     return device, key
+
+
+def _end_the_oldest(user: User, *, at: datetime) -> None:
+    """Keep a program that logs in for each request from filling the tables. What history names stays."""
+    live = user.devices.filter(token__isnull=False).order_by("-last_seen_at", "-pk")
+    for device in live[MOST_LOGINS : MOST_LOGINS + 10]:
+        revoke(device, at=at)
+        with suppress(ProtectedError):
+            device.delete()
 
 
 @transaction.atomic
@@ -45,11 +56,15 @@ class NoSuchDevice(NotFound):
 
 
 def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
-    """Revoke one of the devices that `user` may revoke: their own, any for a manager. Raises NoSuchDevice."""
-    mine = Device.objects.all() if user.is_staff else Device.objects.filter(user=user)
-    device = mine.filter(id=device_id).first()
-    if device is None:
+    """Revoke one's own device, or one of a person whose account `user` may change.
+
+    Raises NoSuchDevice, also for what a picker can't know of, and Forbidden.
+    """
+    device = Device.objects.select_related("user").filter(id=device_id).first()
+    if device is None or not (user.is_manager or device.user == user):
         raise NoSuchDevice(device_id)
+    if not user.may_change(device.user):
+        raise Forbidden(_("Only an administrator logs out another manager's devices."))
     revoke(device, at=at)
 
 
@@ -58,66 +73,3 @@ def revoke_all(user: User, *, at: datetime, but: Device | None = None) -> None:
     for device in user.devices.filter(token__isnull=False):
         if device != but:
             revoke(device, at=at)
-
-
-class WrongPassword(Invalid):
-    code = "wrong_password"
-
-    def __init__(self) -> None:
-        detail = _("The current password is wrong.")
-        super().__init__(detail, fields={"current_password": [detail]})
-
-
-def set_password(user: User, new: str, *, field: str = "new_password") -> None:
-    """Give an account a new password. Raises Invalid, with the reasons, when it is too weak."""
-    try:
-        validate_password(new, user)
-    except ValidationError as error:
-        raise Invalid(error.messages[0], code="weak_password", fields={field: list(error.messages)}) from error
-    user.set_password(new)
-    user.save(update_fields=["password"])
-
-
-@transaction.atomic
-def change_password(user: User, *, current: str, new: str, at: datetime, device: Device | None) -> None:
-    """A person changes their own password; their other devices must log in again. Raises WrongPassword, Invalid."""
-    if not user.check_password(current):
-        raise WrongPassword
-    set_password(user, new)
-    revoke_all(user, at=at, but=device)
-
-
-@transaction.atomic
-def create_user(*, email: str, username: str, password: str, **fields: Any) -> User:
-    """A new account. Raises Invalid for an e-mail that is taken or a weak password."""
-    user = User(email=tidy(email).lower(), username=username, **fields)
-    try:
-        with transaction.atomic():
-            user.set_unusable_password()
-            user.save(force_insert=True)
-    except IntegrityError as error:
-        raise _email_taken() from error
-    set_password(user, password, field="password")
-    return user
-
-
-@transaction.atomic
-def update_user(user: User, *, at: datetime, password: str | None = None, **fields: Any) -> User:
-    """Change an account's fields. One that may no longer log in loses its devices at once. Raises Invalid."""
-    for field, value in fields.items():
-        setattr(user, field, tidy(value).lower() if field == "email" else value)
-    try:
-        with transaction.atomic():
-            user.save(update_fields=list(fields))
-    except IntegrityError as error:
-        raise _email_taken() from error
-    if password is not None:
-        set_password(user, password, field="password")
-    if not user.is_active or password is not None:
-        revoke_all(user, at=at)
-    return user
-
-
-def _email_taken() -> Invalid:
-    detail = _("An account with this e-mail already exists.")
-    return Invalid(detail, code="email_taken", fields={"email": [detail]})

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from api import revision
 from api.actions import discrepancies, stock
 from api.actor import Actor
-from api.errors import Invalid, NotFound, Stale
+from api.errors import Forbidden, Invalid, NotFound, Stale
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
 
 Kind = StockMovement.Kind
@@ -72,10 +72,13 @@ def update(
     """Change what is given of an order; `lines`, if given, is the whole composition, others are removed.
 
     Picked quantities take or return stock by their difference; cancelling returns all that was picked.
-    Raises ImplausibleQuantity, NoSuchOrder, OnHandOutOfBounds, UnknownProducts, Stale.
+    Raises Forbidden for a picker who does more than pick, ImplausibleQuantity, NoSuchOrder, OnHandOutOfBounds,
+    UnknownProducts, Stale.
     """
     order = lock(order_id)
     require_held(order, revisions_held)
+    if not by.is_manager and not _only_picks(order, customer_name, status, lines):
+        raise Forbidden(_("A picker only picks an order. A manager changes it."))
     if customer_name is not None:
         order.customer_name = customer_name
     if status is not None:
@@ -88,6 +91,26 @@ def require_held(order: Order, revisions: Collection[int] | None) -> None:
     """Raise Stale if a locked order is none of these versions; None: any will do."""
     if revisions is not None and order.revision not in revisions:
         raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
+
+
+PICKERS = (Order.Status.IN_PROGRESS, Order.Status.PICKED)
+"""What a picker may make of a running order."""
+
+
+def _only_picks(order: Order, customer: str | None, status: str | None, lines: Sequence[Line] | None) -> bool:
+    """Whether this changes no more than what is picked of a running order, and that it is begun or finished."""
+    now = {line.product_id: line for line in order.lines.filter(removed_at__isnull=True)}
+    wanted = [] if lines is None else merged(lines)
+    if customer not in (None, order.customer_name):
+        return False
+    if lines is not None and {w.product: w.quantity_to_pick for w in wanted} != {
+        product: line.quantity_to_pick for product, line in now.items()
+    }:
+        return False
+    if order.status in Order.RUNNING:
+        return status in (None, order.status, *PICKERS)
+    picked = all(w.quantity_picked in (None, now[w.product].quantity_picked) for w in wanted)
+    return picked and status in (None, order.status)
 
 
 @transaction.atomic

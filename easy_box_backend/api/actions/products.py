@@ -15,7 +15,7 @@ from api import revision
 from api.actions import discrepancies, stock
 from api.actions.stock import NoSuchProduct
 from api.actor import Actor
-from api.errors import Conflict, Invalid, Stale
+from api.errors import Conflict, Forbidden, Invalid, Stale
 from api.images import Photo
 from api.models import Discrepancy, Product, ProductVersion, StockMovement
 
@@ -87,13 +87,15 @@ def update(
 ) -> Product:
     """Give a live product the values in `changes` (keys of DESCRIPTIVE) and the absolute `quantity`, if any.
 
-    revisions_held: the versions that the caller has seen (If-Match). Raises ImplausibleQuantity (`stock.check_level`),
-    NoSuchProduct, SkuTaken, Stale.
+    revisions_held: the versions that the caller has seen (If-Match). Raises Forbidden for a picker who sends another
+    quantity than what is on hand, ImplausibleQuantity (`stock.check_level`), NoSuchProduct, SkuTaken, Stale.
     """
     product = stock.lock([product_id]).get(product_id)
     if product is None or product.is_archived:
         raise NoSuchProduct(product_id)
     require_held(product, revisions_held)
+    if quantity not in (None, product.quantity) and not by.is_manager:
+        raise Forbidden(_("Only a manager sets what is on hand."), facts={"on_hand": product.quantity})
     if quantity is not None:
         stock.check_level(product, quantity, field="quantity")
     apply(

@@ -4,18 +4,17 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.sessions.models import Session
 from django.core.files.storage import default_storage
 from django.db.models import Q
 from knox.models import AuthToken
 
-from api.models import Alert, ClientError, DeviceMemory, Product, SentForm
+from api.actions import logins
+from api.models import Alert, ClientError, DeviceMemory, KnownPlace, Occurrence, Product, SentForm
 
 log = logging.getLogger(__name__)
 
 REPORTS_KEPT = timedelta(days=90)
-LOGINS_KEPT = timedelta(days=30)
 FORMS_KEPT = timedelta(days=1)
 PHOTO_IS_BEING_STORED = timedelta(days=1)
 """A file younger than this may belong to a row that is not committed yet."""
@@ -39,10 +38,13 @@ def memories(at: datetime) -> int:
     return gone.delete()[0]
 
 
-def failed_logins(at: datetime) -> int:
-    before = at - LOGINS_KEPT
-    tables = (AccessAttempt, AccessFailureLog, AccessLog)
-    return sum(table.objects.filter(attempt_time__lt=before).delete()[0] for table in tables)
+def occurrences(at: datetime) -> int:
+    """Wrong passwords and what else is limited; most go when the next one comes."""
+    return Occurrence.objects.filter(until__lte=at).delete()[0]
+
+
+def places(at: datetime) -> int:
+    return KnownPlace.objects.filter(seen_at__lt=at - logins.PLACE_KEPT).delete()[0]
 
 
 def told_alerts(at: datetime) -> int:
@@ -89,7 +91,8 @@ def named_photos() -> set[str]:
 _STEPS: dict[str, Callable[[datetime], int]] = {
     "expired_tokens": expired_tokens,
     "memories": memories,
-    "failed_logins": failed_logins,
+    "occurrences": occurrences,
+    "places": places,
     "alerts": told_alerts,
     "client_errors": client_errors,
     "sessions": sessions,

@@ -1,6 +1,6 @@
 """People and their devices."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from api.actions import devices
+from api import auth
+from api.actions import accounts, devices
 from api.admin.base import (
     ActionForm,
     Buttons,
@@ -22,7 +23,6 @@ from api.admin.base import (
     Text,
     TidyEmailField,
     TidyField,
-    actor,
     badge,
     for_each,
     is_manager,
@@ -37,6 +37,12 @@ class UserForm(ActionForm):
     """An account, with a password that is asked for twice; left empty, it stays as it is."""
 
     refusal_fields = {"password": "password1"}
+
+    current_password = forms.CharField(
+        label=_("your current password"), required=False, strip=False, max_length=1000,
+        help_text=_("Asked for when you change your own e-mail or password."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "class": "form-control"}),
+    )  # fmt: skip
 
     password1 = forms.CharField(
         label=_("password"), required=False, strip=False, max_length=1000,
@@ -106,14 +112,15 @@ class UserAdmin(Desk):
                     {"fields": ("username", "email", "is_active", "is_staff", "last_login", "date_joined")},
                 )
             ]
+        own = ("current_password",) if obj.pk == request.user.pk else ()
         return [
             (None, {"fields": ("username", "email", *rights, "last_login", "date_joined")}),
-            (_("Password"), {"fields": ("password1", "password2")}),
+            (_("Password"), {"fields": (*own, "password1", "password2")}),
         ]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A superuser's account is a superuser's to change."""
-        return is_manager(request) and (superuser(request) or obj is None or not obj.is_superuser)
+        """A manager changes pickers and themselves, an administrator everybody."""
+        return is_manager(request) and (obj is None or manager(request).may_change(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """An account is deactivated: history names it."""
@@ -129,13 +136,18 @@ class UserAdmin(Desk):
         return form
 
     def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
-        password = form.cleaned_data.get("password1")
+        by, changes = manager(request), form.changes
+        if password := form.cleaned_data.get("password1"):
+            changes["password"] = password
         if not change:
-            obj.pk = devices.create_user(**{"username": "", "email": "", **form.changes, "password": password}).pk
+            obj.pk = accounts.create(by=by, **{"username": "", "email": "", **changes}).pk
             return
-        devices.update_user(obj, at=timezone.now(), password=password or None, **form.changes)
-        if password and obj.pk == request.user.pk:
-            update_session_auth_hash(request, obj)
+        before = User.objects.get(pk=obj.pk)
+        if accounts.needs_password(before, by, changes):
+            auth.confirm_password(request, by, form.cleaned_data.get("current_password", ""), None)
+        changed = accounts.change(before, by=by, at=timezone.now(), **changes)
+        if password and changed == by:
+            update_session_auth_hash(request, changed)
 
     @admin.display(description=_("role"), ordering="is_staff")
     def role(self, user: User) -> Text:
@@ -150,6 +162,11 @@ class UserAdmin(Desk):
     @admin.display(description=_("devices"), ordering="logged_in")
     def device_count(self, user: Any) -> int:
         return user.logged_in
+
+
+def manager(request: HttpRequest) -> User:
+    """The person at the desk."""
+    return cast(User, request.user)
 
 
 def superuser(request: HttpRequest) -> bool:
@@ -183,13 +200,14 @@ class DeviceAdmin(LooksOnly, Buttons):
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
         if verb != "revoke":
             raise KeyError(verb)
-        devices.revoke_of(actor(request).user, key, at=timezone.now())  # type: ignore[arg-type]
+        devices.revoke_of(manager(request), key, at=timezone.now())
         return gettext("The device is logged out.")
 
     @admin.action(description=_("Log the selected devices out"))
     def revoke_selected(self, request: HttpRequest, queryset: "QuerySet[Device]") -> None:
         rows = queryset.filter(token__isnull=False)
-        done = for_each(self, request, rows, lambda device: devices.revoke(device, at=timezone.now()))
+        by, at = manager(request), timezone.now()
+        done = for_each(self, request, rows, lambda device: devices.revoke_of(by, device.pk, at=at))
         text = ngettext("%(count)d device is logged out.", "%(count)d devices are logged out.", done) % {"count": done}
         self.message_user(request, text, messages.SUCCESS)
 

@@ -1,5 +1,7 @@
 """The site around the pages: logging in by e-mail, one's own password, nothing that is not for managers."""
 
+from typing import Any, cast
+
 import django.contrib.auth.admin
 import knox.admin
 from django import forms
@@ -7,13 +9,17 @@ from django.contrib.admin import site
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
-from api.actions import devices
+from api import auth, http
+from api.actions import accounts, logins
+from api.errors import Refusal
 from api.models import User
 
 # The two modules register these when they are imported, whatever order the applications are loaded in.
@@ -35,23 +41,65 @@ class LoginForm(AdminAuthenticationForm):
     def clean_username(self) -> str:
         return self.cleaned_data["username"].strip().lower()
 
+    def clean(self) -> dict[str, Any]:
+        """Django's, with the guard that the API has. Raises TooManyGuesses."""
+        data, request = self.cleaned_data, cast(HttpRequest, self.request)
+        if data.get("username") and data.get("password"):
+            self.user_cache = auth.check_password(request, data["username"], data["password"])
+            if self.user_cache is None:
+                raise self.get_invalid_login_error()
+            self.confirm_login_allowed(self.user_cache)
+            logins.was_here(self.user_cache, http.client_network(request), at=timezone.now())
+        return data
+
+
+def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+    """Django's page. A browser in which somebody has logged in is known from then on."""
+    try:
+        response = django_login(request, extra_context)
+    except auth.TooManyGuesses as refusal:
+        page = {"title": refusal.detail, "sentence": refusal.detail}
+        locked_out = render(request, "admin/locked_out.html", page, status=429)
+        locked_out.headers["Retry-After"] = str(refusal.seconds)
+        return locked_out
+    if request.method == "POST" and request.user.is_authenticated:
+        auth.remember_browser(request, response, request.user)
+    return response
+
 
 class OwnPasswordForm(AdminPasswordChangeForm):
     """One's own password; all one's phones have to log in again."""
 
+    def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        """Django's, for which guessing has no limit."""
+        try:
+            auth.confirm_password(self.request, self.user, self.cleaned_data["old_password"], None)
+        except Refusal as refusal:
+            raise ValidationError(str(refusal.detail), code=refusal.code) from refusal
+        return self.cleaned_data["old_password"]
+
     def save(self, commit: bool = True) -> User:
-        devices.change_password(
-            self.user, current=self.cleaned_data["old_password"], new=self.cleaned_data["new_password1"],
-            at=timezone.now(), device=None,
-        )  # fmt: skip
+        self.user = accounts.change(
+            self.user, by=self.user, password=self.cleaned_data["new_password1"], at=timezone.now()
+        )
         return self.user
+
+
+class OwnPassword(PasswordChangeView):
+    form_class = OwnPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
 
 
 def password_change(request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponseBase:
     """Django's page, whose form would write by itself, with ours."""
     request.current_app = site.name
-    view = PasswordChangeView.as_view(
-        form_class=OwnPasswordForm,
+    view = OwnPassword.as_view(
         success_url=reverse("admin:password_change_done"),
         template_name="registration/password_change_form.html",
         extra_context={**site.each_context(request), **(extra_context or {})},
@@ -59,6 +107,8 @@ def password_change(request: HttpRequest, extra_context: dict[str, object] | Non
     return view(request)
 
 
+django_login = site.login
 site.login_form = LoginForm
+site.login = login  # type: ignore[method-assign,assignment]
 site.password_change = password_change  # type: ignore[method-assign,assignment]
 site.empty_value_display = "–"

@@ -18,18 +18,23 @@ class Merge:
     short: dict[int, int] = field(default_factory=dict)
 
 
-def merge(sent: Lines, seen: Lines, now: Lines) -> Merge:
+def merge(sent: Lines, seen: Lines, now: Lines, *, composes: bool = True) -> Merge:
     """Bring together what the phone sent, what it had seen, and what is so now.
 
     What the phone left as it saw it keeps its present value; what it changed is applied; picks are the difference to
     the picked number that it had seen.
+
+    composes: whether the person may change what belongs to the order. Else only picks are taken over.
     """
     result = Merge(dict(now))
+    if not composes:
+        ordered = {**now, **seen}
+        sent = {**seen, **{product: (ordered.get(product, (0, 0))[0], picked) for product, (_, picked) in sent.items()}}
     for product, (to_pick, picked) in sent.items():
         old_to_pick, old_picked = seen.get(product, (None, 0))
         newly = picked - old_picked
         if product not in now:
-            if old_to_pick is None:
+            if old_to_pick is None and composes:
                 result.lines[product] = (to_pick, picked)
             elif newly > 0:
                 result.gone[product] = newly

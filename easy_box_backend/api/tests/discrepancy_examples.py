@@ -80,6 +80,14 @@ class Examples:
                      pending=[{"product": self.sock.pk, "delta": -BARCODE - 12}]),
             self.ask(Kind.SHORT_PICKED, **of_order, quantity=1),
             self.ask(Kind.UNKNOWN_ORDER, id="987654", customer="Иванов", picked={str(self.shirt.pk): 2}),
+            self.ask(Kind.UNKNOWN_PRODUCT, id="999", quantity=3),
+            self.ask(Kind.IMPLAUSIBLE_QUANTITY, product=self.shirt, quantity=0),
+            self.ask(Kind.IMPLAUSIBLE_QUANTITY, product=self.shirt, quantity=900_000,
+                     pending=[{"product": self.shirt.pk, "delta": 900_000}]),
+            self.ask(Kind.KEPT_IN_PART, product=self.shirt, sent_photo="This is no picture."),
+            self.ask(Kind.KEPT_IN_PART, product=self.sock, sent_name="Носки" * 100),
+            self.ask(Kind.KEPT_IN_PART, order=self.order, sent_customer_name="П" * 300),
+            self.ask(Kind.DELETION_ASKED, product=self.sock),
         ]  # fmt: skip
 
     def taken(self, product: Product, quantity: int) -> StockMovement:

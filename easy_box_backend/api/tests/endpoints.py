@@ -34,6 +34,7 @@ ORDER = {
 }
 USER = {"email": "new@example.com", "username": "New", "password": "another battery staple", "is_staff": False,
         "is_active": True}  # fmt: skip
+IN_2030 = "2030-01-01T00:00:00Z"
 COUNT = {"counted": 4, "reason": "stocktake"}
 LISTS = ("search", "location", "ordering", "limit", "after", "sku")
 MOVEMENTS = ("product", "order", "device", "user", "kind", "since", "until", "limit", "after")
@@ -60,21 +61,21 @@ ENDPOINTS = [
     Endpoint("POST", "/api/products/{product}/add_stock/", {"quantity": 1}),
     Endpoint("POST", "/api/products/{product}/upload_image/", {"image": "no file"}),
     Endpoint("GET", "/api/products/{product}/movements/", query=MOVEMENTS),
-    Endpoint("GET", "/api/movements/", query=MOVEMENTS),
+    Endpoint("GET", "/api/movements/", query=MOVEMENTS, is_for_staff=True),
     Endpoint("GET", "/api/movements/{movement}/"),
     Endpoint("POST", "/api/movements/{movement}/reverse/", {"reason": "mistake"}, is_for_staff=True),
     Endpoint("POST", "/api/products/{product}/adjust/", {"quantity_delta": -1, "reason": "broken"}, is_for_staff=True),
-    Endpoint("POST", "/api/products/{product}/count/", COUNT),
-    Endpoint("POST", "/api/products/{product}/count/", {**COUNT, "counted_at": "2030-01-01T00:00:00Z"}),  # refused
+    Endpoint("POST", "/api/products/{product}/count/", COUNT, is_for_staff=True),
+    Endpoint("POST", "/api/products/{product}/count/", {**COUNT, "counted_at": IN_2030}, is_for_staff=True),  # refused
     Endpoint("POST", "/api/products/{product}/unarchive/", is_for_staff=True),
-    Endpoint("GET", "/api/discrepancies/", query=("status", "kind", "limit", "after")),
+    Endpoint("GET", "/api/discrepancies/", query=("status", "kind", "limit", "after"), is_for_staff=True),
     Endpoint("POST", "/api/discrepancies/{discrepancy}/resolve/", {"action": "dismiss"}, is_for_staff=True),
     Endpoint("GET", "/api/orders/", query=("status", "limit", "after")),
-    Endpoint("POST", "/api/orders/", ORDER),
+    Endpoint("POST", "/api/orders/", ORDER, is_for_staff=True),
     Endpoint("GET", "/api/orders/{order}/"),
     Endpoint("PUT", "/api/orders/{order}/", ORDER),
     Endpoint("PATCH", "/api/orders/{order}/", ORDER),
-    Endpoint("DELETE", "/api/orders/{order}/"),
+    Endpoint("DELETE", "/api/orders/{order}/", is_for_staff=True),
     Endpoint("GET", "/api/health/", is_open=True),
     Endpoint("GET", "/api/schema/", query=("format", "lang"), is_open=True),
     Endpoint("GET", "/api/docs/", is_open=True),

@@ -93,3 +93,44 @@ def test_changing_ones_own_password_logs_ones_phones_out_and_stays_at_the_desk(m
     assert desk.get("/admin/").status_code == 200
     assert Device.objects.get(pk=manager.device.pk).token is None
     assert log_in(Client(), "manager@example.com", new).status_code == 302
+
+
+def test_guessing_ones_current_password_at_the_desk_has_a_limit(manager: Caller, owner: Caller) -> None:
+    desk, new = enter(manager.user), "quite another battery"
+    data = {"old_password": "guess", "new_password1": new, "new_password2": new}
+    for _ in range(10):
+        assert "The current password is wrong." in text(desk.post("/admin/password_change/", data))
+    shut = desk.post("/admin/password_change/", {**data, "old_password": PASSWORD})
+    assert "Too many failed logins" in text(shut)
+    manager.user.refresh_from_db()
+    assert manager.user.check_password(PASSWORD)
+    assert log_in(Client(), "manager@example.com", PASSWORD).status_code == 302, "from elsewhere one still logs in"
+
+
+def test_a_browser_that_was_at_the_desk_is_let_in_whoever_guesses_from_wherever(manager: Caller) -> None:
+    home = Client()
+    assert log_in(home, "manager@example.com", PASSWORD, REMOTE_ADDR="10.0.0.1").status_code == 302
+    home.post("/admin/logout/")
+    for n in range(12):
+        log_in(Client(), "manager@example.com", "wrong", REMOTE_ADDR=f"10.7.0.{n}")
+        log_in(Client(), "manager@example.com", "wrong", REMOTE_ADDR="10.0.0.1")
+    assert log_in(Client(), "manager@example.com", PASSWORD, REMOTE_ADDR="10.8.0.1").status_code == 429
+    assert log_in(home, "manager@example.com", PASSWORD, REMOTE_ADDR="10.8.0.1").status_code == 302
+
+
+def test_a_browser_is_known_for_the_account_it_logged_in_and_for_no_other(manager: Caller, owner: Caller) -> None:
+    thief = Client()
+    log_in(thief, "manager@example.com", PASSWORD, REMOTE_ADDR="10.0.0.1")
+    thief.post("/admin/logout/")
+    for n in range(10):
+        log_in(Client(), "owner@example.com", "wrong", REMOTE_ADDR=f"10.7.0.{n}")
+    assert log_in(thief, "owner@example.com", PASSWORD, REMOTE_ADDR="10.8.0.1").status_code == 429
+
+
+@pytest.mark.parametrize("cookie", ["nonsense", "1:abc", "1:abc:sig:nature", ""])
+def test_a_forged_cookie_makes_no_browser_known(manager: Caller, cookie: str) -> None:
+    client = Client()
+    client.cookies["known_browser"] = cookie
+    for n in range(10):
+        assert log_in(client, "manager@example.com", "wrong", REMOTE_ADDR=f"10.7.0.{n}").status_code == 200
+    assert log_in(client, "manager@example.com", PASSWORD, REMOTE_ADDR="10.8.0.1").status_code == 429

@@ -92,13 +92,13 @@ def test_a_line_that_was_removed_can_come_back(desk: Desk, make_product: MakePro
 
 
 def test_what_the_warehouse_did_meanwhile_is_not_written_over(
-    desk: Desk, make_product: MakeProduct, picker: Caller
+    desk: Desk, make_product: MakeProduct, manager: Caller
 ) -> None:
     shirt, hat = make_product(quantity=10), make_product()
     order = an_order(desk, (shirt, 4), (hat, 1))
     values = desk.open("order", order.pk)
     picked = {"product": shirt.pk, "quantity_to_pick": 4, "quantity_picked": 4}
-    picker.put(f"/api/orders/{order.pk}/", {"customer_name": "Anna", "status": "picked", "lines": [picked]})
+    manager.put(f"/api/orders/{order.pk}/", {"customer_name": "Anna", "status": "picked", "lines": [picked]})
     answer = desk.send("order", order.pk, {**values, "customer_name": "Berta"})
     assert answer.status_code == 200
     assert "The order has changed in the meantime." in text(answer)

@@ -9,7 +9,7 @@ import pytest
 from api.models import Device, User
 from api.tests.admin_desk import enter, text
 from api.tests.calls import PASSWORD, Caller
-from api.tests.conftest import LogIn
+from api.tests.conftest import LogIn, MakeUser
 
 pytestmark = pytest.mark.django_db
 NEW: dict[str, Any] = {"username": "Newcomer", "email": "New@Example.com", "password1": PASSWORD, "password2": PASSWORD}
@@ -74,6 +74,42 @@ def test_a_manager_makes_no_managers_and_touches_no_superuser(manager: Caller, p
     assert desk.post(url, {"username": "Taken over", "email": "x@example.com"}).status_code == 403
     owner.user.refresh_from_db()
     assert owner.user.username == "Owner"
+
+
+def test_a_manager_touches_no_other_manager(manager: Caller, make_user: MakeUser, log_in: LogIn) -> None:
+    peer = log_in(make_user("Peer", is_staff=True))
+    desk, url = enter(manager.user), f"/admin/api/user/{peer.user.pk}/change/"
+    before = User.objects.filter(pk=peer.user.pk).values().get()
+    assert 'name="_save"' not in text(desk.get(url))
+    new = "another battery staple"
+    sent = {"username": "Fool", "email": "x@example.com", "password1": new, "password2": new}
+    assert desk.post(url, sent).status_code == 403
+    assert User.objects.filter(pk=peer.user.pk).values().get() == before
+    assert "Only an administrator" in text(desk.click("device", peer.device.pk, "revoke"))
+    assert "Only an administrator" in text(desk.act("device", "revoke_selected", peer.device.pk))
+    assert peer.get("/api/users/me/").status_code == 200
+
+
+@pytest.mark.parametrize("said", ["", "guess"])
+def test_a_session_that_was_left_open_does_not_take_the_account_over(owner: Caller, said: str) -> None:
+    desk, new = enter(owner.user), "another battery staple"
+    before = User.objects.filter(pk=owner.user.pk).values("email", "password").get()
+    for change in ({"email": "thief@example.com"}, {"password1": new, "password2": new}):
+        answer = desk.save("user", owner.user.pk, current_password=said, **change)
+        assert answer.status_code == 200
+        assert "current password" in text(answer)
+    assert User.objects.filter(pk=owner.user.pk).values("email", "password").get() == before
+
+
+def test_with_the_current_password_one_changes_ones_own_and_stays_at_the_desk(manager: Caller) -> None:
+    desk, new = enter(manager.user), "another battery staple"
+    sent = {"email": "Boss@Example.com", "password1": new, "password2": new, "current_password": PASSWORD}
+    assert desk.save("user", manager.user.pk, **sent).status_code == 302
+    assert desk.list("product").status_code == 200
+    assert manager.get("/api/users/me/").status_code == 401
+    manager.user.refresh_from_db()
+    assert (manager.user.email, manager.user.check_password(new)) == ("boss@example.com", True)
+    assert desk.save("user", manager.user.pk, username="Chief").status_code == 302, "a name needs no password"
 
 
 def test_a_superuser_makes_a_manager(owner: Caller, picker: Caller) -> None:

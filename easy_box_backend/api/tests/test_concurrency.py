@@ -27,8 +27,10 @@ def call(url: str, token: str, method: str, body: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def tokens(transactional_db: None) -> list[str]:
-    """Two people with four devices each."""
-    people = [User.objects.create_user(f"{name}@example.com", "x", username=name) for name in ("one", "two")]
+    """Two managers with four devices each."""
+    people = [
+        User.objects.create_user(f"{name}@example.com", "x", username=name, is_staff=True) for name in ("one", "two")
+    ]
     now = timezone.now()
     return [devices.log_in(people[n % 2], kind="integration", name=f"{n}", at=now)[1] for n in range(THREADS)]
 

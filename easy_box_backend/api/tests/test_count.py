@@ -129,13 +129,12 @@ def test_a_bad_field_is_named_and_nothing_changes(
     assert on_hand(box) == 15
 
 
-def test_whoever_stands_at_the_shelf_may_count_and_a_guest_may_not(
-    picker: Caller, guest: APIClient, box: Product
-) -> None:
+def test_only_a_manager_counts(manager: Caller, picker: Caller, guest: APIClient, box: Product) -> None:
     check_error(guest.post(address(box), {"counted": 1}), 401)
+    check_error(picker.post(address(box), {"counted": 1}), 403)
     assert on_hand(box) == 15
-    assert picker.post(address(box), {"counted": 14}).json()["variance"] == -1
-    assert StockMovement.objects.latest("id").user == picker.user
+    assert manager.post(address(box), {"counted": 14}).json()["variance"] == -1
+    assert StockMovement.objects.latest("id").user == manager.user
 
 
 @pytest.mark.parametrize("key", ["99999999", "x", "-1", "9" * 30])

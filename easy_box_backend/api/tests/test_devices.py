@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from api.actions import devices
 from api.tests.calls import Caller, check_error
-from api.tests.conftest import LogIn
+from api.tests.conftest import LogIn, MakeProduct, MakeUser
 
 pytestmark = pytest.mark.django_db
 DEVICES = "/api/auth/devices/"
@@ -52,9 +53,30 @@ def test_other_peoples_devices_are_404_and_live_on(picker: Caller, colleague: Ca
     assert picker.get(DEVICES).status_code == 200
 
 
-def test_a_manager_may_revoke_anybodys(picker: Caller, manager: Caller) -> None:
+def test_a_manager_revokes_a_pickers_and_an_administrator_anybodys(
+    picker: Caller, manager: Caller, owner: Caller, make_user: MakeUser, log_in: LogIn
+) -> None:
+    peer = log_in(make_user("Peer", is_staff=True))
     assert manager.delete(f"{DEVICES}{picker.device.pk}/").status_code == 204
     check_error(picker.get(DEVICES), 401)
+    for other in (peer, owner):
+        check_error(manager.delete(f"{DEVICES}{other.device.pk}/"), 403, "forbidden")
+        assert other.get(DEVICES).status_code == 200
+    assert owner.delete(f"{DEVICES}{peer.device.pk}/").status_code == 204
+    check_error(peer.get(DEVICES), 401)
+
+
+def test_a_program_that_logs_in_for_each_request_does_not_fill_the_tables(
+    picker: Caller, log_in: LogIn, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "MOST_LOGINS", 5)
+    product = make_product()
+    assert picker.post(f"/api/products/{product.pk}/add_stock/", {"quantity": 1}).status_code == 200
+    callers = [log_in(picker.user) for _ in range(20)]
+    assert picker.user.devices.filter(token__isnull=False).count() == 5
+    assert [caller.get(DEVICES).status_code for caller in callers] == [401] * 15 + [200] * 5
+    check_error(picker.get(DEVICES), 401)
+    assert picker.user.devices.count() == 6, "the one that history names stays"
 
 
 def test_without_a_token_there_is_nothing_to_see_or_revoke(guest: APIClient, picker: Caller) -> None:

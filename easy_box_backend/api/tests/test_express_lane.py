@@ -76,10 +76,10 @@ def test_an_unknown_product_has_the_same_outcome(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_archived_product_has_the_same_outcome(
-    monkeypatch: pytest.MonkeyPatch, picker: Caller, box: Product
+    monkeypatch: pytest.MonkeyPatch, manager: Caller, box: Product
 ) -> None:
-    picker.delete(f"/api/products/{box.pk}/")
-    assert both_ways(monkeypatch, picker, address(box), b'{"quantity": 1}')[0] == 404
+    manager.delete(f"/api/products/{box.pk}/")
+    assert both_ways(monkeypatch, manager, address(box), b'{"quantity": 1}')[0] == 404
 
 
 def expired(caller: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.actions import ledger, orders
+from api.actions import ledger, limits, logins, orders
 from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, StockMovement
@@ -83,10 +84,9 @@ def send(caller: Caller, method: str, path: str, body: Any, kind: str = "json", 
 
 
 @pytest.fixture(autouse=True)
-def no_limits(settings: Any, monkeypatch: pytest.MonkeyPatch, owner: Caller) -> None:
+def no_limits(monkeypatch: pytest.MonkeyPatch, owner: Caller) -> None:
     """Every call is looked at, however many there were; and the one who calls stays logged in."""
-    settings.AXES_FAILURE_LIMIT = 10**9
-    monkeypatch.setattr("api.views_reports.ErrorLogThrottle.rate", None, raising=False)
+    monkeypatch.setattr(logins, "LIMIT", limits.Limit(10**6, timedelta(minutes=1)))
     monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
     owner.raise_request_exception = False
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext, override_settings
 from rest_framework.test import APIClient
 
-from api.models import ClientError
+from api import notices
+from api.actions import alerts, reports
+from api.models import Alert, ClientError
 from api.tests.calls import BODY_KINDS, PASSWORD, check_error, send
 from api.tests.conftest import MakeUser
 
@@ -87,16 +92,109 @@ def test_another_kind_of_body_is_415(guest: APIClient, content_type: str) -> Non
     check_error(guest.generic("POST", LOG, '{"message": "x"}', content_type=content_type), 415)
 
 
-def test_more_than_the_rate_is_429_until_the_minute_is_over_and_others_go_on(guest: APIClient) -> None:
+# --- Anybody can send them ----------------------------------------------------------------------------------------
+def different(number: int) -> str:
+    """A message that is like no other (numbers don't make a difference)."""
+    return "boom " + "".join(chr(ord("a") + int(digit)) for digit in str(number))
+
+
+def test_however_many_come_the_app_is_never_refused(guest: APIClient) -> None:
+    with time_machine.travel(datetime(2030, 5, 1, 12, tzinfo=UTC), tick=False):
+        statuses = {report(guest, different(n), REMOTE_ADDR="10.0.0.1").status_code for n in range(300)}
+    assert statuses == {201}
+
+
+def test_the_latest_thousand_are_kept_and_no_more(guest: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "MAX_ROWS", 50)
     with time_machine.travel(datetime(2030, 5, 1, 12, tzinfo=UTC), tick=False) as clock:
-        statuses = [report(guest, f"n {n}", REMOTE_ADDR="10.0.0.1").status_code for n in range(120)]
-        assert set(statuses) == {201}
-        answer = report(guest, "one more", REMOTE_ADDR="10.0.0.1")
-        assert check_error(answer, 429, "throttled")["retryable"] is True
-        assert 1 <= int(answer["Retry-After"]) <= 60
-        assert report(guest, "x", REMOTE_ADDR="10.0.0.2").status_code == 201
-        clock.shift(timedelta(seconds=61))
-        assert report(guest, "x", REMOTE_ADDR="10.0.0.1").status_code == 201
+        for n in range(120):
+            report(guest, different(n))
+            report(guest, "the app's own")
+            clock.shift(timedelta(seconds=1))
+    kept = dict(ClientError.objects.values_list("message", "count"))
+    assert kept == {different(n): 1 for n in range(71, 120)} | {"the app's own": 120}
+
+
+def test_what_is_too_many_already_goes_in_bounded_steps(guest: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(260):
+        report(guest, different(n))
+    monkeypatch.setattr(reports, "MAX_ROWS", 10)
+    counts = []
+    for n in range(1000, 1004):
+        report(guest, different(n))
+        counts.append(ClientError.objects.count())
+    assert counts == [161, 62, 10, 10]
+
+
+def test_a_report_costs_the_same_however_many_there_are(guest: APIClient, django_assert_num_queries: Any) -> None:
+    report(guest, different(0))
+    with CaptureQueriesContext(connection) as queries:
+        report(guest, different(1))
+        few = len(queries)
+    for n in range(2, 15):
+        report(guest, different(n))
+    with django_assert_num_queries(few):
+        report(guest, different(15))
+
+
+@pytest.mark.parametrize("letter", ["x", "ж", "📦"])
+def test_a_row_takes_eight_thousand_bytes_at_most(guest: APIClient, letter: str) -> None:
+    report(guest, letter * 100_000, headers={"User-Agent": "Dart/" + "x" * 5000})
+    error = ClientError.objects.get()
+    assert 7_990 < len(error.message.encode()) <= 8_000
+    assert set(error.message) == {letter}
+    assert len(error.user_agent) == 255
+
+
+def test_a_flood_of_different_errors_makes_twenty_alerts_and_one_that_counts_the_rest(guest: APIClient) -> None:
+    with time_machine.travel(datetime(2030, 5, 1, 12, tzinfo=UTC), tick=False) as clock:
+        for n in range(100):
+            report(guest, different(n))
+        report(guest, different(0))
+        found = Alert.objects.filter(kind="client_error").order_by("id")
+        assert list(found.values_list("count", flat=True)) == [2] + [1] * 19 + [80]
+        assert "other errors, not listed one by one" in in_english(list(found))
+        found.update(sent_at=datetime(2030, 5, 1, 12, 5, tzinfo=UTC))
+        clock.shift(timedelta(hours=1))
+        for n in range(100, 150):
+            report(guest, different(n))
+        assert found.count() == 22
+        clock.shift(timedelta(hours=6))
+        report(guest, different(200))
+        assert found.count() == 23
+
+
+def in_english(alerts: list[Alert]) -> str:
+    with override_settings(ADMIN_LANGUAGE_CODE="en"):
+        return notices.compose(alerts)
+
+
+def test_faults_of_the_server_have_the_same_ceiling_of_alerts(db: None) -> None:
+    at = datetime(2030, 5, 1, 12, tzinfo=UTC)
+    for n in range(100):
+        alerts.count_up("server_error", key=f"Error:METHOD{n} /", at=at, error="Error")
+    alerts.count_up("job_failed", key="job:prune", at=at, job="prune")
+    assert Alert.objects.filter(kind="server_error").count() == 21
+    assert Alert.objects.filter(kind="job_failed").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_ceilings_hold_over_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "MAX_ROWS", 20)
+    workers = 8
+
+    def one(number: int) -> int:
+        try:
+            return int(report(APIClient(), different(number)).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(workers) as pool:
+        assert set(pool.map(one, range(120))) == {201}
+    assert ClientError.objects.count() <= 20 + workers
+    assert Alert.objects.filter(kind="client_error").count() <= 21
+    report(APIClient(), "the last one")
+    assert ClientError.objects.count() == 20
 
 
 def test_markup_is_shown_as_text_in_the_admin(guest: APIClient, make_user: MakeUser) -> None:

@@ -42,13 +42,34 @@ def test_i_may_change_my_shown_name(picker: Caller, colleague: Caller, kind: str
 
 def test_i_may_change_nothing_else_of_myself(picker: Caller) -> None:
     before = picker.get(ME).json()
-    sent = {"email": "boss@example.com", "is_staff": True, "is_superuser": True, "is_active": False, "id": 1,
+    sent = {"is_staff": True, "is_superuser": True, "is_active": False, "id": 1,
             "password": NEW}  # fmt: skip
     assert picker.patch(ME, sent).status_code == 200
     assert picker.get(ME).json() == before
     person = User.objects.get(pk=picker.user.pk)
     assert not person.is_superuser
     assert person.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("said", [{}, {"current_password": "guess"}])
+def test_a_stolen_token_does_not_change_my_email(picker: Caller, said: dict[str, Any]) -> None:
+    answer = picker.patch(ME, {"email": "thief@example.com", "username": "Thief", **said})
+    assert "current_password" in check_error(answer, 400)
+    assert picker.get(ME).json()["email"] == "picker@example.com"
+    assert picker.get(ME).json()["username"] == "Picker"
+
+
+def test_with_my_password_i_change_my_email_and_log_in_by_it(picker: Caller, guest: APIClient) -> None:
+    answer = picker.patch(ME, {"email": " New@Example.com ", "current_password": PASSWORD})
+    assert (answer.status_code, answer.json()["email"]) == (200, "new@example.com")
+    assert picker.get(ME).status_code == 200
+    for email, status in (("picker@example.com", 401), ("new@example.com", 200)):
+        assert guest.post("/api/auth/token/", {"email": email, "password": PASSWORD}).status_code == status
+
+
+def test_an_email_that_is_taken_is_refused(picker: Caller, colleague: Caller) -> None:
+    answer = picker.patch(ME, {"email": "COLLEAGUE@example.com", "current_password": PASSWORD})
+    assert "email" in check_error(answer, 400, "email_taken")
 
 
 @pytest.mark.parametrize("name", ["", "   ", None, "x" * 151, "a\x00b", True, ["x"], {"a": 1}])
@@ -109,9 +130,18 @@ def test_passwords_are_argon2(settings: Any) -> None:
     assert person.password.startswith("argon2")
 
 
-def test_guessing_the_current_password_is_locked_like_a_login(picker: Caller) -> None:
-    for _ in range(10):
-        check_error(picker.post(PASSWORDS, {"current_password": "guess", "new_password": NEW}), 400)
+def test_guessing_the_current_password_is_locked_like_a_login_and_for_this_device_only(
+    picker: Caller, log_in: LogIn, guest: APIClient
+) -> None:
+    other = log_in(picker.user)
+    for path, change in ((PASSWORDS, {"new_password": NEW}), (ME, {"email": "thief@example.com"})) * 5:
+        send_as = picker.post if path == PASSWORDS else picker.patch
+        check_error(send_as(path, {"current_password": "guess", **change}), 400, "wrong_password")
     answer = picker.post(PASSWORDS, {"current_password": PASSWORD, "new_password": NEW})
     check_error(answer, 429, "throttled")
     assert 1 <= int(answer["Retry-After"]) <= 60
+    check_error(picker.patch(ME, {"email": "thief@example.com", "current_password": PASSWORD}), 429)
+    login = {"email": "picker@example.com", "password": PASSWORD}
+    assert guest.post("/api/auth/token/", login).status_code == 200
+    assert other.post(PASSWORDS, {"current_password": PASSWORD, "new_password": NEW}).status_code == 204
+    check_error(picker.get(ME), 401)

@@ -22,16 +22,16 @@ ONE = (NOON + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @pytest.fixture
-def goods(picker: Caller, colleague: Caller, make_product: MakeProduct) -> list[Product]:
-    """Two products; movements +5 and +2 by the picker at noon, +1 by the colleague an hour later, -2 for an order."""
+def goods(manager: Caller, colleague: Caller, make_product: MakeProduct) -> list[Product]:
+    """Two products; movements +5 and +2 by the manager at noon, +1 by the colleague an hour later, -2 for an order."""
     coat, scarf = make_product("COAT"), make_product("SCARF")
     with time_machine.travel(NOON, tick=False) as clock:
-        picker.post(f"/api/products/{coat.pk}/add_stock/", {"quantity": 5})
-        picker.post(f"/api/products/{scarf.pk}/add_stock/", {"quantity": 2})
+        manager.post(f"/api/products/{coat.pk}/add_stock/", {"quantity": 5})
+        manager.post(f"/api/products/{scarf.pk}/add_stock/", {"quantity": 2})
         clock.shift(timedelta(hours=1))
         colleague.post(f"/api/products/{coat.pk}/add_stock/", {"quantity": 1})
         lines = [{"product": coat.pk, "quantity_to_pick": 2, "quantity_picked": 2}]
-        picker.post("/api/orders/", {"customer_name": "Anna", "lines": lines})
+        manager.post("/api/orders/", {"customer_name": "Anna", "lines": lines})
     return [coat, scarf]
 
 
@@ -40,29 +40,29 @@ def deltas(answer: Any) -> list[int]:
     return [row["quantity_delta"] for row in answer.json()]
 
 
-def test_the_latest_first_with_all_that_is_known(picker: Caller, goods: list[Product]) -> None:
-    rows = picker.get(MOVEMENTS).json()
+def test_the_latest_first_with_all_that_is_known(manager: Caller, goods: list[Product]) -> None:
+    rows = manager.get(MOVEMENTS).json()
     assert [row["quantity_delta"] for row in rows] == [-2, 1, 2, 5]
     pick = rows[0]
     assert (pick["kind"], pick["quantity_after"], pick["product"]) == ("pick", 4, goods[0].pk)
-    assert (pick["user"], pick["device"]) == (picker.user.pk, picker.device.pk)
-    assert pick["order"] == picker.get("/api/orders/").json()[0]["id"]
+    assert (pick["user"], pick["device"]) == (manager.user.pk, manager.device.pk)
+    assert pick["order"] == manager.get("/api/orders/").json()[0]["id"]
 
 
-def test_those_of_one_product(picker: Caller, goods: list[Product]) -> None:
-    assert deltas(picker.get(f"/api/products/{goods[0].pk}/movements/")) == [-2, 1, 5]
-    assert deltas(picker.get(MOVEMENTS, {"product": str(goods[1].pk)})) == [2]
-    picker.delete(f"/api/products/{goods[0].pk}/")
-    assert deltas(picker.get(f"/api/products/{goods[0].pk}/movements/")) == [-2, 1, 5]
+def test_those_of_one_product(manager: Caller, goods: list[Product]) -> None:
+    assert deltas(manager.get(f"/api/products/{goods[0].pk}/movements/")) == [-2, 1, 5]
+    assert deltas(manager.get(MOVEMENTS, {"product": str(goods[1].pk)})) == [2]
+    manager.delete(f"/api/products/{goods[0].pk}/")
+    assert deltas(manager.get(f"/api/products/{goods[0].pk}/movements/")) == [-2, 1, 5]
     other = {"product": str(goods[1].pk)}
-    assert deltas(picker.get(f"/api/products/{goods[0].pk}/movements/", other)) == [-2, 1, 5]
+    assert deltas(manager.get(f"/api/products/{goods[0].pk}/movements/", other)) == [-2, 1, 5]
 
 
-def test_filters(picker: Caller, colleague: Caller, goods: list[Product]) -> None:
-    order = picker.get("/api/orders/").json()[0]["id"]
+def test_filters(manager: Caller, colleague: Caller, goods: list[Product]) -> None:
+    order = manager.get("/api/orders/").json()[0]["id"]
     asked = [
         ({"user": colleague.user.pk}, [1]),
-        ({"device": picker.device.pk}, [-2, 2, 5]),
+        ({"device": manager.device.pk}, [-2, 2, 5]),
         ({"order": order}, [-2]),
         ({"kind": "receipt"}, [1, 2, 5]),
         ({"since": f"{ONE}Z"}, [-2, 1]),
@@ -70,10 +70,10 @@ def test_filters(picker: Caller, colleague: Caller, goods: list[Product]) -> Non
         ({"since": f"{ONE}+01:00", "until": f"{ONE}Z"}, [2, 5]),
         ({"kind": "count"}, []),
         ({"user": 99_999_999}, []),
-        ({"kind": "receipt", "user": picker.user.pk, "product": goods[0].pk}, [5]),
+        ({"kind": "receipt", "user": manager.user.pk, "product": goods[0].pk}, [5]),
     ]
     for query, found in asked:
-        assert deltas(picker.get(MOVEMENTS, query)) == found, query
+        assert deltas(manager.get(MOVEMENTS, query)) == found, query
 
 
 @pytest.mark.parametrize("name", ["product", "order", "device", "user", "kind", "since", "until", "limit", "after"])
@@ -82,49 +82,49 @@ def test_filters(picker: Caller, colleague: Caller, goods: list[Product]) -> Non
               "2030-02-30", "٣", "{}", "2030-05-01T12:00:00", "1e999", "inf"],
 )  # fmt: skip
 def test_a_strange_filter_is_200_or_a_400_that_names_it(
-    picker: Caller, goods: list[Product], name: str, value: str
+    manager: Caller, goods: list[Product], name: str, value: str
 ) -> None:
-    answer = picker.get(MOVEMENTS, {name: value})
+    answer = manager.get(MOVEMENTS, {name: value})
     if answer.status_code != 200:
         assert name in check_error(answer, 400, "invalid")
 
 
-def test_pages_hold_every_movement_exactly_once_while_new_ones_arrive(picker: Caller, goods: list[Product]) -> None:
+def test_pages_hold_every_movement_exactly_once_while_new_ones_arrive(manager: Caller, goods: list[Product]) -> None:
     known = set(StockMovement.objects.values_list("id", flat=True))
     found, url = [], f"{MOVEMENTS}?limit=1"
     while url:
-        answer = picker.get(url)
+        answer = manager.get(url)
         found += [row["id"] for row in answer.json()]
-        picker.post(f"/api/products/{goods[0].pk}/add_stock/", {"quantity": 1})
+        manager.post(f"/api/products/{goods[0].pk}/add_stock/", {"quantity": 1})
         url = answer.headers.get("Link", "").partition("<http://testserver")[2].partition(">")[0]
     assert sorted(found) == sorted(known)
 
 
-def test_a_page_holds_two_hundred_unless_told_otherwise(picker: Caller, make_product: MakeProduct) -> None:
+def test_a_page_holds_two_hundred_unless_told_otherwise(manager: Caller, make_product: MakeProduct) -> None:
     receipt = {"product": make_product(), "kind": "receipt", "quantity_delta": 1, "revision": 1}
     times = {"occurred_at": NOON, "recorded_at": NOON}
     StockMovement.objects.bulk_create(
         StockMovement(**receipt, **times, quantity_after=number) for number in range(1, 202)
     )
-    answer = picker.get(MOVEMENTS)
+    answer = manager.get(MOVEMENTS)
     assert len(answer.json()) == 200
     assert "Link" in answer.headers
-    assert len(picker.get(MOVEMENTS, {"limit": "1000"}).json()) == 201
+    assert len(manager.get(MOVEMENTS, {"limit": "1000"}).json()) == 201
 
 
-def test_a_fixed_number_of_queries_whatever_the_length(picker: Caller, goods: list[Product]) -> None:
+def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, goods: list[Product]) -> None:
     with CaptureQueriesContext(connection) as few:
-        picker.get(MOVEMENTS)
+        manager.get(MOVEMENTS)
     for _ in range(30):
-        picker.post(f"/api/products/{goods[0].pk}/add_stock/", {"quantity": 1})
+        manager.post(f"/api/products/{goods[0].pk}/add_stock/", {"quantity": 1})
     with CaptureQueriesContext(connection) as many:
-        assert len(picker.get(MOVEMENTS).json()) == 34
+        assert len(manager.get(MOVEMENTS).json()) == 34
     assert len(few) == len(many) <= 2
 
 
-def test_movements_cannot_be_made_or_unmade_here(picker: Caller, goods: list[Product]) -> None:
+def test_movements_cannot_be_made_or_unmade_here(manager: Caller, goods: list[Product]) -> None:
     for method in ("post", "put", "patch", "delete"):
-        check_error(getattr(picker, method)(MOVEMENTS), 405)
+        check_error(getattr(manager, method)(MOVEMENTS), 405)
 
 
 def test_a_guest_sees_nothing(guest: APIClient, goods: list[Product]) -> None:

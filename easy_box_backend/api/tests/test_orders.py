@@ -30,12 +30,12 @@ def scarf(make_product: MakeProduct) -> Product:
 
 
 @pytest.fixture
-def make_order(picker: Caller) -> Callable[..., dict[str, Any]]:
+def make_order(manager: Caller) -> Callable[..., dict[str, Any]]:
     """Makes an order of lines (product, to pick[, picked])."""
 
     def make(*lines: Any, **fields: Any) -> dict[str, Any]:
         body = {"customer_name": "Anna", "lines": [line(*n) for n in lines], **fields}
-        answer = picker.post(ORDERS, body)
+        answer = manager.post(ORDERS, body)
         assert answer.status_code == 201, answer.content
         return dict(answer.json())
 
@@ -65,10 +65,10 @@ def on_hand(product: Product) -> int:
 # --- Making and reading -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", BODY_KINDS)
 def test_an_order_is_made_and_read_with_its_products_as_objects(
-    picker: Caller, coat: Product, scarf: Product, kind: str
+    manager: Caller, coat: Product, scarf: Product, kind: str
 ) -> None:
     body = {"customer_name": "Иванов & Co", "lines": [line(coat, 2), line(scarf, 1, 0)]}
-    answer = send(picker, "POST", ORDERS, body, kind)
+    answer = send(manager, "POST", ORDERS, body, kind)
     assert answer.status_code == 201
     made = answer.json()
     assert (made["customer_name"], made["status"]) == ("Иванов & Co", "open")
@@ -76,8 +76,8 @@ def test_an_order_is_made_and_read_with_its_products_as_objects(
     assert (first["product"]["id"], first["product"]["name"], first["product"]["sku"]) == (coat.pk, "Coat", "COAT")
     assert (first["product"]["location"], first["product"]["image_url"]) == ("A1-01-01", None)
     assert (first["quantity_to_pick"], first["quantity_picked"]) == (2, 0)
-    assert picker.get(address(made)).json() == made
-    assert picker.get(ORDERS).json() == [made]
+    assert manager.get(address(made)).json() == made
+    assert manager.get(ORDERS).json() == [made]
     assert on_hand(coat) == 10
 
 
@@ -91,10 +91,10 @@ def test_an_order_may_be_made_without_lines(make_order: MakeOrder) -> None:
 
 
 def test_products_may_be_given_as_the_objects_that_a_list_gave(
-    picker: Caller, make_order: MakeOrder, coat: Product
+    manager: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 2))
-    assert picker.put(address(order), order).status_code == 200
+    assert manager.put(address(order), order).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_products_may_be_given_as_the_objects_that_a_list_gave(
         ("lines", [{}]), ("lines", 5), ("lines", [{"product": 1}] * 1001),
     ],
 )  # fmt: skip
-def test_a_bad_field_is_named_and_nothing_is_made(picker: Caller, field: str, value: Any) -> None:
+def test_a_bad_field_is_named_and_nothing_is_made(manager: Caller, field: str, value: Any) -> None:
     body = {"customer_name": "Anna", "lines": [], field: value}
-    assert field in check_error(picker.post(ORDERS, body), 400, "invalid")
+    assert field in check_error(manager.post(ORDERS, body), 400, "invalid")
     assert not Order.objects.exists()
 
 
@@ -122,20 +122,20 @@ def test_a_bad_field_is_named_and_nothing_is_made(picker: Caller, field: str, va
         ("quantity_picked", -1), ("quantity_picked", 2**63), ("quantity_picked", "1.5"), ("quantity_picked", []),
     ],
 )  # fmt: skip
-def test_a_bad_line_is_400_and_nothing_is_made(picker: Caller, coat: Product, field: str, value: Any) -> None:
+def test_a_bad_line_is_400_and_nothing_is_made(manager: Caller, coat: Product, field: str, value: Any) -> None:
     body = {"customer_name": "Anna", "lines": [line(coat, 1), {**line(coat, 1, 1), field: value}]}
-    assert "lines" in check_error(picker.post(ORDERS, body), 400)
+    assert "lines" in check_error(manager.post(ORDERS, body), 400)
     assert not Order.objects.exists()
     assert on_hand(coat) == 10
 
 
 def test_an_unknown_or_archived_product_is_named_and_nothing_is_made(
-    picker: Caller, coat: Product, scarf: Product
+    manager: Caller, coat: Product, scarf: Product
 ) -> None:
-    picker.delete(f"/api/products/{scarf.pk}/")
+    manager.delete(f"/api/products/{scarf.pk}/")
     for unknown in (scarf.pk, 99_999_999, 2**62):
         lines = [line(coat, 1, 1), {"product": unknown, "quantity_to_pick": 1}]
-        body = check_error(picker.post(ORDERS, {"customer_name": "A", "lines": lines}), 400, "unknown_product")
+        body = check_error(manager.post(ORDERS, {"customer_name": "A", "lines": lines}), 400, "unknown_product")
         assert body["facts"] == {"products": [unknown]}
         assert body["lines"]
     assert not Order.objects.exists()
@@ -144,40 +144,42 @@ def test_an_unknown_or_archived_product_is_named_and_nothing_is_made(
 
 @pytest.mark.parametrize("text", ["not json", "[" * 5000, '{"a":', "\x00", "[]x"])
 @pytest.mark.parametrize("kind", ["multipart", "urlencoded"])
-def test_lines_in_a_form_that_are_no_json_are_400(picker: Caller, text: str, kind: str) -> None:
+def test_lines_in_a_form_that_are_no_json_are_400(manager: Caller, text: str, kind: str) -> None:
     body = {"customer_name": "Anna", "lines": text}
-    assert "lines" in check_error(send(picker, "POST", ORDERS, body, kind), 400)
+    assert "lines" in check_error(send(manager, "POST", ORDERS, body, kind), 400)
 
 
 # --- The list -----------------------------------------------------------------------------------------------------
-def test_the_status_filter(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_the_status_filter(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     made = {status: make_order((coat, 1), status=status)["id"] for status in Order.Status.values}
     for status, order_id in made.items():
-        assert [row["id"] for row in picker.get(ORDERS, {"status": status}).json()] == [order_id]
-    assert len(picker.get(ORDERS).json()) == 4
+        assert [row["id"] for row in manager.get(ORDERS, {"status": status}).json()] == [order_id]
+    assert len(manager.get(ORDERS).json()) == 4
     for wrong in ("done", "OPEN", "\x00", "open,picked"):
-        assert "status" in check_error(picker.get(ORDERS, {"status": wrong}), 400)
+        assert "status" in check_error(manager.get(ORDERS, {"status": wrong}), 400)
 
 
-def test_pages_hold_every_order_exactly_once(picker: Caller, make_order: MakeOrder) -> None:
+def test_pages_hold_every_order_exactly_once(manager: Caller, make_order: MakeOrder) -> None:
     ids = [make_order()["id"] for _ in range(5)]
     found, url = [], f"{ORDERS}?limit=2"
     while url:
-        answer = picker.get(url)
+        answer = manager.get(url)
         found += [row["id"] for row in answer.json()]
         url = answer.headers.get("Link", "").partition("<http://testserver")[2].partition(">")[0]
     assert found == ids
 
 
-def test_an_unchanged_list_is_304_until_something_changes(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_an_unchanged_list_is_304_until_something_changes(
+    manager: Caller, make_order: MakeOrder, coat: Product
+) -> None:
     order = make_order((coat, 1))
-    tag = picker.get(ORDERS)["ETag"]
-    assert picker.get(ORDERS, headers={"If-None-Match": tag}).status_code == 304
-    picker.patch(address(order), {"customer_name": "Boris"})
-    assert picker.get(ORDERS, headers={"If-None-Match": tag}).status_code == 200
+    tag = manager.get(ORDERS)["ETag"]
+    assert manager.get(ORDERS, headers={"If-None-Match": tag}).status_code == 304
+    manager.patch(address(order), {"customer_name": "Boris"})
+    assert manager.get(ORDERS, headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_a_fixed_number_of_queries_whatever_the_length(picker: Caller, coat: Product, scarf: Product) -> None:
+def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, coat: Product, scarf: Product) -> None:
     counts = []
     for orders in (1, 50):
         made = Order.objects.bulk_create(Order(customer_name="Anna") for _ in range(orders - Order.objects.count()))
@@ -188,20 +190,20 @@ def test_a_fixed_number_of_queries_whatever_the_length(picker: Caller, coat: Pro
         )
         Revision.objects.update(value=F("value") + 1)
         with CaptureQueriesContext(connection) as queries:
-            assert len(picker.get(ORDERS).json()) == orders
+            assert len(manager.get(ORDERS).json()) == orders
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 7  # two of them the savepoint around a consistent read
 
 
 # --- Changing -----------------------------------------------------------------------------------------------------
 def test_put_keeps_status_composition_and_picked_quantities(
-    picker: Caller, make_order: MakeOrder, coat: Product, scarf: Product
+    manager: Caller, make_order: MakeOrder, coat: Product, scarf: Product
 ) -> None:
     order = make_order((coat, 2))
     body = {"customer_name": "Boris", "status": "inProgress", "lines": [line(coat, 3, 1), line(scarf, 1, 1)]}
-    answer = picker.put(address(order), body)
+    answer = manager.put(address(order), body)
     assert answer.status_code == 200
-    stored = picker.get(address(order)).json()
+    stored = manager.get(address(order)).json()
     assert stored == answer.json()
     assert (stored["customer_name"], stored["status"]) == ("Boris", "inProgress")
     assert [(n["product"]["id"], n["quantity_to_pick"], n["quantity_picked"]) for n in stored["lines"]] == [
@@ -212,12 +214,12 @@ def test_put_keeps_status_composition_and_picked_quantities(
 
 
 def test_picked_quantities_take_stock_once_and_return_it_by_the_difference(
-    picker: Caller, make_order: MakeOrder, coat: Product
+    manager: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 4))
     for picked, left in ((3, 7), (3, 7), (4, 6), (1, 9), (0, 10)):
         body = {"customer_name": "Anna", "status": "open", "lines": [line(coat, 4, picked)]}
-        assert picker.put(address(order), body).status_code == 200
+        assert manager.put(address(order), body).status_code == 200
         assert on_hand(coat) == left
     kinds = list(
         StockMovement.objects.filter(order_line__order=order["id"]).order_by("id").values_list("kind", flat=True)
@@ -225,51 +227,51 @@ def test_picked_quantities_take_stock_once_and_return_it_by_the_difference(
     assert kinds == ["pick", "pick", "return", "return"]
 
 
-def test_a_line_without_a_picked_quantity_keeps_its_own(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_a_line_without_a_picked_quantity_keeps_its_own(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 4, 3))
-    answer = picker.patch(address(order), {"lines": [line(coat, 5)]})
+    answer = manager.patch(address(order), {"lines": [line(coat, 5)]})
     assert answer.json()["lines"][0]["quantity_picked"] == 3
     assert on_hand(coat) == 7
 
 
 def test_a_line_that_is_left_out_is_removed_and_its_goods_return(
-    picker: Caller, make_order: MakeOrder, coat: Product, scarf: Product
+    manager: Caller, make_order: MakeOrder, coat: Product, scarf: Product
 ) -> None:
     order = make_order((coat, 2, 2), (scarf, 1, 1))
-    answer = picker.patch(address(order), {"lines": [line(scarf, 1)]})
+    answer = manager.patch(address(order), {"lines": [line(scarf, 1)]})
     assert [n["product"]["id"] for n in answer.json()["lines"]] == [scarf.pk]
     assert (on_hand(coat), on_hand(scarf)) == (10, 9)
 
 
 def test_cancelling_returns_what_was_picked_and_twice_is_once(
-    picker: Caller, make_order: MakeOrder, coat: Product
+    manager: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 4, 3), status="inProgress")
     assert on_hand(coat) == 7
     for _ in range(2):
-        answer = picker.patch(address(order), {"status": "cancelled"})
+        answer = manager.patch(address(order), {"status": "cancelled"})
         assert (answer.json()["status"], answer.json()["lines"][0]["quantity_picked"]) == ("cancelled", 0)
         assert on_hand(coat) == 10
 
 
-def test_more_picked_than_on_hand_is_recorded_as_it_is(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_more_picked_than_on_hand_is_recorded_as_it_is(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 12))
-    answer = picker.patch(address(order), {"lines": [line(coat, 12, 12)]})
+    answer = manager.patch(address(order), {"lines": [line(coat, 12, 12)]})
     assert answer.status_code == 200
     assert on_hand(coat) == -2
 
 
 def test_an_order_that_is_done_keeps_the_names_it_was_picked_under(
-    picker: Caller, make_order: MakeOrder, coat: Product
+    manager: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 1))
-    picker.patch(f"/api/products/{coat.pk}/", {"name": "Winter coat"})
-    assert picker.get(address(order)).json()["lines"][0]["product"]["name"] == "Winter coat"
+    manager.patch(f"/api/products/{coat.pk}/", {"name": "Winter coat"})
+    assert manager.get(address(order)).json()["lines"][0]["product"]["name"] == "Winter coat"
     for status in ("inProgress", "picked"):
         body = {"customer_name": "Anna", "status": status, "lines": [line(coat, 1, 1)]}
-        assert picker.put(address(order), body).status_code == 200
-    picker.patch(f"/api/products/{coat.pk}/", {"name": "Old coat"})
-    assert picker.get(address(order)).json()["lines"][0]["product"]["name"] == "Winter coat"
+        assert manager.put(address(order), body).status_code == 200
+    manager.patch(f"/api/products/{coat.pk}/", {"name": "Old coat"})
+    assert manager.get(address(order)).json()["lines"][0]["product"]["name"] == "Winter coat"
 
 
 @pytest.mark.parametrize(
@@ -278,71 +280,71 @@ def test_an_order_that_is_done_keeps_the_names_it_was_picked_under(
      {"customer_name": "A", "lines": [{"product": 1}]}, {"customer_name": "A", "lines": "x"}],
 )  # fmt: skip
 def test_a_put_that_is_no_order_changes_nothing(
-    picker: Caller, make_order: MakeOrder, coat: Product, body: dict[str, Any]
+    manager: Caller, make_order: MakeOrder, coat: Product, body: dict[str, Any]
 ) -> None:
     order = make_order((coat, 1, 1))
-    check_error(picker.put(address(order), body), 400, "invalid")
-    assert picker.get(address(order)).json() == order
+    check_error(manager.put(address(order), body), 400, "invalid")
+    assert manager.get(address(order)).json() == order
 
 
-def test_an_unknown_product_in_a_change_changes_nothing(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_an_unknown_product_in_a_change_changes_nothing(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 1))
     lines = [line(coat, 1, 1), {"product": 99_999_999, "quantity_to_pick": 1}]
-    check_error(picker.patch(address(order), {"customer_name": "Z", "lines": lines}), 400, "unknown_product")
-    assert picker.get(address(order)).json() == order
+    check_error(manager.patch(address(order), {"customer_name": "Z", "lines": lines}), 400, "unknown_product")
+    assert manager.get(address(order)).json() == order
     assert on_hand(coat) == 10
 
 
 @pytest.mark.parametrize("lines", [[{}], [{"product": 1}], [{"quantity_to_pick": 1}], [{"quantity_picked": 1}]])
-def test_a_line_is_whole_also_in_a_patch(picker: Caller, make_order: MakeOrder, coat: Product, lines: Any) -> None:
+def test_a_line_is_whole_also_in_a_patch(manager: Caller, make_order: MakeOrder, coat: Product, lines: Any) -> None:
     order = make_order((coat, 1, 1))
-    assert "lines" in check_error(picker.patch(address(order), {"lines": lines}), 400, "invalid")
-    assert picker.get(address(order)).json() == order
+    assert "lines" in check_error(manager.patch(address(order), {"lines": lines}), 400, "invalid")
+    assert manager.get(address(order)).json() == order
 
 
 def test_a_held_version_is_412_once_somebody_else_changed_it(
-    picker: Caller, colleague: Caller, make_order: MakeOrder, coat: Product
+    manager: Caller, owner: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 1))
-    tag = picker.get(address(order))["ETag"]
-    colleague.patch(address(order), {"customer_name": "Theirs"})
-    answer = picker.patch(address(order), {"customer_name": "Mine"}, headers={"If-Match": tag})
+    tag = manager.get(address(order))["ETag"]
+    owner.patch(address(order), {"customer_name": "Theirs"})
+    answer = manager.patch(address(order), {"customer_name": "Mine"}, headers={"If-Match": tag})
     check_error(answer, 412, "stale")
-    assert picker.get(address(order)).json()["customer_name"] == "Theirs"
+    assert manager.get(address(order)).json()["customer_name"] == "Theirs"
 
 
-def test_history_keeps_every_state_and_who_made_it(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_history_keeps_every_state_and_who_made_it(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 2))
-    picker.patch(address(order), {"status": "picked", "lines": [line(coat, 2, 2)]})
+    manager.patch(address(order), {"status": "picked", "lines": [line(coat, 2, 2)]})
     versions = OrderVersion.objects.filter(order=order["id"]).order_by("revision")
     assert [(v.status, v.lines[0]["quantity_picked"], v.user) for v in versions] == [
-        ("open", 0, picker.user),
-        ("picked", 2, picker.user),
+        ("open", 0, manager.user),
+        ("picked", 2, manager.user),
     ]
 
 
 # --- Deleting -----------------------------------------------------------------------------------------------------
 def test_deleting_takes_an_order_off_the_list_and_returns_what_was_not_handed_over(
-    picker: Caller, make_order: MakeOrder, coat: Product
+    manager: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 4, 3), status="inProgress")
-    assert [picker.delete(address(order)).status_code for _ in range(2)] == [204, 204]
-    assert picker.get(ORDERS).json() == []
-    check_error(picker.get(address(order)), 404, "no_such_order")
-    check_error(picker.patch(address(order), {"status": "open"}), 404, "no_such_order")
+    assert [manager.delete(address(order)).status_code for _ in range(2)] == [204, 204]
+    assert manager.get(ORDERS).json() == []
+    check_error(manager.get(address(order)), 404, "no_such_order")
+    check_error(manager.patch(address(order), {"status": "open"}), 404, "no_such_order")
     assert on_hand(coat) == 10
 
 
-def test_deleting_a_finished_order_returns_nothing(picker: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_deleting_a_finished_order_returns_nothing(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 4, 4), status="picked")
-    picker.delete(address(order))
+    manager.delete(address(order))
     assert on_hand(coat) == 6
 
 
 @pytest.mark.parametrize("key", ["0", "-1", "abc", "99999999", "99999999999999999999", "1.0", "%00", "%ED%A0%80"])
-def test_an_id_of_nothing_is_404(picker: Caller, key: str) -> None:
+def test_an_id_of_nothing_is_404(manager: Caller, key: str) -> None:
     for method, body in (("get", None), ("delete", None), ("patch", {}), ("put", {"customer_name": "A"})):
-        check_error(getattr(picker, method)(f"{ORDERS}{key}/", body), 404, "no_such_order")
+        check_error(getattr(manager, method)(f"{ORDERS}{key}/", body), 404, "no_such_order")
 
 
 def test_a_guest_sees_and_changes_nothing(guest: APIClient, make_order: MakeOrder, coat: Product) -> None:

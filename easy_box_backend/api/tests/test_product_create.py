@@ -78,10 +78,10 @@ def test_a_taken_sku_is_a_400_with_the_key_sku_and_makes_nothing(
     assert Product.objects.get().name == "First"
 
 
-def test_the_sku_of_an_archived_product_is_free(picker: Caller, make_product: MakeProduct) -> None:
+def test_the_sku_of_an_archived_product_is_free(manager: Caller, make_product: MakeProduct) -> None:
     old = make_product("A")
-    assert picker.delete(f"{PRODUCTS}{old.pk}/").status_code == 204
-    made = picker.post(PRODUCTS, {"sku": "A", "name": "New"})
+    assert manager.delete(f"{PRODUCTS}{old.pk}/").status_code == 204
+    made = manager.post(PRODUCTS, {"sku": "A", "name": "New"})
     assert made.status_code == 201
     assert made.json()["id"] != old.pk
 

@@ -28,10 +28,10 @@ def state(product: Product) -> Any:
 
 
 @pytest.mark.parametrize("kind", BODY_KINDS)
-def test_put_gives_a_product_these_values(picker: Caller, jacket: Product, kind: str) -> None:
+def test_put_gives_a_product_these_values(manager: Caller, jacket: Product, kind: str) -> None:
     body = {"id": str(jacket.pk), "name": "Куртка", "sku": "K/1", "quantity": 9, "location": "B2",
             "image_url": "/x.jpg", "thumbnail_url": None}  # fmt: skip
-    answer = send(picker, "PUT", address(jacket), body, kind)
+    answer = send(manager, "PUT", address(jacket), body, kind)
     assert answer.status_code == 200, answer.content
     changed = answer.json()
     assert (changed["name"], changed["sku"], changed["quantity"], changed["location"]) == ("Куртка", "K/1", 9, "B2")
@@ -41,19 +41,19 @@ def test_put_gives_a_product_these_values(picker: Caller, jacket: Product, kind:
 
 
 @pytest.mark.parametrize("location", ["", None])
-def test_an_emptied_location_is_null(picker: Caller, jacket: Product, location: str | None) -> None:
+def test_an_emptied_location_is_null(manager: Caller, jacket: Product, location: str | None) -> None:
     body = {"name": "Jacket", "sku": "J-1", "quantity": 7, "location": location}
-    assert picker.put(address(jacket), body).json()["location"] is None
+    assert manager.put(address(jacket), body).json()["location"] is None
 
 
 @pytest.mark.parametrize("kind", BODY_KINDS)
 @pytest.mark.parametrize("change", [{"name": "Coat"}, {"sku": "C-1"}, {"location": "Z9"}, {"quantity": 0},
                                     {"min_quantity": 3}])  # fmt: skip
 def test_patch_changes_what_is_given_and_nothing_else(
-    picker: Caller, jacket: Product, change: dict[str, Any], kind: str
+    manager: Caller, jacket: Product, change: dict[str, Any], kind: str
 ) -> None:
-    before = picker.get(address(jacket)).json()
-    after = send(picker, "PATCH", address(jacket), change, kind).json()
+    before = manager.get(address(jacket)).json()
+    after = send(manager, "PATCH", address(jacket), change, kind).json()
     meta = ("revision", "updated_at")
     assert {k: v for k, v in after.items() if k not in meta} == {
         k: v for k, v in {**before, **change}.items() if k not in meta
@@ -61,25 +61,25 @@ def test_patch_changes_what_is_given_and_nothing_else(
     assert after["revision"] > before["revision"]
 
 
-def test_a_change_of_nothing_takes_no_revision_and_writes_no_history(picker: Caller, jacket: Product) -> None:
+def test_a_change_of_nothing_takes_no_revision_and_writes_no_history(manager: Caller, jacket: Product) -> None:
     before = state(jacket)
     versions, movements = ProductVersion.objects.count(), StockMovement.objects.count()
     body = {"name": "Jacket", "sku": "J-1", "quantity": 7, "location": "A1-01-01"}
-    assert picker.put(address(jacket), body).status_code == 200
-    assert picker.patch(address(jacket), {}).status_code == 200
+    assert manager.put(address(jacket), body).status_code == 200
+    assert manager.patch(address(jacket), {}).status_code == 200
     assert state(jacket) == before
     assert (ProductVersion.objects.count(), StockMovement.objects.count()) == (versions, movements)
 
 
-def test_history_keeps_what_it_was_and_who_changed_it(picker: Caller, jacket: Product) -> None:
-    picker.patch(address(jacket), {"name": "Coat"})
+def test_history_keeps_what_it_was_and_who_changed_it(manager: Caller, jacket: Product) -> None:
+    manager.patch(address(jacket), {"name": "Coat"})
     names = list(ProductVersion.objects.filter(product=jacket).values_list("name", "user"))
-    assert names == [("Jacket", None), ("Coat", picker.user.pk)]
+    assert names == [("Jacket", None), ("Coat", manager.user.pk)]
 
 
-def test_put_needs_name_and_sku(picker: Caller, jacket: Product) -> None:
+def test_put_needs_name_and_sku(manager: Caller, jacket: Product) -> None:
     before = state(jacket)
-    body = check_error(picker.put(address(jacket), {"quantity": 1}), 400, "invalid")
+    body = check_error(manager.put(address(jacket), {"quantity": 1}), 400, "invalid")
     assert {"name", "sku"} <= set(body)
     assert state(jacket) == before
 
@@ -93,61 +93,61 @@ def test_put_needs_name_and_sku(picker: Caller, jacket: Product) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_a_bad_field_is_named_and_nothing_changes(
-    picker: Caller, jacket: Product, method: str, field: str, value: Any
+    manager: Caller, jacket: Product, method: str, field: str, value: Any
 ) -> None:
     before = state(jacket)
     body = {"name": "Coat", "sku": "C-1", field: value}
-    assert field in check_error(send(picker, method, address(jacket), body), 400)
+    assert field in check_error(send(manager, method, address(jacket), body), 400)
     assert state(jacket) == before
 
 
 def test_a_sku_of_another_product_is_refused_and_nothing_changes(
-    picker: Caller, jacket: Product, make_product: MakeProduct
+    manager: Caller, jacket: Product, make_product: MakeProduct
 ) -> None:
     make_product("TAKEN")
     before = state(jacket)
     body = {"name": "Coat", "sku": "TAKEN", "quantity": 99}
     for method in ("PUT", "PATCH"):
-        assert "sku" in check_error(send(picker, method, address(jacket), body), 400, "sku_taken")
+        assert "sku" in check_error(send(manager, method, address(jacket), body), 400, "sku_taken")
         assert state(jacket) == before
 
 
-def test_an_archived_product_is_404(picker: Caller, jacket: Product) -> None:
-    picker.delete(address(jacket))
+def test_an_archived_product_is_404(manager: Caller, jacket: Product) -> None:
+    manager.delete(address(jacket))
     before = state(jacket)
-    check_error(picker.put(address(jacket), {"name": "A", "sku": "A"}), 404, "no_such_product")
+    check_error(manager.put(address(jacket), {"name": "A", "sku": "A"}), 404, "no_such_product")
     assert state(jacket) == before
 
 
 # --- If-Match -----------------------------------------------------------------------------------------------------
 def test_a_held_version_is_412_once_somebody_else_changed_it(
-    picker: Caller, colleague: Caller, jacket: Product
+    manager: Caller, colleague: Caller, jacket: Product
 ) -> None:
-    tag = picker.get(address(jacket))["ETag"]
+    tag = manager.get(address(jacket))["ETag"]
     assert colleague.patch(address(jacket), {"name": "Theirs"}).status_code == 200
-    answer = picker.patch(address(jacket), {"name": "Mine"}, headers={"If-Match": tag})
+    answer = manager.patch(address(jacket), {"name": "Mine"}, headers={"If-Match": tag})
     body = check_error(answer, 412, "stale")
     assert body["facts"]["revision"] > jacket.revision
-    assert picker.get(address(jacket)).json()["name"] == "Theirs"
+    assert manager.get(address(jacket)).json()["name"] == "Theirs"
 
 
-def test_the_tag_of_each_answer_is_the_next_that_may_be_held(picker: Caller, jacket: Product) -> None:
-    tag = picker.get(address(jacket))["ETag"]
+def test_the_tag_of_each_answer_is_the_next_that_may_be_held(manager: Caller, jacket: Product) -> None:
+    tag = manager.get(address(jacket))["ETag"]
     for name in ("One", "Two"):
-        answer = picker.patch(address(jacket), {"name": name, "quantity": len(name)}, headers={"If-Match": tag})
+        answer = manager.patch(address(jacket), {"name": name, "quantity": len(name)}, headers={"If-Match": tag})
         assert answer.status_code == 200
         tag = answer["ETag"]
 
 
-def test_any_version_or_no_condition_passes(picker: Caller, jacket: Product) -> None:
+def test_any_version_or_no_condition_passes(manager: Caller, jacket: Product) -> None:
     for held in ("*", ""):
-        assert picker.patch(address(jacket), {"name": "X"}, headers={"If-Match": held}).status_code == 200
+        assert manager.patch(address(jacket), {"name": "X"}, headers={"If-Match": held}).status_code == 200
 
 
 @pytest.mark.parametrize("held", ["nonsense", '"x"', '"-1"', "9" * 30, "\x00", '"1000001", "1000002"'])
-def test_a_tag_that_is_none_of_ours_changes_nothing(picker: Caller, jacket: Product, held: str) -> None:
+def test_a_tag_that_is_none_of_ours_changes_nothing(manager: Caller, jacket: Product, held: str) -> None:
     before = state(jacket)
-    answer = picker.patch(address(jacket), {"name": "X"}, headers={"If-Match": held})
+    answer = manager.patch(address(jacket), {"name": "X"}, headers={"If-Match": held})
     assert check_error(answer, answer.status_code)["code"] in ("bad_if_match", "stale")
     assert answer.status_code in (400, 412)
     assert state(jacket) == before

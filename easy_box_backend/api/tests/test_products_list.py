@@ -48,19 +48,19 @@ def test_nobody_without_a_token(guest: APIClient, make_product: MakeProduct) -> 
     check_error(guest.get(f"{PRODUCTS}{make_product().pk}/"), 401)
 
 
-def test_an_empty_warehouse_is_an_empty_array(picker: Caller) -> None:
-    answer = picker.get(PRODUCTS)
+def test_an_empty_warehouse_is_an_empty_array(manager: Caller) -> None:
+    answer = manager.get(PRODUCTS)
     assert answer.content == b"[]"
     assert answer["Content-Type"].startswith("application/json")
 
 
 def test_a_bare_array_of_what_is_not_archived_with_the_types_that_the_app_casts(
-    picker: Caller, make_product: MakeProduct
+    manager: Caller, make_product: MakeProduct
 ) -> None:
     make_product("A", quantity=7, name="Jacket", location="A1-01-01")
     make_product("B")
     archive(make_product("GONE"))
-    first, second = picker.get(PRODUCTS).json()
+    first, second = manager.get(PRODUCTS).json()
     assert (first["name"], first["sku"], first["location"]) == ("Jacket", "A", "A1-01-01")
     assert type(first["id"]) is int
     assert type(first["quantity"]) is int
@@ -68,10 +68,10 @@ def test_a_bare_array_of_what_is_not_archived_with_the_types_that_the_app_casts(
     assert (second["location"], second["image_url"], second["thumbnail_url"]) == (None, None, None)
 
 
-def test_the_list_and_the_single_product_say_the_same(picker: Caller, make_product: MakeProduct) -> None:
+def test_the_list_and_the_single_product_say_the_same(manager: Caller, make_product: MakeProduct) -> None:
     make_product("A", quantity=7, location="A1")
-    (row,) = picker.get(PRODUCTS).json()
-    assert picker.get(f"{PRODUCTS}{row['id']}/").json() == row
+    (row,) = manager.get(PRODUCTS).json()
+    assert manager.get(f"{PRODUCTS}{row['id']}/").json() == row
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_list_and_the_single_product_say_the_same(picker: Caller, make_produ
     ],
 )
 def test_search_location_and_ordering(
-    picker: Caller, make_product: MakeProduct, query: dict[str, str], found: list[str]
+    manager: Caller, make_product: MakeProduct, query: dict[str, str], found: list[str]
 ) -> None:
     make_product("J-1", name="Jacket", location="A1-01-01", quantity=1)
     make_product("J-2", name="JACKET", location="B2-01-01", quantity=2)
@@ -107,16 +107,16 @@ def test_search_location_and_ordering(
     make_product("P%1", name="100% wool")
     make_product("P_2", name="x")
     archive(make_product("OLD", name="Jacket Куртка Straße 100% _", location="A1"))
-    assert skus(picker.get(PRODUCTS, query)) == found
+    assert skus(manager.get(PRODUCTS, query)) == found
 
 
 @pytest.mark.parametrize("name", ["search", "location", "ordering", "limit", "after"])
 @pytest.mark.parametrize("value", ["\x00", "-1", "0", "1.5", "true", "9" * 30, "x" * 300, "٣", "%", "'", "nan", "1e3"])
 def test_a_strange_parameter_is_200_or_a_400_that_names_it(
-    picker: Caller, make_product: MakeProduct, name: str, value: str
+    manager: Caller, make_product: MakeProduct, name: str, value: str
 ) -> None:
     make_product()
-    answer = picker.get(PRODUCTS, {name: value})
+    answer = manager.get(PRODUCTS, {name: value})
     if answer.status_code != 200:
         assert name in check_error(answer, 400)
 
@@ -125,91 +125,93 @@ def test_a_strange_parameter_is_200_or_a_400_that_names_it(
     "ordering", ["id", "-id", "sku", "-sku", "name", "-name", "location", "quantity", "-quantity", "updated_at"]
 )
 def test_pages_hold_every_row_exactly_once_whatever_the_order(
-    picker: Caller, make_product: MakeProduct, ordering: str
+    manager: Caller, make_product: MakeProduct, ordering: str
 ) -> None:
     for n in range(11):
         make_product(f"S{n * 7 % 11:02}", name=f"N{n % 3}", location=f"L{n % 2}", quantity=n % 4)
-    whole = skus(picker.get(PRODUCTS, {"ordering": ordering}))
+    whole = skus(manager.get(PRODUCTS, {"ordering": ordering}))
     for limit in (1, 3, 4, 11):
-        found = pages(picker, f"limit={limit}&ordering={ordering}")
+        found = pages(manager, f"limit={limit}&ordering={ordering}")
         assert [sku for page in found for sku in page] == whole
         assert all(len(page) <= limit for page in found)
     assert len(set(whole)) == 11
 
 
-def test_a_page_goes_on_behind_a_row_that_was_archived_meanwhile(picker: Caller, make_product: MakeProduct) -> None:
+def test_a_page_goes_on_behind_a_row_that_was_archived_meanwhile(manager: Caller, make_product: MakeProduct) -> None:
     rows = [make_product(f"S{n}", name="Same") for n in range(4)]
     archive(rows[1])
-    answer = picker.get(PRODUCTS, {"ordering": "name", "limit": "2", "after": str(rows[1].pk)})
+    answer = manager.get(PRODUCTS, {"ordering": "name", "limit": "2", "after": str(rows[1].pk)})
     assert skus(answer) == ["S2", "S3"]
 
 
 def test_the_link_keeps_the_other_parameters_and_the_address_that_was_called(
-    picker: Caller, make_product: MakeProduct, settings: Any
+    manager: Caller, make_product: MakeProduct, settings: Any
 ) -> None:
     for _ in range(3):
         make_product(name="Пальто & Co")
-    found = pages(picker, "limit=1&search=%D0%9F%D0%B0%D0%BB%D1%8C%D1%82%D0%BE%20%26%20Co")
+    found = pages(manager, "limit=1&search=%D0%9F%D0%B0%D0%BB%D1%8C%D1%82%D0%BE%20%26%20Co")
     assert [len(page) for page in found[:3]] == [1, 1, 1]
     settings.PUBLIC_BASE_URL = "https://box.example.com"
-    assert picker.get(PRODUCTS, {"limit": "1"})["Link"].startswith("<https://box.example.com/api/products/?")
+    assert manager.get(PRODUCTS, {"limit": "1"})["Link"].startswith("<https://box.example.com/api/products/?")
 
 
 @pytest.mark.parametrize("query", ["", "?limit=100", "?search=Product", "?ordering=-name"])
-def test_a_fixed_number_of_queries_whatever_the_length(picker: Caller, make_product: MakeProduct, query: str) -> None:
+def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, make_product: MakeProduct, query: str) -> None:
     counts = []
     for rows in (1, 50):
         while Product.objects.count() < rows:
             make_product(quantity=1)
         with CaptureQueriesContext(connection) as queries:
-            assert len(picker.get(PRODUCTS + query).json()) == rows
+            assert len(manager.get(PRODUCTS + query).json()) == rows
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 6  # two of them the savepoint around a consistent read
 
 
 # --- ETag ---------------------------------------------------------------------------------------------------------
-def test_an_unchanged_list_is_304_and_every_change_ends_that(picker: Caller, make_product: MakeProduct) -> None:
+def test_an_unchanged_list_is_304_and_every_change_ends_that(manager: Caller, make_product: MakeProduct) -> None:
     product = make_product("A")
     path = f"{PRODUCTS}{product.pk}/"
     changes = [
-        lambda: picker.post(PRODUCTS, {"sku": "B", "name": "B"}),
-        lambda: picker.post(f"{path}add_stock/", {"quantity": 1}),
-        lambda: picker.patch(path, {"name": "Other"}),
-        lambda: picker.delete(path),
+        lambda: manager.post(PRODUCTS, {"sku": "B", "name": "B"}),
+        lambda: manager.post(f"{path}add_stock/", {"quantity": 1}),
+        lambda: manager.patch(path, {"name": "Other"}),
+        lambda: manager.delete(path),
     ]
     for change in changes:
-        tag = picker.get(PRODUCTS)["ETag"]
-        same = picker.get(PRODUCTS, headers={"If-None-Match": tag})
+        tag = manager.get(PRODUCTS)["ETag"]
+        same = manager.get(PRODUCTS, headers={"If-None-Match": tag})
         assert (same.status_code, same.content, same["ETag"]) == (304, b"", tag)
         assert change().status_code < 300
-        assert picker.get(PRODUCTS, headers={"If-None-Match": tag}).status_code == 200
+        assert manager.get(PRODUCTS, headers={"If-None-Match": tag}).status_code == 200
 
 
 @pytest.mark.parametrize("held", ['"nonsense"', "", "x" * 5000, '"1", "2"', "\x00"])
-def test_another_tag_gets_the_list(picker: Caller, held: str) -> None:
-    assert picker.get(PRODUCTS, headers={"If-None-Match": held}).status_code == 200
+def test_another_tag_gets_the_list(manager: Caller, held: str) -> None:
+    assert manager.get(PRODUCTS, headers={"If-None-Match": held}).status_code == 200
 
 
-def test_weak_tags_and_lists_of_tags_count(picker: Caller) -> None:
-    tag = picker.get(PRODUCTS)["ETag"]
+def test_weak_tags_and_lists_of_tags_count(manager: Caller) -> None:
+    tag = manager.get(PRODUCTS)["ETag"]
     for held in (f"W/{tag}", f'"x", {tag}', "*"):
-        assert picker.get(PRODUCTS, headers={"If-None-Match": held}).status_code == 304
+        assert manager.get(PRODUCTS, headers={"If-None-Match": held}).status_code == 304
 
 
-def test_an_answer_for_one_person_is_kept_by_no_shared_cache(picker: Caller) -> None:
-    answer = picker.get(PRODUCTS)
+def test_an_answer_for_one_person_is_kept_by_no_shared_cache(manager: Caller) -> None:
+    answer = manager.get(PRODUCTS)
     assert "private" in answer["Cache-Control"]
     assert "Authorization" in answer["Vary"]
 
 
 # --- One product --------------------------------------------------------------------------------------------------
-def test_one_product_has_its_own_tag_and_an_archived_one_can_be_read(picker: Caller, make_product: MakeProduct) -> None:
+def test_one_product_has_its_own_tag_and_an_archived_one_can_be_read(
+    manager: Caller, make_product: MakeProduct
+) -> None:
     product = make_product()
     path = f"{PRODUCTS}{product.pk}/"
-    tag = picker.get(path)["ETag"]
-    assert picker.get(path, headers={"If-None-Match": tag}).status_code == 304
+    tag = manager.get(path)["ETag"]
+    assert manager.get(path, headers={"If-None-Match": tag}).status_code == 304
     archive(product)
-    answer = picker.get(path, headers={"If-None-Match": tag})
+    answer = manager.get(path, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.json()["archived"]) == (200, True)
 
 
@@ -217,9 +219,9 @@ def test_one_product_has_its_own_tag_and_an_archived_one_can_be_read(picker: Cal
     "key", ["0", "-1", "99999999", "1.0", "1e1", "99999999999999999999", "١", "%00", "%20", "x" * 2000,
             "0b7f63f0-9a3e-4ec0-8f3c-6d9f1f7f9a11", "%ED%A0%80", "%FF"],
 )  # fmt: skip
-def test_an_id_of_nothing_is_404(picker: Caller, key: str) -> None:
+def test_an_id_of_nothing_is_404(manager: Caller, key: str) -> None:
     for method in ("get", "delete"):
-        check_error(getattr(picker, method)(f"{PRODUCTS}{key}/"), 404, "no_such_product")
-    check_error(picker.put(f"{PRODUCTS}{key}/", {"sku": "A", "name": "A"}), 404, "no_such_product")
-    check_error(picker.post(f"{PRODUCTS}{key}/add_stock/", {"quantity": 1}), 404, "no_such_product")
-    check_error(picker.get(f"{PRODUCTS}{key}/movements/"), 404, "no_such_product")
+        check_error(getattr(manager, method)(f"{PRODUCTS}{key}/"), 404, "no_such_product")
+    check_error(manager.put(f"{PRODUCTS}{key}/", {"sku": "A", "name": "A"}), 404, "no_such_product")
+    check_error(manager.post(f"{PRODUCTS}{key}/add_stock/", {"quantity": 1}), 404, "no_such_product")
+    check_error(manager.get(f"{PRODUCTS}{key}/movements/"), 404, "no_such_product")

@@ -142,13 +142,13 @@ def taken_sku(warehouse: Warehouse, anna: Phone) -> int:
     return other
 
 
-def test_sku_taken_is_applied_once_the_sku_is_free(taken_sku: int, desk: Any, picker: Caller) -> None:
+def test_sku_taken_is_applied_once_the_sku_is_free(taken_sku: int, desk: Any, manager: Caller) -> None:
     vera = desk()
     vera.offers("apply", "dismiss")
     before = everything()
     assert "sku" in check_error(vera.settle("apply"), 400, "sku_taken")
     assert everything() == before, "still open"
-    picker.delete(f"/api/products/{taken_sku}/")
+    manager.delete(f"/api/products/{taken_sku}/")
     vera.settles("apply", "applied")
     assert Product.objects.live().get().sku == "BLUE"
 
@@ -177,17 +177,32 @@ def test_unknown_sku(warehouse: Warehouse, anna: Phone, desk: Any, action: str, 
     ("action", "status", "left"), [("apply", "applied", 7), ("reverse", "reversed", 3), ("dismiss", "dismissed", 7)]
 )
 def test_archived_stock(
-    warehouse: Warehouse, anna: Phone, picker: Caller, desk: Any, action: str, status: str, left: int
+    warehouse: Warehouse, anna: Phone, manager: Caller, desk: Any, action: str, status: str, left: int
 ) -> None:
     socks = warehouse.product("SOCK", 3)
     anna.pull()
-    picker.delete(f"/api/products/{socks}/")
+    manager.delete(f"/api/products/{socks}/")
     anna.add("SOCK", 4)
     vera = desk()
     vera.offers("apply", "reverse", "dismiss")
     vera.settles(action, status)
     product = Product.objects.get()
     assert (product.quantity, product.is_archived) == (left, False)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "archived"), [("apply", "applied", True), ("dismiss", "dismissed", False)]
+)
+def test_a_pickers_wish_to_delete(warehouse: Warehouse, desk: Any, action: str, status: str, archived: bool) -> None:
+    socks, paul = warehouse.product("SOCK", 3), warehouse.phone("Paul", manager=False)
+    paul.pull()
+    paul.delete(socks)
+    vera = desk()
+    assert vera.found.kind == "deletion_asked"
+    vera.offers("apply", "dismiss")
+    vera.settles(action, status)
+    product = Product.objects.get(pk=socks)
+    assert (product.is_archived, product.quantity) == (archived, 3)
 
 
 # --- Quantities -------------------------------------------------------------------------------------------------------
@@ -355,10 +370,10 @@ def _half_an_hour_passes(phone: Phone) -> None:
 
 # --- Orders -----------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def order(warehouse: Warehouse, anna: Phone, picker: Caller) -> dict[str, Any]:
+def order(warehouse: Warehouse, anna: Phone, manager: Caller) -> dict[str, Any]:
     """Two shirts of ten, as Anna's phone has it."""
     lines = [{"product": warehouse.product("SHIRT", 10), "quantity_to_pick": 2}]
-    picker.post("/api/orders/", {"customer_name": "Petrova", "lines": lines})
+    manager.post("/api/orders/", {"customer_name": "Petrova", "lines": lines})
     return anna.pull_orders()[0]
 
 
@@ -377,7 +392,7 @@ def test_picked_twice(
 
 
 def test_cancelling_gives_back_what_was_picked_twice_and_applied(
-    warehouse: Warehouse, anna: Phone, picker: Caller, desk: Any, order: dict[str, Any]
+    warehouse: Warehouse, anna: Phone, manager: Caller, desk: Any, order: dict[str, Any]
 ) -> None:
     boris = warehouse.phone("Boris")
     boris.pull_orders()
@@ -386,7 +401,7 @@ def test_cancelling_gives_back_what_was_picked_twice_and_applied(
     desk().settles("apply", "applied")
     (line,) = anna.pull_orders()[0]["lines"]
     assert (line["quantity_picked"], warehouse.on_hand("SHIRT")) == (4, 6)
-    picker.patch(f"/api/orders/{order['id']}/", {"status": "cancelled"})
+    manager.patch(f"/api/orders/{order['id']}/", {"status": "cancelled"})
     assert warehouse.on_hand("SHIRT") == 10
 
 
@@ -394,14 +409,14 @@ def test_cancelling_gives_back_what_was_picked_twice_and_applied(
 def test_picked_after_cancel(
     warehouse: Warehouse,
     anna: Phone,
-    picker: Caller,
+    manager: Caller,
     desk: Any,
     order: dict[str, Any],
     action: str,
     status: str,
     left: int,
 ) -> None:
-    picker.patch(f"/api/orders/{order['id']}/", {"status": "cancelled"})
+    manager.patch(f"/api/orders/{order['id']}/", {"status": "cancelled"})
     anna.finish(order)
     vera = desk()
     vera.offers("apply", "dismiss")
@@ -416,14 +431,14 @@ def test_picked_after_cancel(
 def test_picked_for_a_line_that_was_taken_out(
     warehouse: Warehouse,
     anna: Phone,
-    picker: Caller,
+    manager: Caller,
     desk: Any,
     order: dict[str, Any],
     action: str,
     status: str,
     left: int,
 ) -> None:
-    picker.patch(f"/api/orders/{order['id']}/", {"lines": []})
+    manager.patch(f"/api/orders/{order['id']}/", {"lines": []})
     anna.finish(order)
     vera = desk()
     assert vera.found.kind == "over_picked"
@@ -528,11 +543,14 @@ def test_what_is_only_to_be_known_is_dismissed(
 
 
 # --- Who, and what else can be wrong ----------------------------------------------------------------------------------
-def test_a_picker_settles_nothing(two_names: None, picker: Caller, anna: Phone, guest: APIClient, desk: Any) -> None:
+def test_a_picker_settles_nothing(
+    two_names: None, picker: Caller, warehouse: Warehouse, guest: APIClient, desk: Any
+) -> None:
+    paul = warehouse.phone("Paul", manager=False)
     before = everything()
     url = f"/api/discrepancies/{desk().found.pk}/resolve/"
     check_error(picker.post(url, {"action": "apply"}), 403)
-    check_error(anna.http.post(url, {"action": "apply"}), 403)
+    check_error(paul.http.post(url, {"action": "apply"}), 403)
     check_error(guest.post(url, {"action": "apply"}), 401)
     assert everything() == before
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.actions import orders
+from api.actions import limits, logins, orders
 from api.actions.orders import Line
 from api.actor import Actor
 from api.tests.calls import Caller
@@ -43,11 +44,9 @@ CHECKS = [
 
 
 @pytest.fixture
-def described(
-    owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> Iterator[Any]:
+def described(owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The description as it is served, of a warehouse with a few things in it."""
-    settings.AXES_FAILURE_LIMIT = 10**9
+    monkeypatch.setattr(logins, "LIMIT", limits.Limit(10**6, timedelta(minutes=1)))
     monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
     for n in range(3):
         product = make_product(f"P-{n}", quantity=5)

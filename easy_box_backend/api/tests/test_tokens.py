@@ -68,7 +68,7 @@ def test_the_expiry_slides_but_is_written_at_most_once_a_day(
         with django_assert_max_num_queries(1):
             assert caller.get(ME).status_code == 200
         clock.shift(timedelta(days=2))
-        with django_assert_max_num_queries(3):
+        with django_assert_max_num_queries(5):  # the token, its expiry, its last use, and the place (two)
             assert caller.get(ME).status_code == 200
         with django_assert_max_num_queries(1):
             assert caller.get(ME).status_code == 200

@@ -257,21 +257,21 @@ def test_a_photo_that_waits_too_long_for_others_is_503_and_can_be_sent_again(
     ],
 )
 def test_the_addresses_are_absolute_as_the_phone_called_the_server(
-    picker: Caller, box: Product, settings: Any, given: dict[str, Any], extra: dict[str, Any], begins: str
+    manager: Caller, box: Product, settings: Any, given: dict[str, Any], extra: dict[str, Any], begins: str
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     lines = [{"product": box.pk, "quantity_to_pick": 1}]
-    order = picker.post("/api/orders/", {"customer_name": "Anna", "lines": lines}).json()
+    order = manager.post("/api/orders/", {"customer_name": "Anna", "lines": lines}).json()
     for name, value in given.items():
         setattr(settings, name, value)
-    uploaded = send_photo(picker, box, photos.jpeg(), **extra).json()
+    uploaded = send_photo(manager, box, photos.jpeg(), **extra).json()
     rows = [
         uploaded,
-        picker.get(f"/api/products/{box.pk}/", **extra).json(),
-        picker.get("/api/products/", **extra).json()[0],
-        picker.get("/api/products/?sku=BOX", **extra).json()[0],
-        picker.get("/api/orders/", **extra).json()[0]["lines"][0]["product"],
-        picker.get(f"/api/orders/{order['id']}/", **extra).json()["lines"][0]["product"],
+        manager.get(f"/api/products/{box.pk}/", **extra).json(),
+        manager.get("/api/products/", **extra).json()[0],
+        manager.get("/api/products/?sku=BOX", **extra).json()[0],
+        manager.get("/api/orders/", **extra).json()[0]["lines"][0]["product"],
+        manager.get(f"/api/orders/{order['id']}/", **extra).json()["lines"][0]["product"],
     ]
     for row in rows:
         assert row["image_url"] == uploaded["image_url"]

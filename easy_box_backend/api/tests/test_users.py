@@ -48,8 +48,9 @@ def test_a_manager_makes_an_account_that_can_log_in(manager: Caller, guest: APIC
 
 @pytest.mark.parametrize("email", ["picker@example.com", "PICKER@EXAMPLE.COM", "\ufeffpicker\u200b@example.com "])
 def test_an_email_is_taken_whatever_its_case_and_invisible_signs(manager: Caller, picker: Caller, email: str) -> None:
+    own = {"email": email, "current_password": PASSWORD}
     assert "email" in check_error(manager.post(USERS, {**NEW, "email": email}), 400, "email_taken")
-    assert "email" in check_error(manager.patch(one(manager), {"email": email}), 400, "email_taken")
+    assert "email" in check_error(manager.patch(one(manager), own), 400, "email_taken")
     assert User.objects.count() == 2
     assert manager.get("/api/users/me/").json()["email"] == "manager@example.com"
 
@@ -90,8 +91,39 @@ def test_a_manager_touches_neither_a_superuser_nor_another_manager(
         assert User.objects.filter(pk=target.pk).values().get() == before
 
 
-def test_a_manager_may_change_themselves(manager: Caller) -> None:
-    assert manager.patch(one(manager), {"username": "Chief"}).json()["username"] == "Chief"
+@pytest.mark.parametrize("change", [{"password": "another battery staple"}, {"email": "thief@example.com"}])
+@pytest.mark.parametrize("said", [{}, {"current_password": "guess"}, {"current_password": ""}])
+def test_a_stolen_token_does_not_take_ones_own_account_over(
+    manager: Caller, owner: Caller, change: dict[str, Any], said: dict[str, Any]
+) -> None:
+    for caller in (manager, owner):
+        before = User.objects.filter(pk=caller.user.pk).values().get()
+        assert "current_password" in check_error(caller.patch(one(caller), {**change, **said}), 400)
+        assert User.objects.filter(pk=caller.user.pk).values().get() == before
+
+
+def test_with_the_current_password_one_changes_ones_own_and_stays_logged_in_here_only(
+    manager: Caller, log_in: LogIn
+) -> None:
+    other = log_in(manager.user)
+    change = {"password": "another battery staple", "email": "Boss@Example.com", "current_password": PASSWORD}
+    assert manager.patch(one(manager), change).json()["email"] == "boss@example.com"
+    assert manager.get("/api/users/me/").status_code == 200
+    check_error(other.get("/api/users/me/"), 401)
+    assert User.objects.get(pk=manager.user.pk).check_password("another battery staple")
+
+
+def test_a_shown_name_needs_no_password_nor_does_an_email_that_stays(manager: Caller) -> None:
+    change = {"username": "Chief", "email": "MANAGER@example.com"}
+    assert manager.patch(one(manager), change).json()["username"] == "Chief"
+
+
+@pytest.mark.parametrize("right", ["is_active", "is_staff"])
+def test_nobody_takes_their_own_rights_away(manager: Caller, owner: Caller, right: str) -> None:
+    for caller in (manager, owner):
+        check_error(caller.patch(one(caller), {right: False}), 403, "own_rights")
+        assert getattr(User.objects.get(pk=caller.user.pk), right)
+        assert caller.get("/api/users/me/").status_code == 200
 
 
 # --- What a change does -------------------------------------------------------------------------------------------

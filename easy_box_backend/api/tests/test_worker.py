@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axes.models import AccessFailureLog
 from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -26,8 +25,8 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from api import revision, worker
-from api.actions import alerts, devices, jobs, pruning, reports
-from api.models import Alert, ClientError, Device, DeviceMemory, Job, Product, StockMovement
+from api.actions import alerts, devices, jobs, limits, logins, pruning, reports
+from api.models import Alert, ClientError, Device, DeviceMemory, Job, Occurrence, Product, StockMovement
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 
@@ -186,12 +185,15 @@ def test_pruning_takes_what_has_had_its_time_and_nothing_else(
         Session.objects.create(session_key=f"s{age}", expire_date=now + (45 - age) * DAY)
     Alert.objects.filter(kind="client_error").delete()
     alerts.tell("waiting", at=now - 200 * DAY)
-    AccessFailureLog.objects.create(username="x")
-    AccessFailureLog.objects.update(attempt_time=now - 31 * DAY)
+    Occurrence.objects.all().delete()
+    limits.take(["x"], limits.Limit(1, timedelta(minutes=1)), at=now - DAY)
+    limits.take(["x"], limits.Limit(1, timedelta(days=2)), at=now - DAY)
+    logins.was_here(picker.user, "10.0.0.1", at=now - 31 * DAY)
+    logins.was_here(picker.user, "10.0.0.2", at=now - 29 * DAY)
     make_product(quantity=3)
     assert pruning.prune(now) == {
-        "expired_tokens": 1, "memories": 2, "failed_logins": 1, "alerts": 1, "client_errors": 1, "sessions": 1,
-        "forms": 0, "photos": 0,
+        "expired_tokens": 1, "memories": 2, "occurrences": 1, "places": 1, "alerts": 1, "client_errors": 1,
+        "sessions": 1, "forms": 0, "photos": 0,
     }  # fmt: skip
     assert Device.objects.count() == 3
     assert Device.objects.get(pk=picker.device.pk).token is None

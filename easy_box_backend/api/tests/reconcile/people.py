@@ -140,10 +140,11 @@ class Warehouse:
         assert self.clock
         self.clock.shift(minutes * 60)
 
-    def phone(self, name: str) -> Phone:
-        return Phone(self.clock, self._person(name))
+    def phone(self, name: str, *, manager: bool = True) -> Phone:
+        """A manager's, unless told otherwise: a picker's deletion is a wish, and their orders are only picked."""
+        return Phone(self.clock, self._person(name, manager=manager))
 
-    def program(self, name: str = "Shop", *, manager: bool = False) -> Caller:
+    def program(self, name: str = "Shop", *, manager: bool = True) -> Caller:
         """A device of the kind `integration`."""
         return Caller(self.clock, self._person(name, manager=manager))
 

@@ -79,3 +79,58 @@ def test_a_program_may_repeat_a_deletion_and_gets_404_for_what_never_was(
     for key in (UUID, 99_999_999):
         check_error(shop.delete(key), 404, "no_such_product")
     assert warehouse.questions() == []
+
+
+# --- A picker's -------------------------------------------------------------------------------------------------------
+def test_what_a_picker_deletes_stays_and_is_asked_about_once(warehouse: Warehouse, socks: int) -> None:
+    paul = warehouse.phone("Paul", manager=False)
+    paul.pull()
+    for _ in range(2):
+        assert paul.delete(socks).status_code == 204
+        paul.loses_connection()
+    paul.pull()
+    assert paul.delete(socks).status_code == 204, "once more, since it is still on the list"
+    assert not Product.objects.get(pk=socks).is_archived
+    assert warehouse.questions() == [("deletion_asked", "SOCK")]
+    asked = warehouse.question()
+    assert (asked.product_id, asked.user, asked.device) == (socks, paul.user, paul.device)
+
+
+def test_goods_for_what_a_picker_wants_deleted_are_booked_as_ever(warehouse: Warehouse, socks: int) -> None:
+    paul = warehouse.phone("Paul", manager=False)
+    paul.pull()
+    paul.delete(socks)
+    paul.add("SOCK", 4)
+    assert warehouse.on_hand("SOCK") == 7
+    assert warehouse.questions() == [("deletion_asked", "SOCK")]
+
+
+def test_a_wish_that_was_dismissed_is_not_asked_again_by_a_repetition(
+    warehouse: Warehouse, vera: Caller, socks: int
+) -> None:
+    paul = warehouse.phone("Paul", manager=False)
+    paul.pull()
+    paul.delete(socks)
+    vera.send("post", f"/api/discrepancies/{warehouse.question().pk}/resolve/", {"action": "dismiss"})
+    paul.loses_connection()
+    paul.delete(socks)
+    assert warehouse.questions() == []
+    paul.pull()
+    paul.delete(socks)
+    assert warehouse.questions() == [("deletion_asked", "SOCK")]
+
+
+def test_what_is_archived_already_is_no_wish(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+    paul = warehouse.phone("Paul", manager=False)
+    paul.pull()
+    anna.delete(socks)
+    assert paul.delete(socks).status_code == 204
+    assert warehouse.questions() == []
+
+
+def test_a_pickers_program_is_refused_whatever_the_product(warehouse: Warehouse, socks: int) -> None:
+    program = warehouse.program("Pablo", manager=False)
+    for key in (socks, 99_999_999, UUID):
+        check_error(program.delete(key), 403, "permission_denied")
+    assert not Product.objects.get(pk=socks).is_archived
+    assert warehouse.questions() == []

@@ -266,6 +266,75 @@ def test_cancelling_returns_what_was_picked(warehouse: Warehouse, anna: Phone, o
     assert warehouse.questions() == []
 
 
+# --- A picker's phone -------------------------------------------------------------------------------------------------
+@pytest.fixture
+def paul(warehouse: Warehouse, order: dict[str, Any]) -> Phone:
+    """A picker, who has the order on his phone."""
+    phone = warehouse.phone("Paul", manager=False)
+    phone.pull_orders()
+    return phone
+
+
+def test_a_picker_picks_and_finishes(warehouse: Warehouse, paul: Phone, order: dict[str, Any]) -> None:
+    for _ in range(2):
+        assert paul.finish(order).status_code == 200
+        paul.loses_connection()
+    assert (status_of(order), lines_of(order)) == ("picked", {"SHIRT": (2, 2), "CAP": (1, 1)})
+    assert warehouse.movements("SHIRT") == [10, -2]
+    assert warehouse.questions() == []
+
+
+def test_what_belongs_to_the_order_a_pickers_phone_does_not_change(
+    warehouse: Warehouse, paul: Phone, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    lines = [{"product": goods["CAP"], "quantity_to_pick": 7, "quantity_picked": 1}]
+    assert paul.finish(order, lines=lines, status="cancelled", customer_name="Mallory").status_code == 200
+    assert lines_of(order) == {"SHIRT": (2, 0), "CAP": (1, 1)}
+    assert (status_of(order), Order.objects.get().customer_name) == ("open", "Petrova")
+    assert warehouse.questions() == []
+
+
+def test_what_a_pickers_phone_picked_that_is_not_in_the_order_is_asked_about(
+    warehouse: Warehouse, paul: Phone, order: dict[str, Any], goods: dict[str, int]
+) -> None:
+    lines = [{"product": goods["SOCK"], "quantity_to_pick": 3, "quantity_picked": 3}]
+    assert paul.finish(order, lines=lines, status="inProgress").status_code == 200
+    assert lines_of(order) == {"SHIRT": (2, 0), "CAP": (1, 0)}
+    assert warehouse.movements("SOCK") == [10]
+    assert warehouse.questions() == [("over_picked", "SOCK")]
+
+
+def test_a_pickers_phone_opens_no_cancelled_order_and_no_finished_one(
+    warehouse: Warehouse, vera: Caller, paul: Phone, order: dict[str, Any]
+) -> None:
+    paul.finish(order)
+    paul.pull_orders()
+    paul.finish(order, status="open")
+    assert status_of(order) == "picked"
+    change(vera, order, status="cancelled")
+    paul.pull_orders()
+    paul.finish(order, status="inProgress")
+    assert status_of(order) == "cancelled"
+    assert warehouse.on_hand("SHIRT") == 10
+
+
+@pytest.mark.parametrize(
+    "changes", [{"customer_name": "Mallory"}, {"status": "cancelled"}, {"lines": []}, {"status": "open", "lines": None}]
+)
+def test_a_pickers_program_only_picks(
+    warehouse: Warehouse, vera: Caller, order: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    program = warehouse.program("Pablo", manager=False)
+    assert program.finish(order, picked={"SHIRT": 1, "CAP": 0}, status="inProgress").status_code == 200
+    if changes.get("status") == "open":
+        change(vera, order, status="picked")
+    body = {name: value for name, value in changes.items() if value is not None}
+    before = lines_of(order)
+    check_error(program.send("patch", f"/api/orders/{order['id']}/", body), 403, "forbidden")
+    assert lines_of(order) == before
+    assert warehouse.on_hand("SHIRT") == 9
+
+
 # --- Programs ---------------------------------------------------------------------------------------------------------
 def test_a_programs_order_is_what_it_says(
     warehouse: Warehouse, shop: Caller, vera: Caller, order: dict[str, Any]

@@ -362,3 +362,23 @@ def test_a_programs_number_is_what_is_on_hand(warehouse: Warehouse, shop: Caller
     shop.put(shown, quantity=11)
     assert warehouse.movements("SOCK") == [10, 5, -4]
     assert warehouse.questions() == []
+
+
+# --- A picker's phone -------------------------------------------------------------------------------------------------
+def test_the_buttons_of_a_pickers_phone_are_booked_and_nobody_is_asked(warehouse: Warehouse) -> None:
+    warehouse.product("SOCK", 10)
+    paul = warehouse.phone("Paul", manager=False)
+    shown = paul.pull()["SOCK"]
+    for quantity in (11, 12, 11):
+        assert paul.put(shown, quantity=quantity).status_code == 200
+        warehouse.later()
+    assert warehouse.movements("SOCK") == [10, 1, 1, -1]
+    assert warehouse.questions() == []
+
+
+def test_a_number_that_no_button_makes_is_not_booked_for_a_picker_but_asked_about(warehouse: Warehouse) -> None:
+    warehouse.product("SOCK", 10)
+    paul = warehouse.phone("Paul", manager=False)
+    assert paul.put(paul.pull()["SOCK"], quantity=500).status_code == 200
+    assert warehouse.on_hand("SOCK") == 10
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]

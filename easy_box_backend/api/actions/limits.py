@@ -1,0 +1,75 @@
+"""What may happen only so often, counted by the database, so that the limit holds over all processes and machines."""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from api.models import Occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """most: so many times within `period`."""
+
+    most: int
+    period: timedelta
+
+
+def wait(keys: Collection[str], limit: Limit, *, at: datetime) -> timedelta:
+    """How long until something may happen again under every one of these keys; zero if it may happen now."""
+    return max((_wait(digest, limit, at) for digest in _digests(keys)), default=timedelta())
+
+
+@transaction.atomic
+def take(keys: Collection[str], limit: Limit, *, at: datetime) -> timedelta:
+    """Note that something happens, under every one of these keys, unless one of them is at its limit.
+
+    Returns zero if it was noted, else how long to wait. Exact in parallel: of many at once, no more than the limit get
+    zero. Call it in a transaction of its own, or a short one: the keys stay locked until its end.
+    """
+    digests = _digests(keys)
+    _lock(digests)
+    longest = max((_wait(digest, limit, at) for digest in digests), default=timedelta())
+    if not longest:
+        Occurrence.objects.bulk_create(Occurrence(key=digest, until=at + limit.period) for digest in digests)
+        delete_some(Occurrence.objects.filter(until__lte=at))
+    return longest
+
+
+def _digests(keys: Collection[str]) -> list[str]:
+    """The keys as they are stored, in the order in which they are locked. They hold e-mails and addresses."""
+    return sorted(hashlib.sha256(key.encode(errors="replace")).hexdigest() for key in keys)
+
+
+def _wait(digest: str, limit: Limit, at: datetime) -> timedelta:
+    ends = Occurrence.objects.filter(key=digest, until__gt=at).order_by("-until").values_list("until", flat=True)
+    first = ends[limit.most - 1 : limit.most].first()
+    return first - at if first is not None else timedelta()
+
+
+def _lock(digests: Collection[str]) -> None:
+    """Whoever counts the same keys waits for the end of this transaction. On SQLite, every writer does anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for digest in digests:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [digest])
+
+
+def keep_newest(rows: "QuerySet", most: int) -> int:
+    """Delete what lies behind the first `most` of these ordered rows, a bounded number of them. Returns how many."""
+    return delete_some(rows, beyond=most)
+
+
+def delete_some(rows: "QuerySet", *, beyond: int = 0, most: int = 100) -> int:
+    """Delete `most` of these rows, not counting the first `beyond`; those that somebody is at already are left to
+    them, so that nobody waits in a circle. Returns how many."""
+    found = list(rows.values_list("pk", flat=True)[beyond : beyond + most])
+    if not found:
+        return 0
+    with transaction.atomic():
+        free = rows.model._default_manager.filter(pk__in=found).order_by("pk").select_for_update(skip_locked=True)
+        return rows.model._default_manager.filter(pk__in=list(free.values_list("pk", flat=True))).delete()[0]

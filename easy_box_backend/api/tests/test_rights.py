@@ -1,0 +1,284 @@
+"""docs/rights.md: every call with every role. The table is read from the page, so that the two can't part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from api.actions import discrepancies, orders
+from api.actions.orders import Line
+from api.actor import Actor
+from api.models import Device, Discrepancy, Order, OrderLine, Product, StockMovement, User
+from api.tests import photos
+from api.tests.admin_desk import enter
+from api.tests.calls import PASSWORD, Caller, upload
+from api.tests.conftest import LogIn, MakeProduct, MakeUser
+from api.tests.test_every_route import routes
+
+pytestmark = pytest.mark.django_db
+PAGE = Path(settings.ROOT_DIR) / "docs" / "rights.md"
+COLUMNS = ["nobody", "picker's phone", "picker's program", "manager", "administrator"]
+ROLES: dict[str, tuple[str, dict[str, bool], str] | None] = {
+    "nobody": None,
+    "a picker's phone": ("picker's phone", {}, "app"),
+    "a picker's program": ("picker's program", {}, "integration"),
+    "a manager's phone": ("manager", {"is_staff": True}, "app"),
+    "a manager's program": ("manager", {"is_staff": True}, "integration"),
+    "an administrator's phone": ("administrator", {"is_staff": True, "is_superuser": True}, "app"),
+    "an administrator's program": ("administrator", {"is_staff": True, "is_superuser": True}, "integration"),
+    "an administrator who is no manager": ("administrator", {"is_superuser": True}, "integration"),
+}
+NEW = "another battery staple"
+
+
+def table() -> dict[tuple[str, str], dict[str, str]]:
+    """By call and what: the cell of each column."""
+    begins = PAGE.read_text().index("| call |")
+    lines = takewhile(bool, PAGE.read_text()[begins:].splitlines())
+    rows = [line.strip("| ").split(" | ") for line in lines]
+    assert rows[0] == ["call", "what", *COLUMNS]
+    found = {(row[0], row[1]): dict(zip(COLUMNS, row[2:], strict=True)) for row in rows[2:]}
+    assert len(found) == len(rows) - 2, "a row stands there twice"
+    return found
+
+
+@dataclass
+class World:
+    """What the calls are about, made anew for each."""
+
+    product: Product
+    order: Order
+    movement: StockMovement
+    question: Discrepancy
+    picker: Caller
+    manager: Caller
+    caller: Any
+
+    @property
+    def me(self) -> Caller:
+        return self.caller if isinstance(self.caller, Caller) else self.picker
+
+    def put_product(self, **changes: Any) -> Any:
+        """As the app sends it."""
+        shown = {"id": str(self.product.pk), "name": self.product.name, "sku": self.product.sku, "quantity": 5,
+                 "location": None, "image_url": None, "thumbnail_url": None}  # fmt: skip
+        return self.caller.put(f"/api/products/{self.product.pk}/", {**shown, **changes})
+
+    def put_order(self, picked: int = 2, to_pick: int = 2, **changes: Any) -> Any:
+        line = {"product": self.product.pk, "quantity_to_pick": to_pick, "quantity_picked": picked}
+        body = {"customer_name": "Anna", "status": "inProgress", "lines": [line], **changes}
+        return self.caller.put(f"/api/orders/{self.order.pk}/", body)
+
+    def patch_order(self, **changes: Any) -> Any:
+        return self.caller.patch(f"/api/orders/{self.order.pk}/", changes)
+
+    def patch_user(self, user: User, **changes: Any) -> Any:
+        return self.caller.patch(f"/api/users/{user.pk}/", changes)
+
+    def of_product(self, verb: str, body: dict[str, Any]) -> Any:
+        return self.caller.post(f"/api/products/{self.product.pk}/{verb}/", body)
+
+
+ACCOUNT = {"email": "new@example.com", "username": "New", "password": NEW}
+LOGIN = {"email": "picker2@example.com", "password": PASSWORD}
+CALLS: dict[tuple[str, str], Callable[[World], Any]] = {
+    ("POST /api/auth/token/", "log in"): lambda w: w.caller.post("/api/auth/token/", LOGIN),
+    ("POST /api/auth/logout/", "log out"): lambda w: w.caller.post("/api/auth/logout/"),
+    ("GET /api/auth/devices/", "one's own"): lambda w: w.caller.get("/api/auth/devices/"),
+    ("GET /api/auth/devices/", "everybody's (`?all=1`)"): lambda w: w.caller.get("/api/auth/devices/?all=1"),
+    ("DELETE /api/auth/devices/{device}/", "one's own"):
+        lambda w: w.caller.delete(f"/api/auth/devices/{w.me.device.pk}/"),
+    ("DELETE /api/auth/devices/{device}/", "another picker's"):
+        lambda w: w.caller.delete(f"/api/auth/devices/{w.picker.device.pk}/"),
+    ("DELETE /api/auth/devices/{device}/", "another manager's"):
+        lambda w: w.caller.delete(f"/api/auth/devices/{w.manager.device.pk}/"),
+    ("GET /api/users/me/", "oneself"): lambda w: w.caller.get("/api/users/me/"),
+    ("PATCH /api/users/me/", "one's name"): lambda w: w.caller.patch("/api/users/me/", {"username": "Myself"}),
+    ("PATCH /api/users/me/", "one's e-mail, with the password"):
+        lambda w: w.caller.patch("/api/users/me/", {"email": "myself@example.com", "current_password": PASSWORD}),
+    ("POST /api/users/me/password/", "one's password, with the old one"):
+        lambda w: w.caller.post("/api/users/me/password/", {"current_password": PASSWORD, "new_password": NEW}),
+    ("GET /api/users/", "all accounts"): lambda w: w.caller.get("/api/users/"),
+    ("POST /api/users/", "a new picker"): lambda w: w.caller.post("/api/users/", ACCOUNT),
+    ("POST /api/users/", "a new manager"): lambda w: w.caller.post("/api/users/", {**ACCOUNT, "is_staff": True}),
+    ("GET /api/users/{user}/", "another account"): lambda w: w.caller.get(f"/api/users/{w.picker.user.pk}/"),
+    ("PATCH /api/users/{user}/", "a picker's name, e-mail, password"):
+        lambda w: w.patch_user(w.picker.user, username="X", email="x@example.com", password=NEW),
+    ("PATCH /api/users/{user}/", "a picker's right to log in"):
+        lambda w: w.patch_user(w.picker.user, is_active=False),
+    ("PATCH /api/users/{user}/", "another manager's name"): lambda w: w.patch_user(w.manager.user, username="X"),
+    ("PATCH /api/users/{user}/", "another manager's password"): lambda w: w.patch_user(w.manager.user, password=NEW),
+    ("PATCH /api/users/{user}/", "make a manager"): lambda w: w.patch_user(w.picker.user, is_staff=True),
+    ("PATCH /api/users/{user}/", "unmake another manager"): lambda w: w.patch_user(w.manager.user, is_staff=False),
+    ("PATCH /api/users/{user}/", "one's own right to log in"): lambda w: w.patch_user(w.me.user, is_active=False),
+    ("GET /api/products/", "the list"): lambda w: w.caller.get("/api/products/"),
+    ("GET /api/products/", "by `?sku=`"): lambda w: w.caller.get("/api/products/?sku=BOX"),
+    ("POST /api/products/", "create"): lambda w: w.caller.post("/api/products/", {"sku": "NEW", "name": "New"}),
+    ("GET /api/products/{product}/", "one"): lambda w: w.caller.get(f"/api/products/{w.product.pk}/"),
+    ("PUT /api/products/{product}/", "the description"): lambda w: w.put_product(name="Renamed"),
+    ("PUT /api/products/{product}/", "one piece more, as by +"): lambda w: w.put_product(quantity=6),
+    ("PATCH /api/products/{product}/", "the description"):
+        lambda w: w.caller.patch(f"/api/products/{w.product.pk}/", {"location": "A1", "quantity": 5}),
+    ("PATCH /api/products/{product}/", "the quantity"):
+        lambda w: w.caller.patch(f"/api/products/{w.product.pk}/", {"quantity": 6}),
+    ("DELETE /api/products/{product}/", "archive"): lambda w: w.caller.delete(f"/api/products/{w.product.pk}/"),
+    ("POST /api/products/{product}/add_stock/", "receive"): lambda w: w.of_product("add_stock", {"quantity": 1}),
+    ("POST /api/products/{product}/upload_image/", "a photo"): lambda w: w.caller.post(
+        f"/api/products/{w.product.pk}/upload_image/", {"image": upload(photos.jpeg())}, format="multipart"),
+    ("GET /api/products/{product}/movements/", "why so many are on hand"):
+        lambda w: w.caller.get(f"/api/products/{w.product.pk}/movements/"),
+    ("POST /api/products/{product}/adjust/", "correct"):
+        lambda w: w.of_product("adjust", {"quantity_delta": 1, "reason": "found"}),
+    ("POST /api/products/{product}/count/", "count"): lambda w: w.of_product("count", {"counted": 4}),
+    ("POST /api/products/{product}/unarchive/", "bring back"): lambda w: w.of_product("unarchive", {}),
+    ("GET /api/movements/{movement}/", "one"): lambda w: w.caller.get(f"/api/movements/{w.movement.pk}/"),
+    ("GET /api/movements/", "all movements"): lambda w: w.caller.get("/api/movements/"),
+    ("POST /api/movements/{movement}/reverse/", "take back"):
+        lambda w: w.caller.post(f"/api/movements/{w.movement.pk}/reverse/", {}),
+    ("GET /api/discrepancies/", "what is to be settled"): lambda w: w.caller.get("/api/discrepancies/"),
+    ("POST /api/discrepancies/{discrepancy}/resolve/", "settle"):
+        lambda w: w.caller.post(f"/api/discrepancies/{w.question.pk}/resolve/", {"action": "dismiss"}),
+    ("GET /api/orders/", "the list"): lambda w: w.caller.get("/api/orders/"),
+    ("POST /api/orders/", "make"): lambda w: w.caller.post("/api/orders/", {"customer_name": "Boris", "lines": []}),
+    ("GET /api/orders/{order}/", "one"): lambda w: w.caller.get(f"/api/orders/{w.order.pk}/"),
+    ("PUT /api/orders/{order}/", "pick and finish"): lambda w: w.put_order(status="picked"),
+    ("PUT /api/orders/{order}/", "another composition"): lambda w: w.put_order(to_pick=9),
+    ("PUT /api/orders/{order}/", "another customer"): lambda w: w.put_order(customer_name="Mallory"),
+    ("PUT /api/orders/{order}/", "cancel"): lambda w: w.put_order(status="cancelled"),
+    ("PATCH /api/orders/{order}/", "begin"): lambda w: w.patch_order(status="inProgress"),
+    ("PATCH /api/orders/{order}/", "cancel"): lambda w: w.patch_order(status="cancelled"),
+    ("DELETE /api/orders/{order}/", "archive"): lambda w: w.caller.delete(f"/api/orders/{w.order.pk}/"),
+    ("GET /api/health/", "does it run"): lambda w: w.caller.get("/api/health/"),
+    ("GET /api/schema/", "the description of the API"): lambda w: w.caller.get("/api/schema/"),
+    ("GET /api/docs/", "the same for people"): lambda w: w.caller.get("/api/docs/"),
+    ("POST /log-client-error", "an error of the app"): lambda w: w.caller.post("/log-client-error", {"message": "x"}),
+}  # fmt: skip
+
+
+@pytest.fixture
+def make_world(make_user: MakeUser, log_in: LogIn, make_product: MakeProduct) -> Callable[[str], World]:
+    def make(role: str) -> World:
+        at = timezone.now()
+        product = make_product("BOX", 5)
+        order = orders.create(customer_name="Anna", lines=[Line(product.pk, 2)], by=Actor(None), at=at)
+        question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None), at=at, id="7")
+        picker, manager = log_in(make_user("Picker2")), log_in(make_user("Manager2", is_staff=True))
+        caller: Any = APIClient()
+        if known := ROLES[role]:
+            caller = log_in(make_user("Me", **known[1]), known[2])
+            if known[2] == "app":  # as the app: what it changes, it has seen
+                assert caller.get("/api/products/").status_code == caller.get("/api/orders/").status_code == 200
+        return World(product, order, product.movements.get(), question, picker, manager, caller)
+
+    return make
+
+
+NOT_OF_THE_WAREHOUSE = {"LogEntry", "Session", "DeviceMemory", "KnownPlace", "Occurrence", "Alert"}
+
+
+def everything() -> dict[str, list[Any]]:
+    """All rows there are, but for what a request leaves behind just because it was made."""
+    Device.objects.update(last_seen_at=None)
+    names = [model for model in apps.get_models() if model.__name__ not in NOT_OF_THE_WAREHOUSE]
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in names}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("call", "what"), CALLS)
+def test_every_role_may_do_what_the_page_says(
+    make_world: Callable[[str], World], role: str, call: str, what: str
+) -> None:
+    known = ROLES[role]
+    cell = table()[call, what][known[0] if known else "nobody"]
+    world = make_world(role)
+    before = everything()
+    answer = CALLS[call, what](world)
+    said = f"{role}: {call} ({what}) is {answer.status_code}, not {cell}: {answer.content[:300]!r}"
+    if cell in ("401", "403", "404"):
+        assert answer.status_code == int(cell), said
+        assert everything() == before
+        return
+    assert 200 <= answer.status_code < 300, said
+    if call.startswith("GET"):
+        assert everything() == before
+    if cell == "own":
+        assert {row["user"] for row in answer.json()} == {world.me.user.pk}
+    elif cell == "asks":
+        assert Product.objects.get(pk=world.product.pk).archived_at is None
+        asked = Discrepancy.objects.open().exclude(pk=world.question.pk).get()
+        assert (asked.kind, asked.product, asked.device) == ("deletion_asked", world.product, world.me.device)
+    elif cell == "kept":
+        kept = Order.objects.get(pk=world.order.pk)
+        line = OrderLine.objects.get(order=kept)
+        assert (kept.customer_name, kept.status in ("open", "inProgress")) == ("Anna", True)
+        assert (line.quantity_to_pick, line.quantity_picked) == (2, 2)
+    elif not call.startswith("GET") and "log-client" not in call:
+        assert everything() != before, f"{said}, but nothing came of it"
+
+
+def test_a_cell_says_only_what_the_page_explains() -> None:
+    assert {cell for row in table().values() for cell in row.values()} <= {
+        "yes", "401", "403", "404", "own", "asks", "kept",
+    }  # fmt: skip
+
+
+def test_every_row_of_the_page_is_tried_and_nothing_else_is() -> None:
+    assert set(table()) == set(CALLS)
+
+
+def calls(patterns: list[URLPattern | URLResolver] | None = None, before: str = "/") -> Iterator[str]:
+    """Each method of each address of the API."""
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        route = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            if str(entry.pattern) == "api/":
+                yield from calls(entry.url_patterns, route)
+        elif view := getattr(entry.callback, "view_class", None) or getattr(entry.callback, "cls", None):
+            yield from (f"{method.upper()} {route}" for method in ("get", "post", "put", "patch", "delete")
+                        if hasattr(view, method) and ("api/" in route or "log-" in route))  # fmt: skip
+
+
+def test_every_call_of_the_api_has_its_row() -> None:
+    def plain(call: str) -> str:
+        return "/".join("X" if part[:1] in ("<", "{") else part for part in call.split("/"))
+
+    there = {plain(call) for call in calls()}
+    assert len(there) > 35
+    assert there == {plain(call) for call, _what in table()}
+
+
+# --- The admin ----------------------------------------------------------------------------------------------------
+PAGES = sorted(route for route in set(routes()) if route.startswith("admin/") and route != "admin/login/")
+OF_EVERYBODY = ("admin/logout/", "admin/jsi18n/")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_of_the_admin_is_a_pickers(make_user: MakeUser, page: str) -> None:
+    desk = enter(make_user("Picker"))
+    desk.raise_request_exception = False
+    for method in ("get", "post", "put", "patch", "delete"):
+        answer = getattr(desk, method)("/" + page.replace("X", "1"))
+        if page == "admin/logout/":
+            assert answer.status_code in (302, 405)
+            return
+        assert answer.status_code in (302, 403, 404, 405), (method, answer.status_code)
+        if answer.status_code == 302:
+            assert answer["Location"].startswith("/admin/login/")
+
+
+@pytest.mark.parametrize("role", [{"is_staff": True}, {"is_staff": True, "is_superuser": True}])
+@pytest.mark.parametrize("page", [page for page in PAGES if "X" not in page and page != "admin/logout/"])
+def test_a_manager_sees_the_pages_of_the_admin(make_user: MakeUser, page: str, role: dict[str, bool]) -> None:
+    answer = enter(make_user("Manager", **role)).get("/" + page)
+    assert not (answer.status_code == 302 and answer["Location"].startswith("/admin/login/"))
+    assert answer.status_code in (200, 302, 403, 404)
