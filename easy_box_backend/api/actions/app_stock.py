@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from api.actions import discrepancies, products, stock
 from api.actor import Actor
 from api.models import MAX_QUANTITY, Device, Discrepancy, Product, ProductVersion, StockMovement
-from api.reconcile import additions
-from api.reconcile.memory import Glance, Item, Memory, keep, recall
+from api.reconcile import additions, scanning
+from api.reconcile.memory import Arrival, Item, Memory, is_quick, keep, recall
 
-MISSES_UNTIL_MADE = 3
-"""How often a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
+OPENINGS_UNTIL_MADE = 3
+"""At how many openings a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
 
 
 def device_of(by: Actor) -> Device:
@@ -29,7 +29,7 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     if memory.last_pull == seen and not (memory.has_queues or memory.earlier):
         return
     in_one_go = memory.behind_pull
-    arrival = memory.arrive("pull", at, connection)
+    arrival = scanning.arrive(memory, "pull", at, connection)
     book_after_all(additions.through(memory), by=by, at=at)
     additions.pulled(memory, quick=arrival.quick)
     _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
@@ -54,17 +54,18 @@ def look_up(skus: list[str], *, by: Actor, at: datetime, connection: str = "") -
         return None
     device = device_of(by)
     memory = recall(device)
-    arrival = memory.arrive("find", at, connection)
     product = _find(skus, memory)
+    known = memory.has_seen(product.pk, product.revision) if product else skus[0] in memory.misses
+    if known and memory.still_scans(skus[0], at, connection):
+        return product
+    arrival = scanning.arrive(memory, "find", at, connection)
     if product is None:
-        product = _missed(skus[0], memory, in_queue=arrival.quick and arrival.behind == "add", by=by, at=at)
+        product = _missed(skus[0], memory, arrival, by=by, at=at)
     if product is not None:
         for sku in skus:
             memory.misses.pop(sku, None)
-        additions.looked_up(memory, product.pk, quick=arrival.quick, same_connection=arrival.same_connection)
-        memory.glances.append(Glance(product.pk, product.revision, memory.number))
-    else:
-        memory.pass_ended()
+        memory.glance(product.pk, product.revision)
+    scanning.looked(memory, skus[0], product.pk if product else 0, arrival)
     keep(device, memory)
     return product
 
@@ -95,10 +96,14 @@ def _relabelled(sku: str, since: int) -> Product | None:
     return Product.objects.get(id=last.product_id) if changed is not None and changed > since else None
 
 
-def _missed(sku: str, memory: Memory, *, in_queue: bool, by: Actor, at: datetime) -> Product | None:
+def _missed(sku: str, memory: Memory, arrival: Arrival, *, by: Actor, at: datetime) -> Product | None:
     """An unknown SKU: None for a person who scans, an unverified product for a queue that hangs at it."""
-    memory.misses[sku] = memory.misses.get(sku, 0) + 1
-    if len(sku) > 100 or not (in_queue or memory.draining or memory.misses[sku] >= MISSES_UNTIL_MADE):
+    # Within a pass it is asked for right behind an addition, and not just before that as well.
+    scanned = is_quick(at.timestamp() - memory.missed_at.get(sku, 0.0))
+    slowly = memory.draining and arrival.same_connection
+    in_queue = arrival.behind == "add" and (arrival.quick or slowly) and not scanned
+    openings = scanning.openings(memory, sku, at)
+    if len(sku) > 100 or not (in_queue or openings >= OPENINGS_UNTIL_MADE):
         return None
     memory.draining = True
     try:
@@ -117,7 +122,7 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
     """
     device = device_of(by)
     memory = recall(device)
-    arrival = memory.arrive("add", at, connection)
+    arrival = scanning.arrive(memory, "add", at, connection, product=product_id)
     if not Product.objects.filter(id=product_id).exists():
         raise stock.NoSuchProduct(product_id)
     verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)

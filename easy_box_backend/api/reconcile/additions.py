@@ -9,7 +9,7 @@ a repetition from more goods: three boxes scanned offline are three identical ad
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from api.reconcile.memory import Arrival, Item, Memory, Phase, Ticket
+from api.reconcile.memory import Arrival, Item, Look, Memory, Phase, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +28,29 @@ class Verdict:
     withheld: list[Item] = field(default_factory=list)
 
 
-def looked_up(memory: Memory, product: int, *, quick: bool, same_connection: bool) -> None:
-    """The phone asked for a SKU and was shown this product; an addition may follow.
-
-    quick: it came right behind the device's request before. same_connection: on the same connection as that one, so
-    that no request has failed in between.
-    """
+def looked_up(memory: Memory, look: Look) -> None:
+    """The phone asked for a SKU and was shown a product; an addition may follow."""
     phase = memory.phases[-1] if memory.phases else None
-    if phase and phase.closed and quick:
+    if not look.product:
+        if phase and phase.items and phase.items[-1].number == look.number - 1:
+            memory.pass_ended(look.connection)
+        return
+    if phase and phase.closed and look.quick:
         # Within one pass nothing leads back to additions but a pull.
         memory.overlapping = True
     if phase and phase.items:
         # Of two passes in turns, both look the next item up before either adds it.
-        broken_off = phase.dangling is not None and phase.items[0].product == product and not memory.overlapping
-        if quick and not broken_off and memory.tickets and memory.tickets[-1].number == memory.number - 1:
+        broken_off = phase.dangling is not None and phase.items[0].product == look.product and not memory.overlapping
+        if look.quick and not broken_off and memory.tickets and memory.tickets[-1].number == look.number - 1:
             memory.overlapping = True
-        if not quick or broken_off or phase.closed:
-            if same_connection:
+        if not look.quick or broken_off or phase.closed:
+            if look.connection and look.connection == phase.items[-1].connection:
+                # No request has failed in between.
                 phase.closed, phase.dangling = True, None
             memory.phases.append(Phase())
         else:
-            phase.dangling = product
-    memory.tickets.append(Ticket(product, memory.number))
+            phase.dangling = look.product
+    memory.tickets.append(Ticket(look.product, look.number))
 
 
 def went_on(memory: Memory, *, quick: bool) -> list[Item]:

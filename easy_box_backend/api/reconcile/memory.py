@@ -35,6 +35,18 @@ class Ticket(msgspec.Struct):
     """The request's number among the device's."""
 
 
+class Look(msgspec.Struct):
+    """A look-up of which it has not shown yet what it is (see `scanning.py`).
+
+    product: 0 where none was found. quick: whether it came right behind the request before.
+    """
+
+    product: int
+    number: int
+    quick: bool
+    connection: str = ""
+
+
 class Item(msgspec.Struct):
     """An addition as the phone sent it; `movement` is None where it was a repetition and not booked."""
 
@@ -173,8 +185,17 @@ class Memory(msgspec.Struct):
     refused: list[str] = []
     created: list[str] = []
     """The creations since the last pull, as the phone sent them."""
+    looks: list[Look] = []
+    """The look-ups since the last pause or other request."""
+    in_a_row: int = 0
+    """How many there were."""
+    last_sku: str = ""
+    """What the last look-up asked for."""
     misses: dict[str, int] = {}
+    """At how many openings the phone has asked for each unknown SKU since the pull (see `scanning.py`)."""
+    missed_at: dict[str, float] = {}
     draining: bool = False
+    """Whether its queue holds an unknown SKU for sure, so that others in it are made at once."""
     pull_number: int = 0
     """The number of the request that was the last pull."""
     pull_connection: str = ""
@@ -207,7 +228,8 @@ class Memory(msgspec.Struct):
     @property
     def has_queues(self) -> bool:
         """Whether there is anything to forget at the next pull."""
-        return bool(self.phases or self.tickets or self.shown or self.misses or self.refused or self.deleted)
+        looked = self.tickets or self.looks or self.misses
+        return bool(self.phases or looked or self.shown or self.refused or self.deleted)
 
     @property
     def last_pull(self) -> int:
@@ -221,13 +243,14 @@ class Memory(msgspec.Struct):
         before proves that the phone has read that one's answer, since HTTP/1.1 answers in order.
         """
         now = at.timestamp()
-        quick = _is_quick(now - self.last_at)
+        quick = is_quick(now - self.last_at)
         self.number += 1
         stream = self.streams.pop(connection, None)
-        if stream is None or not _is_quick(now - stream.last_at):
+        if stream is None or not is_quick(now - stream.last_at):
             stream = Stream(self.number, 0, 0)
-        elif stream.last != self.number - 1 and {kind, self.last_kind} <= STOCK_QUEUE:
-            # Requests of two connections in turns, at machine speed: two passes are under way.
+        elif stream.last != self.number - 1 and {kind, self.last_kind} <= STOCK_QUEUE and kind != self.last_kind:
+            # Requests of two connections in turns, at machine speed: two passes are under way. (The camera's look-ups
+            # may use two as well.)
             self.overlapping = True
         stream.last, stream.last_at = self.number, now
         self.streams = {**dict(list(self.streams.items())[-KEPT_STREAMS + 1 :]), connection: stream}
@@ -254,11 +277,24 @@ class Memory(msgspec.Struct):
         self.made.pop(product, None)
         self.made = {**dict(list(self.made.items())[-KEPT_MADE + 1 :]), product: fields}
 
-    def pass_ended(self) -> None:
+    def still_scans(self, sku: str, at: datetime, connection: str) -> bool:
+        """Whether this is one more of the camera's look-ups, so soon that it need not be written down."""
+        soon = 0 <= (at.timestamp() - self.last_at) * 2000 < settings.PASS_GAP_MILLISECONDS
+        return self.in_a_row > 2 and soon and (sku, connection) == (self.last_sku, self.connection)
+
+    def glance(self, product: int, revision: int, *, kept: bool = False) -> None:
+        """The person may have looked at this product as it is at this revision. Twice is once."""
+        if kept or not self.has_seen(product, revision):
+            self.glances.append(Glance(product, revision, self.number, kept))
+
+    def has_seen(self, product: int, revision: int) -> bool:
+        return any((glance.product, glance.revision) == (product, revision) for glance in self.glances)
+
+    def pass_ended(self, connection: str) -> None:
         """The phone was told that a SKU is unknown, at which a pass ends though its connection lives on."""
         for phase in self.phases:
             for item in phase.items:
-                if item.connection == self.connection:
+                if item.connection == connection:
                     item.connection += ENDED
 
     def forget_queues(self, revision: int, *, in_one_go: bool) -> None:
@@ -277,7 +313,7 @@ class Memory(msgspec.Struct):
         self.tickets, self.phases, self.refused, self.misses, self.glances = [], [], [], {}, []
         self.shown, self.deleted, self.draining, self.overlapping = {}, [], False, False
         self.repeats_asked = False
-        self.created = []
+        self.created, self.looks, self.in_a_row, self.missed_at = [], [], 0, {}
 
     def refuse_once(self, fingerprint: str, *, unless_others: bool = False) -> bool:
         """Whether this is the first time that this is to be refused; the second time it is not.
@@ -291,7 +327,8 @@ class Memory(msgspec.Struct):
         return True
 
 
-def _is_quick(seconds: float) -> bool:
+def is_quick(seconds: float) -> bool:
+    """Whether this is too soon behind one another for a person to have caused it."""
     return seconds * 1000 < settings.PASS_GAP_MILLISECONDS
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.reconcile import additions
-from api.reconcile.memory import Arrival, Item, Memory
+from api.reconcile.memory import Arrival, Item, Look, Memory
 
 Queue = list[tuple[int, int]]
 """`(product, pieces)` in the order in which they were received."""
@@ -38,7 +38,7 @@ class Books:
         self.connection += not same_connection
         if not (quick and same_connection):
             self.stream = self.memory.number
-        additions.looked_up(self.memory, product, quick=quick, same_connection=same_connection)
+        additions.looked_up(self.memory, Look(product, self.memory.number, quick, str(self.connection)))
 
     def add(self, product: int, pieces: int) -> None:
         self.memory.number += 1
