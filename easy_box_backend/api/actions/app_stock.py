@@ -1,12 +1,10 @@
 """The app's look-ups, pulls and additions, read against what its device has done since its last pull."""
 
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
 
-from api.actions import discrepancies, products, stock
+from api.actions import discrepancies, duplicates, products, stock
 from api.actor import Actor
 from api.models import MAX_QUANTITY, Device, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions, scanning
@@ -32,9 +30,10 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     arrival = scanning.arrive(memory, "pull", at, connection)
     book_after_all(additions.through(memory), by=by, at=at)
     additions.pulled(memory, quick=arrival.quick)
-    _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
+    repeats = additions.repeats_of_two_passes(memory)
     if arrival.quick and in_one_go:
-        _ask(additions.repeats_behind_two_pulls(memory), "booked", by, at)
+        repeats += additions.repeats_behind_two_pulls(memory)
+    duplicates.ask_booked(repeats, by=by, at=at)
     due = [ticket for ticket in memory.tickets if arrival.quick and ticket.number == memory.number - 1]
     memory.forget_queues(seen, in_one_go=arrival.quick and in_one_go)
     memory.tickets = due  # the addition behind this look-up is on its way
@@ -127,18 +126,16 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
         raise stock.NoSuchProduct(product_id)
     verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)
     if verdict.undo or verdict.rebook:
-        undone = StockMovement.objects.filter(id__in=verdict.undo).values_list("product_id", flat=True)
-        stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
+        undone = StockMovement.objects.filter(id__in=[item.movement for item in verdict.undo])
+        also = [item.product for item in verdict.rebook]
+        stock.lock({product_id, *undone.values_list("product_id", flat=True), *also})
     movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
     if movement is not None:
         additions.booked(memory, movement.pk)
-    for repeated in verdict.undo:
-        stock.reverse(repeated, by=by, at=at, reason=str(_("The phone sent its queue again.")))
-    discrepancies.answered_by_reversal(verdict.undo, by=by, at=at)
+    duplicates.take_back(verdict.undo, verdict.doubted, by=by, at=at)
     book_after_all(verdict.rebook, by=by, at=at)
-    _ask(verdict.suspects, "booked", by, at)
-    _ask(verdict.withheld, "pending", by, at)
-    _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
+    duplicates.ask_booked([*verdict.suspects, *additions.repeats_of_two_passes(memory)], by=by, at=at)
+    duplicates.ask_held_back(verdict.withheld, by=by, at=at)
     keep(device, memory)
     return movement
 
@@ -152,7 +149,7 @@ def book_after_all(items: list[Item], *, by: Actor, at: datetime) -> None:
     for item in items:
         movement = _book(item.product, item.quantity, by=by, at=at)
         item.movement, item.asked = movement.pk if movement else None, False
-    _ask(items, "booked", by, at)
+    duplicates.ask_booked(items, by=by, at=at)
 
 
 def _book(product_id: int, quantity: int, *, by: Actor, at: datetime) -> StockMovement | None:
@@ -192,23 +189,3 @@ def _receive_archived(product_id: int, quantity: int, *, by: Actor, at: datetime
     )  # fmt: skip
     return movement
 
-
-def _ask(items: list[Item], fact: str, by: Actor, at: datetime) -> None:
-    """Put additions that may be repetitions before a manager: one question an addition that is booked, since any of
-    them may be one; one a product of those that are not, since they are one repetition or none."""
-    if fact == "booked":
-        for item in items:
-            if item.movement and not item.asked:
-                item.asked = True
-                _ask_about(item.product, item.quantity, by, at, booked=[item.movement])
-        return
-    for product in dict.fromkeys(item.product for item in items):
-        mine = [item for item in items if item.product == product]
-        pending = [{"product": product, "delta": item.quantity} for item in mine]
-        numbers = [item.number for item in mine]
-        _ask_about(product, sum(item.quantity for item in mine), by, at, pending=pending, requests=numbers)
-
-
-def _ask_about(product: int, quantity: int, by: Actor, at: datetime, **facts: Any) -> None:
-    named = Product.objects.get(id=product)
-    discrepancies.record(Discrepancy.Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=named, quantity=quantity, **facts)

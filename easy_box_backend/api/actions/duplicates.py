@@ -1,0 +1,62 @@
+"""Additions that may be repetitions: put before a manager, and taken back when the rest of the queue shows it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from api.actions import discrepancies, stock
+from api.actor import Actor
+from api.models import Discrepancy, Product, StockMovement
+from api.reconcile.memory import Item
+
+Kind = Discrepancy.Kind
+
+
+def ask_booked(items: list[Item], *, by: Actor, at: datetime) -> None:
+    """One question an addition that was booked, since any of them may be a repetition. None is asked about twice."""
+    for item in items:
+        if item.movement and not item.asked:
+            item.asked = True
+            _ask(item.product, item.quantity, by, at, booked=[item.movement])
+
+
+def ask_held_back(items: list[Item], *, by: Actor, at: datetime) -> None:
+    """One question a product for additions that were not booked, since they are one repetition or none."""
+    held_back = [item for item in items if not item.movement]
+    for product in dict.fromkeys(item.product for item in held_back):
+        mine = [item for item in held_back if item.product == product]
+        for item in mine:
+            item.asked = True
+        _ask(product, sum(item.quantity for item in mine), by, at, **_pending(mine))
+
+
+def take_back(items: list[Item], doubted: list[Item], *, by: Actor, at: datetime) -> None:
+    """Reverse booked additions that were repetitions, with the questions about them; the caller holds all locks.
+
+    doubted: those that may have been goods all the same: their questions stay, as "not booked". What a manager has
+    decided stays as it is, and so does the item's movement, so that it is not booked a second time either.
+    """
+    for item in items:
+        asked = Discrepancy.objects.filter(
+            kind=Kind.POSSIBLE_DUPLICATE, device=by.device, facts__booked=[item.movement]
+        )
+        is_reversed = not StockMovement.objects.not_reversed().filter(id=item.movement).exists()
+        if item.movement is None or is_reversed or asked.exclude(status=Discrepancy.Status.OPEN).exists():
+            continue
+        stock.reverse(item.movement, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+        item.movement = None
+        if not any(item is other for other in doubted):
+            asked.update(status=Discrepancy.Status.REVERSED, resolved_at=at, resolved_by=by.user)
+        elif not asked.update(facts={"quantity": item.quantity, **_pending([item])}):
+            ask_held_back([item], by=by, at=at)
+
+
+def _pending(items: list[Item]) -> dict[str, Any]:
+    pending = [{"product": item.product, "delta": item.quantity} for item in items]
+    return {"pending": pending, "requests": [item.number for item in items]}
+
+
+def _ask(product: int, quantity: int, by: Actor, at: datetime, **facts: Any) -> None:
+    named = Product.objects.get(id=product)
+    discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=named, quantity=quantity, **facts)
