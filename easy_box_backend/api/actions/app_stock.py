@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from api.actions import discrepancies, duplicates, products, stock
+from api.actions import discrepancies, duplicates, former_logins, products, stock
 from api.actor import Actor
 from api.models import MAX_QUANTITY, Device, Discrepancy, Product, ProductVersion, StockMovement
 from api.reconcile import additions, scanning
@@ -124,6 +124,7 @@ def add_stock(product_id: int, quantity: int, *, by: Actor, at: datetime, connec
     arrival = scanning.arrive(memory, "add", at, connection, product=product_id)
     if not Product.objects.filter(id=product_id).exists():
         raise stock.NoSuchProduct(product_id)
+    former_logins.take_over(memory, device, product_id, quantity)
     verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)
     if verdict.undo or verdict.rebook:
         undone = StockMovement.objects.filter(id__in=[item.movement for item in verdict.undo])
@@ -188,4 +189,3 @@ def _receive_archived(product_id: int, quantity: int, *, by: Actor, at: datetime
         archived=product_id, booked=[movement.pk],
     )  # fmt: skip
     return movement
-

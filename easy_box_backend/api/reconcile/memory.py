@@ -207,6 +207,8 @@ class Memory(msgspec.Struct):
     made: dict[int, dict[str, str]] = {}
     """Products that the phone created, perhaps as others had before: how it shows them under its UUID."""
     deleted: list[int] = []
+    taken_over: list[int] = []
+    """The devices that this phone may have been before (see `former.py`)."""
 
     @property
     def held_back(self) -> list[Item]:
@@ -338,7 +340,12 @@ def recall(device: Device) -> Memory:
     if row is None:
         DeviceMemory.objects.get_or_create(device=device)
         row = DeviceMemory.objects.select_for_update(no_key=True).get(device=device)
-    return msgspec.json.decode(row.state, type=Memory)
+    return read(row.state)
+
+
+def read(state: str) -> Memory:
+    """What a row of `DeviceMemory` holds."""
+    return msgspec.json.decode(state, type=Memory)
 
 
 def keep(device: Device, memory: Memory) -> None:
