@@ -38,11 +38,13 @@ def take_back(items: list[Item], doubted: list[Item], *, by: Actor, at: datetime
     decided stays as it is, and so does the item's movement, so that it is not booked a second time either.
     """
     for item in items:
+        if item.movement is None:
+            continue
+        booked = StockMovement.objects.not_reversed().filter(id=item.movement)
         asked = Discrepancy.objects.filter(
             kind=Kind.POSSIBLE_DUPLICATE, device=by.device, facts__booked=[item.movement]
         )
-        is_reversed = not StockMovement.objects.not_reversed().filter(id=item.movement).exists()
-        if item.movement is None or is_reversed or asked.exclude(status=Discrepancy.Status.OPEN).exists():
+        if asked.exclude(status=Discrepancy.Status.OPEN).exists() or not booked.exists():
             continue
         stock.reverse(item.movement, by=by, at=at, reason=str(_("The phone sent its queue again.")))
         item.movement = None

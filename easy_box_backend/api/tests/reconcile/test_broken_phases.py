@@ -286,7 +286,7 @@ def test_an_unknown_sku_ends_a_pass_though_the_connection_lives_on(warehouse: Wa
     assert warehouse.questions() == [("possible_duplicate", "SOCK")]
 
 
-# --- A box by hand between two passes -----------------------------------------------------------------------------------
+# --- A box by hand between two passes ---------------------------------------------------------------------------------
 def held_back(sku: str) -> list[int]:
     """What a manager can book by a click each."""
     asked = Discrepancy.objects.open().filter(kind="possible_duplicate", sku=sku).order_by("id")
