@@ -10,6 +10,7 @@ from simulation.plan import (
     BREAKS,
     KILLS,
     KNOWN,
+    LABEL,
     LATE,
     LOSE,
     MANAGER,
@@ -37,6 +38,8 @@ class Rates:
     slow_pass: float = 0.15
     late_request: float = 0.03
     broken_act: float = 0.12
+    scan: float = 0.12
+    login: float = 0.15
     kill: float = 0.0
 
 
@@ -72,6 +75,7 @@ class _Author:
 
     def __init__(self, seed: int, number: int, rates: Rates) -> None:
         self.rng = random.Random(f"easy box {seed} {number}")
+        self.side = random.Random(f"besides {seed} {number}")  # so that the plans of a seed stay as they were
         self.seed, self.number, self.rates = seed, number, rates
         self.equal = self.rng.random() < 0.5
         self.theme = self.rng.choices(list(THEMES), (5, 2, 2, 2, 2))[0]
@@ -122,7 +126,15 @@ class _Author:
 
     def _append(self, act: Act) -> None:
         gap = round(self.rng.uniform(3, 60), 3) if self.rng.random() < 0.7 else round(self.rng.uniform(0, 0.2), 3)
-        self.acts.append(replace(act, n=len(self.acts), gap=gap))
+        self.acts.append(self._besides(replace(act, n=len(self.acts), gap=gap)))
+
+    def _besides(self, act: Act) -> Act:
+        """The act with what happens before it now and then: the person scans a label, or has to log in again."""
+        scans, logs_in = self.side.random() < self.rates.scan, self.side.random() < self.rates.login
+        label = self.side.choice((*self.skus, LABEL, LABEL))
+        if act.who not in PHONES or not self.online[act.who]:
+            return act
+        return replace(act, scans=label if scans else "", logs_in=logs_in and act.verb == "online")
 
     def _act_of_phone(self, who: str) -> None:
         verb = self._pick(ONLINE_VERBS if self.online[who] else OFFLINE_VERBS)

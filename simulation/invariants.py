@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simulation.facts import Facts
 from simulation.intentions import Finished, Intentions
-from simulation.plan import KNOWN, MISTYPED, NEW, UNTOUCHED
+from simulation.plan import KNOWN, LABEL, MISTYPED, NEW, UNTOUCHED
 from simulation.scene import CUSTOMER, STOCK, Scene
 from simulation.settling import accounts_for
 
@@ -197,6 +197,12 @@ def flags(outcome: Outcome) -> Iterator[str]:
             yield f"{sku}: {product['quantity']} on hand, and nobody is told"
 
 
+def scanning(outcome: Outcome) -> Iterator[str]:
+    """Holding a label before the camera makes no product."""
+    if outcome.facts.of_sku(outcome.scene, LABEL):
+        yield "a label that was only scanned has become a product"
+
+
 def _is_flagged(outcome: Outcome, sku: str, kind: str) -> bool:
     return any(row["kind"] == kind for row in outcome.facts.discrepancies_of(outcome.scene, sku))
 
@@ -210,4 +216,5 @@ CHECKS: dict[str, Callable[[Outcome], Iterator[str]]] = {
     "descriptions": descriptions,
     "existence": existence,
     "flags": flags,
+    "scanning": scanning,
 }

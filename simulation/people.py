@@ -11,15 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from phone.app import CastError, InventoryRemote, NotFound, Order, OrderRemote, Product, Session, SkuTaken
-from phone.dio import Dio, DioException
+from phone.dio import DART_USER_AGENT, Dio, DioException
 from phone.offline import HUNG, Phone, Screen, Steps, StillUnknown
 from simulation.intentions import Finished, Intentions
 from simulation.network import Line
 from simulation.photos import PHOTOS
 from simulation.plan import BARCODE, UNTOUCHED, Act
-from simulation.scene import Scene
+from simulation.scene import Scene, log_in
 
 ATTEMPTS = 5
+MOST_LOOKS = 15
+"""How often at most the camera looks a label up that is in view."""
 
 
 class Person:
@@ -29,7 +31,7 @@ class Person:
         self.name, self.line, self.scene, self.notes, self._pause = name, line, scene, notes, pause
         line.on_answer = self._notice_photo
         self.dio = Dio(line.server.base_url, line, clock=line.server.elapsed)
-        session = Session(scene.tokens[name])
+        self.session = session = Session(scene.tokens[name])
         self.phone = Phone(
             InventoryRemote(self.dio, session), OrderRemote(self.dio, session), random.Random(f"ids {name}")
         )
@@ -45,11 +47,21 @@ class Person:
     def do(self, act: Act) -> None:
         """Do what the plan says. What makes no sense by now (a product that is gone) is left out."""
         self.finish_pass()
+        if act.scans:
+            self.line.begin(act.n)
+            self._scan(act.scans, 1 + act.n % MOST_LOOKS)
+            self._pause()
         self.line.begin(act.n, act.faults)
         getattr(self, f"do_{act.verb}")(act)
 
     def do_online(self, act: Act) -> None:
+        """Perhaps under a new login. The queues of a phone outlive that; the installed app has only additions and
+        deletions in them."""
         self.phone.online = True
+        queued = self.phone.store.queued()
+        if act.logs_in and not (queued["creation"] or queued["product_update"] or queued["order_update"]):
+            self.session.token = log_in(self.line.server, f"{self.name.lower()}@example.com", DART_USER_AGENT)
+            self.do_open(act)
 
     def do_offline(self, act: Act) -> None:
         self.phone.online = False
@@ -73,8 +85,15 @@ class Person:
         self._orders |= self.phone.orders
 
     def do_scan(self, act: Act) -> None:
+        self._scan(act.sku, 1)
+
+    def _scan(self, label: str, looks: int) -> None:
+        """While the label is in view, the camera asks again as soon as the answer is there, over one or two lines."""
         with contextlib.suppress(DioException):  # they don't scan again
-            self._run(self.phone.scan(self.scene.sku(act.sku)))
+            for look in range(looks):
+                self.line.second = bool(looks % 2 and look % 3 == 1)
+                self._run(self.phone.scan(self.scene.sku(label)))
+        self.line.second = False
 
     def do_receive(self, act: Act) -> None:
         sku = self.scene.sku(act.sku)

@@ -17,6 +17,8 @@ NEW = ("N1", "N2", "N3")
 """SKUs that people create during a schedule; two of them may create the same one."""
 UNTOUCHED = "D"
 """A SKU that exists from the start; by mistake people give it to other products, nothing else happens to it."""
+LABEL = "LABEL"
+"""What is on labels of other people's goods: nobody has it, and nobody receives it."""
 MISTYPED = "TYPO"
 """A SKU that nobody ever creates."""
 ORDERS = 3
@@ -65,6 +67,8 @@ class Act:
         gap: seconds since the act before, as long as it is another person's.
         faults: what the network does to its requests.
         weave: not empty for two passes at once: whose turn it is, again and again, e.g. ``"abb"``.
+        scans: not empty for a label that the person holds before the camera first.
+        logs_in: whether the phone has asked for a login meanwhile, which its queues outlive.
         slices: after how many requests the pass waits for the next act of somebody else, again and again.
     """
 
@@ -79,6 +83,8 @@ class Act:
     faults: tuple[Fault, ...] = ()
     weave: str = ""
     slices: tuple[int, ...] = ()
+    scans: str = ""
+    logs_in: bool = False
 
     def __str__(self) -> str:
         parts = [f"{self.n:>2}  {self.who} {self.verb}"]
@@ -89,6 +95,8 @@ class Act:
         parts += [f"[network: {', '.join(map(str, self.faults))}]"] if self.faults else []
         parts += [f"[two passes: {self.weave}]"] if self.weave else []
         parts += [f"[slowly: {self.slices}]"] if self.slices else []
+        parts += [f"[scans {self.scans} first]"] if self.scans else []
+        parts += ["[logs in]"] if self.logs_in else []
         return " ".join(parts)
 
 

@@ -610,7 +610,7 @@ KINDS: dict[Kind, Description] = {
         (
             Row("an edit of a product that nobody knows", "nothing", "14", apply="make the product with what was sent"),
             Row("a deletion of a product that nobody knows", "nothing", "15"),
-            Row("goods for an id that never was", "nothing", "22"),
+            Row("goods for an id that never was", "nothing", "23"),
         ),
         deed=_can_be_made,
     ),
@@ -680,7 +680,7 @@ KINDS: dict[Kind, Description] = {
     ),
     Kind.KEPT_IN_PART: Description(
         _kept_in_part,
-        (Row("a part of what the phone sent cannot be kept", "kept the rest", "22"),),
+        (Row("a part of what the phone sent cannot be kept", "kept the rest", "23"),),
     ),
     Kind.DELETION_ASKED: Description(
         _deletion_asked,

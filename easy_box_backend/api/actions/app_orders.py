@@ -12,7 +12,7 @@ from api.actions.app_stock import device_of
 from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, Order, Product
-from api.reconcile import picking, snapshots
+from api.reconcile import picking, scanning, snapshots
 from api.reconcile.memory import KEPT_PULLS, Memory, keep, recall
 
 Kind = Discrepancy.Kind
@@ -28,7 +28,7 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     memory = recall(device)
     if memory.order_pulls[-1:] == [seen] and not memory.order_puts:
         return
-    memory.arrive("pull orders", at, connection)
+    scanning.arrive(memory, "pull orders", at, connection)
     memory.order_pulls = [*memory.order_pulls, seen][-KEPT_PULLS:]
     memory.order_puts = {}
     keep(device, memory)
@@ -45,7 +45,7 @@ def put(
     """
     device = device_of(by)
     memory = recall(device)
-    memory.arrive("order", at, connection)
+    scanning.arrive(memory, "order", at, connection)
     order = Order.objects.select_for_update(no_key=True).filter(id=order_id).first() if order_id else None
     if order is None or order.archived_at is not None:
         _gone(order, key, customer_name, lines or [], by, at)

@@ -15,8 +15,8 @@ from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion
-from api.reconcile import additions
-from api.reconcile.memory import Glance, Item, Memory, keep, recall
+from api.reconcile import additions, scanning
+from api.reconcile.memory import Item, Memory, keep, recall
 from api.texts import NO_SKU
 
 Kind = Discrepancy.Kind
@@ -44,7 +44,7 @@ def create(
     more["quantity"] = 0 if implausible else quantity
     with transaction.atomic():
         memory = recall(device)
-        arrival = memory.arrive("create", at, connection)
+        arrival = scanning.arrive(memory, "create", at, connection)
         additions.begins_again(memory)
         fingerprint = fingerprint_of("created", sku, name)
         if arrival.quick and fingerprint in memory.created:
@@ -52,7 +52,7 @@ def create(
         memory.created.append(fingerprint)
         product, taken = _create(memory, sku, name, location, photo, more, by, at)
         if product is not None:
-            memory.glances.append(Glance(product.pk, product.revision, memory.number, kept=True))
+            memory.glance(product.pk, product.revision, kept=True)
             memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
             discrepancies.kept_in_part(lost or {}, by=by, at=at, product=product)
             if implausible:
@@ -111,13 +111,13 @@ def set_photo(key: str, photo: Photo, *, by: Actor, at: datetime, connection: st
     """The photo that the phone uploads right behind a PUT. Raises NoSuchProduct."""
     device = device_of(by)
     memory = recall(device)
-    arrival = memory.arrive("photo", at, connection)
+    arrival = scanning.arrive(memory, "photo", at, connection)
     product = resolve(key, memory, None, by, [], at)
     if product is None:
         raise products.NoSuchProduct(key[:100])
     products.apply(product, {}, photo=photo, by=by, at=at)
     if not (arrival.quick and arrival.behind == "put"):
-        memory.glances.append(Glance(product.pk, product.revision, memory.number, kept=True))
+        memory.glance(product.pk, product.revision, kept=True)
     keep(device, memory)
     return product
 
@@ -131,7 +131,7 @@ def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
     """
     device = device_of(by)
     memory = recall(device)
-    arrival = memory.arrive("delete", at, connection)
+    arrival = scanning.arrive(memory, "delete", at, connection)
     product = resolve(key, memory, None, by, additions.went_on(memory, quick=arrival.quick), at)
     if product is None:
         if not key.isdecimal():

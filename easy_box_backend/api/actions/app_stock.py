@@ -1,19 +1,18 @@
 """The app's look-ups, pulls and additions, read against what its device has done since its last pull."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
 
-from api.actions import discrepancies, products, reversing, stock, unknown_goods
+from api.actions import discrepancies, duplicates, former_logins, products, stock, unknown_goods
 from api.actor import Actor
 from api.models import Device, Discrepancy, Product, ProductVersion, StockMovement
-from api.reconcile import additions
-from api.reconcile.memory import Glance, Item, Memory, keep, recall
+from api.reconcile import additions, scanning
+from api.reconcile.memory import Arrival, Item, Memory, is_quick, keep, recall
 
-MISSES_UNTIL_MADE = 3
-"""How often a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
+OPENINGS_UNTIL_MADE = 3
+"""At how many openings a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
 
 
 def device_of(by: Actor) -> Device:
@@ -29,12 +28,13 @@ def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
     if memory.last_pull == seen and not (memory.has_queues or memory.earlier):
         return
     in_one_go = memory.behind_pull
-    arrival = memory.arrive("pull", at, connection)
+    arrival = scanning.arrive(memory, "pull", at, connection)
     book_after_all(additions.through(memory), by=by, at=at)
     additions.pulled(memory, quick=arrival.quick)
-    _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
+    repeats = additions.repeats_of_two_passes(memory)
     if arrival.quick and in_one_go:
-        _ask(additions.repeats_behind_two_pulls(memory), "booked", by, at)
+        repeats += additions.repeats_behind_two_pulls(memory)
+    duplicates.ask_booked(repeats, by=by, at=at)
     due = [ticket for ticket in memory.tickets if arrival.quick and ticket.number == memory.number - 1]
     memory.forget_queues(seen, in_one_go=arrival.quick and in_one_go)
     memory.tickets = due  # the addition behind this look-up is on its way
@@ -53,18 +53,18 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor, at: datetime, connect
     """
     device = device_of(by)
     memory = recall(device)
-    arrival = memory.arrive("find", at, connection)
     product = _find(skus, memory)
+    known = memory.has_seen(product.pk, product.revision) if product else skus[0] in memory.misses
+    if known and memory.still_scans(skus[0], at, connection):
+        return product
+    arrival = scanning.arrive(memory, "find", at, connection)
     if product is None:
-        in_queue = arrival.quick and arrival.behind == "add"
-        product = _missed(skus[0], memory, sent=sent, in_queue=in_queue, by=by, at=at)
+        product = _missed(skus[0], memory, arrival, sent=sent, by=by, at=at)
     if product is not None:
         for sku in skus:
             memory.misses.pop(sku, None)
-        additions.looked_up(memory, product.pk, quick=arrival.quick, same_connection=arrival.same_connection)
-        memory.glances.append(Glance(product.pk, product.revision, memory.number))
-    else:
-        memory.pass_ended()
+        memory.glance(product.pk, product.revision)
+    scanning.looked(memory, skus[0], product.pk if product else 0, arrival)
     keep(device, memory)
     return product
 
@@ -95,10 +95,14 @@ def _relabelled(sku: str, since: int) -> Product | None:
     return Product.objects.get(id=last.product_id) if changed is not None and changed > since else None
 
 
-def _missed(sku: str, memory: Memory, *, sent: str, in_queue: bool, by: Actor, at: datetime) -> Product | None:
+def _missed(sku: str, memory: Memory, arrival: Arrival, *, sent: str, by: Actor, at: datetime) -> Product | None:
     """An unknown SKU: None for a person who scans, an unverified product for a queue that hangs at it."""
-    memory.misses[sku] = memory.misses.get(sku, 0) + 1
-    if not (in_queue or memory.draining or memory.misses[sku] >= MISSES_UNTIL_MADE):
+    # Within a pass it is asked for right behind an addition, and not just before that as well.
+    scanned = is_quick(at.timestamp() - memory.missed_at.get(sku, 0.0))
+    slowly = memory.draining and arrival.same_connection
+    in_queue = arrival.behind == "add" and (arrival.quick or slowly) and not scanned
+    openings = scanning.openings(memory, sku, at)
+    if not (in_queue or openings >= OPENINGS_UNTIL_MADE):
         return None
     memory.draining = True
     try:
@@ -121,28 +125,26 @@ def add_stock(
     """
     device = device_of(by)
     memory = recall(device)
-    arrival = memory.arrive("add", at, connection)
     product_id = memory.aliases.get(key) if product_id is None else product_id
     if product_id is None or not Product.objects.filter(id=product_id).exists():
+        scanning.arrive(memory, "add", at, connection)
         discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100], quantity=quantity)
         keep(device, memory)
         return None
+    arrival = scanning.arrive(memory, "add", at, connection, product=product_id)
+    former_logins.take_over(memory, device, product_id, quantity)
     verdict = additions.added(memory, product_id, quantity, arrived_at=device.requests_read, arrival=arrival)
-    undo = unknown_goods.went(verdict.undo)
-    if undo or verdict.rebook:
+    if verdict.undo or verdict.rebook:
+        undo = unknown_goods.went([item.movement for item in verdict.undo if item.movement])
         undone = StockMovement.objects.filter(id__in=undo).values_list("product_id", flat=True)
         stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
     movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
     if movement is not None:
         additions.booked(memory, movement.pk)
-    for repeated in StockMovement.objects.filter(id__in=undo).not_reversed().order_by("id"):
-        # What somebody has reversed by hand meanwhile is taken back already.
-        reversing.reverse(repeated.pk, by=by, at=at, reason=str(_("The phone sent its queue again.")))
-    discrepancies.answered_by_reversal(undo, by=by, at=at)
+    duplicates.take_back(verdict.undo, verdict.doubted, by=by, at=at)
     book_after_all(verdict.rebook, by=by, at=at)
-    _ask(verdict.suspects, "booked", by, at)
-    _ask(verdict.withheld, "pending", by, at)
-    _ask(additions.repeats_of_two_passes(memory), "booked", by, at)
+    duplicates.ask_booked([*verdict.suspects, *additions.repeats_of_two_passes(memory)], by=by, at=at)
+    duplicates.ask_held_back(verdict.withheld, by=by, at=at)
     keep(device, memory)
     return movement
 
@@ -154,14 +156,9 @@ def book_after_all(items: list[Item], *, by: Actor, at: datetime) -> None:
     """
     stock.lock(item.product for item in items)
     for item in items:
-        movement = _book(item.product, item.quantity, by=by, at=at, came_at=_when(item))
+        movement = _book(item.product, item.quantity, by=by, at=at, came_at=item.came())
         item.movement, item.asked = movement.pk if movement else None, False
-    _ask(items, "booked", by, at)
-
-
-def _when(item: Item) -> datetime | None:
-    """When an addition came; None where that is not known."""
-    return datetime.fromtimestamp(item.came_at, UTC) if item.came_at else None
+    duplicates.ask_booked(items, by=by, at=at)
 
 
 def _book(
@@ -209,30 +206,3 @@ def _receive(product_id: int, quantity: int, *, by: Actor, at: datetime, came_at
         archived=product_id, booked=[movement.pk],
     )  # fmt: skip
     return movement
-
-
-def _ask(items: list[Item], fact: str, by: Actor, at: datetime) -> None:
-    """Put additions that may be repetitions before a manager: one question an addition that is booked, since any of
-    them may be one; one a product of those that are not, since they are one repetition or none."""
-    if fact == "booked":
-        for item in items:
-            if item.movement and not item.asked:
-                item.asked = True
-                _ask_about(item.product, item.quantity, by, at, booked=[item.movement])
-        return
-    for product in dict.fromkeys(item.product for item in items):
-        mine = [item for item in items if item.product == product]
-        pending = [{"product": product, "delta": item.quantity, **_moment(item)} for item in mine]
-        numbers = [item.number for item in mine]
-        _ask_about(product, sum(item.quantity for item in mine), by, at, pending=pending, requests=numbers)
-
-
-def _moment(item: Item) -> dict[str, str]:
-    """When a pending addition came, so that a count since then includes it (see `settling.py`)."""
-    when = _when(item)
-    return {"at": when.isoformat()} if when else {}
-
-
-def _ask_about(product: int, quantity: int, by: Actor, at: datetime, **facts: Any) -> None:
-    named = Product.objects.get(id=product)
-    discrepancies.record(Discrepancy.Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=named, quantity=quantity, **facts)

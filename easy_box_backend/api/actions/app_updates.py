@@ -14,7 +14,7 @@ from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
-from api.reconcile import additions, fields, quantity, snapshots
+from api.reconcile import additions, fields, quantity, scanning, snapshots
 from api.reconcile.memory import Arrival, Memory, Shown, keep, recall
 
 Kind = Discrepancy.Kind
@@ -58,7 +58,7 @@ def put(
     sent = Update(not key.isdecimal(), description, quantity, file, photo, min_quantity)
     with transaction.atomic():
         memory = recall(device)
-        arrival = memory.arrive("put", at, connection)
+        arrival = scanning.arrive(memory, "put", at, connection)
         product = resolve(key, memory, sent.fields, by, additions.went_on(memory, quick=arrival.quick), at)
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
@@ -167,7 +167,7 @@ def _read_quantity(
     # What was doubtful before makes a difference to it doubtful too: a manager may take the former back.
     in_doubt = shown is not None and shown.unsure and (reading.delta or (not edited and sent not in earlier))
     # A queue that hangs at an unknown SKU: other numbers may be waiting behind it, on which this one is built.
-    hangs = bool(memory.misses) and not edited and (reading.delta or sent not in earlier)
+    hangs = any(n > 0 for n in memory.misses.values()) and not edited and (reading.delta or sent not in earlier)
     # A look-up without its addition: goods may be waiting on the phone, which its number counts already.
     waiting = not reading.firm and any(ticket.product == product.pk for ticket in memory.tickets)
     # What came first may have been sent ahead of a queue that begins with the same number (a press while the queue of

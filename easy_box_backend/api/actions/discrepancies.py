@@ -1,6 +1,6 @@
 """Recording what the server cannot decide by itself. Settling it is in `settling.py`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -70,11 +70,3 @@ def answered(kind: Discrepancy.Kind, product: Product, *, by: Actor, at: datetim
     Discrepancy.objects.open().filter(kind=kind, product=product).update(
         status=Discrepancy.Status.APPLIED, resolved_at=at, resolved_by=by.user
     )
-
-
-def answered_by_reversal(movements: Collection[int], *, by: Actor, at: datetime) -> None:
-    """These movements have been taken back: who was asked whether they are repetitions need not answer any more."""
-    for movement in movements:
-        Discrepancy.objects.open().filter(
-            kind=Discrepancy.Kind.POSSIBLE_DUPLICATE, device=by.device, facts__booked=[movement]
-        ).update(status=Discrepancy.Status.REVERSED, resolved_at=at, resolved_by=by.user)

@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.db.models import Q
 from knox.models import AuthToken
 
-from api.actions import logins
+from api.actions import former_logins, logins
 from api.models import Alert, ClientError, DeviceMemory, KnownPlace, Occurrence, Product, SentForm
 
 log = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ def expired_tokens(at: datetime) -> int:
 
 
 def memories(at: datetime) -> int:
-    """What is remembered of devices whose login has ended: a new login is a new device."""
+    """What is remembered of devices whose login has ended, once no other login can go on from there."""
     gone = DeviceMemory.objects.filter(device__token__isnull=True).filter(
-        Q(device__revoked_at__isnull=True) | Q(device__revoked_at__lt=at - timedelta(days=1))
+        Q(device__revoked_at__isnull=True) | Q(device__revoked_at__lt=at - former_logins.KEPT)
     )
     return gone.delete()[0]
 

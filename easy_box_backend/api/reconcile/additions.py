@@ -9,47 +9,50 @@ a repetition from more goods: three boxes scanned offline are three identical ad
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from api.reconcile.memory import Arrival, Item, Memory, Phase, Ticket
+from api.reconcile.memory import Arrival, Item, Look, Memory, Phase, Ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """How to take an addition.
 
-    book: whether goods have arrived. undo: earlier movements that turn out to be repetitions. rebook: additions taken
-    for repetitions that turn out to be goods. suspects: booked additions that may be repetitions, the one at hand
-    included; withheld: additions that are almost surely repetitions and are not booked. Both go before a manager.
+    book: whether goods have arrived. undo: booked additions that turn out to be repetitions; doubted: those of them
+    that stood alone, so that they may have been received by hand. rebook: additions taken for repetitions that turn out
+    to be goods. suspects: booked additions that may be repetitions, the one at hand included; withheld: additions that
+    are almost surely repetitions and are not booked. These and the doubted ones go before a manager.
     """
 
     book: bool
-    undo: list[int] = field(default_factory=list)
+    undo: list[Item] = field(default_factory=list)
+    doubted: list[Item] = field(default_factory=list)
     rebook: list[Item] = field(default_factory=list)
     suspects: list[Item] = field(default_factory=list)
     withheld: list[Item] = field(default_factory=list)
 
 
-def looked_up(memory: Memory, product: int, *, quick: bool, same_connection: bool) -> None:
-    """The phone asked for a SKU and was shown this product; an addition may follow.
-
-    quick: it came right behind the device's request before. same_connection: on the same connection as that one, so
-    that no request has failed in between.
-    """
+def looked_up(memory: Memory, look: Look) -> None:
+    """The phone asked for a SKU and was shown a product; an addition may follow."""
     phase = memory.phases[-1] if memory.phases else None
-    if phase and phase.closed and quick:
+    if not look.product:
+        if phase and phase.items and phase.items[-1].number == look.number - 1:
+            memory.pass_ended(look.connection)
+        return
+    if phase and phase.closed and look.quick:
         # Within one pass nothing leads back to additions but a pull.
         memory.overlapping = True
     if phase and phase.items:
         # Of two passes in turns, both look the next item up before either adds it.
-        broken_off = phase.dangling is not None and phase.items[0].product == product and not memory.overlapping
-        if quick and not broken_off and memory.tickets and memory.tickets[-1].number == memory.number - 1:
+        broken_off = phase.dangling is not None and phase.items[0].product == look.product and not memory.overlapping
+        if look.quick and not broken_off and memory.tickets and memory.tickets[-1].number == look.number - 1:
             memory.overlapping = True
-        if not quick or broken_off or phase.closed:
-            if same_connection:
+        if not look.quick or broken_off or phase.closed:
+            if look.connection and look.connection == phase.items[-1].connection:
+                # No request has failed in between.
                 phase.closed, phase.dangling = True, None
             memory.phases.append(Phase())
         else:
-            phase.dangling = product
-    memory.tickets.append(Ticket(product, memory.number))
+            phase.dangling = look.product
+    memory.tickets.append(Ticket(look.product, look.number))
 
 
 def went_on(memory: Memory, *, quick: bool) -> list[Item]:
@@ -75,7 +78,8 @@ def through(memory: Memory) -> list[Item]:
     followed = {phase.follows for phase in memory.phases}
     real = [item for phase in memory.phases for item in _set_apart(memory, phase)]
     for index, phase in enumerate(memory.phases):
-        if phase.likely and len(phase.items) < _longest(memory, phase) and index not in followed:
+        repeated = phase.likely or (phase.proven and not memory.overlapping)
+        if repeated and _is_short(memory, phase) and index not in followed:
             real += [item for item in phase.items if item.movement is None]
             phase.likely = phase.proven = False
             phase.follows = None
@@ -108,9 +112,11 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, arriv
     phase = memory.phases[-1]
     phase.dangling = None
     apart = [] if phase.items else _compare_with_earlier(memory, phase, item)
+    alone = [] if phase.items else _stood_alone(memory, phase)
     phase.items.append(item)
     verdict = _compare(memory, phase, item) if phase.follows is not None else Verdict(book=True)
     verdict.rebook.extend(apart)
+    verdict.withheld.extend(alone)
     alike = [n for n in _others(memory, phase) if _same(n, item) and n is not item]
     if verdict.book and item not in verdict.suspects and any(_may_repeat(memory, item, n) for n in alike):
         verdict.suspects.append(item)
@@ -193,13 +199,8 @@ def _compare(memory: Memory, phase: Phase, item: Item) -> Verdict:
     if index == 0:
         return Verdict(book=True, suspects=[*partial, item] if whole else [])
     phase.proven = phase.likely = True
-    undone = [n for n in partial + phase.items[:-1] if n.movement]
-    verdict = Verdict(
-        book=False, undo=[n.movement for n in undone if n.movement], withheld=[*undone, item] if whole else []
-    )
-    for n in undone:
-        n.movement = None
-    return verdict
+    own = [n for n in phase.items[:-1] if n.movement]
+    return Verdict(book=False, undo=partial + own, doubted=partial, withheld=[*own, item] if whole else [])
 
 
 def _chain(memory: Memory, phase: Phase) -> Iterator[Phase]:
@@ -212,6 +213,12 @@ def _chain(memory: Memory, phase: Phase) -> Iterator[Phase]:
 def _longest(memory: Memory, phase: Phase) -> int:
     """How many items the phases that this one repeats had at most; what it holds behind them is new."""
     return max((len(earlier.items) for earlier in _chain(memory, phase)), default=0)
+
+
+def _is_short(memory: Memory, phase: Phase) -> bool:
+    """Whether this phase ended before what it repeats did, the item included that was looked up last."""
+    known = [len(earlier.items) + (earlier.dangling is not None) for earlier in _chain(memory, phase)]
+    return len(phase.items) < max(known, default=0)
 
 
 def _expected(phase: Phase, chain: list[Phase], index: int) -> tuple[Item | None, bool]:
@@ -237,10 +244,19 @@ def _compare_with_earlier(memory: Memory, phase: Phase, item: Item) -> list[Item
     earlier = memory.phases[index]
     if earlier.closed or not _same(earlier.items[0], item):
         return real
-    incomplete = earlier.proven and len(earlier.items) < _longest(memory, earlier)
+    incomplete = earlier.proven and _is_short(memory, earlier)
     phase.follows, phase.proven = index, earlier.dangling is not None or incomplete
     phase.likely = earlier.dangling is None and incomplete and earlier.likely
     return real
+
+
+def _stood_alone(memory: Memory, phase: Phase) -> list[Item]:
+    """The only addition of the phase that this one follows, if it was taken for a repetition: no second one in order
+    has shown that it was of the queue, so it may have been received by hand."""
+    earlier = memory.phases[phase.follows] if phase.follows is not None else None
+    if earlier is None or not earlier.proven or len(earlier.items) > 1 or earlier.dangling is not None:
+        return []
+    return [item for item in earlier.items if item.movement is None and not item.asked]
 
 
 def _counts(phase: Phase) -> bool:
@@ -250,9 +266,9 @@ def _counts(phase: Phase) -> bool:
 def _set_apart(memory: Memory, phase: Phase) -> list[Item]:
     """What was taken for the beginning of a repetition is none if the phone went on to something else over the same
     connection, with more of the queue to come. Returns what of it was not booked."""
-    went_on = bool(phase.items) and bool(phase.items[-1].closed) and not memory.overlapping
+    went_on = bool(phase.items) and (phase.closed or bool(phase.items[-1].closed)) and not memory.overlapping
     followed = any(later.follows is not None and memory.phases[later.follows] is phase for later in memory.phases)
-    if followed or not (went_on and phase.proven and not phase.likely and len(phase.items) < _longest(memory, phase)):
+    if followed or phase.likely or not (went_on and _is_short(memory, phase)):
         return []
     phase.apart, phase.proven, phase.follows = True, False, None
     return [item for item in phase.items if item.movement is None]

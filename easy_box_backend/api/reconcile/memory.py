@@ -5,7 +5,7 @@ Most of it is forgotten at each pull of the product list, since a phone pulls on
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from django.conf import settings
@@ -35,6 +35,18 @@ class Ticket(msgspec.Struct):
     """The request's number among the device's."""
 
 
+class Look(msgspec.Struct):
+    """A look-up of which it has not shown yet what it is (see `scanning.py`).
+
+    product: 0 where none was found. quick: whether it came right behind the request before.
+    """
+
+    product: int
+    number: int
+    quick: bool
+    connection: str = ""
+
+
 class Item(msgspec.Struct):
     """An addition as the phone sent it; `movement` is None where it was a repetition and not booked."""
 
@@ -52,6 +64,10 @@ class Item(msgspec.Struct):
     """The number of the request that shows that the phone has read the answer and won't send this again; 0 for none."""
     came_at: float = 0.0
     """When it came, in seconds since 1970; 0 where an earlier release did not note it."""
+
+    def came(self) -> datetime | None:
+        """When it came; None where that is not known."""
+        return datetime.fromtimestamp(self.came_at, UTC) if self.came_at else None
 
 
 class Phase(msgspec.Struct):
@@ -175,8 +191,17 @@ class Memory(msgspec.Struct):
     refused: list[str] = []
     created: list[str] = []
     """The creations since the last pull, as the phone sent them."""
+    looks: list[Look] = []
+    """The look-ups since the last pause or other request."""
+    in_a_row: int = 0
+    """How many there were."""
+    last_sku: str = ""
+    """What the last look-up asked for."""
     misses: dict[str, int] = {}
+    """At how many openings the phone has asked for each unknown SKU since the pull (see `scanning.py`)."""
+    missed_at: dict[str, float] = {}
     draining: bool = False
+    """Whether its queue holds an unknown SKU for sure, so that others in it are made at once."""
     pull_number: int = 0
     """The number of the request that was the last pull."""
     pull_connection: str = ""
@@ -188,6 +213,8 @@ class Memory(msgspec.Struct):
     made: dict[int, dict[str, str]] = {}
     """Products that the phone created, perhaps as others had before: how it shows them under its UUID."""
     deleted: list[int] = []
+    taken_over: list[int] = []
+    """The devices that this phone may have been before (see `former.py`)."""
 
     @property
     def held_back(self) -> list[Item]:
@@ -209,7 +236,8 @@ class Memory(msgspec.Struct):
     @property
     def has_queues(self) -> bool:
         """Whether there is anything to forget at the next pull."""
-        return bool(self.phases or self.tickets or self.shown or self.misses or self.refused or self.deleted)
+        looked = self.tickets or self.looks or self.misses
+        return bool(self.phases or looked or self.shown or self.refused or self.deleted)
 
     @property
     def last_pull(self) -> int:
@@ -223,13 +251,14 @@ class Memory(msgspec.Struct):
         before proves that the phone has read that one's answer, since HTTP/1.1 answers in order.
         """
         now = at.timestamp()
-        quick = _is_quick(now - self.last_at)
+        quick = is_quick(now - self.last_at)
         self.number += 1
         stream = self.streams.pop(connection, None)
-        if stream is None or not _is_quick(now - stream.last_at):
+        if stream is None or not is_quick(now - stream.last_at):
             stream = Stream(self.number, 0, 0)
-        elif stream.last != self.number - 1 and {kind, self.last_kind} <= STOCK_QUEUE:
-            # Requests of two connections in turns, at machine speed: two passes are under way.
+        elif stream.last != self.number - 1 and {kind, self.last_kind} <= STOCK_QUEUE and kind != self.last_kind:
+            # Requests of two connections in turns, at machine speed: two passes are under way. (The camera's look-ups
+            # may use two as well.)
             self.overlapping = True
         stream.last, stream.last_at = self.number, now
         self.streams = {**dict(list(self.streams.items())[-KEPT_STREAMS + 1 :]), connection: stream}
@@ -256,11 +285,24 @@ class Memory(msgspec.Struct):
         self.made.pop(product, None)
         self.made = {**dict(list(self.made.items())[-KEPT_MADE + 1 :]), product: fields}
 
-    def pass_ended(self) -> None:
+    def still_scans(self, sku: str, at: datetime, connection: str) -> bool:
+        """Whether this is one more of the camera's look-ups, so soon that it need not be written down."""
+        soon = 0 <= (at.timestamp() - self.last_at) * 2000 < settings.PASS_GAP_MILLISECONDS
+        return self.in_a_row > 2 and soon and (sku, connection) == (self.last_sku, self.connection)
+
+    def glance(self, product: int, revision: int, *, kept: bool = False) -> None:
+        """The person may have looked at this product as it is at this revision. Twice is once."""
+        if kept or not self.has_seen(product, revision):
+            self.glances.append(Glance(product, revision, self.number, kept))
+
+    def has_seen(self, product: int, revision: int) -> bool:
+        return any((glance.product, glance.revision) == (product, revision) for glance in self.glances)
+
+    def pass_ended(self, connection: str) -> None:
         """The phone was told that a SKU is unknown, at which a pass ends though its connection lives on."""
         for phase in self.phases:
             for item in phase.items:
-                if item.connection == self.connection:
+                if item.connection == connection:
                     item.connection += ENDED
 
     def forget_queues(self, revision: int, *, in_one_go: bool) -> None:
@@ -279,7 +321,7 @@ class Memory(msgspec.Struct):
         self.tickets, self.phases, self.refused, self.misses, self.glances = [], [], [], {}, []
         self.shown, self.deleted, self.draining, self.overlapping = {}, [], False, False
         self.repeats_asked = False
-        self.created = []
+        self.created, self.looks, self.in_a_row, self.missed_at = [], [], 0, {}
 
     def refuse_once(self, fingerprint: str, *, unless_others: bool = False) -> bool:
         """Whether this is the first time that this is to be refused; the second time it is not.
@@ -293,7 +335,8 @@ class Memory(msgspec.Struct):
         return True
 
 
-def _is_quick(seconds: float) -> bool:
+def is_quick(seconds: float) -> bool:
+    """Whether this is too soon behind one another for a person to have caused it."""
     return seconds * 1000 < settings.PASS_GAP_MILLISECONDS
 
 
@@ -303,7 +346,12 @@ def recall(device: Device) -> Memory:
     if row is None:
         DeviceMemory.objects.get_or_create(device=device)
         row = DeviceMemory.objects.select_for_update(no_key=True).get(device=device)
-    return msgspec.json.decode(row.state, type=Memory)
+    return read(row.state)
+
+
+def read(state: str) -> Memory:
+    """What a row of `DeviceMemory` holds."""
+    return msgspec.json.decode(state, type=Memory)
 
 
 def keep(device: Device, memory: Memory) -> None:

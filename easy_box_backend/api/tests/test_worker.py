@@ -178,7 +178,7 @@ def test_pruning_takes_what_has_had_its_time_and_nothing_else(
 ) -> None:
     now = timezone.now()
     AuthToken.objects.filter(digest=picker.device.token_id).update(expiry=now - timedelta(seconds=1))
-    devices.revoke(manager.device, at=now - 2 * DAY)
+    devices.revoke(manager.device, at=now - 8 * DAY)
     for age in (1, 91):
         alerts.tell("sent", at=now).__class__.objects.filter(sent_at=None).update(sent_at=now - age * DAY)
         reports.record_client_error("x" * age, user_agent="", at=now - age * DAY)

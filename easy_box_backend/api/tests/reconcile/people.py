@@ -110,6 +110,20 @@ class Phone(Caller):
         """The product list, by SKU."""
         return {row["sku"]: row for row in self.send("get", "/api/products/").json()}
 
+    def scan(self, *skus: str, times: int = 50, every: float = 0.2, connections: int = 1) -> list[bool]:
+        """The camera has these labels in view in turns: each is looked up again as soon as the answer is there.
+
+        Returns whether each look-up found a product.
+        """
+        ports = [self.port, *(next(_ports) for _ in range(connections - 1))]
+        found = []
+        for n in range(times):
+            if self.clock:
+                self.clock.shift(every - AT_MACHINE_SPEED)
+            self.port = ports[n % len(ports)]
+            found.append(self.find(skus[n % len(skus)]) is not None)
+        return found
+
     def pull_orders(self) -> list[dict[str, Any]]:
         return list(self.send("get", "/api/orders/").json())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.models import Discrepancy, Product, StockMovement
-from api.tests.reconcile.people import Phone, Warehouse
+from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 
 @pytest.fixture(autouse=True)
@@ -284,3 +284,102 @@ def test_an_unknown_sku_ends_a_pass_though_the_connection_lives_on(warehouse: Wa
     send(anna, "SOCK")
     assert stock_of(warehouse, "SOCK") == [10]
     assert warehouse.questions() == [("possible_duplicate", "SOCK")]
+
+
+# --- A box by hand between two passes ---------------------------------------------------------------------------------
+def held_back(sku: str) -> list[int]:
+    """What a manager can book by a click each."""
+    asked = Discrepancy.objects.open().filter(kind="possible_duplicate", sku=sku).order_by("id")
+    return [entry["delta"] for found in asked for entry in found.facts.get("pending", [])]
+
+
+def by_hand(warehouse: Warehouse, phone: Phone, sku: str) -> None:
+    """One is received by a person, and the answer arrives."""
+    warehouse.later()
+    phone.loses_connection()
+    send(phone, sku)
+    warehouse.later()
+
+
+@pytest.mark.parametrize("grown", [False, True])
+@pytest.mark.parametrize("same_connection", [False, True])
+def test_a_box_by_hand_between_a_queue_and_its_repetition_can_be_booked_by_a_click(
+    warehouse: Warehouse, anna: Phone, same_connection: bool, grown: bool
+) -> None:
+    send(anna, "SOCK", "SHIRT", "JEANS")  # and the last answer is lost
+    by_hand(warehouse, anna, "SOCK")
+    if not same_connection:
+        anna.loses_connection()
+    send(anna, "SOCK", "SHIRT", "JEANS", *(["CAP"] if grown else []))
+    anna.pull()
+    assert stock_of(warehouse, "SHIRT", "JEANS") == [2, 1]
+    assert warehouse.on_hand("SOCK") == 10 or 5 in held_back("SOCK")
+
+
+def test_so_it_can_where_only_a_part_of_the_queue_came_again(warehouse: Warehouse, anna: Phone) -> None:
+    send(anna, "SOCK", "SHIRT", "JEANS")
+    by_hand(warehouse, anna, "SOCK")
+    anna.loses_connection()
+    send(anna, "SOCK", "SHIRT")
+    assert stock_of(warehouse, "SOCK", "SHIRT") == [5, 2]
+    assert held_back("SOCK") == [5]
+
+
+@pytest.mark.parametrize("same_connection", [False, True])
+def test_also_where_it_is_proven_that_the_queue_broke_off(
+    warehouse: Warehouse, anna: Phone, same_connection: bool
+) -> None:
+    """One addition alone is no pass: it may be the first of the queue, or a box."""
+    send(anna, "SOCK", "SHIRT")
+    anna.find("JEANS")
+    by_hand(warehouse, anna, "SOCK")
+    if not same_connection:
+        anna.loses_connection()
+    send(anna, "SOCK", "SHIRT", "JEANS")
+    anna.pull()
+    assert stock_of(warehouse, "SHIRT", "JEANS") == [2, 1]
+    assert warehouse.on_hand("SOCK") == 10 or held_back("SOCK") == [5]
+
+
+def test_a_proven_queue_that_ends_before_its_known_end_was_none(warehouse: Warehouse, anna: Phone) -> None:
+    """The look-up that proved it was a scan."""
+    send(anna, "SOCK")
+    anna.find("JEANS")
+    by_hand(warehouse, anna, "SOCK")
+    anna.loses_connection()
+    anna.pull()
+    assert stock_of(warehouse, "SOCK") == [10]
+    assert warehouse.questions() == [("possible_duplicate", "SOCK")]
+
+
+# --- What a manager has answered -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("answer", "socks"), [("apply", 10), ("dismiss", 10), ("reverse", 5)])
+def test_what_a_manager_has_answered_is_not_undone_by_the_rest_of_the_queue(
+    warehouse: Warehouse, anna: Phone, vera: Caller, answer: str, socks: int
+) -> None:
+    send(anna, "SOCK", "SHIRT", "JEANS")
+    breaks_off(warehouse, anna)
+    send(anna, "SOCK")
+    asked = warehouse.question()
+    body = {"action": answer}
+    assert vera.send("post", f"/api/discrepancies/{asked.pk}/resolve/", body).status_code == 200
+    send(anna, "SHIRT", "JEANS")
+    anna.pull()
+    assert stock_of(warehouse, "SOCK", "SHIRT", "JEANS") == [socks, 2, 1]
+
+
+@pytest.mark.parametrize("goes_on", ["CAP", "pull"])
+def test_nor_is_what_was_reversed_by_hand_booked_again(
+    warehouse: Warehouse, anna: Phone, vera: Caller, goes_on: str
+) -> None:
+    """The phone must not be refused either: it would hang."""
+    send(anna, "SOCK", "SHIRT", "JEANS")
+    breaks_off(warehouse, anna)
+    send(anna, "SOCK")
+    booked = StockMovement.objects.latest("id").pk
+    assert vera.send("post", f"/api/movements/{booked}/reverse/", {}).status_code == 200
+    send(anna, "SHIRT")
+    if goes_on == "CAP":
+        send(anna, "CAP")
+    anna.pull()
+    assert stock_of(warehouse, "SOCK", "SHIRT") == [5, 4]

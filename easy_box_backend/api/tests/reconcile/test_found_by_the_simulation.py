@@ -64,6 +64,7 @@ def test_a_reversal_after_a_count_counts_as_of_its_movement(warehouse: Warehouse
 
 def test_naming_an_unverified_product_answers_the_question(warehouse: Warehouse, anna: Phone) -> None:
     for _ in range(3):
+        warehouse.later()
         anna.find("NEW")
     product = Product.objects.get(sku="NEW")
     assert product.unverified

@@ -1,0 +1,71 @@
+"""Additions that may be repetitions: put before a manager, and taken back when the rest of the queue shows it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from api.actions import discrepancies, reversing, unknown_goods
+from api.actor import Actor
+from api.models import Discrepancy, Product, StockMovement
+from api.reconcile.memory import Item
+
+Kind = Discrepancy.Kind
+
+
+def ask_booked(items: list[Item], *, by: Actor, at: datetime) -> None:
+    """One question an addition that was booked, since any of them may be a repetition. None is asked about twice."""
+    for item in items:
+        if item.movement and not item.asked:
+            item.asked = True
+            _ask(item.product, item.quantity, by, at, booked=[item.movement])
+
+
+def ask_held_back(items: list[Item], *, by: Actor, at: datetime) -> None:
+    """One question a product for additions that were not booked, since they are one repetition or none."""
+    held_back = [item for item in items if not item.movement]
+    for product in dict.fromkeys(item.product for item in held_back):
+        mine = [item for item in held_back if item.product == product]
+        for item in mine:
+            item.asked = True
+        _ask(product, sum(item.quantity for item in mine), by, at, **_pending(mine))
+
+
+def take_back(items: list[Item], doubted: list[Item], *, by: Actor, at: datetime) -> None:
+    """Reverse booked additions that were repetitions, with the questions about them; the caller holds all locks.
+
+    doubted: those that may have been goods all the same: their questions stay, as "not booked". What a manager has
+    decided stays as it is, and so does the item's movement, so that it is not booked a second time either.
+    """
+    for item in items:
+        if item.movement is None:
+            continue
+        (movement,) = unknown_goods.went([item.movement])
+        booked = StockMovement.objects.not_reversed().filter(id=movement)
+        about = Q(facts__booked=[item.movement]) | Q(facts__booked=[movement])
+        asked = Discrepancy.objects.filter(about, kind=Kind.POSSIBLE_DUPLICATE, device=by.device)
+        if asked.exclude(status=Discrepancy.Status.OPEN).exists() or not booked.exists():
+            continue
+        reversing.reverse(movement, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+        item.movement = None
+        if not any(item is other for other in doubted):
+            asked.update(status=Discrepancy.Status.REVERSED, resolved_at=at, resolved_by=by.user)
+        elif not asked.update(facts={"quantity": item.quantity, **_pending([item])}):
+            ask_held_back([item], by=by, at=at)
+
+
+def _pending(items: list[Item]) -> dict[str, Any]:
+    pending = [{"product": item.product, "delta": item.quantity, **_moment(item)} for item in items]
+    return {"pending": pending, "requests": [item.number for item in items]}
+
+
+def _moment(item: Item) -> dict[str, str]:
+    """When a pending addition came, so that a count since then includes it (see `settling.py`)."""
+    came = item.came()
+    return {"at": came.isoformat()} if came else {}
+
+
+def _ask(product: int, quantity: int, by: Actor, at: datetime, **facts: Any) -> None:
+    named = Product.objects.get(id=product)
+    discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=named, quantity=quantity, **facts)

@@ -1,0 +1,258 @@
+"""The scanning page: while a label is in view, its SKU is looked up again and again, and it means nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.models import DeviceMemory, Product
+from api.tests.reconcile.people import Phone, Warehouse
+
+SECONDS = 1 / 60
+"""In the minutes of `warehouse.later`."""
+
+
+@pytest.fixture(autouse=True)
+def goods(warehouse: Warehouse, anna: Phone) -> None:
+    """On Anna's list, none on hand."""
+    for sku in ("SOCK", "SHIRT", "HAT"):
+        warehouse.product(sku)
+    anna.pull()
+    warehouse.later()
+
+
+def made(warehouse: Warehouse) -> list[str]:
+    """The products that somebody's look-ups have made."""
+    return list(Product.objects.filter(unverified=True).order_by("sku").values_list("sku", flat=True))
+
+
+def hangs_at(phone: Phone, sku: str) -> bool:
+    """The phone opens its inventory and sends its queue, of which this is the first."""
+    return phone.find(sku) is None
+
+
+# --- An unknown label -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("every", [0.02, 0.2, 0.3, 1.0])
+@pytest.mark.parametrize("connections", [1, 2])
+def test_an_unknown_label_before_the_camera_makes_no_product(
+    warehouse: Warehouse, anna: Phone, every: float, connections: int
+) -> None:
+    assert not any(anna.scan("4006381333931", times=60, every=every, connections=connections))
+    assert made(warehouse) == []
+    assert warehouse.questions() == []
+
+
+def test_nor_do_two_labels_in_view_in_turns(warehouse: Warehouse, anna: Phone) -> None:
+    assert not any(anna.scan("UNKNOWN-1", "UNKNOWN-2", times=60, connections=2))
+    assert sum(anna.scan("UNKNOWN-1", "SOCK", times=60)) == 30
+    assert made(warehouse) == []
+
+
+def test_nor_does_a_session_of_minutes_with_pauses(warehouse: Warehouse, anna: Phone) -> None:
+    for pause in (3, 10, 1, 60, 5, 30) * 3:
+        anna.scan("UNKNOWN", times=12, connections=2)
+        warehouse.later(pause * SECONDS)
+    assert made(warehouse) == []
+
+
+def test_nor_the_same_label_scanned_on_five_occasions_of_one_morning(warehouse: Warehouse, anna: Phone) -> None:
+    for _ in range(5):
+        anna.scan("UNKNOWN", times=4)
+        warehouse.later()
+    assert made(warehouse) == []
+
+
+def test_nor_a_label_that_was_in_view_for_a_moment_between_longer_scans(warehouse: Warehouse, anna: Phone) -> None:
+    for _ in range(4):
+        anna.scan("UNKNOWN", times=8)
+        for _ in range(2):
+            warehouse.later(5 * SECONDS)
+            anna.find("UNKNOWN")
+        warehouse.later(5 * SECONDS)
+    assert made(warehouse) == []
+
+
+def test_nor_an_unknown_label_while_goods_beside_it_are_received(warehouse: Warehouse, anna: Phone) -> None:
+    """The camera stays on: its next look-up comes right behind the addition."""
+    anna.scan("UNKNOWN", times=10)
+    anna.add("SOCK", 1)
+    assert not any(anna.scan("UNKNOWN", times=10))
+    assert made(warehouse) == []
+
+
+def test_nor_after_a_queue_with_an_unknown_sku_was_sent(warehouse: Warehouse, anna: Phone) -> None:
+    anna.add("SOCK", 1)
+    anna.add("SOKC", 1)
+    anna.loses_connection()  # before the pull
+    warehouse.later()
+    assert not any(anna.scan("UNKNOWN", times=10))
+    assert made(warehouse) == ["SOKC"]
+
+
+@pytest.mark.parametrize("pause", [0.3, 3.0])
+def test_what_is_typed_into_the_search_box_makes_no_product(warehouse: Warehouse, anna: Phone, pause: float) -> None:
+    """Nor do its prefixes, however slowly they are typed and however often."""
+    for _ in range(5):
+        for typed in ("S", "SK", "SKI", "SKIR", "SKI", "SKIR", "SKIRT"):
+            warehouse.later(pause * SECONDS)
+            assert anna.find(typed) is None
+        warehouse.later()
+    assert made(warehouse) == []
+
+
+# --- A queue that hangs -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("seconds", [3, 60, 3600])
+def test_a_sku_that_alone_came_back_at_three_openings_is_made(
+    warehouse: Warehouse, anna: Phone, seconds: float
+) -> None:
+    openings = []
+    for _ in range(3):
+        openings.append(hangs_at(anna, "SOKC"))
+        warehouse.later(seconds * SECONDS)
+    assert openings == [True, True, False]
+    assert warehouse.questions() == [("unknown_sku", "SOKC")]
+
+
+def test_a_phone_that_hangs_is_freed_within_four_openings_of_a_scan_of_that_very_label(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    for _ in range(2):
+        assert hangs_at(anna, "SOKC")
+        warehouse.later(3 * SECONDS)
+    anna.scan("SOKC", times=1)
+    anna.scan("SOKC", times=20)
+    warehouse.later(3 * SECONDS)
+    freed = []
+    for _ in range(4):
+        freed.append(not hangs_at(anna, "SOKC"))
+        warehouse.later(3 * SECONDS)
+    assert any(freed)
+
+
+def test_scanning_another_label_between_the_openings_does_not_keep_a_phone_hanging(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    openings = []
+    for _ in range(3):
+        anna.scan("SOCK", "OTHER", times=20)
+        warehouse.later(3 * SECONDS)
+        openings.append(hangs_at(anna, "SOKC"))
+        warehouse.later(3 * SECONDS)
+    assert openings == [True, True, False]
+    assert made(warehouse) == ["SOKC"]
+
+
+def test_two_unknown_skus_at_the_head_of_a_queue_drain_together(warehouse: Warehouse, anna: Phone) -> None:
+    for _ in range(2):
+        assert hangs_at(anna, "SOKC")
+        warehouse.later(3 * SECONDS)
+    anna.add("SOKC", 3)
+    warehouse.later(3 * SECONDS)  # a slow network
+    anna.add("SOKS", 1)
+    assert (warehouse.movements("SOKC"), warehouse.movements("SOKS")) == ([3], [1])
+
+
+# --- A known label ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("before", [0.0, 5.0])
+@pytest.mark.parametrize("behind", [0.0, 5.0])
+@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize("label", ["SOCK", "SHIRT", "UNKNOWN"])
+def test_the_same_goods_received_before_and_after_a_scan_are_two_boxes(
+    warehouse: Warehouse, anna: Phone, before: float, behind: float, connections: int, label: str
+) -> None:
+    anna.add("SOCK", 5)
+    warehouse.later(before * SECONDS)
+    if label == "UNKNOWN":
+        warehouse.later(5 * SECONDS)  # sooner, it is what a queue asks for behind an addition
+    port = anna.port
+    anna.scan(label, times=50, connections=connections)
+    anna.port = port
+    warehouse.later(behind * SECONDS)
+    anna.add("SOCK", 5)
+    assert warehouse.movements("SOCK") == [5, 5]
+    assert warehouse.questions() == []
+
+
+def test_a_new_connection_behind_a_scan_proves_no_repetition(warehouse: Warehouse, anna: Phone) -> None:
+    """The phone drops a connection after 15 s of rest. What was received then is asked about as ever, not dropped."""
+    anna.add("SOCK", 5)
+    anna.scan("SOCK", times=20)
+    anna.loses_connection()
+    warehouse.later(1)
+    anna.add("SOCK", 5)
+    assert warehouse.movements("SOCK") == [5, 5]
+    assert warehouse.questions() == [("possible_duplicate", "SOCK")]
+
+
+def test_three_boxes_of_a_queue_are_three_behind_a_scan(warehouse: Warehouse, anna: Phone) -> None:
+    anna.scan("SOCK", "SHIRT", times=30, connections=2)
+    for _ in range(3):
+        anna.add("SOCK", 1)
+    anna.pull()
+    assert warehouse.movements("SOCK") == [1, 1, 1]
+    assert warehouse.questions() == []
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_queue_replayed_after_a_scan_counts_once(warehouse: Warehouse, anna: Phone, quick: bool) -> None:
+    anna.add("SOCK", 5)
+    anna.add("SHIRT", 2)
+    anna.find("HAT")
+    anna.loses_connection()
+    warehouse.later()
+    anna.scan("SHIRT", times=50, connections=2)
+    if not quick:
+        warehouse.later(5 * SECONDS)
+    for sku, pieces in (("SOCK", 5), ("SHIRT", 2), ("HAT", 1)):
+        anna.add(sku, pieces)
+    anna.pull()
+    assert [warehouse.on_hand(sku) for sku in ("SOCK", "SHIRT", "HAT")] == [5, 2, 1]
+    assert warehouse.questions() == []
+
+
+@pytest.mark.parametrize("behind", [0.0, 5.0])
+@pytest.mark.parametrize("label", ["SOCK", "UNKNOWN"])
+def test_a_press_behind_a_scan_is_a_press(warehouse: Warehouse, anna: Phone, behind: float, label: str) -> None:
+    seen = anna.pull()["SOCK"]
+    anna.scan(label, times=50, connections=2)
+    warehouse.later(behind * SECONDS)
+    anna.put(seen, quantity=1)
+    anna.scan(label, times=50)
+    anna.put(seen, quantity=2)
+    anna.put(seen, quantity=2, location="B2")
+    assert warehouse.movements("SOCK") == [1, 1]
+    assert warehouse.questions() == []
+
+
+def test_a_pull_right_behind_a_scan_puts_nothing_in_doubt(warehouse: Warehouse, anna: Phone) -> None:
+    for _ in range(2):
+        anna.add("SOCK", 5)
+    warehouse.later()
+    anna.scan("SOCK", times=10)
+    anna.pull()
+    anna.scan("SOCK", times=10)
+    anna.pull()
+    assert warehouse.movements("SOCK") == [5, 5]
+    assert warehouse.questions() == []
+
+
+# --- What it costs ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("label", ["SOCK", "UNKNOWN"])
+def test_what_is_remembered_does_not_grow_with_the_look_ups(warehouse: Warehouse, anna: Phone, label: str) -> None:
+    def size() -> int:
+        return len(DeviceMemory.objects.get(device=anna.device).state)
+
+    anna.scan(label, times=10)
+    before = size()
+    anna.scan(label, times=200)
+    assert size() < before + 40
+
+
+@pytest.mark.parametrize("label", ["SOCK", "UNKNOWN"])
+def test_the_camera_is_written_down_about_once_a_second(warehouse: Warehouse, anna: Phone, label: str) -> None:
+    def number() -> int:
+        return DeviceMemory.objects.get(device=anna.device).number
+
+    anna.scan(label, times=10)
+    before = number()
+    anna.scan(label, times=100, every=0.2)
+    assert 10 <= number() - before <= 25
