@@ -147,5 +147,7 @@ def test_a_media_type_in_an_unknown_encoding_is_no_fault_of_ours(path: str, text
         seen.append(status)
         return len
 
-    application(environ, start).close()
+    answer = application(environ, start)
+    assert isinstance(answer, HttpResponseBase)
+    answer.close()
     assert seen[0] < "5"
