@@ -54,32 +54,32 @@ def on_hand(product: Product) -> int:
 @pytest.mark.parametrize("quantity", [999_999_999, 1_000_011, -1_000_001, 2**53, 2**63 - 1])
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_a_quantity_that_is_set_is_at_most_a_million_away(
-    picker: Caller, box: Product, quantity: int, method: str
+    manager: Caller, box: Product, quantity: int, method: str
 ) -> None:
     body = {"sku": "BOX", "name": "Box", "quantity": quantity}
-    answer = check_error(getattr(picker, method)(f"/api/products/{box.pk}/", body), 400, "implausible_quantity")
+    answer = check_error(getattr(manager, method)(f"/api/products/{box.pk}/", body), 400, "implausible_quantity")
     assert answer["quantity"]
     assert answer["facts"]["quantity"] == quantity
     assert on_hand(box) == 10
 
 
-def test_a_quantity_of_a_million_is_set(picker: Caller, box: Product) -> None:
-    assert picker.patch(f"/api/products/{box.pk}/", {"quantity": MAX_QUANTITY}).status_code == 200
+def test_a_quantity_of_a_million_is_set(manager: Caller, box: Product) -> None:
+    assert manager.patch(f"/api/products/{box.pk}/", {"quantity": MAX_QUANTITY}).status_code == 200
     assert on_hand(box) == MAX_QUANTITY
 
 
-def test_who_has_more_than_a_million_can_still_set_and_count_them(picker: Caller, make_product: MakeProduct) -> None:
+def test_who_has_more_than_a_million_can_still_set_and_count_them(manager: Caller, make_product: MakeProduct) -> None:
     screws = lies(make_product("SCREW", quantity=1), 3_000_000)
-    assert picker.patch(f"/api/products/{screws.pk}/", {"quantity": 3_000_100}).status_code == 200
-    assert picker.post(f"/api/products/{screws.pk}/count/", {"counted": 2_999_000}).status_code == 200
+    assert manager.patch(f"/api/products/{screws.pk}/", {"quantity": 3_000_100}).status_code == 200
+    assert manager.post(f"/api/products/{screws.pk}/count/", {"counted": 2_999_000}).status_code == 200
     assert on_hand(screws) == 2_999_000
 
 
-def test_nonsense_of_earlier_days_is_counted_away(picker: Caller, make_product: MakeProduct) -> None:
+def test_nonsense_of_earlier_days_is_counted_away(manager: Caller, make_product: MakeProduct) -> None:
     """A barcode that was booked as a quantity by an earlier release."""
     product = lies(make_product("X", quantity=1), 4_006_381_333_999)
-    assert picker.patch(f"/api/products/{product.pk}/", {"name": "Renamed"}).status_code == 200
-    answer = picker.post(f"/api/products/{product.pk}/count/", {"counted": 5})
+    assert manager.patch(f"/api/products/{product.pk}/", {"name": "Renamed"}).status_code == 200
+    answer = manager.post(f"/api/products/{product.pk}/count/", {"counted": 5})
     assert answer.status_code == 200, answer.content
     assert on_hand(product) == 5
 
@@ -100,8 +100,8 @@ def test_nor_is_a_number_that_no_phone_can_read_booked_beside_a_count(manager: C
 
 
 @pytest.mark.parametrize("counted", [1_000_011, 999_999_999])
-def test_a_count_is_at_most_a_million_away(picker: Caller, box: Product, counted: int) -> None:
-    answer = check_error(picker.post(f"/api/products/{box.pk}/count/", {"counted": counted}), 400)
+def test_a_count_is_at_most_a_million_away(manager: Caller, box: Product, counted: int) -> None:
+    answer = check_error(manager.post(f"/api/products/{box.pk}/count/", {"counted": counted}), 400)
     assert answer["counted"]
     assert on_hand(box) == 10
 
@@ -117,22 +117,22 @@ def test_nobody_adjusts_by_more_than_a_million(manager: Caller, box: Product, de
 @pytest.mark.parametrize("field", ["quantity_to_pick", "quantity_picked"])
 @pytest.mark.parametrize("times", [2, 3000])
 def test_lines_that_repeat_a_product_past_the_limit_are_refused(
-    picker: Caller, box: Product, field: str, times: int
+    manager: Caller, box: Product, field: str, times: int
 ) -> None:
     times = min(times, 1000)
     line = {"product": box.pk, "quantity_to_pick": 1, "quantity_picked": 0, field: MAX_QUANTITY}
     body = {"customer_name": "A", "lines": [line] * times}
-    answer = check_error(picker.post("/api/orders/", body), 400, "implausible_quantity")
+    answer = check_error(manager.post("/api/orders/", body), 400, "implausible_quantity")
     assert answer["lines"]
     assert answer["facts"] == {"quantity": times * MAX_QUANTITY, "most": MAX_QUANTITY, "product": box.pk}
     assert not OrderLine.objects.exists()
     assert on_hand(box) == 10
 
 
-def test_they_are_refused_in_a_change_too(picker: Caller, box: Product) -> None:
+def test_they_are_refused_in_a_change_too(manager: Caller, box: Product) -> None:
     line = {"product": box.pk, "quantity_to_pick": 600_000}
-    order = picker.post("/api/orders/", {"customer_name": "A", "lines": [line]}).json()["id"]
-    check_error(picker.patch(f"/api/orders/{order}/", {"lines": [line] * 2}), 400, "implausible_quantity")
+    order = manager.post("/api/orders/", {"customer_name": "A", "lines": [line]}).json()["id"]
+    check_error(manager.patch(f"/api/orders/{order}/", {"lines": [line] * 2}), 400, "implausible_quantity")
     assert OrderLine.objects.get().quantity_to_pick == 600_000
 
 
@@ -149,10 +149,10 @@ def test_the_desk_says_so_in_the_form(manager: Caller, box: Product) -> None:
 
 
 def test_a_phone_that_repeats_a_product_past_the_limit_is_asked_about(
-    picker: Caller, anna: Phone, box: Product
+    manager: Caller, anna: Phone, box: Product
 ) -> None:
     line = {"product": box.pk, "quantity_to_pick": 2}
-    order = picker.post("/api/orders/", {"customer_name": "A", "lines": [line]}).json()["id"]
+    order = manager.post("/api/orders/", {"customer_name": "A", "lines": [line]}).json()["id"]
     (seen,) = anna.pull_orders()
     twice = [{"product": box.pk, "quantity_to_pick": MAX_QUANTITY, "quantity_picked": MAX_QUANTITY}] * 2
     for _ in range(2):
@@ -194,11 +194,11 @@ def too_many(full: Product) -> dict[str, Any]:
     return {"product": full.pk, "on_hand": MAX_ON_HAND - 3, "change": 4, "most": MAX_ON_HAND}
 
 
-def test_an_addition_beyond_the_bounds_is_refused_and_the_last_that_fits_is_not(picker: Caller, full: Product) -> None:
+def test_an_addition_beyond_the_bounds_is_refused_and_the_last_that_fits_is_not(manager: Caller, full: Product) -> None:
     url = f"/api/products/{full.pk}/add_stock/"
-    body = check_error(picker.post(url, {"quantity": 4}), 400, "on_hand_out_of_bounds")
+    body = check_error(manager.post(url, {"quantity": 4}), 400, "on_hand_out_of_bounds")
     assert body["facts"] == too_many(full)
-    assert picker.post(url, {"quantity": 3}).status_code == 200
+    assert manager.post(url, {"quantity": 3}).status_code == 200
     assert on_hand(full) == MAX_ON_HAND
 
 
@@ -209,8 +209,8 @@ def test_an_adjustment_beyond_the_bounds_is_refused(manager: Caller, full: Produ
     assert on_hand(full) == MAX_ON_HAND - 3
 
 
-def test_a_quantity_beyond_the_bounds_is_not_set(picker: Caller, full: Product) -> None:
-    check_error(picker.patch(f"/api/products/{full.pk}/", {"quantity": MAX_ON_HAND + 1}), 400)
+def test_a_quantity_beyond_the_bounds_is_not_set(manager: Caller, full: Product) -> None:
+    check_error(manager.patch(f"/api/products/{full.pk}/", {"quantity": MAX_ON_HAND + 1}), 400)
     assert on_hand(full) == MAX_ON_HAND - 3
 
 
@@ -229,10 +229,10 @@ def test_goods_that_come_back_beyond_the_bounds_are_refused(manager: Caller, ful
     assert on_hand(full) == MAX_ON_HAND
 
 
-def test_picking_below_the_bounds_is_refused(picker: Caller, make_product: MakeProduct) -> None:
+def test_picking_below_the_bounds_is_refused(manager: Caller, make_product: MakeProduct) -> None:
     empty = lies(make_product("EMPTY", quantity=1), 3 - MAX_ON_HAND)
     lines = [{"product": empty.pk, "quantity_to_pick": 9, "quantity_picked": 9}]
-    answer = picker.post("/api/orders/", {"customer_name": "A", "lines": lines})
+    answer = manager.post("/api/orders/", {"customer_name": "A", "lines": lines})
     check_error(answer, 400, "on_hand_out_of_bounds")
     assert on_hand(empty) == 3 - MAX_ON_HAND
 
@@ -245,9 +245,9 @@ def test_a_phones_addition_beyond_the_bounds_is_held_back_and_asked_about(anna: 
     assert (asked.kind, asked.facts["pending"]) == ("implausible_quantity", [{"product": full.pk, "delta": 4}])
 
 
-def test_goods_of_an_archived_product_beyond_the_bounds_too(picker: Caller, anna: Phone, full: Product) -> None:
+def test_goods_of_an_archived_product_beyond_the_bounds_too(manager: Caller, anna: Phone, full: Product) -> None:
     anna.pull()
-    picker.delete(f"/api/products/{full.pk}/")
+    manager.delete(f"/api/products/{full.pk}/")
     assert anna.book(full.pk, 4).status_code == 200
     assert on_hand(full) == MAX_ON_HAND - 3
     assert Discrepancy.objects.get().kind == "implausible_quantity"
@@ -262,11 +262,11 @@ def test_a_phones_press_beyond_the_bounds_is_held_back_and_asked_about(anna: Pho
 
 
 def test_a_phones_order_below_the_bounds_is_held_back_and_asked_about(
-    picker: Caller, anna: Phone, make_product: MakeProduct
+    manager: Caller, anna: Phone, make_product: MakeProduct
 ) -> None:
     empty = lies(make_product("EMPTY", quantity=1), 1 - MAX_ON_HAND)
     lines = [{"product": empty.pk, "quantity_to_pick": 2}]
-    picker.post("/api/orders/", {"customer_name": "A", "lines": lines})
+    manager.post("/api/orders/", {"customer_name": "A", "lines": lines})
     (seen,) = anna.pull_orders()
     for _ in range(2):
         assert anna.finish(seen).status_code == 200

@@ -47,11 +47,12 @@ def test_a_movement_is_found_where_the_answer_says(
     assert owner.get(reversal["Location"]).json()["reverses"] == movement["id"]
 
 
-def test_a_count_without_a_variance_made_nothing(owner: Caller, make_product: MakeProduct) -> None:
+def test_a_count_without_a_variance_is_written_down_too(owner: Caller, make_product: MakeProduct) -> None:
     product = make_product(quantity=5)
     answer = owner.post(f"/api/products/{product.pk}/count/", {"counted": 5})
-    assert answer.json() == {"variance": 0, "movement": None}
-    assert "Location" not in answer.headers
+    made = answer.json()["movement"]
+    assert (answer.json()["variance"], made["quantity_delta"]) == (0, 0)
+    assert answer.headers["Location"].endswith(f"/api/movements/{made['id']}/")
 
 
 def test_behind_the_public_address_it_bears_that_one(owner: Caller, settings: Any) -> None:
