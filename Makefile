@@ -7,7 +7,7 @@ SERVER ?= inprocess
 
 PY := .venv/bin/python
 MANAGE := $(PY) easy_box_backend/manage.py
-SOURCES := $(wildcard easy_box_backend phone contract simulation benchmarks dev verification)
+SOURCES := easy_box_backend proofs dev
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
@@ -62,13 +62,13 @@ check-messages: venv-dev ## Fail if a text is not translated
 	@$(PY) dev/messages.py --check
 
 simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real)
-	@$(PY) -m simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER)
+	@$(PY) -m proofs.simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER)
 
 simulate-mutants: venv-dev ## Prove the simulation: it must catch every planted bug
-	@$(PY) -m simulation.mutants
+	@$(PY) -m proofs.simulation.mutants
 
 bench: venv-dev ## Measure
-	@$(PY) -m benchmarks
+	@$(PY) -m proofs.benchmarks
 
 backup: ## Production: one set of the database and all photos (docs/operations.md)
 	@deploy/backup.sh
@@ -77,20 +77,20 @@ restore: ## Production: bring a set back into an empty stack (FROM=latest)
 	@deploy/restore.sh "$(FROM)"
 
 restore-drill: venv-dev ## A backup set, everything destroyed, and back, without Docker
-	@$(PY) -m verification.drill
+	@$(PY) -m proofs.verification.drill
 
 verify-stack: venv-dev ## Prove the production stack on a real Docker Engine (ARGS="rolling restore")
-	@$(PY) -m verification.stack $(ARGS)
+	@$(PY) -m proofs.verification.stack $(ARGS)
 
 verify-deploy: venv-dev ## Prove deploys over SSH on a real Docker Engine, and setup-server.sh (ARGS="cut rollback")
-	@PYTHONPATH=easy_box_backend $(PY) -m verification.deploy $(ARGS)
+	@PYTHONPATH=easy_box_backend $(PY) -m proofs.verification.deploy $(ARGS)
 
 check-workflow: venv-dev ## actionlint and zizmor on the GitHub workflow
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" actionlint
 	@.venv/bin/zizmor --offline --pedantic --quiet .
 
 verify-workflow: check-workflow ## Play the GitHub workflow with everything faked, and look for leaked secrets
-	@$(PY) -m verification.workflow $(ARGS)
+	@$(PY) -m proofs.verification.workflow $(ARGS)
 
 gitflow: ## The branches: develop, and feature/NAME (NAME=stock-report, PUSH=1 publishes them)
 	@NAME="$(NAME)" PUSH="$(PUSH)" dev/gitflow.sh

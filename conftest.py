@@ -120,5 +120,5 @@ def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
 def no_list_of_the_test_before() -> Iterator[None]:
     """A test's database goes back to where it was, and so do its revisions, which never happens to a real one."""
     yield
-    if feeds := sys.modules.get("api.feeds"):
+    if feeds := sys.modules.get("api.rest.lists"):
         feeds.forget()

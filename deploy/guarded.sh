@@ -10,7 +10,7 @@
 # shellcheck source=deploy/report.sh
 . "$ROOT/deploy/report.sh"
 
-umask 022 # containers read nginx's files and phone/ as users of their own
+umask 022 # containers read nginx's files and proofs/phone/ as users of their own
 
 main() {
   kind=$1 sha=$2 LINK=${3:-}

@@ -53,8 +53,8 @@ User.objects.create_user(username='Trial', email='$EMAIL', password=os.environ['
 " || fail "its migration fails on a copy of the data"
 compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" trial-backend trial-nginx ||
   lost "it does not become healthy on a copy of the data"
-as_manager() { # module of phone/, [its arguments]
-  compose exec -T trial-backend python -m "phone.$1" --at trial-nginx:8080 --host "$(host_name)" --email "$EMAIL" "${@:2}"
+as_manager() { # module of proofs/phone/, [its arguments]
+  compose exec -T trial-backend python -m "proofs.phone.$1" --at trial-nginx:8080 --host "$(host_name)" --email "$EMAIL" "${@:2}"
 }
 as_manager smoke --version "$VERSION" || lost "the app's calls fail on a copy of the data"
 as_manager desk || lost "the admin can't be opened on a copy of the data"

@@ -15,7 +15,7 @@ from rest_framework.fields import empty
 
 from api import texts
 from api.actions.orders import Line
-from api.discrepancy_kinds import Answer, Told
+from api.discrepancies.kinds import Answer, Told
 from api.errors import Busy
 from api.models import MAX_ON_HAND, MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
 

@@ -137,7 +137,7 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- The application ----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "api.apps.ApiConfig",
+    "backend.apps.ApiConfig",
     "jazzmin",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -153,10 +153,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
-    "api.health.ProbesMiddleware",
-    "api.access.RequestLogMiddleware",
-    "api.express.ExpressLane",
-    "api.http.ReadToEndMiddleware",
+    "api.middleware.probes.ProbesMiddleware",
+    "api.middleware.request_log.RequestLogMiddleware",
+    "api.middleware.express.ExpressLane",
+    "api.middleware.body.ReadToEndMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -167,7 +167,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "api.http.AdminLanguageMiddleware",
+    "api.middleware.language.AdminLanguageMiddleware",
 ]
 ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"
@@ -179,6 +179,7 @@ TEMPLATES = [
         "DIRS": [],
         "APP_DIRS": True,
         "OPTIONS": {
+            "libraries": {"desk": "api.admin.tags"},
             "context_processors": [
                 "django.template.context_processors.debug",
                 "django.template.context_processors.request",
@@ -205,7 +206,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", default=str(VAR_DIR / "test.sqlite3"))}
 elif _database["ENGINE"].endswith("postgresql"):
     # A pool or persistent connections, not both: the pool keeps connections, so CONN_MAX_AGE stays 0.
-    # Only api/prepared.py's statements are prepared, from their third time on.
+    # Only backend/prepared.py's statements are prepared, from their third time on.
     ours: dict[str, Any] = {"application_name": "easybox", "prepare_threshold": 3}
     _database["OPTIONS"] = ours | _database.get("OPTIONS", {})
     if DB_POOL_MAX:
@@ -239,17 +240,17 @@ PASS_GAP_MILLISECONDS = natural("PASS_GAP_MILLISECONDS", 2000)
 
 # --- REST ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.DeviceTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.tokens.DeviceTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["api.http.JsonRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["api.rest.answers.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "api.http.JsonParser",
-        "api.http.UploadParser",
-        "api.http.FormParser",
+        "api.rest.requests.JsonParser",
+        "api.rest.requests.UploadParser",
+        "api.rest.requests.FormParser",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.http.JsonAnyway",
-    "EXCEPTION_HANDLER": "api.http.answer_exception",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.rest.requests.JsonAnyway",
+    "EXCEPTION_HANDLER": "api.rest.error_handler.answer_exception",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -271,7 +272,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.docs.complete"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.rest.openapi.complete"],
     "ENUM_NAME_OVERRIDES": {"OrderStatus": "api.models.Order.Status", "DeviceKind": "api.models.Device.Kind"},
 }
 
@@ -331,7 +332,7 @@ LOG_FORMAT = choice("LOG_FORMAT", ("json", "plain"), "json" if PRODUCTION else "
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"()": "api.logs.PlainFormatter"}, "json": {"()": "api.logs.JsonFormatter"}},
+    "formatters": {"plain": {"()": "api.ops.logs.PlainFormatter"}, "json": {"()": "api.ops.logs.JsonFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {

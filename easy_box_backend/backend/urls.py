@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from api.views_reports import ErrorLog, stored_photo
+from api.rest.reports import ErrorLog, stored_photo
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
@@ -18,6 +18,6 @@ urlpatterns = [
 if settings.SERVE_MEDIA:
     urlpatterns += [re_path(r"^media/(?P<path>.*)$", stored_photo)]
 
-handler400 = "api.views_reports.bad_request"
-handler404 = "api.views_reports.not_found"
-handler500 = "api.views_reports.server_error"
+handler400 = "api.rest.reports.bad_request"
+handler404 = "api.rest.reports.not_found"
+handler500 = "api.rest.reports.server_error"

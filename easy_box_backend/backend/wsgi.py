@@ -14,7 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
 _django = get_wsgi_application()
 
-from api.http import ReadableRequest  # noqa: E402 (not before Django is set up)
+from api.rest.requests import ReadableRequest  # noqa: E402 (not before Django is set up)
 
 _django.request_class = ReadableRequest
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from api import texts
-from api.actions import alerts
 from api.actor import Actor
+from api.alerts import outbox
 from api.models import Discrepancy, Order, Product
 
 MAX_TEXT = 8_000
@@ -61,7 +61,7 @@ def record(
         defaults={"user": by.user, "created_at": at},
     )
     if created:
-        alerts.tell("discrepancy", at=at, discrepancy=found.pk, what=kind, sku=found.sku)
+        outbox.tell("discrepancy", at=at, discrepancy=found.pk, what=kind, sku=found.sku)
     return found
 
 

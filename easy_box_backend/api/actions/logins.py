@@ -7,7 +7,7 @@ count of their own, which no stranger can use up: a right password works there w
 
 from datetime import datetime, timedelta
 
-from api.actions import limits
+from api import limits
 from api.models import KnownPlace, User
 
 LIMIT = limits.Limit(most=10, period=timedelta(minutes=1))

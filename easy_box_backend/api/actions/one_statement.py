@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from api import prepared
 from api.actor import Actor
 from api.models import StockMovement
+from backend import prepared
 
 # The revision's row is locked last, since its update waits for `goods`, which waits for the product's row.
 _RECEIVE = """

@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from api.actions import alerts, limits
+from api import limits
+from api.alerts import outbox
 from api.models import ClientError
 
 MAX_BYTES = 8_000
@@ -47,5 +48,5 @@ def record_client_error(message: str, *, user_agent: str, at: datetime) -> Clien
         limits.keep_newest(ClientError.objects.order_by("-last_seen_at", "-pk"), MAX_ROWS)
     else:
         ClientError.objects.filter(pk=error.pk).update(count=F("count") + 1, last_seen_at=at)
-    alerts.count_up("client_error", key=f"client_error:{key}", at=at, error=error.pk, text=message[:400])
+    outbox.count_up("client_error", key=f"client_error:{key}", at=at, error=error.pk, text=message[:400])
     return error

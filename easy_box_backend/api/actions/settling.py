@@ -8,10 +8,11 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from api import discrepancy_kinds, revision
+from api import revision
 from api.actions import orders, products, reversing, stock, unknown_goods
 from api.actor import Actor
-from api.discrepancy_kinds import Answer, Deed
+from api.discrepancies import kinds
+from api.discrepancies.kinds import Answer, Deed
 from api.errors import Conflict, Invalid, NotFound, Refusal, Text
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, Product, StockMovement
 
@@ -56,7 +57,7 @@ class Missing(Invalid):
 
     code = "missing"
 
-    def __init__(self, asked: discrepancy_kinds.Ask, implausible: int | None = None) -> None:
+    def __init__(self, asked: kinds.Ask, implausible: int | None = None) -> None:
         detail = _("Enter this first: %(what)s") % {"what": asked.label}
         fields: dict[str, list[Text]] = {asked.name: [detail]}
         if implausible is None:
@@ -97,7 +98,7 @@ class Settlement:
 
 def ways(discrepancy: Discrepancy) -> list[str]:
     """How this one can be settled: some of "apply", "reverse", "move", "dismiss"."""
-    return [answer.action for answer in discrepancy_kinds.describe([discrepancy])[0].answers]
+    return [answer.action for answer in kinds.describe([discrepancy])[0].answers]
 
 
 @transaction.atomic
@@ -125,7 +126,7 @@ def resolve(
         raise Changed(None)  # its goods have gone to another product just now
     if found.status != Discrepancy.Status.OPEN:
         raise AlreadySettled(_("This discrepancy is settled already."), facts={"status": found.status})
-    told = discrepancy_kinds.describe([found])[0]
+    told = kinds.describe([found])[0]
     answer = told.answer(action)
     if answer is None:
         ways = [answer.action for answer in told.answers]
@@ -263,5 +264,5 @@ DEEDS: dict[Deed, Callable[[Settlement], None] | None] = {
 def tokens(discrepancies: Iterable[Discrepancy], action: str) -> dict[int, str]:
     """By discrepancy what `action` does to it when they are settled in this order; those that can't be so are left
     out."""
-    told = discrepancy_kinds.describe(list(discrepancies), in_turn=action)
+    told = kinds.describe(list(discrepancies), in_turn=action)
     return {row.row.pk: answer.token for row in told if (answer := row.answer(action))}

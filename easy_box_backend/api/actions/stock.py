@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
-from api.actions import alerts, discrepancies, one_statement
+from api.actions import discrepancies, one_statement
 from api.actor import Actor
+from api.alerts import outbox
 from api.errors import Invalid, NotFound
 from api.models import EXACT, MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
 
@@ -158,7 +159,7 @@ def _tell(product: Product, delta: int, *, by: Actor, at: datetime) -> None:
             change=delta,
         )
     if product.min_quantity > 0 and product.quantity < product.min_quantity <= before:
-        alerts.tell(
+        outbox.tell(
             "low_stock", at=at, product=product.pk, sku=product.sku, name=product.name, on_hand=product.quantity,
             minimum=product.min_quantity,
         )  # fmt: skip

@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from api import auth
 from api.actions import accounts, devices
 from api.admin.base import (
     ActionForm,
@@ -28,6 +27,7 @@ from api.admin.base import (
     is_manager,
     link,
 )
+from api.auth import passwords
 from api.models import Device, User
 
 ACCOUNT = ("username", "email", "is_active", "is_staff", "is_superuser")
@@ -144,7 +144,7 @@ class UserAdmin(Desk):
             return
         before = User.objects.get(pk=obj.pk)
         if accounts.needs_password(before, by, changes):
-            auth.confirm_password(request, by, form.cleaned_data.get("current_password", ""), None)
+            passwords.confirm_password(request, by, form.cleaned_data.get("current_password", ""), None)
         changed = accounts.change(before, by=by, at=timezone.now(), **changes)
         if password and changed == by:
             update_session_auth_hash(request, changed)

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
-from api import auth, http
 from api.actions import accounts, logins
+from api.auth import callers, passwords
 from api.errors import Refusal
 from api.models import User
 
@@ -45,11 +45,11 @@ class LoginForm(AdminAuthenticationForm):
         """Django's, with the guard that the API has. Raises TooManyGuesses."""
         data, request = self.cleaned_data, cast(HttpRequest, self.request)
         if data.get("username") and data.get("password"):
-            self.user_cache = auth.check_password(request, data["username"], data["password"])
+            self.user_cache = passwords.check_password(request, data["username"], data["password"])
             if self.user_cache is None:
                 raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)
-            logins.was_here(self.user_cache, http.client_network(request), at=timezone.now())
+            logins.was_here(self.user_cache, callers.client_network(request), at=timezone.now())
         return data
 
 
@@ -57,13 +57,13 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
     """Django's page. A browser in which somebody has logged in is known from then on."""
     try:
         response = django_login(request, extra_context)
-    except auth.TooManyGuesses as refusal:
+    except passwords.TooManyGuesses as refusal:
         page = {"title": refusal.detail, "sentence": refusal.detail}
         locked_out = render(request, "admin/locked_out.html", page, status=429)
         locked_out.headers["Retry-After"] = str(refusal.seconds)
         return locked_out
     if request.method == "POST" and request.user.is_authenticated:
-        auth.remember_browser(request, response, request.user)
+        passwords.remember_browser(request, response, request.user)
     return response
 
 
@@ -77,7 +77,7 @@ class OwnPasswordForm(AdminPasswordChangeForm):
     def clean_old_password(self) -> str:
         """Django's, for which guessing has no limit."""
         try:
-            auth.confirm_password(self.request, self.user, self.cleaned_data["old_password"], None)
+            passwords.confirm_password(self.request, self.user, self.cleaned_data["old_password"], None)
         except Refusal as refusal:
             raise ValidationError(str(refusal.detail), code=refusal.code) from refusal
         return self.cleaned_data["old_password"]

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from api import discrepancy_kinds
 from api.actions import reversing, settling
 from api.admin import words
 from api.admin.base import EMPTY, Buttons, LooksOnly, Text, actor, badge, for_each, link, renamed, table
-from api.discrepancy_case import device_name, moment, signed
+from api.discrepancies import kinds
+from api.discrepancies.case import device_name, moment, signed
 from api.errors import Invalid, Refusal
 from api.models import Device, Discrepancy, Product, StockMovement
 
@@ -189,7 +189,7 @@ class DiscrepancyAdmin(Record):
         """Django's; the page's rows are described together, so that their number makes no more queries."""
         page = super().get_changelist_instance(request)
         rows = list(page.result_list)
-        for told in discrepancy_kinds.describe(rows):
+        for told in kinds.describe(rows):
             told.row.told = told  # type: ignore[attr-defined]
         page.result_list = rows
         return page
@@ -227,7 +227,7 @@ class DiscrepancyAdmin(Record):
         if shown := request.POST.get("shown"):
             self.do_to_many(request, shown, verb)
             return None
-        told = discrepancy_kinds.describe(list(queryset.order_by("-id")[: settling.MOST_AT_ONCE]), in_turn=verb)
+        told = kinds.describe(list(queryset.order_by("-id")[: settling.MOST_AT_ONCE]), in_turn=verb)
         answers = [(one, one.answer(verb)) for one in told]
         able = [(one, answer) for one, answer in answers if answer and not answer.asks]
         context = {
@@ -316,13 +316,13 @@ class DiscrepancyAdmin(Record):
         answers = sorted(told_of(row).answers, key=lambda answer: not answer.asks)
         return table("answers", [(answer, self.answer_button(row, answer)) for answer in answers])
 
-    def answer_button(self, row: Discrepancy, answer: discrepancy_kinds.Answer) -> SafeString:
+    def answer_button(self, row: Discrepancy, answer: kinds.Answer) -> SafeString:
         return self.button(row.pk, answer.action, answer.text, words.LOOKS[answer.action], shown=answer.token)
 
 
-def told_of(row: Any) -> discrepancy_kinds.Told:
+def told_of(row: Any) -> kinds.Told:
     """A row as it is told; described on its own, if its page hasn't been."""
-    return getattr(row, "told", None) or discrepancy_kinds.describe([row])[0]
+    return getattr(row, "told", None) or kinds.describe([row])[0]
 
 
 def whole(text: str) -> int:

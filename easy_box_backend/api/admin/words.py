@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from api.discrepancy_case import number, signed
+from api.discrepancies.case import number, signed
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 import msgspec
 from django.conf import settings
 
-from api.models import MAX_QUANTITY, Device, DeviceMemory
+from api.models import MAX_QUANTITY
+
+VERSION = 1
+"""Of the stored document. A release that reads an older one differently gives it another number."""
 
 KEPT_PULLS = 5
 """How many pulls are remembered: the answers of the latest may have been lost on their way."""
@@ -163,6 +166,7 @@ class Arrival:
 
 
 class Memory(msgspec.Struct):
+    version: int = VERSION
     number: int = 0
     """How many requests of this device have been read."""
     last_at: float = 0.0
@@ -338,23 +342,3 @@ class Memory(msgspec.Struct):
 def is_quick(seconds: float) -> bool:
     """Whether this is too soon behind one another for a person to have caused it."""
     return seconds * 1000 < settings.PASS_GAP_MILLISECONDS
-
-
-def recall(device: Device) -> Memory:
-    """What is remembered of this device, locked to the end of the transaction."""
-    row = DeviceMemory.objects.select_for_update(no_key=True).filter(device=device).first()
-    if row is None:
-        DeviceMemory.objects.get_or_create(device=device)
-        row = DeviceMemory.objects.select_for_update(no_key=True).get(device=device)
-    return read(row.state)
-
-
-def read(state: str) -> Memory:
-    """What a row of `DeviceMemory` holds."""
-    return msgspec.json.decode(state, type=Memory)
-
-
-def keep(device: Device, memory: Memory) -> None:
-    """Write down what is remembered, in the same transaction."""
-    state = msgspec.json.encode(memory).decode()
-    DeviceMemory.objects.filter(device=device).update(state=state, number=memory.number)

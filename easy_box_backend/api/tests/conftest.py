@@ -10,9 +10,10 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from api import feeds, images
+from api import images
 from api.actions import devices
 from api.models import Device, Product, Revision, User
+from api.rest import lists
 from api.tests.calls import PASSWORD, Caller
 
 MakeUser = Callable[..., User]
@@ -32,7 +33,7 @@ def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory, mo
     settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(media_folders)}")  # made if it is needed
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
-    feeds.forget()
+    lists.forget()
 
 
 @pytest.fixture(autouse=True)

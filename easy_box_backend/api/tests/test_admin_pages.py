@@ -16,7 +16,7 @@ from api.actions import reports
 from api.models import Discrepancy, Product, User
 from api.tests.admin_desk import Desk, enter
 from api.tests.conftest import LogIn, MakeUser
-from phone.desk import visit
+from proofs.phone.desk import visit
 
 
 def opened_by(desk: Desk) -> Any:

@@ -11,10 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from api import notices, telegram, worker
-from api.actions import alerts, discrepancies, jobs, orders, reports, stock
+from api.actions import discrepancies, jobs, orders, reports, stock
 from api.actor import Actor
+from api.alerts import messages, outbox, telegram
 from api.models import Alert, Discrepancy, StockMovement
+from api.ops import worker
 from api.tests.bot_api import TOKEN, BotApi, error, serve
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
@@ -40,7 +41,7 @@ def bot_api(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[BotApi]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """The worker's clock; its only element is now."""
     now = [LATER]
-    monkeypatch.setattr("api.worker.timezone.now", lambda: now[0])
+    monkeypatch.setattr("api.ops.worker.timezone.now", lambda: now[0])
     return now
 
 
@@ -107,7 +108,7 @@ def test_a_fault_of_the_server_is_told_by_error_and_route(picker: Caller, monkey
     def fault(*_args: Any, **_kwargs: Any) -> None:
         raise ZeroDivisionError("password=hunter2 and Token " + "a" * 64)
 
-    monkeypatch.setattr("api.views.feeds.products_matching", fault)
+    monkeypatch.setattr("api.views.lists.products_matching", fault)
     picker.raise_request_exception = False
     for query in ("1", "2", "3"):
         assert picker.get("/api/products/", {"limit": query}).status_code == 500
@@ -143,7 +144,7 @@ def test_discrepancies_of_a_minute_are_one_message_with_links(bot_api: BotApi, m
 
 
 def test_nothing_is_sent_before_its_window_ends(bot_api: BotApi) -> None:
-    alerts.tell("discrepancy", at=NOW + timedelta(seconds=1), what="sku_taken", sku="A")
+    outbox.tell("discrepancy", at=NOW + timedelta(seconds=1), what="sku_taken", sku="A")
     assert worker.send_next_message(NOW + timedelta(seconds=59)) is False
     assert worker.send_next_message(NOW + timedelta(seconds=60)) is True
     assert len(bot_api.texts) == 1
@@ -166,17 +167,17 @@ def test_no_message_is_longer_than_telegram_takes(bot_api: BotApi, settings: Any
     }
     for kind, what in facts.items():
         for number in (1, 100):
-            text = notices.compose([Alert(kind=kind, facts=what, created_at=NOW, count=7)] * number)
+            text = messages.compose([Alert(kind=kind, facts=what, created_at=NOW, count=7)] * number)
             assert 0 < telegram.units(text) <= telegram.MAX_UNITS
             assert text.count("<b>") == text.count("</b>")
             assert text.count("<a ") == text.count("</a>")
-    text = notices.compose([Alert(kind="client_error", facts={"text": "x" * 300}, created_at=NOW)] * 100)
+    text = messages.compose([Alert(kind="client_error", facts={"text": "x" * 300}, created_at=NOW)] * 100)
     assert "…" in text.splitlines()[-2], "what has no room is counted"
 
 
 def test_an_alert_without_facts_can_be_sent_too() -> None:
-    for kind in [*notices._TITLES, "unknown"]:
-        assert notices.compose([Alert(kind=kind, facts={}, created_at=NOW)])
+    for kind in [*messages._TITLES, "unknown"]:
+        assert messages.compose([Alert(kind=kind, facts={}, created_at=NOW)])
 
 
 # --- Each once ----------------------------------------------------------------------------------------------------
@@ -184,11 +185,11 @@ def test_a_storm_is_one_message_and_its_rest_one_more_after_the_quiet_time(
     bot_api: BotApi, clock: list[datetime]
 ) -> None:
     for _ in range(100):
-        alerts.count_up("server_error", key="E:route", at=NOW, error="E", route="GET x")
+        outbox.count_up("server_error", key="E:route", at=NOW, error="E", route="GET x")
     assert [worker.send_next_message(LATER) for _ in range(3)] == [True, False, False]
     assert "×100" in bot_api.texts[0]
     for _ in range(40):
-        alerts.count_up("server_error", key="E:route", at=LATER, error="E", route="GET x")
+        outbox.count_up("server_error", key="E:route", at=LATER, error="E", route="GET x")
     assert worker.send_next_message(LATER + timedelta(minutes=59)) is False
     clock[0] = LATER + timedelta(minutes=61)
     assert worker.send_next_message(clock[0]) is True
@@ -197,30 +198,30 @@ def test_a_storm_is_one_message_and_its_rest_one_more_after_the_quiet_time(
 
 
 def test_what_happens_while_its_message_is_on_the_way_is_told_later(bot_api: BotApi) -> None:
-    alerts.count_up("server_error", key="E", at=NOW, error="E")
-    batch = alerts.claim(LATER)
-    alerts.count_up("server_error", key="E", at=LATER, error="E")
-    alerts.count_up("server_error", key="E", at=LATER, error="E")
-    alerts.sent(batch, at=LATER)
+    outbox.count_up("server_error", key="E", at=NOW, error="E")
+    batch = outbox.claim(LATER)
+    outbox.count_up("server_error", key="E", at=LATER, error="E")
+    outbox.count_up("server_error", key="E", at=LATER, error="E")
+    outbox.sent(batch, at=LATER)
     rest = Alert.objects.get()
     assert (rest.count, rest.sent_at, rest.next_try_at) == (2, None, LATER + timedelta(hours=1))
 
 
 def test_what_one_worker_has_claimed_another_does_not_get_until_the_first_is_taken_for_dead() -> None:
-    alerts.tell("backup_failed", at=NOW, text="x")
-    (mine,) = alerts.claim(NOW)
-    assert alerts.claim(NOW + timedelta(seconds=119)) == []
-    (theirs,) = alerts.claim(NOW + timedelta(seconds=121))
-    alerts.put_back([mine], until=NOW, error="late")  # the first one was only slow: its claim is void
+    outbox.tell("backup_failed", at=NOW, text="x")
+    (mine,) = outbox.claim(NOW)
+    assert outbox.claim(NOW + timedelta(seconds=119)) == []
+    (theirs,) = outbox.claim(NOW + timedelta(seconds=121))
+    outbox.put_back([mine], until=NOW, error="late")  # the first one was only slow: its claim is void
     assert Alert.objects.get().claim == theirs.claim
-    alerts.sent([theirs], at=LATER)
+    outbox.sent([theirs], at=LATER)
     assert Alert.objects.get().sent_at == LATER
 
 
 # --- When Telegram fails ------------------------------------------------------------------------------------------
 def test_retry_after_is_honoured_and_everything_waits(bot_api: BotApi, clock: list[datetime]) -> None:
-    alerts.tell("backup_failed", at=NOW, text="first")
-    alerts.tell("low_stock", at=NOW, sku="A", name="B")
+    outbox.tell("backup_failed", at=NOW, text="first")
+    outbox.tell("low_stock", at=NOW, sku="A", name="B")
     bot_api.script = [error(429, "Too Many Requests", retry_after=40)]
     worker.send_next_message(clock[0])
     for seconds in (0, 10, 39):
@@ -233,7 +234,7 @@ def test_retry_after_is_honoured_and_everything_waits(bot_api: BotApi, clock: li
 
 
 def test_while_telegram_is_down_nothing_is_lost_and_the_waits_grow(bot_api: BotApi, clock: list[datetime]) -> None:
-    alerts.tell("backup_failed", at=NOW, text="x")
+    outbox.tell("backup_failed", at=NOW, text="x")
     bot_api.script = [error(500, "down")] * 12
     waits = []
     for _ in range(12):
@@ -254,14 +255,14 @@ def test_nobody_listening_loses_nothing(settings: Any, clock: list[datetime], mo
     monkeypatch.setenv("no_proxy", "*")
     settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, "1"
     settings.TELEGRAM_API_URL = "http://127.0.0.1:1"
-    alerts.tell("backup_failed", at=NOW, text="x")
+    outbox.tell("backup_failed", at=NOW, text="x")
     assert worker.send_next_message(clock[0]) is True
     assert list(Alert.objects.due(clock[0] + timedelta(minutes=1))) == list(Alert.objects.all())
 
 
 def test_a_wrong_token_or_chat_holds_all_back_and_drops_nothing(bot_api: BotApi, clock: list[datetime]) -> None:
     for text in ("a", "b"):
-        alerts.tell("backup_failed", at=NOW, text=text)
+        outbox.tell("backup_failed", at=NOW, text=text)
     bot_api.script = [error(401, "Unauthorized"), error(400, "Bad Request: chat not found")]
     for _ in range(2):
         assert worker.send_next_message(clock[0]) is True
@@ -273,8 +274,8 @@ def test_a_wrong_token_or_chat_holds_all_back_and_drops_nothing(bot_api: BotApi,
 
 
 def test_a_message_that_is_never_taken_does_not_block_the_others(bot_api: BotApi, clock: list[datetime]) -> None:
-    alerts.tell("low_stock", at=NOW, sku="A", name="B")
-    alerts.tell("backup_failed", at=NOW, text="x")
+    outbox.tell("low_stock", at=NOW, sku="A", name="B")
+    outbox.tell("backup_failed", at=NOW, text="x")
     bot_api.script = [error(400, "Bad Request: message is odd")] * 2
     assert [worker.send_next_message(clock[0]) for _ in range(3)] == [True, True, False]
     assert len(bot_api.texts) == 1
@@ -284,7 +285,7 @@ def test_a_message_that_is_never_taken_does_not_block_the_others(bot_api: BotApi
 
 
 def test_the_token_is_in_no_log(bot_api: BotApi, clock: list[datetime], caplog: pytest.LogCaptureFixture) -> None:
-    alerts.tell("backup_failed", at=NOW, text="x")
+    outbox.tell("backup_failed", at=NOW, text="x")
     bot_api.script = [error(502, f"bad /bot{TOKEN}/sendMessage")]
     with caplog.at_level(logging.DEBUG):
         worker.send_next_message(clock[0])
@@ -294,8 +295,8 @@ def test_the_token_is_in_no_log(bot_api: BotApi, clock: list[datetime], caplog: 
 
 def test_without_a_token_nothing_is_sent_and_old_alerts_are_let_go(settings: Any) -> None:
     settings.TELEGRAM_BOT_TOKEN = ""
-    alerts.tell("backup_failed", at=NOW, text="old")
-    alerts.tell("backup_failed", at=NOW + timedelta(hours=23), text="young")
+    outbox.tell("backup_failed", at=NOW, text="old")
+    outbox.tell("backup_failed", at=NOW + timedelta(hours=23), text="young")
     assert worker.send_next_message(LATER) is False
     assert worker.prune(NOW + timedelta(hours=25))["unheard"] == 1
     assert [alert.facts["text"] for alert in Alert.objects.open()] == ["young"]

@@ -9,9 +9,10 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from api import discrepancy_kinds, notices
 from api.actions import settling
-from api.discrepancy_kinds import KINDS, Deed, Told
+from api.alerts import messages
+from api.discrepancies import kinds
+from api.discrepancies.kinds import KINDS, Deed, Told
 from api.models import Alert, Discrepancy, Order
 from api.tests.discrepancy_examples import BARCODE, Examples
 
@@ -26,7 +27,7 @@ def asked(db: None) -> list[Discrepancy]:
 
 def told(asked: list[Discrepancy], language: str = "en") -> list[Told]:
     with translation.override(language):
-        return discrepancy_kinds.describe([Discrepancy.objects.get(pk=row.pk) for row in asked])
+        return kinds.describe([Discrepancy.objects.get(pk=row.pk) for row in asked])
 
 
 def test_every_kind_is_described_and_every_deed_can_be_done() -> None:
@@ -133,12 +134,12 @@ def test_many_are_described_in_as_many_queries_as_one(
     asked: list[Discrepancy], django_assert_max_num_queries: object
 ) -> None:
     with django_assert_max_num_queries(9):  # type: ignore[operator]
-        discrepancy_kinds.describe(asked)
+        kinds.describe(asked)
 
 
 def test_one_after_the_other_each_begins_where_the_one_before_ends(asked: list[Discrepancy]) -> None:
     held = [row for row in asked if row.kind == "possible_duplicate" and "pending" in row.facts] * 2
-    first, second = discrepancy_kinds.describe(held, in_turn="apply")
+    first, second = kinds.describe(held, in_turn="apply")
     assert (first.answers[0].text, second.answers[0].text) == ("Book 5 pieces: 22 → 27", "Book 5 pieces: 27 → 32")
 
 
@@ -146,7 +147,7 @@ def test_telegram_tells_what_happened_and_links_to_it(asked: list[Discrepancy], 
     settings.ADMIN_LANGUAGE_CODE = "ru"  # type: ignore[attr-defined]
     settings.PUBLIC_BASE_URL = "https://box.example.com"  # type: ignore[attr-defined]
     row = next(row for row in asked if row.kind == "over_picked" and "pending" in row.facts)
-    message = notices.compose(list(Alert.objects.filter(facts__discrepancy=row.pk)))
+    message = messages.compose(list(Alert.objects.filter(facts__discrepancy=row.pk)))
     assert "Не проведено." in message
     assert "Анна, устройство «Pixel 7»" in message
     assert f"/admin/api/discrepancy/{row.pk}/change/" in message
@@ -156,7 +157,7 @@ def test_the_documentation_has_the_same_table() -> None:
     """To write it anew: `manage.py shell -c "from api import discrepancy_kinds as k; print(*k.table(), sep='\\n')"`."""
     page = (Path(settings.ROOT_DIR) / "docs" / "reconciliation.md").read_text(encoding="utf-8")
     rows = page[page.index("| kind | what happened") :].split("\n\n", 1)[0].splitlines()
-    assert rows == discrepancy_kinds.table()
+    assert rows == kinds.table()
 
 
 def test_the_documentation_offers_what_the_buttons_offer(asked: list[Discrepancy]) -> None:

@@ -54,7 +54,7 @@ def test_a_fault_of_ours_is_500_in_the_same_shape_and_tells_nothing(
     def fault(*_args: Any, **_kwargs: Any) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("api.views.feeds.products_matching", fault)
+    monkeypatch.setattr("api.views.lists.products_matching", fault)
     picker.raise_request_exception = False
     answer = picker.get(PRODUCTS, {"limit": "1"})
     assert check_error(answer, 500, "server_error")["retryable"] is True
@@ -107,12 +107,12 @@ def test_half_an_emoji_is_taken_as_the_sign_for_what_cannot_be_read(picker: Call
 def test_a_huge_body_of_halves_is_read_in_no_time() -> None:
     from time import perf_counter
 
-    from api import http
+    from api.rest import requests
 
     began = perf_counter()
     for unit in (r"\ud83d", "\\\\", r"\ud83d\ude00"):
         text = '{"a":"' + unit * 300_000 + r'\ud83d"}'
-        assert http.load(text)["a"].endswith("\ufffd")
+        assert requests.load(text)["a"].endswith("\ufffd")
     assert perf_counter() - began < 5
 
 

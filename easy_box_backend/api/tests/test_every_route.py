@@ -25,7 +25,7 @@ OPEN = {
     "api/auth/token/": "the login",
     "api/health/": "for the one who watches the server",
     "api/schema/": "the API's description",
-    "api/docs/": "the same for people",
+    "api/rest/openapi/": "the same for people",
     "log-client-error": "a phone reports an error before it has logged in",
     "admin/login/": "the managers' login",
     "": "leads to the admin",
@@ -118,7 +118,7 @@ def callers(
 ) -> dict[str, Any]:
     """Everybody who can call: nobody, a program, a phone, a person at the desk. They stay logged in."""
     make_product()
-    monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr("api.rest.accounts.devices.revoke", lambda *_args, **_kwargs: None)
     phone = log_in(owner.user, Device.Kind.APP)
     people: dict[str, Any] = {"guest": guest, "program": owner, "phone": phone, "desk": enter(owner.user)}
     for client in people.values():

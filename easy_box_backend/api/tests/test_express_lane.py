@@ -11,8 +11,9 @@ from django.db import connection
 from django.utils import timezone
 from knox.models import AuthToken
 
-from api import express, views
+from api import views
 from api.actions import ledger
+from api.middleware import express
 from api.models import Device, Product, StockMovement
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
@@ -131,9 +132,9 @@ def test_a_token_about_to_be_renewed_is_renewed(picker: Caller, box: Product) ->
 
 
 def test_its_line_in_the_log_is_complete(picker: Caller, box: Product, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="api.access"):
+    with caplog.at_level(logging.INFO, logger="api.middleware.request_log"):
         answer = picker.post(address(box), {"quantity": 1})
-    (record,) = [record for record in caplog.records if record.name == "api.access"]
+    (record,) = [record for record in caplog.records if record.name == "api.middleware.request_log"]
     facts = record.facts  # type: ignore[attr-defined]
     assert (facts["user"], facts["device"], facts["status"]) == (picker.user.pk, picker.device.pk, 200)
     assert facts["route"].endswith("/add_stock/")

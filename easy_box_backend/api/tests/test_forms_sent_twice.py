@@ -14,9 +14,10 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.utils import timezone
 
-from api.actions import discrepancies, pruning, stock
+from api.actions import discrepancies, stock
 from api.actor import Actor
 from api.models import Discrepancy, Order, Product, SentForm, StockMovement, User
+from api.ops import pruning
 from api.tests.admin_desk import Desk, address, enter, text
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct

@@ -13,7 +13,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.actions import ledger, limits, logins, orders
+from api import limits
+from api.actions import ledger, logins, orders
 from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, StockMovement
@@ -87,7 +88,7 @@ def send(caller: Caller, method: str, path: str, body: Any, kind: str = "json", 
 def no_limits(monkeypatch: pytest.MonkeyPatch, owner: Caller) -> None:
     """Every call is looked at, however many there were; and the one who calls stays logged in."""
     monkeypatch.setattr(logins, "LIMIT", limits.Limit(10**6, timedelta(minutes=1)))
-    monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr("api.rest.accounts.devices.revoke", lambda *_args, **_kwargs: None)
     owner.raise_request_exception = False
 
 

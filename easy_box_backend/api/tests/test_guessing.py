@@ -153,16 +153,16 @@ def test_guesses_in_parallel_get_no_more_tries_than_one_after_another(people: di
 def test_no_lock_of_the_database_is_held_while_a_password_is_hashed(
     people: dict[str, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from api import auth
+    from api.auth import passwords
 
     seen = []
-    real = auth.authenticate
+    real = passwords.authenticate
 
     def authenticate(*args: Any, **kwargs: Any) -> Any:
         seen.append(connection.in_atomic_block)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(auth, "authenticate", authenticate)
+    monkeypatch.setattr(passwords, "authenticate", authenticate)
     assert [enter("anna"), enter("anna", "wrong")] == [200, 401]
     assert seen == [False, False]
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
-from api import health
+from api.ops import health
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +60,10 @@ def test_with_a_migration_to_come_it_is_not_ready_and_is_asked_again(
 ) -> None:
     settings.MIN_FREE_DISK_MB = 0
     with monkeypatch.context() as patch:
-        patch.setattr("api.health.MigrationExecutor.migration_plan", lambda *_args: [("one", False)])
+        patch.setattr("api.ops.health.MigrationExecutor.migration_plan", lambda *_args: [("one", False)])
         check_unavailable(guest.get("/readyz"), "migrations")
     assert guest.get("/readyz").status_code == 200
-    monkeypatch.setattr("api.health.MigrationExecutor.migration_plan", lambda *_args: 1 / 0)
+    monkeypatch.setattr("api.ops.health.MigrationExecutor.migration_plan", lambda *_args: 1 / 0)
     assert guest.get("/readyz").status_code == 200, "what is migrated is not asked again"
 
 

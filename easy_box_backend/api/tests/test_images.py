@@ -25,8 +25,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
-from api import decoder, demo_photos, images
-from api.images import BadImage, DecoderBusy, Photo
+from api import images
+from api.demo import drawings
+from api.images import BadImage, DecoderBusy, Photo, decoder
 from api.tests import photos
 
 
@@ -425,10 +426,10 @@ def test_the_cause_of_a_refusal_is_kept_for_the_log():
 # --- The demo's drawings ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", demo_photos.KINDS)
+@pytest.mark.parametrize("kind", drawings.KINDS)
 def test_every_drawing_of_the_demo_is_a_photo_in_its_colour(kind: str):
-    picture = shown(demo_photos.draw(kind, "#c03030"))
-    assert picture.size == (demo_photos.SIDE, demo_photos.SIDE)
+    picture = shown(drawings.draw(kind, "#c03030"))
+    assert picture.size == (drawings.SIDE, drawings.SIDE)
     red, green, _blue = picture.resize((1, 1), Image.Resampling.BOX).tobytes()
     assert red > green + 5
 

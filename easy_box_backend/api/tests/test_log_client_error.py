@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 from rest_framework.test import APIClient
 
-from api import notices
-from api.actions import alerts, reports
+from api.actions import reports
+from api.alerts import messages, outbox
 from api.models import Alert, ClientError
 from api.tests.calls import BODY_KINDS, PASSWORD, check_error, send
 from api.tests.conftest import MakeUser
@@ -166,14 +166,14 @@ def test_a_flood_of_different_errors_makes_twenty_alerts_and_one_that_counts_the
 
 def in_english(alerts: list[Alert]) -> str:
     with override_settings(ADMIN_LANGUAGE_CODE="en"):
-        return notices.compose(alerts)
+        return messages.compose(outbox)
 
 
 def test_faults_of_the_server_have_the_same_ceiling_of_alerts(db: None) -> None:
     at = datetime(2030, 5, 1, 12, tzinfo=UTC)
     for n in range(100):
-        alerts.count_up("server_error", key=f"Error:METHOD{n} /", at=at, error="Error")
-    alerts.count_up("job_failed", key="job:prune", at=at, job="prune")
+        outbox.count_up("server_error", key=f"Error:METHOD{n} /", at=at, error="Error")
+    outbox.count_up("job_failed", key="job:prune", at=at, job="prune")
     assert Alert.objects.filter(kind="server_error").count() == 21
     assert Alert.objects.filter(kind="job_failed").count() == 1
 

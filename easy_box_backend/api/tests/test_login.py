@@ -14,7 +14,8 @@ from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from api.actions import limits, logins
+from api import limits
+from api.actions import logins
 from api.models import Device, User
 from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
 from api.tests.conftest import MakeUser

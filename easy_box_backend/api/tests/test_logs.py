@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from api.logs import JsonFormatter, PlainFormatter, request_id
-from api.scrub import MOST, PATTERNS, scrub
+from api.ops.logs import JsonFormatter, PlainFormatter, request_id
 from api.tests.calls import PASSWORD, Caller, check_error
+from api.texts.redact import MOST, PATTERNS, scrub
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    return [record.facts for record in caplog.records if record.name == "api.access"]  # type: ignore[attr-defined]
+    return [record.facts for record in caplog.records if record.name == "api.middleware.request_log"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.django_db
@@ -104,7 +104,7 @@ def test_a_fault_bears_the_same_id_in_answer_header_and_log(
         seen.append(request_id.get())
         raise ZeroDivisionError("Token " + "a" * 40)
 
-    monkeypatch.setattr("api.views.feeds.products_matching", fault)
+    monkeypatch.setattr("api.views.lists.products_matching", fault)
     picker.raise_request_exception = False
     answer = picker.get("/api/products/?limit=1")
     assert check_error(answer, 500)["facts"] == {"request_id": seen[0]}

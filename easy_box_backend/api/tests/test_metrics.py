@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from api import metrics
-from api.actions import alerts, discrepancies, jobs
+from api.actions import discrepancies, jobs
 from api.actor import Actor
+from api.alerts import outbox
 from api.models import Discrepancy
+from api.ops import metrics
 from api.tests.calls import Caller, check_error
 
 BACKEND = Path(__file__).resolve().parents[2]
@@ -81,7 +82,7 @@ def test_requests_are_counted_by_route_not_by_address(picker: Caller, guest: API
 @pytest.mark.django_db
 def test_what_the_database_knows_is_there(guest: APIClient, counting: None) -> None:
     discrepancies.record(Discrepancy.Kind.SKU_TAKEN, by=Actor(None), at=NOW, sku="A")
-    alerts.tell("backup_failed", at=NOW)
+    outbox.tell("backup_failed", at=NOW)
     jobs.ended("check_ledger", next_at=NOW, ok=True, report={"broken": 2})
     figures = read(guest)
     assert figures["easybox_discrepancies_open"] == 1

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from api.actions import discrepancies, ledger, settling
 from api.actor import Actor
 from api.models import Discrepancy, OrderLine, Product, ProductVersion, Revision, StockMovement
+from api.phones.memory import remembered
 from api.tests.calls import Caller, check_error
 from api.tests.reconcile.people import Phone, Warehouse
 
@@ -361,11 +362,8 @@ def _is_guessed(phone: Phone, product: int, number: int) -> None:
 
 def _half_an_hour_passes(phone: Phone) -> None:
     """For the phone's next request; by its memory rather than by the clock."""
-    from api.reconcile.memory import keep, recall
-
-    memory = recall(phone.device)
-    memory.last_at -= 1800
-    keep(phone.device, memory)
+    with remembered(Actor(phone.device.user, phone.device)) as memory:
+        memory.last_at -= 1800
 
 
 # --- Orders -----------------------------------------------------------------------------------------------------------

@@ -13,25 +13,16 @@ import pytest
 from django.db import connections, transaction
 from django.db.models import Sum
 
-from api import feeds, revision
-from api.actions import (
-    app_orders,
-    app_products,
-    app_stock,
-    app_updates,
-    counts,
-    devices,
-    discrepancies,
-    ledger,
-    orders,
-    products,
-    reversing,
-    settling,
-    stock,
-)
+from api import revision
+from api.actions import counts, devices, discrepancies, ledger, orders, products, reversing, settling, stock
 from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Device, Discrepancy, Order, Product, Revision, StockMovement, User
+from api.phones import orders as phone_orders
+from api.phones import products as phone_products
+from api.phones import stock as phone_stock
+from api.phones import updates as phone_updates
+from api.rest import lists
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 Rows = dict[int, dict[str, Any]]
@@ -70,31 +61,31 @@ def test_another_line_of_history_has_another_name_and_goes_on_counting() -> None
 
 
 # --- Old rows and rows changed since are the fresh rows, after every action -------------------------------------------
-def lists() -> tuple[Rows, Rows]:
+def pulled() -> tuple[Rows, Rows]:
     """What a phone pulls."""
     return (
-        {row["id"]: row for row in feeds.product_list("/media/")},
-        {row["id"]: row for row in feeds.order_list("/media/")},
+        {row["id"]: row for row in lists.product_list("/media/")},
+        {row["id"]: row for row in lists.order_list("/media/")},
     )
 
 
 def changes(since: int) -> tuple[Rows, Rows]:
     """What changed since, archived rows included."""
     return (
-        {row["id"]: row for row in feeds.products_json(Product.objects.filter(revision__gt=since), "/media/")},
-        {row["id"]: row for row in feeds.orders_json(Order.objects.filter(revision__gt=since), "/media/")},
+        {row["id"]: row for row in lists.products_json(Product.objects.filter(revision__gt=since), "/media/")},
+        {row["id"]: row for row in lists.orders_json(Order.objects.filter(revision__gt=since), "/media/")},
     )
 
 
 @contextmanager
 def verified(*, writes: bool = True) -> Iterator[None]:
     """Whatever is done in here: old state and what changed since are the fresh state, and the ledger is right."""
-    (old_products, old_orders), since = lists(), revision.current()
+    (old_products, old_orders), since = pulled(), revision.current()
     yield
     changed_products, changed_orders = changes(since)
     gone = set(Product.objects.filter(archived_at__isnull=False).values_list("id", flat=True))
     gone_orders = set(Order.objects.filter(archived_at__isnull=False).values_list("id", flat=True))
-    fresh_products, fresh_orders = lists()
+    fresh_products, fresh_orders = pulled()
     merged = {**old_products, **changed_products}
     assert {key: row for key, row in merged.items() if key not in gone & set(changed_products)} == fresh_products
     merged = {**old_orders, **changed_orders}
@@ -126,31 +117,33 @@ def world(db: None) -> dict[str, Any]:
     old = products.create(sku="OLD", name="Old", by=by, at=NOON)
     products.archive(old.pk, by=by, at=NOON)
     order = orders.create(customer_name="Petrova", lines=[Line(socks.pk, 2)], by=by, at=NOON)
-    app_stock.pulled(revision.current(), by=by, at=NOON)
-    app_orders.pulled(revision.current(), by=by, at=NOON)
+    phone_stock.pulled(revision.current(), by=by, at=NOON)
+    phone_orders.pulled(revision.current(), by=by, at=NOON)
     return {"by": by, "at": NOON + timedelta(hours=1), "socks": socks.pk, "old": old.pk, "order": order.pk}
 
 
 def _settle(action: str, w: dict[str, Any]) -> None:
     device, _token = devices.log_in(w["by"].user, kind=Device.Kind.APP, name="another phone", at=NOON)
     never_pulled = Actor(w["by"].user, device)
-    app_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled, at=w["at"])
+    phone_updates.put(
+        str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled, at=w["at"]
+    )
     settling.resolve(Discrepancy.objects.get().pk, action, by=w["by"], at=w["at"])
 
 
 def _apply_pending(w: dict[str, Any]) -> None:
-    app_stock.pulled(revision.current(), by=w["by"], at=w["at"])
-    app_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"], at=w["at"])
+    phone_stock.pulled(revision.current(), by=w["by"], at=w["at"])
+    phone_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"], at=w["at"])
     settling.resolve(Discrepancy.objects.get().pk, "apply", by=w["by"], at=w["at"])
 
 
 def _unknown_in_a_queue(w: dict[str, Any]) -> None:
-    app_stock.add_stock(w["socks"], 1, by=w["by"], at=w["at"])
-    app_stock.look_up(["SOKC"], by=w["by"], at=w["at"])
+    phone_stock.add_stock(w["socks"], 1, by=w["by"], at=w["at"])
+    phone_stock.look_up(["SOKC"], by=w["by"], at=w["at"])
 
 
 def _finish(w: dict[str, Any]) -> None:
-    app_orders.put(
+    phone_orders.put(
         w["order"], customer_name="N/A", status="picked", lines=[Line(w["socks"], 2, 2)], by=w["by"], at=w["at"]
     )
 
@@ -192,17 +185,17 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
         w, lambda: orders.update(w["order"], status="cancelled", by=w["by"], at=w["at"])
     ),
     "order archived": lambda w: _picked_then(w, lambda: orders.archive(w["order"], by=w["by"], at=w["at"])),
-    "app create": lambda w: app_products.create(sku="N", name="N", by=w["by"], at=w["at"]),
-    "app create of an archived one": lambda w: app_products.create(sku="OLD", name="Old", by=w["by"], at=w["at"]),
-    "app put": lambda w: app_updates.put(
+    "app create": lambda w: phone_products.create(sku="N", name="N", by=w["by"], at=w["at"]),
+    "app create of an archived one": lambda w: phone_products.create(sku="OLD", name="Old", by=w["by"], at=w["at"]),
+    "app put": lambda w: phone_updates.put(
         str(w["socks"]), sku="S", name="Socks", location="", quantity=10, by=w["by"], at=w["at"]
     ),
-    "app press": lambda w: app_updates.put(
+    "app press": lambda w: phone_updates.put(
         str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=11, by=w["by"], at=w["at"]
     ),
-    "app delete": lambda w: app_products.delete(str(w["socks"]), by=w["by"], at=w["at"]),
-    "app add": lambda w: app_stock.add_stock(w["socks"], 5, by=w["by"], at=w["at"]),
-    "app add to an archived one": lambda w: app_stock.add_stock(w["old"], 5, by=w["by"], at=w["at"]),
+    "app delete": lambda w: phone_products.delete(str(w["socks"]), by=w["by"], at=w["at"]),
+    "app add": lambda w: phone_stock.add_stock(w["socks"], 5, by=w["by"], at=w["at"]),
+    "app add to an archived one": lambda w: phone_stock.add_stock(w["old"], 5, by=w["by"], at=w["at"]),
     "app look-up that makes one": _unknown_in_a_queue,
     "app order": _finish,
     "apply": _apply_pending,
@@ -213,10 +206,10 @@ SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
     "archive twice": lambda w: products.archive(w["old"], by=w["by"], at=w["at"]),
     "unarchive what is live": lambda w: products.unarchive(w["socks"], by=w["by"], at=w["at"]),
     "count that agrees": lambda w: counts.count(w["socks"], 10, counted_at=w["at"], by=w["by"], at=w["at"]),
-    "look-up": lambda w: app_stock.look_up(["SOCK", "NONE"], by=w["by"], at=w["at"]),
-    "pull": lambda w: app_stock.pulled(revision.current(), by=w["by"], at=w["at"]),
-    "held back": lambda w: app_stock.add_stock(w["socks"], 2_000_000, by=w["by"], at=w["at"]),
-    "unknown id": lambda w: app_products.delete("uuid", by=w["by"], at=w["at"]),
+    "look-up": lambda w: phone_stock.look_up(["SOCK", "NONE"], by=w["by"], at=w["at"]),
+    "pull": lambda w: phone_stock.pulled(revision.current(), by=w["by"], at=w["at"]),
+    "held back": lambda w: phone_stock.add_stock(w["socks"], 2_000_000, by=w["by"], at=w["at"]),
+    "unknown id": lambda w: phone_products.delete("uuid", by=w["by"], at=w["at"]),
     "a question": lambda w: discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=w["by"], at=w["at"]),
 }
 

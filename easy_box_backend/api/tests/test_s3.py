@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from PIL import Image
 
-from api.actions import pruning
+from api.ops import pruning
 from api.tests.calls import Caller, upload
 from api.tests.conftest import MakeProduct
 

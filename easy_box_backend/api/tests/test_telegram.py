@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api import telegram
+from api.alerts import telegram
 from api.tests.bot_api import TOKEN, Answer, BotApi, error, ok, serve
 
 

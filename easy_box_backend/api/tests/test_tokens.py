@@ -10,7 +10,7 @@ import time_machine
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from api import auth
+from api.auth import tokens
 from api.models import User
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn
@@ -107,7 +107,7 @@ def test_a_device_that_logged_out_stays_in_the_list_for_history(picker: Caller, 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_the_database_has_closed_costs_no_request(manager: Caller) -> None:
     """PostgreSQL was started anew: the first statement fails, the second finds a new connection."""
-    real, failed = auth._look_up, list[str]()
+    real, failed = tokens._look_up, list[str]()
 
     def closed_once(digest: str) -> Any:
         if not failed:
@@ -116,6 +116,6 @@ def test_a_connection_that_the_database_has_closed_costs_no_request(manager: Cal
         return real(digest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auth, "_look_up", closed_once)
+        patch.setattr(tokens, "_look_up", closed_once)
         assert manager.get("/api/products/").status_code == 200
     assert failed

@@ -11,9 +11,9 @@ import pytest
 from api.models import User
 from api.tests.calls import PASSWORD
 from api.tests.conftest import MakeUser
-from phone.desk import Browser, desk_pages
-from phone.dio import Dio, MultipartFile
-from phone.smoke import PHOTO, WrongAnswer, app_calls
+from proofs.phone.desk import Browser, desk_pages
+from proofs.phone.dio import Dio, MultipartFile
+from proofs.phone.smoke import PHOTO, WrongAnswer, app_calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

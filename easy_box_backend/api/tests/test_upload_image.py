@@ -16,7 +16,8 @@ from django.test.client import encode_multipart
 from PIL import Image
 from rest_framework.test import APIClient
 
-from api import decoder, images
+from api import images
+from api.images import decoder
 from api.models import Product
 from api.tests import photos
 from api.tests.calls import Caller, check_error, send, upload

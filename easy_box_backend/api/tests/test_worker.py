@@ -24,9 +24,11 @@ from django.db import OperationalError
 from django.utils import timezone
 from knox.models import AuthToken
 
-from api import revision, worker
-from api.actions import alerts, devices, jobs, limits, logins, pruning, reports
+from api import limits, revision
+from api.actions import devices, jobs, logins, reports
+from api.alerts import outbox
 from api.models import Alert, ClientError, Device, DeviceMemory, Job, Occurrence, Product, StockMovement
+from api.ops import pruning, worker
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 
@@ -90,14 +92,14 @@ def test_of_many_workers_one_does_the_job() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_senders_one_gets_the_message() -> None:
     for _ in range(5):
-        alerts.tell("backup_failed", at=NOW, text="x")
+        outbox.tell("backup_failed", at=NOW, text="x")
     got: list[int] = []
 
     def compete() -> None:
         from django.db import connection
 
         try:
-            got.extend(alert.pk for alert in alerts.claim(NOW))
+            got.extend(alert.pk for alert in outbox.claim(NOW))
         finally:
             connection.close()
 
@@ -180,11 +182,11 @@ def test_pruning_takes_what_has_had_its_time_and_nothing_else(
     AuthToken.objects.filter(digest=picker.device.token_id).update(expiry=now - timedelta(seconds=1))
     devices.revoke(manager.device, at=now - 8 * DAY)
     for age in (1, 91):
-        alerts.tell("sent", at=now).__class__.objects.filter(sent_at=None).update(sent_at=now - age * DAY)
+        outbox.tell("sent", at=now).__class__.objects.filter(sent_at=None).update(sent_at=now - age * DAY)
         reports.record_client_error("x" * age, user_agent="", at=now - age * DAY)
         Session.objects.create(session_key=f"s{age}", expire_date=now + (45 - age) * DAY)
     Alert.objects.filter(kind="client_error").delete()
-    alerts.tell("waiting", at=now - 200 * DAY)
+    outbox.tell("waiting", at=now - 200 * DAY)
     Occurrence.objects.all().delete()
     limits.take(["x"], limits.Limit(1, timedelta(minutes=1)), at=now - DAY)
     limits.take(["x"], limits.Limit(1, timedelta(days=2)), at=now - DAY)

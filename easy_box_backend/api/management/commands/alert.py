@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from api.actions import alerts
-from api.scrub import scrub
+from api.alerts import outbox
+from api.texts.redact import scrub
 
 
 class Command(BaseCommand):
@@ -18,4 +18,4 @@ class Command(BaseCommand):
         parser.add_argument("text")
 
     def handle(self, *args: Any, kind: str, text: str, **options: Any) -> None:
-        alerts.count_up(kind[:40], key=f"shell:{kind}", at=timezone.now(), text=scrub(text)[:1000])
+        outbox.count_up(kind[:40], key=f"shell:{kind}", at=timezone.now(), text=scrub(text)[:1000])

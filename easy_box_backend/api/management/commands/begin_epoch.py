@@ -6,9 +6,10 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 
 from api import revision
-from api.actions import ledger, pruning
+from api.actions import ledger
 from api.management.commands.check_ledger import describe
 from api.models import Order, Product, StockMovement
+from api.ops import pruning
 
 SHOWN = 20
 

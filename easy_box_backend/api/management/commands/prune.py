@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from api import worker
+from api.ops import worker
 
 
 class Command(BaseCommand):

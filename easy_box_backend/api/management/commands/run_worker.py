@@ -1,4 +1,4 @@
-"""The worker: sends alerts, checks the ledger, prunes (api/worker.py)."""
+"""The worker: sends alerts, checks the ledger, prunes (api/ops/worker.py)."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from api import worker
+from api.ops import worker
 
 
 class Command(BaseCommand):

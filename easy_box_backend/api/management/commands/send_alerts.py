@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from api import notices, telegram, worker
+from api.alerts import messages, telegram
 from api.models import Alert
+from api.ops import worker
 
 
 class Command(BaseCommand):
@@ -22,7 +23,7 @@ class Command(BaseCommand):
             raise CommandError("Alerts are off: set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID.")
         if test:
             try:
-                telegram.send(notices.compose([Alert(kind="test", created_at=timezone.now())]), chat)
+                telegram.send(messages.compose([Alert(kind="test", created_at=timezone.now())]), chat)
             except telegram.Failed as failure:
                 raise CommandError(f"Telegram did not take it: {failure}") from failure
             self.stdout.write("Sent.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from api import worker
+from api.ops import worker
 
 
 class Command(BaseCommand):

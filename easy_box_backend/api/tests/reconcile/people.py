@@ -19,8 +19,8 @@ import pytest
 import time_machine
 from rest_framework.test import APIClient
 
-from api import auth
 from api.actions import ledger, products
+from api.auth import tokens
 from api.models import Device, Discrepancy, Product, StockMovement, User
 from api.tests.calls import PASSWORD
 
@@ -131,7 +131,7 @@ class Phone(Caller):
     def while_its_request_is_under_way(self) -> Iterator[None]:
         """Requests in here came in before what was read of this phone just now."""
         arrived = Device.objects.select_related("memory").get(pk=self.device.pk).memory.number
-        authenticate = auth.DeviceTokenAuthentication.authenticate_credentials
+        authenticate = tokens.DeviceTokenAuthentication.authenticate_credentials
 
         def earlier(self: Any, token: bytes) -> tuple[User, Device]:
             user, device = authenticate(self, token)
@@ -139,7 +139,7 @@ class Phone(Caller):
             return user, device
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(auth.DeviceTokenAuthentication, "authenticate_credentials", earlier)
+            patch.setattr(tokens.DeviceTokenAuthentication, "authenticate_credentials", earlier)
             yield
 
 

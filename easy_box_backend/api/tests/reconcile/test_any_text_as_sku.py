@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from api.models import Discrepancy, Product, StockMovement
 from api.tests.reconcile.people import Phone, Warehouse
-from phone.dio import resolve
+from proofs.phone.dio import resolve
 
 pytestmark = pytest.mark.django_db
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.actions import pruning
 from api.models import Device, Discrepancy
+from api.ops import pruning
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 QUEUE = [(f"GOODS-{n:02}", n % 3 + 1) for n in range(20)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from api import auth
+from api.auth import tokens
 from api.models import Device, DeviceMemory, Discrepancy, StockMovement, User
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
@@ -116,7 +116,7 @@ def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.Mo
     phone, product = place.phone("Anna"), place.product("SOCK")
     phone.find("SOCK")
     let_in = threading.Barrier(3, timeout=30)
-    authenticate = auth.DeviceTokenAuthentication.authenticate_credentials
+    authenticate = tokens.DeviceTokenAuthentication.authenticate_credentials
 
     def then_wait(self: Any, token: bytes) -> tuple[User, Device]:
         found = authenticate(self, token)
@@ -129,7 +129,7 @@ def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.Mo
         finally:
             connections.close_all()
 
-    monkeypatch.setattr(auth.DeviceTokenAuthentication, "authenticate_credentials", then_wait)
+    monkeypatch.setattr(tokens.DeviceTokenAuthentication, "authenticate_credentials", then_wait)
     with ThreadPoolExecutor(2) as pool:
         with transaction.atomic():
             DeviceMemory.objects.select_for_update().get(device=phone.device)

@@ -1,0 +1,157 @@
+"""What an alert says: what happened, where, how many times, and where to look. In the managers' language, as Telegram's
+HTML, never longer than one message."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from api.alerts.telegram import MAX_UNITS, escaped, units
+from api.discrepancies import kinds
+from api.models import Alert, Discrepancy
+from api.texts.redact import scrub
+
+_TITLES: dict[str, tuple[str, str | Promise]] = {
+    "server_error": ("🔴", _("Server error")),
+    "client_error": ("📱", _("Error on a phone")),
+    "discrepancy": ("⚖️", _("To be settled")),
+    "low_stock": ("📦", _("Running low")),
+    "ledger_broken": ("🔴", _("The ledger does not add up")),
+    "backup_failed": ("💾", _("The backup failed")),
+    "job_failed": ("⚙️", _("A regular job failed")),
+    "test": ("✅", _("A test message: alerts arrive.")),
+}
+_PAGES = {
+    "discrepancy": "admin:api_discrepancy_changelist",
+    "low_stock": "admin:api_product_changelist",
+    "client_error": "admin:api_clienterror_changelist",
+}
+_ROOM_FOR_THE_END = 400
+_MOST_TOLD = 40
+
+
+def compose(batch: list[Alert]) -> str:
+    """One message for alerts of one kind (at least one)."""
+    with translation.override(settings.ADMIN_LANGUAGE_CODE):
+        kind = batch[0].kind
+        icon, title = _TITLES.get(kind, ("🔔", kind))
+        head = f"{icon} <b>{escaped(title)}</b>" + (f" · {len(batch)}" if len(batch) > 1 else "")
+        told = _told(batch) if kind == "discrepancy" else {}
+        lines = [line for line in (_line(alert, told) for alert in batch) if line]
+        return _fit(head, lines, _end(kind, batch[0].created_at))
+
+
+def _fit(head: str, lines: list[str], end: str) -> str:
+    """The message; lines that have no room are counted instead."""
+    text, left = head, MAX_UNITS - units(head) - _ROOM_FOR_THE_END
+    for number, line in enumerate(lines):
+        left -= units(line) + 3
+        if left < 0:
+            more = len(lines) - number
+            text += "\n" + escaped(ngettext("… and %(more)d more", "… and %(more)d more", more) % {"more": more})
+            break
+        text += f"\n{'• ' if len(lines) > 1 else ''}{line}"
+    return f"{text}\n{end}"
+
+
+def _end(kind: str, since: datetime) -> str:
+    when = timezone.localtime(since).strftime("%d.%m.%Y %H:%M")
+    page = _address(_PAGES[kind]) if kind in _PAGES else ""
+    return f'{when} · <a href="{page}">{escaped(gettext("Open"))}</a>' if page else when
+
+
+def _address(view: str, *args: object, **query: object) -> str:
+    """The absolute address of an admin page; "" if nobody has said where the server is reached."""
+    if not settings.PUBLIC_BASE_URL:
+        return ""
+    asked = f"?{urlencode(query)}" if query else ""
+    return escaped(f"{settings.PUBLIC_BASE_URL}{reverse(view, args=args)}{asked}", 600).replace('"', "%22")
+
+
+def _told(batch: list[Alert]) -> dict[int, kinds.Told]:
+    """The discrepancies that these alerts are about, as far as a message has room for them."""
+    wanted = [alert.facts.get("discrepancy") for alert in batch[:_MOST_TOLD]]
+    rows = Discrepancy.objects.filter(id__in=[key for key in wanted if key])
+    return {told.row.pk: told for told in kinds.describe(list(rows))}
+
+
+def _line(alert: Alert, told: Mapping[int, kinds.Told]) -> str:
+    found = told.get(alert.facts.get("discrepancy") or 0)
+    if found is not None:
+        return _linked(escaped(found.label, 100), "admin:api_discrepancy_change", found.row.pk) + (
+            f" · {escaped(found.sentence, 500)}"
+        )
+    line = (
+        _LINES.get(alert.kind, _anything)(alert.facts)
+        if alert.facts
+        else gettext("other errors, not listed one by one")
+    )
+    return f"{line} <b>×{alert.count}</b>" if alert.count > 1 else line
+
+
+def _linked(text: str, view: str, key: object) -> str:
+    page = _address(view, key) if key else ""
+    return f'<a href="{page}">{text}</a>' if page else text
+
+
+def _server_error(facts: dict[str, Any]) -> str:
+    lines = [f"<b>{escaped(facts.get('error', '?'), 100)}</b> {escaped(facts.get('route', ''), 200)}"]
+    if text := facts.get("text"):
+        lines.append(f"<code>{escaped(scrub(str(text)), 400)}</code>")
+    if place := facts.get("place"):
+        lines.append(escaped(place, 200))
+    if request := facts.get("request_id"):
+        lines.append(f"{escaped(gettext('request'))} <code>{escaped(request, 100)}</code>")
+    return "\n".join(lines)
+
+
+def _client_error(facts: dict[str, Any]) -> str:
+    text = escaped(scrub(str(facts.get("text", ""))).split("\n")[0], 300)
+    return _linked(text or "?", "admin:api_clienterror_change", facts.get("error"))
+
+
+def _discrepancy(facts: dict[str, Any]) -> str:
+    """One that is not told in full."""
+    what = str(facts.get("what", ""))
+    label = Discrepancy.Kind(what).label if what in Discrepancy.Kind.values else what
+    line = _linked(escaped(label, 100), "admin:api_discrepancy_change", facts.get("discrepancy"))
+    return f"{line} · {escaped(facts['sku'], 120)}" if facts.get("sku") else line
+
+
+def _low_stock(facts: dict[str, Any]) -> str:
+    name = f"{escaped(facts.get('sku', ''), 120)} · {escaped(facts.get('name', ''), 120)}"
+    says = gettext("%(on_hand)s left, at least %(minimum)s wanted") % {
+        "on_hand": facts.get("on_hand"), "minimum": facts.get("minimum"),
+    }  # fmt: skip
+    return f"{_linked(name, 'admin:api_product_change', facts.get('product'))}: {escaped(says)}"
+
+
+def _ledger_broken(facts: dict[str, Any]) -> str:
+    return "\n".join(escaped(line, 200) for line in [*facts.get("products", [])[:10], "manage.py check_ledger"])
+
+
+def _said(facts: dict[str, Any]) -> str:
+    name = f"<b>{escaped(facts['job'], 60)}</b> " if facts.get("job") else ""
+    return name + escaped(scrub(str(facts.get("text", ""))), 600)
+
+
+def _anything(facts: dict[str, Any]) -> str:
+    return escaped(scrub(", ".join(f"{name}: {value}" for name, value in facts.items())), 600)
+
+
+_LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "server_error": _server_error,
+    "client_error": _client_error,
+    "discrepancy": _discrepancy,
+    "low_stock": _low_stock,
+    "ledger_broken": _ledger_broken,
+    "backup_failed": _said,
+    "job_failed": _said,
+}

@@ -1,0 +1,87 @@
+"""Passwords: checked and confirmed, with a limit on guesses (docs/rights.md)."""
+
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from knox.crypto import hash_token
+
+from api import limits
+from api.actions import accounts, logins
+from api.auth.callers import client_address, client_network
+from api.auth.tokens import find_device, log
+from api.errors import TooSoon
+from api.models import Device, User
+from api.texts import tidy
+
+BROWSER = "known_browser"
+BROWSER_KEPT = timedelta(days=180)
+
+
+class TooManyGuesses(TooSoon):
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(_("Too many failed logins. Try again in a minute."), wait)
+
+
+def check_password(request: HttpRequest, email: str, password: str) -> User | None:
+    """The active account with these credentials; None whatever is wrong with them, after the same time.
+
+    Raises TooManyGuesses after ten wrong passwords in a minute (`actions/logins.py` says whose are counted).
+    """
+    account = tidy(email).lower()[:255]
+    device = known_device(request, account)
+    keys = logins.keys(account, client_network(request), device=device, at=timezone.now())
+    return _check(request, account, password, keys)
+
+
+def confirm_password(request: HttpRequest, user: User, password: str, device: Device | None) -> None:
+    """Whoever holds a token or a session shows that they know the password too. Raises PasswordNeeded,
+    WrongPassword, TooManyGuesses.
+
+    Each device has ten wrong ones a minute of its own, so that a stolen one keeps no other from changing the password.
+    """
+    if not password:
+        raise accounts.PasswordNeeded
+    held = f"device {device.pk}" if device else f"session {request.session.session_key}"
+    if _check(request, user.email, password, [held]) != user:
+        raise accounts.WrongPassword
+
+
+def _check(request: HttpRequest, account: str, password: str, keys: list[str]) -> User | None:
+    """No lock is held while the password is hashed; of guesses in parallel those behind the limit learn nothing."""
+    if wait := limits.wait(keys, logins.LIMIT, at=timezone.now()):
+        raise TooManyGuesses(wait)
+    user = authenticate(request, username=account, password=password)
+    at = timezone.now()
+    if not isinstance(user, User):
+        if wait := limits.take(keys, logins.LIMIT, at=at):
+            raise TooManyGuesses(wait)
+        log.warning("Wrong password from %s", client_address(request))
+        return None
+    if wait := limits.wait(keys, logins.LIMIT, at=at):
+        raise TooManyGuesses(wait)
+    return user
+
+
+def known_device(request: HttpRequest, account: str) -> str:
+    """A name of the device that calls, if it shows that this account has logged in on it: by a token that is sent along
+    with a login, or by the cookie of a browser that was at the desk. "" if it doesn't."""
+    scheme, _space, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "token" and key.isascii():
+        device = find_device(hash_token(key))
+        return str(device.pk) if device and device.user.email == account else ""
+    owner, _colon, name = str(request.get_signed_cookie(BROWSER, "", salt=BROWSER, max_age=BROWSER_KEPT)).partition(":")
+    return f"browser {name}" if name and User.objects.filter(pk=owner, email=account).exists() else ""
+
+
+def remember_browser(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
+    """Give a browser in which somebody has logged in the cookie by which it is known."""
+    response.set_signed_cookie(
+        BROWSER, f"{user.pk}:{secrets.token_hex(16)}", salt=BROWSER, max_age=BROWSER_KEPT, path=reverse("admin:index"),
+        httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
+    )  # fmt: skip

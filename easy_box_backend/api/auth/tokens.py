@@ -1,0 +1,164 @@
+"""Tokens: who calls, from which device. Knox makes and hashes the tokens; one belongs to one device."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from knox.auth import TokenAuthentication
+from knox.crypto import hash_token
+from knox.models import AuthToken
+from rest_framework import exceptions
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from api.actions import logins
+from api.actor import Actor
+from api.auth.callers import client_network, user_agent
+from api.models import Device, User
+from backend import prepared
+
+log = logging.getLogger(__name__)
+
+LAST_SEEN_STEP = timedelta(minutes=5)
+"""`last_seen_at` is written no more often than this: it is for people, and a write on each read would cost more."""
+
+
+# The columns of each table in the order of its model's fields, as `Model.from_db` takes them.
+_USER = ("id", "is_superuser", "email", "username", "is_active", "is_staff")
+_DEVICE = ("id", "user_id", "token_id", "kind", "name", "last_seen_at")
+_TOKEN = ("digest", "expiry")
+_LOOK_UP = """
+SELECT person.id, person.is_superuser, person.email, person.username, person.is_active, person.is_staff,
+    device.id, device.user_id, device.token_id, device.kind, device.name, device.last_seen_at,
+    token.digest, token.expiry,
+    COALESCE(memory.number, 0)
+FROM knox_authtoken token
+JOIN api_device device ON device.token_id = token.digest
+JOIN api_user person ON person.id = device.user_id
+LEFT JOIN api_devicememory memory ON memory.device_id = device.id
+WHERE token.digest = %s AND person.is_active
+"""
+
+
+class DeviceTokenAuthentication(TokenAuthentication):
+    """`Authorization: Token <key>`, looked up by its digest in one SELECT, which every request pays for.
+
+    Knox's own look-up reads all tokens of the user each time, and the ORM's costs three times this one's CPU
+    (docs/benchmarks.md). Expired tokens are removed by a job.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, Device] | None:
+        found: tuple[User, Device] | None = super().authenticate(request)
+        if found:
+            _note_use(request, found[1], timezone.now())
+        return found
+
+    def authenticate_credentials(self, token: bytes) -> tuple[User, Device]:
+        now = timezone.now()
+        try:
+            digest = hash_token(token.decode("ascii"))
+        except (ValueError, TypeError) as error:
+            raise exceptions.AuthenticationFailed(_("Invalid token.")) from error
+        device = find_device(digest)
+        if device is None or device.token is None or (device.token.expiry and device.token.expiry <= now):
+            raise exceptions.AuthenticationFailed(_("Invalid token."))
+        return device.user, device
+
+
+def _note_use(request: Request, device: Device, now: datetime) -> None:
+    """That a token was used: every few minutes when, once a day where, and that it lives on."""
+    if device.token and slide_expiry(device.token, now):
+        logins.was_here(device.user, client_network(request._request), at=now)
+    if device.last_seen_at is None or now - device.last_seen_at > LAST_SEEN_STEP:
+        Device.objects.filter(pk=device.pk).update(last_seen_at=now)
+
+
+def _look_up(digest: str) -> Any:
+    return prepared.one_row(_LOOK_UP, [digest])
+
+
+def find_device(digest: str) -> Device | None:
+    """The device with the token of this digest, with its user and token; None if there is none who may log in."""
+    try:
+        row = _look_up(digest)
+    except OperationalError:
+        if connection.in_atomic_block:
+            raise
+        # The first statement of a request: the database has been started anew since this connection was made, and so
+        # have the others in the pool.
+        connection.close()
+        if pool := getattr(connection, "pool", None):
+            pool.check()
+        row = _look_up(digest)
+    if row is None:
+        return None
+    # What is not read here is loaded when it is asked for.
+    user = User.from_db("default", _USER, [bool(value) if n in (1, 4, 5) else value for n, value in enumerate(row[:6])])
+    device = Device.from_db("default", _DEVICE, (*row[6:11], time_of(row[11])))
+    device.user, device.token = user, AuthToken.from_db("default", _TOKEN, (row[12], time_of(row[13])))
+    device.requests_read = row[14]
+    return device
+
+
+def time_of(value: Any) -> datetime | None:
+    """A time as the database's cursor gives it: SQLite's is text, or naive, in UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def slide_expiry(token: AuthToken, now: datetime) -> bool:
+    """Put a used token's expiry off to its full time, at most once an interval (`REST_KNOX`). Returns whether it was
+    time to."""
+    expiry = now + settings.TOKEN_TTL
+    if not token.expiry or (expiry - token.expiry).total_seconds() <= settings.REST_KNOX["MIN_REFRESH_INTERVAL"]:
+        return False
+    # An update, not a save: the token may have been revoked in this very moment, which is no error.
+    AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
+    return True
+
+
+class NoAuthentication(DeviceTokenAuthentication):
+    """For what is open to all: a token that is sent along, even a bad one, is not looked at."""
+
+    def authenticate(self, request: Request) -> None:
+        return None
+
+
+def actor(request: Request) -> Actor:
+    """The person and device behind an authenticated request."""
+    return Actor(user=person(request), device=device_of(request))
+
+
+def person(request: Request) -> User:
+    """Who sent an authenticated request."""
+    return cast(User, request.user)
+
+
+def device_of(request: Request) -> Device:
+    """From which device an authenticated request came."""
+    return cast(Device, request.auth)
+
+
+def managers_only(request: Request) -> None:
+    """Raises PermissionDenied for a picker (docs/rights.md), on whatever kind of device."""
+    if not person(request).is_manager:
+        raise exceptions.PermissionDenied
+
+
+def kind_of_device(request: Request, asked: str | None) -> str:
+    """`app` or `integration`: what the login asks for, else by the user agent (docs/flutter-app.md, section 1)."""
+    if asked:
+        return asked
+    return Device.Kind.APP if user_agent(request).startswith("Dart/") else Device.Kind.INTEGRATION
+
+
+class Managers(BasePermission):
+    """For whole views."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.user, User) and request.user.is_manager

@@ -1,0 +1,239 @@
+"""Photos: from whatever a phone sends to two small clean JPEGs. Knows nothing of products, models or HTTP.
+
+What the file is, its first bytes say. All else is done by `decoder.py`, in a process that lives for one photo and has
+limits of memory and time, one at a time on a machine. So whatever is sent, this process's memory stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+if sys.platform != "win32":  # there, for development only: one at a time in this process
+    import fcntl
+
+MAX_BYTES = 20 * 1024 * 1024
+#: How many first bytes tell a format.
+LOOK = 1024
+#: How long a photo waits for the ones before it. A usual one takes 0.2 s, a HEIC of 12 megapixels 1 s.
+WAIT_SECONDS = 12.0
+#: How long a decoder may take by the clock. Its processor time is limited too, so it takes this only if the machine
+#: has no time for it. Both waits together end before a stopping server gives up on its requests (30 s).
+DECODE_SECONDS = 18.0
+#: A program that is told that all is busy is asked to come again after this.
+RETRY_SECONDS = 5
+
+_here = threading.Lock()  # for Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo ready to be stored: upright sRGB JPEGs without metadata.
+
+    image: at most decoder.IMAGE_SIDE pixels a side. thumbnail: at most decoder.THUMBNAIL_SIDE.
+    digest: hex SHA-256 of `image`. A name made from it changes exactly when the content does, so that a phone
+    may cache it for ever.
+    """
+
+    image: bytes
+    thumbnail: bytes
+    digest: str
+
+
+class BadImage(Exception):
+    """The upload can't become a photo; sending it again will not help.
+
+    code: a word for machines, a key of DETAILS. facts: the limits and names that its sentence mentions.
+    """
+
+    DETAILS: dict[str, str | Promise] = {
+        "image_empty": _("The file is empty."),
+        "image_too_large": _("The file is larger than %(max_megabytes)d MB."),
+        "too_many_pixels": _(
+            "A %(format)s picture may have at most %(max_megapixels)d megapixels. Send a smaller one."
+        ),
+        "image_too_complex": _("The picture takes too much memory or time to decode. Save it again as a plain JPEG."),
+        "unsupported_format": _("%(format)s pictures are not supported. Send JPEG, PNG, WebP or HEIC."),
+        "not_an_image": _("The file is not a picture. Send JPEG, PNG, WebP or HEIC."),
+        "image_truncated": _("The picture is incomplete or damaged. Send it again."),
+    }
+    #: A picture, as far as we know, but more than we take. The other codes: nothing that can be read.
+    TOO_LARGE = frozenset({"image_too_large", "too_many_pixels", "image_too_complex"})
+
+    def __init__(self, code: str, **facts: str | int) -> None:
+        super().__init__(code, facts)
+        self.code = code
+        self.facts = facts
+
+    @property
+    def detail(self) -> str:
+        """One sentence for the person who sent the file, in the language that is active now."""
+        return str(self.DETAILS[self.code]) % self.facts
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it may be a good picture, only larger than we take."""
+        return self.code in self.TOO_LARGE
+
+
+class DecoderBusy(Exception):
+    """Too many photos at once, or a machine without time: nothing is wrong with the photo. It can be sent again."""
+
+    detail = _("The server is busy with other photos. Send it again in a moment.")
+
+
+class _DecoderSaid(Exception):
+    """Why the decoder failed, as text: the error itself was in another process."""
+
+
+def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
+    """Turn an uploaded file into a Photo. What it is, its content decides, never its name or declared type.
+
+    upload: a seekable binary file. lock_folder: a folder of a local disk that all servers on the machine share: whoever
+    holds a lock on it decodes.
+    Raises BadImage for any content whatever that is no photo of ours, and DecoderBusy.
+    """
+    size = upload.seek(0, os.SEEK_END)
+    upload.seek(0)
+    if not size:
+        raise BadImage("image_empty")
+    if size > MAX_BYTES:
+        raise BadImage("image_too_large", max_megabytes=MAX_BYTES // 1024**2, max_bytes=MAX_BYTES)
+    kind = format_of(upload.read(LOOK))
+    with lock(lock_folder) as held:
+        upload.seek(0)
+        return _run_decoder(kind, upload.read(), held)
+
+
+def drawn_here(jpeg: bytes) -> Photo:
+    """The same for a JPEG of our own, without a process: the demo's."""
+    from api.images import decoder
+
+    return _photo(*decoder.decode("JPEG", jpeg))
+
+
+def _photo(image: bytes, thumbnail: bytes) -> Photo:
+    return Photo(image=image, thumbnail=thumbnail, digest=hashlib.sha256(image).hexdigest())
+
+
+# --- The other process --------------------------------------------------------------------------------------------
+
+_DECODER = Path(__file__).with_name("decoder.py")
+_STOPPED = {-signal.SIGINT, -signal.SIGTERM}  # the server is being stopped, and all its processes with it
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[tuple[int, ...]]:
+    """Wait until this is the only one on the machine that decodes. Gives the open files that hold the lock.
+
+    Raises DecoderBusy after WAIT_SECONDS.
+    """
+    if sys.platform == "win32":
+        if not _here.acquire(timeout=WAIT_SECONDS):
+            raise DecoderBusy
+        try:
+            yield ()
+        finally:
+            _here.release()
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder, os.O_RDONLY)
+    end = time.monotonic() + WAIT_SECONDS
+    try:
+        while not _locked(file):
+            if time.monotonic() > end:
+                raise DecoderBusy
+            time.sleep(0.02)
+        yield (file,)
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
+    """What decoder.py makes of the file.
+
+    held: files that it is to keep open. They hold the lock, which so outlives a server that is killed meanwhile.
+    """
+    # Isolated from the environment, with its secrets; Windows can't start a process without one.
+    # One arena: glibc reserves 64 MB of address space for each further one, which the limit would count.
+    environment = None if sys.platform == "win32" else {"MALLOC_ARENA_MAX": "1"}
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-I", "-B", str(_DECODER), kind],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=held, env=environment,
+    ) as decoder:  # fmt: skip
+        try:
+            said, errors = decoder.communicate(raw, timeout=DECODE_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise DecoderBusy from error
+        finally:
+            decoder.kill()
+    if decoder.returncode in _STOPPED:
+        raise DecoderBusy
+    if decoder.returncode < 0:  # another signal: the limit of time, no memory, or a crash of a library
+        raise BadImage("image_too_complex") from _DecoderSaid(f"ended by signal {-decoder.returncode}")
+    if decoder.returncode:
+        raise RuntimeError(f"The decoder ended with {decoder.returncode}: {errors.decode(errors='replace')[-2000:]}")
+    head, _newline, files = said.partition(b"\n")
+    answer = json.loads(head)
+    if code := answer.get("code"):
+        raise BadImage(code, **answer["facts"]) from _DecoderSaid(answer["cause"])
+    return _photo(files[: answer["image"]], files[answer["image"] :])
+
+
+# --- What is it? --------------------------------------------------------------------------------------------
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_ANY_HEIF_BRANDS = {b"mif1", b"msf1", b"mif2", b"miaf"}
+_UNSUPPORTED = {
+    b"GIF8": "GIF", b"BM": "BMP", b"%PDF": "PDF", b"8BPS": "PSD", b"\0\0\1\0": "ICO",
+    b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF",
+    b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\0\0\0\x0cjP  ": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
+}  # fmt: skip
+
+
+def format_of(raw: bytes) -> str:
+    """The format that a file's first LOOK bytes say. Raises BadImage if it is none of decoder.READERS."""
+    if raw.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if raw.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if raw.startswith(b"RIFF") and raw[8:12] == b"WEBP":
+        return "WebP"
+    if raw[4:8] == b"ftyp":
+        length = min(int.from_bytes(raw[:4]), 256)
+        brands = {raw[8:12], *(raw[at : at + 4] for at in range(16, length, 4))}
+        if brands & _HEIC_BRANDS or (brands & _ANY_HEIF_BRANDS and not brands & _AVIF_BRANDS):
+            return "HEIC"
+        if brands & _AVIF_BRANDS:
+            raise BadImage("unsupported_format", format="AVIF")
+    for start, name in _UNSUPPORTED.items():
+        if raw.startswith(start):
+            raise BadImage("unsupported_format", format=name)
+    text = raw.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<svg", b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in text:
+        raise BadImage("unsupported_format", format="SVG")
+    raise BadImage("not_an_image")

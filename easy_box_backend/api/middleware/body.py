@@ -1,0 +1,34 @@
+"""Reads a request's body to its end."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
+from django.utils.translation import gettext_lazy as _
+
+from api.rest.error_handler import answer_error
+
+
+class ReadToEndMiddleware:
+    """Reads what a refused request still has to say.
+
+    An answer that goes out before the body is read, such as a 401 to an upload, would leave the rest on the connection,
+    where the server would have to cut it off, and with it the phone's next request (RFC 9112, section 9.3).
+    """
+
+    MOST = 32 * 1024 * 1024
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            # The server in front has left the body in chunks, which Django takes for none (see backend/wsgi.py).
+            return answer_error(request, "length_required", _("A body needs a Content-Length."), 411)
+        response = self.get_response(request)
+        left = self.MOST
+        try:
+            while left > 0 and (part := request.read(65536)):
+                left -= len(part)
+        except (UnreadablePostError, ValueError, OSError):
+            pass  # nobody is there any more, or the form parser has closed what it read
+        return response

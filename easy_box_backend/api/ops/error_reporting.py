@@ -1,0 +1,48 @@
+"""Faults of the server, put into the outbox: one alert by error and route, however often it happens."""
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+
+from api.alerts import outbox
+from api.texts.redact import scrub
+
+log = logging.getLogger(__name__)
+
+
+def tell(sender: object, request: HttpRequest | None = None, **kwargs: Any) -> None:
+    """Receiver of `got_request_exception`: the failed transaction is rolled back by now, so this one is its own."""
+    error = sys.exc_info()[1]
+    if error is None:
+        return
+    match = request.resolver_match if request else None
+    route = f"{request.method} {match.route if match else '?'}" if request else "?"
+    name = type(error).__name__
+    try:
+        outbox.count_up(
+            "server_error",
+            key=f"{name}:{route}",
+            at=timezone.now(),
+            error=name,
+            route=route,
+            text=scrub(str(error))[:300].replace("\0", ""),
+            place=place(error),
+            request_id=getattr(request, "request_id", ""),
+        )
+    except Exception:  # the database itself may be what is broken: the log has the fault, the phone its 500
+        log.exception("A fault could not be put into the outbox")
+
+
+def place(error: BaseException) -> str:
+    """Where in our own code it happened, as file:line."""
+    own = str(settings.BASE_DIR)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(own)]
+    if not frames:
+        return ""
+    return f"{Path(frames[-1].filename).relative_to(own)}:{frames[-1].lineno} {frames[-1].name}"

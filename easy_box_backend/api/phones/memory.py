@@ -1,0 +1,52 @@
+"""Where a phone's memory is kept: one JSON document a device, in one row, whose lock makes the requests of one phone
+follow one another. `reconcile/memory.py` says what is in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+from django.db import transaction
+
+from api.actor import Actor
+from api.models import Device, DeviceMemory
+from api.reconcile.memory import VERSION, Memory
+
+
+class UnknownVersion(RuntimeError):
+    """The document was written by a newer release. It is kept as it is: an empty one would book a queue again."""
+
+
+def device_of(by: Actor) -> Device:
+    """The phone that a request came from."""
+    assert by.device is not None
+    return by.device
+
+
+@contextmanager
+def remembered(by: Actor) -> Iterator[Memory]:
+    """What is remembered of the phone, locked; what has changed is written down at the end, in one transaction with
+    all that is done within. Raises UnknownVersion."""
+    device = device_of(by)
+    with transaction.atomic():
+        before = _locked(device)
+        memory = read(before)
+        yield memory
+        after = msgspec.json.encode(memory).decode()
+        if after != before:
+            DeviceMemory.objects.filter(device=device).update(state=after, number=memory.number)
+
+
+def _locked(device: Device) -> str:
+    row = DeviceMemory.objects.select_for_update(no_key=True).filter(device=device).first()
+    if row is None:
+        DeviceMemory.objects.get_or_create(device=device)
+        row = DeviceMemory.objects.select_for_update(no_key=True).get(device=device)
+    return row.state
+
+
+def read(state: str) -> Memory:
+    """What a row of `DeviceMemory` holds. Raises UnknownVersion."""
+    memory = msgspec.json.decode(state, type=Memory)
+    if memory.version > VERSION:
+        raise UnknownVersion(f"A phone's memory has version {memory.version}; this release knows {VERSION}.")
+    return memory

@@ -1,0 +1,141 @@
+"""The app's finished orders, read against the order that its device had seen."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from django.db import transaction
+
+from api.actions import discrepancies, orders, stock
+from api.actions.orders import Line
+from api.actor import Actor
+from api.models import Discrepancy, Order, Product
+from api.phones import history
+from api.phones.memory import device_of, remembered
+from api.reconcile import picking, scanning
+from api.reconcile.memory import KEPT_PULLS, Memory
+
+Kind = Discrepancy.Kind
+
+UNKNOWN_CUSTOMER = "N/A"
+"""What the app sends for a customer whom the phone has forgotten (docs/flutter-app.md, section 4)."""
+
+
+def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
+    """The phone pulls all orders as they are at the revision `seen`."""
+    with remembered(by) as memory:
+        if memory.order_pulls[-1:] == [seen] and not memory.order_puts:
+            return
+        scanning.arrive(memory, "pull orders", at, connection)
+        memory.order_pulls = [*memory.order_pulls, seen][-KEPT_PULLS:]
+        memory.order_puts = {}
+
+
+def put(
+    order_id: int | None, *, customer_name: str, status: str | None, lines: Sequence[Line] | None,
+    lost: Mapping[str, str] | None = None, by: Actor, at: datetime, connection: str = "", key: str = "",
+) -> Order | None:  # fmt: skip
+    """An order as the phone finished it. Returns the order; None where it is gone or never was.
+
+    lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`).
+    """
+    with remembered(by) as memory:
+        scanning.arrive(memory, "order", at, connection)
+        order = Order.objects.select_for_update(no_key=True).filter(id=order_id).first() if order_id else None
+        if order is None or order.archived_at is not None:
+            _gone(order, key, customer_name, lines or [], by, at)
+            order = None
+        else:
+            body = hashlib.sha256(msgspec.json.encode([customer_name, status, lines])).hexdigest()[:16]
+            if memory.order_puts.get(order.pk) != body:
+                _merge_if_plausible(order, memory, customer_name, status, lines, by, at)
+                memory.order_puts[order.pk] = body
+                discrepancies.kept_in_part(lost or {}, by=by, at=at, order=order)
+        return order
+
+
+def _gone(order: Order | None, key: str, customer: str, lines: Sequence[Line], by: Actor, at: datetime) -> None:
+    picked = {str(line.product): line.quantity_picked or 0 for line in lines}
+    kind = Kind.PICKED_AFTER_CANCEL if order else Kind.UNKNOWN_ORDER
+    discrepancies.record(kind, by=by, at=at, order=order, id=key[:100], customer=customer, picked=picked)
+
+
+def _merge_if_plausible(
+    order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
+    at: datetime,
+) -> None:  # fmt: skip
+    """Merge an order; one with quantities that nobody can mean stays as it is, and a manager is asked."""
+    try:
+        with transaction.atomic():
+            _merge(order, memory, customer, status, lines, by, at)
+    except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds) as refusal:
+        order.refresh_from_db()
+        product = Product.objects.get(id=refusal.facts["product"])
+        picked = sum(line.quantity_picked or 0 for line in lines or [] if line.product == product.pk)
+        discrepancies.record(
+            Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, order=order, product=product, picked=picked,
+            on_hand=product.quantity,
+        )  # fmt: skip
+
+
+def _merge(
+    order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
+    at: datetime,
+) -> None:  # fmt: skip
+    now = {
+        line.product_id: (line.quantity_to_pick, line.quantity_picked)
+        for line in order.lines.filter(removed_at__isnull=True).order_by("id")
+    }
+    version = history.order_seen(memory, order, device_of(by), status)
+    seen_status, seen_name = (version.status, version.customer_name) if version else (order.status, "")
+    seen = history.lines_of(version) if version else now
+    sent = now if lines is None else {
+        line.product: (line.quantity_to_pick, now.get(line.product, (0, 0))[1] if line.quantity_picked is None
+                       else line.quantity_picked)
+        for line in orders.merged(lines)
+    }  # fmt: skip
+    known = Product.objects.in_bulk(set(sent))
+    # Nobody can add what does not exist; a line that names it is left out rather than that the phone's queue jams.
+    sent = {
+        product: quantities for product, quantities in sent.items()
+        if product in known and (product in now or product in seen or not known[product].is_archived)
+    }  # fmt: skip
+    stays_cancelled = seen_status != order.status or not by.is_manager
+    if order.status == Order.Status.CANCELLED and status != Order.Status.CANCELLED and stays_cancelled:
+        _picked_cancelled(order, sent, by, at)
+        return
+    result = picking.merge(sent, seen, now, composes=by.is_manager)
+    if customer not in ("", UNKNOWN_CUSTOMER, seen_name) and by.is_manager:
+        order.customer_name = customer
+    may = by.is_manager or (order.status in Order.RUNNING and status in orders.PICKERS)
+    if status is not None and status != seen_status and may:
+        order.status = status
+    wanted = [Line(product, to_pick, picked) for product, (to_pick, picked) in result.lines.items()]
+    orders.write(order, wanted, by=by, at=at)
+    _report(order, result, by, at)
+
+
+def _picked_cancelled(order: Order, sent: picking.Lines, by: Actor, at: datetime) -> None:
+    """The order was cancelled while somebody picked it: the goods go back to the shelf, or a manager says otherwise."""
+    picked = {product: quantity for product, (_to_pick, quantity) in sent.items() if quantity}
+    discrepancies.record(
+        Kind.PICKED_AFTER_CANCEL, by=by, at=at, order=order, customer=order.customer_name,
+        pending=[{"product": product, "delta": -quantity} for product, quantity in picked.items()],
+    )  # fmt: skip
+
+
+def _report(order: Order, result: picking.Merge, by: Actor, at: datetime) -> None:
+    """Put before a manager what two people did to one order."""
+    if not (result.twice or result.gone or (order.status == Order.Status.PICKED and result.short)):
+        return
+    named = Product.objects.in_bulk({*result.twice, *result.gone, *result.short})
+    for kind, pieces in ((Kind.PICKED_TWICE, result.twice), (Kind.OVER_PICKED, result.gone)):
+        for product, picked in pieces.items():
+            pending = [{"product": product, "delta": -picked}]
+            discrepancies.record(
+                kind, by=by, at=at, order=order, product=named[product], picked=picked, pending=pending
+            )
+    if order.status == Order.Status.PICKED:
+        for product, missing in result.short.items():
+            discrepancies.record(Kind.SHORT_PICKED, by=by, at=at, order=order, product=named[product], quantity=missing)

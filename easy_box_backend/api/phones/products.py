@@ -1,0 +1,162 @@
+"""The app's creations, photos and deletions, read against what its device had seen."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db.models import Q
+
+from api.actions import discrepancies, products, stock
+from api.actions.products import SkuTaken
+from api.actor import Actor
+from api.images import Photo
+from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion
+from api.phones.memory import device_of, remembered
+from api.phones.stock import ask_about_quantity, book_after_all
+from api.reconcile import additions, scanning
+from api.reconcile.memory import Item, Memory
+from api.texts import NO_SKU
+
+Kind = Discrepancy.Kind
+
+
+def fingerprint_of(*parts: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
+# --- Creation -----------------------------------------------------------------------------------------------------
+def create(
+    *, sku: str, name: str, location: str = "", quantity: int = 0, photo: Photo | None = None,
+    lost: Mapping[str, str] | None = None, by: Actor, at: datetime, connection: str = "", **more: Any,
+) -> Product:  # fmt: skip
+    """A product that the phone created, perhaps long ago, perhaps sent before.
+
+    lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). Returns the new product, or the one
+    that it turns out to be. Raises SkuTaken for a SKU that the phone could have known to be taken, the first time only,
+    since the app repeats the request for ever.
+    """
+    sku = sku or NO_SKU
+    name = name or sku
+    implausible = not 0 <= quantity <= MAX_QUANTITY
+    more["quantity"] = 0 if implausible else quantity
+    with remembered(by) as memory:
+        arrival = scanning.arrive(memory, "create", at, connection)
+        additions.begins_again(memory)
+        fingerprint = fingerprint_of("created", sku, name)
+        if arrival.quick and fingerprint in memory.created:
+            memory.overlapping = True
+        memory.created.append(fingerprint)
+        product, taken = _create(memory, sku, name, location, photo, more, by, at)
+        if product is not None:
+            memory.glance(product.pk, product.revision, kept=True)
+            memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
+            discrepancies.kept_in_part(lost or {}, by=by, at=at, product=product)
+            if implausible:
+                ask_about_quantity(product, quantity, by=by, at=at)
+    if product is None:
+        raise SkuTaken(sku, taken)
+    return product
+
+
+def _create(
+    memory: Memory, sku: str, name: str, location: str, photo: Photo | None, more: Mapping[str, Any], by: Actor,
+    at: datetime,
+) -> tuple[Product | None, int | None]:  # fmt: skip
+    """The product, or None and the id of the one that has the SKU."""
+    live = Product.objects.live().filter(sku=sku).first()
+    if live is None:
+        if archived := _own_archived(memory, sku, name, by):
+            return archived, None
+        try:
+            return products.create(sku=sku, name=name, location=location, photo=photo, by=by, at=at, **more), None
+        except SkuTaken:
+            live = Product.objects.live().get(sku=sku)
+    product = stock.lock([live.pk])[live.pk]
+    if product.unverified:
+        changes = {"name": name, "location": location or product.location, "unverified": False}
+        products.apply(product, changes, photo=photo, by=by, at=at)
+        return product, None
+    first = ProductVersion.objects.filter(product=product).order_by("revision").first()
+    unseen = first is None or first.revision > memory.last_pull
+    own = first is not None and first.device_id == device_of(by).pk
+    cannot_know = unseen and (not own or first is None or first.name == name)
+    if not cannot_know and memory.refuse_once(fingerprint_of("create", sku, name)):
+        return None, product.pk
+    if product.name != name and (first is None or first.name != name or not own):
+        discrepancies.record(Kind.NAME_DIFFERS, by=by, at=at, product=product, sent=name, kept=product.name)
+    missing = {"location": location} if location and not product.location else {}
+    products.apply(product, missing, photo=None if product.image else photo, by=by, at=at)
+    return product, None
+
+
+def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | None:
+    """The archived product that this device created under this SKU and name since its last pull, if it did: then the
+    creation is a repetition whose first answer was lost."""
+    made = ProductVersion.objects.filter(device=by.device, sku=sku, name=name, revision__gt=memory.last_pull)
+    for version in made.order_by("-revision"):
+        first = ProductVersion.objects.filter(product=version.product_id).order_by("revision").first()
+        if first == version:
+            return Product.objects.get(id=version.product_id)
+    return None
+
+
+# --- Photo --------------------------------------------------------------------------------------------------------
+def set_photo(key: str, photo: Photo, *, by: Actor, at: datetime, connection: str = "") -> Product:
+    """The photo that the phone uploads right behind a PUT. Raises NoSuchProduct."""
+    with remembered(by) as memory:
+        arrival = scanning.arrive(memory, "photo", at, connection)
+        product = resolve(key, memory, None, by, [], at)
+        if product is None:
+            raise products.NoSuchProduct(key[:100])
+        products.apply(product, {}, photo=photo, by=by, at=at)
+        if not (arrival.quick and arrival.behind == "put"):
+            memory.glance(product.pk, product.revision, kept=True)
+        return product
+
+
+# --- Deletion -----------------------------------------------------------------------------------------------------
+def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
+    """The phone deletes a product; one that is archived, or was deleted by this phone before, stays as it is.
+
+    A picker's deletion is a wish: the product stays, and a manager is asked.
+    """
+    with remembered(by) as memory:
+        arrival = scanning.arrive(memory, "delete", at, connection)
+        product = resolve(key, memory, None, by, additions.went_on(memory, quick=arrival.quick), at)
+        if product is None:
+            if not key.isdecimal():
+                discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100])
+        elif product.pk not in memory.deleted:
+            memory.deleted.append(product.pk)
+            if by.is_manager:
+                products.archive(product.pk, by=by, at=at)
+            elif not product.is_archived:
+                discrepancies.record(Kind.DELETION_ASKED, by=by, at=at, product=product)
+
+
+# --- Which product --------------------------------------------------------------------------------------------------
+def resolve(
+    key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor, goods: list[Item], at: datetime
+) -> Product | None:
+    """The product under this id, locked; for a phone's UUID the one that this device created (and the alias is kept).
+
+    goods: additions that this request shows to have been real; they are booked now that all locks can be taken in
+    order. Returns None where there is no such product.
+    """
+    product_id = int(key) if key.isascii() and key.isdecimal() and len(key) <= 18 else memory.aliases.get(key)
+    if product_id is None and sent is not None:
+        own = ProductVersion.objects.filter(device=by.device).filter(
+            Q(sku=sent["sku"]) | Q(name=sent["name"], location=sent["location"])
+        )
+        ranked = sorted(own, key=lambda version: (version.sku != sent["sku"], -version.revision))
+        product_id = next((version.product_id for version in ranked), None)
+        if product_id is None:
+            product_id = Product.objects.live().filter(sku=sent["sku"]).values_list("id", flat=True).first()
+        if product_id is not None:
+            memory.aliases[key] = product_id
+    if goods:
+        stock.lock({item.product for item in goods} | ({product_id} if product_id is not None else set()))
+        book_after_all(goods, by=by, at=at)
+    return stock.lock([product_id]).get(product_id) if product_id is not None else None

@@ -1,0 +1,95 @@
+"""The one shape of every error."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from api import errors
+from api.rest.answers import JsonRenderer, dump
+
+_STATUS: dict[type[errors.Refusal], int] = {
+    errors.Invalid: status.HTTP_400_BAD_REQUEST,
+    errors.Forbidden: status.HTTP_403_FORBIDDEN,
+    errors.NotFound: status.HTTP_404_NOT_FOUND,
+    errors.Conflict: status.HTTP_409_CONFLICT,
+    errors.Stale: status.HTTP_412_PRECONDITION_FAILED,
+    errors.TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    errors.Busy: status.HTTP_503_SERVICE_UNAVAILABLE,
+    errors.TooSoon: status.HTTP_429_TOO_MANY_REQUESTS,
+}
+
+
+def error_body(
+    code: str,
+    detail: Any,
+    facts: Mapping[str, Any] | None = None,
+    retryable: bool = False,
+    fields: Any = None,
+) -> dict[str, Any]:
+    """The one error shape: `code`, `detail`, `facts`, `retryable`, beside messages by field name."""
+    return {**(fields or {}), "code": code, "detail": detail, "facts": facts or {}, "retryable": retryable}
+
+
+def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """REST framework's exception handler: any refusal in the one shape. None for a fault of ours, which is a 500."""
+    request = context["request"]
+    request.accepted_renderer, request.accepted_media_type = JsonRenderer(), JsonRenderer.media_type
+    headers: dict[str, str] = {}
+    if isinstance(exc, errors.Refusal):
+        code = next(number for kind, number in _STATUS.items() if isinstance(exc, kind))
+        if isinstance(exc, errors.Busy):
+            headers["Retry-After"] = str(exc.facts["retry_after_seconds"])
+        if isinstance(exc, errors.TooSoon):
+            headers["Retry-After"] = str(exc.seconds)
+        return Response(error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields), code, headers=headers)
+    if isinstance(exc, UnreadablePostError):
+        exc = exceptions.ParseError(_("The request ended before it was complete."))
+    elif isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    elif isinstance(exc, RequestDataTooBig):
+        return Response(error_body("too_large", _("The request is too large.")), 413)
+    elif isinstance(exc, SuspiciousOperation):
+        exc = exceptions.ParseError(_("The request is malformed."))
+    if not isinstance(exc, exceptions.APIException):
+        return None
+    if isinstance(exc, exceptions.ValidationError):
+        return Response(_validation_body(exc.detail), exc.status_code)
+    if getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
+    facts: dict[str, Any] = {}
+    wait = getattr(exc, "wait", None)
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, round(wait)))
+        facts["retry_after_seconds"] = max(1, round(wait))
+    code_word = exc.get_codes() if isinstance(exc.get_codes(), str) else exc.default_code
+    retryable = exc.status_code == status.HTTP_429_TOO_MANY_REQUESTS
+    return Response(error_body(str(code_word), exc.detail, facts, retryable), exc.status_code, headers=headers)
+
+
+def _validation_body(detail: Any) -> dict[str, Any]:
+    fields = detail if isinstance(detail, dict) else {"non_field_errors": detail}
+    return error_body("invalid", _first_sentence(fields), fields=fields)
+
+
+def _first_sentence(value: Any) -> str:
+    while not isinstance(value, str):
+        value = next(iter(value.values() if isinstance(value, dict) else value), "")
+    return value
+
+
+def answer_error(request: HttpRequest, code: str, detail: Any, number: int) -> HttpResponse:
+    """An error outside REST framework's views, in the same shape."""
+    # By this id the fault is found in the logs and in the alert.
+    facts = {"request_id": getattr(request, "request_id", "")} if number >= 500 else {}
+    return HttpResponse(
+        dump(error_body(code, detail, facts, retryable=number >= 500)),
+        status=number,
+        content_type="application/json",
+    )

@@ -1,0 +1,126 @@
+"""Reading lists: the queries behind them and the JSON they become. A fixed number of queries, whatever the length."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django.http import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.request import Request
+
+from api import revision
+from api.errors import Invalid
+from api.models import Order, OrderLine, Product
+from api.rest.answers import dump, photo_base, row_answer
+from api.serializers import LINE_FIELDS, PRODUCT_FIELDS, order_json, product_json
+
+
+def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, Any]]:
+    """These products as the app reads them; one query."""
+    return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS)]
+
+
+_kept: dict[tuple[str, str], tuple[str, bytes]] = {}
+"""By list and address of photos: the last list that this process made, as JSON, with its tag. A tag names a state of
+the database for good, so what is kept under it is right; whether it is the present one, the database is asked."""
+
+MOST_KEPT = 8
+
+
+def whole_list(name: str, photos: str) -> tuple[str, bytes]:
+    """The whole list "products" or "orders" as JSON, and the tag (epoch and revision) that it is true for."""
+    tag, body = _kept.get((name, photos), ("", b""))
+    if tag == revision.tag():
+        return tag, body
+    tag, rows = revision.consistent(lambda: _LISTS[name](photos))
+    body = dump(rows)
+    if len(_kept) >= MOST_KEPT:
+        _kept.clear()
+    _kept[name, photos] = tag, body
+    return tag, body
+
+
+def forget() -> None:
+    """Keep no list any more. Only for a database that goes back to a state under the same epoch, as in tests."""
+    _kept.clear()
+
+
+def product_list(photos: str) -> list[dict[str, Any]]:
+    """All products that are not archived."""
+    return products_json(Product.objects.live().order_by("id"), photos)
+
+
+def order_list(photos: str) -> list[dict[str, Any]]:
+    """All orders that are not archived."""
+    return orders_json(Order.objects.live().order_by("id"), photos)
+
+
+_LISTS = {"products": product_list, "orders": order_list}
+
+
+def product_with_sku(skus: list[str]) -> Product | None:
+    """The live product with the first of these SKUs that has one; None if none has."""
+    found = {
+        product.sku: product for product in Product.objects.live().filter(sku__in=[s for s in skus if "\0" not in s])
+    }
+    return next((found[sku] for sku in skus if sku in found), None)
+
+
+def one_product(product: Product, photos: str) -> dict[str, Any]:
+    """A product as it stands in memory."""
+    row = {field: getattr(product, field) for field in PRODUCT_FIELDS}
+    row["image"], row["thumbnail"] = product.image.name, product.thumbnail.name
+    return product_json(row, photos)
+
+
+def orders_json(orders: "QuerySet[Order]", photos: str) -> list[dict[str, Any]]:
+    """These orders with their lines; two queries."""
+    rows = list(orders.values("id", "customer_name", "status", "revision", "created_at", "updated_at"))
+    lines = defaultdict(list)
+    chosen = OrderLine.objects.filter(order__in=orders.values("id")) if len(rows) != 1 else (
+        OrderLine.objects.filter(order_id=rows[0]["id"])
+    )  # fmt: skip
+    for line in chosen.filter(removed_at__isnull=True).order_by("id").values(*LINE_FIELDS):
+        lines[line["order_id"]].append(line)
+    return [order_json(row, lines[row["id"]], photos) for row in rows]
+
+
+def products_matching(query: dict[str, Any]) -> "QuerySet[Product]":
+    """The live products that a checked ProductQuery asks for, in its order and page. Raises Invalid."""
+    products = Product.objects.live()
+    if search := query.get("search"):
+        products = products.matching(search)
+    if location := query.get("location"):
+        products = products.filter(location__istartswith=location)
+    ordering = query.get("ordering", "id")
+    field, down = ordering.lstrip("-"), ordering.startswith("-")
+    if (after := query.get("after")) is not None:
+        products = products.filter(_behind(field, down, after))
+    products = products.order_by(F(field).desc() if down else F(field).asc(), "id")
+    return products[: query["limit"]] if "limit" in query else products
+
+
+def _behind(field: str, down: bool, after: int) -> Q:
+    """What comes behind the row `after` in this order; equal values are in the order of their ids."""
+    if field == "id":
+        return Q(id__lt=after) if down else Q(id__gt=after)
+    value = Product.objects.filter(id=after).values_list(field, flat=True).first()
+    if value is None:
+        raise Invalid(_("There is no such product to go on from."), fields={"after": [_("Unknown id.")]})
+    step = "lt" if down else "gt"
+    return Q(**{f"{field}__{step}": value}) | Q(**{field: value, "id__gt": after})
+
+
+def orders_matching(query: dict[str, Any]) -> "QuerySet[Order]":
+    """The orders that a checked OrderQuery asks for."""
+    orders = Order.objects.live().order_by("id")
+    if status := query.get("status"):
+        orders = orders.with_status(status)
+    if (after := query.get("after")) is not None:
+        orders = orders.filter(id__gt=after)
+    return orders[: query["limit"]] if "limit" in query else orders
+
+
+def product_answer(request: Request, product: Product, code: int = status.HTTP_200_OK) -> HttpResponseBase:
+    return row_answer(request, one_product(product, photo_base(request)), code)

@@ -1,0 +1,111 @@
+"""What is looked at rather than done: movements, discrepancies, client errors, health."""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.static import serve
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import revision, serializers
+from api.actions import reports, stock
+from api.auth import callers, tokens
+from api.models import Product, StockMovement
+from api.rest import answers, error_handler, openapi
+from api.rest.answers import page
+from api.rest.manager import NoSuchMovement
+from api.rest.requests import checked, known
+
+
+class ErrorLog(APIView):
+    authentication_classes = [tokens.NoAuthentication]
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=openapi.body(serializers.ErrorReport), responses={201: None, **openapi.REFUSED}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Take an error that the app reports. No token, no slash at the end, not under /api."""
+        message = checked(serializers.ErrorReport, request.data)["message"]
+        text = message if isinstance(message, str) else answers.dump(message).decode()
+        reports.record_client_error(text, user_agent=callers.user_agent(request), at=timezone.now())
+        return Response(status=status.HTTP_201_CREATED)
+
+
+class Movements(APIView):
+    @extend_schema(
+        parameters=[serializers.MovementQuery, openapi.LINK],
+        responses={200: openapi.Movement(many=True), **openapi.REFUSED},
+    )
+    def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
+        """Stock movements, the latest first; those of all products for managers."""
+        if key is None:
+            tokens.managers_only(request)
+        query = checked(serializers.MovementQuery, request.query_params)
+        if key is not None:
+            query["product"] = known(key, stock.NoSuchProduct)
+            if not Product.objects.filter(id=query["product"]).exists():
+                raise stock.NoSuchProduct(key)
+        names = {
+            "product": "product_id", "order": "order_line__order_id", "device": "device_id", "user": "user_id",
+            "kind": "kind", "since": "recorded_at__gte", "until": "recorded_at__lt", "after": "id__lt",
+        }  # fmt: skip
+        chosen = {names[name]: value for name, value in query.items() if name in names}
+        found = StockMovement.objects.filter(**chosen).select_related("order_line").order_by("-id")
+        return page(request, [serializers.movement_json(movement) for movement in found[: query["limit"]]], query)
+
+
+class MovementDetail(APIView):
+    @extend_schema(responses=openapi.MOVED)
+    def get(self, request: Request, key: str) -> Response:
+        """One stock movement."""
+        movement = StockMovement.objects.filter(id=known(key, NoSuchMovement)).first()
+        if movement is None:
+            raise NoSuchMovement(key)
+        return Response(serializers.movement_json(movement))
+
+
+class Health(APIView):
+    authentication_classes = [tokens.NoAuthentication]
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={200: openapi.HealthOut, **openapi.REFUSED}, auth=[])
+    def get(self, request: Request) -> Response:
+        """Whether the server runs and reaches its database, and which kind of database that is."""
+        revision.current()
+        return Response(
+            {
+                "status": "ok",
+                "version": settings.VERSION,
+                "mode": settings.MODE,
+                "database": settings.DATABASES["default"]["ENGINE"].rsplit(".", 1)[-1],
+            }
+        )
+
+
+def stored_photo(request: HttpRequest, path: str) -> HttpResponseBase:
+    """A photo. Open to all, since the app loads photos without its token; a name changes with the content."""
+    try:
+        response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    except OSError as error:  # a name that no file can have
+        raise Http404 from error
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Any address that leads nowhere."""
+    return error_handler.answer_error(request, "not_found", _("There is nothing at this address."), 404)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that Django itself finds malformed, such as a wrong `Host`."""
+    return error_handler.answer_error(request, "bad_request", _("The request is malformed."), 400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A fault of ours."""
+    return error_handler.answer_error(request, "server_error", _("Something went wrong on the server."), 500)

@@ -1,0 +1,186 @@
+"""`make bench`: what our server costs beside the plain ways, measured in one run each.
+
+    python -m benchmarks              everything (about two minutes)
+    python -m benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
+    python -m benchmarks writes       add_stock on one product from 8 connections: throughput
+
+Ends with 1 when a requirement is missed.
+"""
+
+import argparse
+import statistics
+import sys
+from dataclasses import dataclass
+
+from dev.common import temporary_folder
+from dev.postgres import temporary_postgres
+from proofs.benchmarks.client import Connection, request, saturate
+from proofs.benchmarks.server import Served, served
+
+APP, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
+PRODUCTS, ORDERS, LINES = 10_000, 1_000, 5
+CONNECTIONS, ROUND_SECONDS = 8, 3.0
+PLAIN_PRODUCTS, PLAIN_ORDERS = "products, plain ModelViewSet", "orders, plain ModelViewSet"
+LIST_AT_MOST, WRITES_AT_LEAST = 0.1, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    text: str
+    kept: bool
+
+
+def main() -> int:
+    """Measure what the command line names; returns 0 if all requirements are kept."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("what", nargs="?", choices=["lists", "writes", "all"], default="all")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; medians are shown")
+    chosen = parser.parse_args()
+    requirements: list[Requirement] = []
+    with temporary_folder() as folder:
+        if chosen.what in ("lists", "all"):
+            with temporary_postgres() as url, served(
+                url, folder, workers=1, threads=4, products=PRODUCTS, orders=ORDERS, lines=LINES
+            ) as server:  # fmt: skip
+                requirements += lists(server, chosen.rounds)
+        if chosen.what in ("writes", "all"):
+            # In memory, a commit costs nothing and the code counts; on disk, as in production, all wait.
+            for name, durable in (("commits in memory", "off"), ("commits on disk, as in production", "on")):
+                options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), durable)
+                with temporary_postgres(**options) as url, served(
+                    url, folder, workers=2, threads=4, products=1
+                ) as server:  # fmt: skip
+                    requirements += writes(server, chosen.rounds, name)
+    print()
+    for requirement in requirements:
+        print("kept  " if requirement.kept else "MISSED", requirement.text)
+    return 0 if all(requirement.kept for requirement in requirements) else 1
+
+
+# --- Lists: CPU ---
+def lists(server: Served, rounds: int) -> list[Requirement]:
+    """CPU of the one worker for each way of reading, in interleaved rounds."""
+    token = server.log_in(INTEGRATION)
+    connection = Connection(server.port)
+
+    def get(path: str, **more: str) -> bytes:
+        return request("GET", path, token=token, agent=INTEGRATION, **more)
+
+    add = f"/api/products/{server.products[0]}/add_stock/"
+    write = request("POST", add, body={"quantity": 1}, token=token, agent=INTEGRATION)
+    names = [
+        PLAIN_PRODUCTS, "products", "products, right after a write", "products, 304", "products, ?sku=",
+        PLAIN_ORDERS, "orders", "orders, right after a write",
+    ]  # fmt: skip
+    spent: dict[str, list[float]] = {name: [] for name in names}
+    size: dict[str, int] = {}
+
+    def measure(name: str, data: bytes, times: int, before: bytes | None = None) -> None:
+        milliseconds, size[name] = cpu(server, connection, data, times, before)
+        spent[name].append(milliseconds)
+
+    for _ in range(rounds):
+        measure(PLAIN_PRODUCTS, get("/plain/products/"), 2)
+        measure("products", get("/api/products/"), 20)
+        measure("products, right after a write", get("/api/products/"), 20, write)
+        tag = connection.ask(get("/api/products/")).headers["etag"]
+        measure("products, 304", get("/api/products/", if_none_match=tag), 200)
+        measure("products, ?sku=", get("/api/products/?sku=SKU-04711"), 200)
+        measure(PLAIN_ORDERS, get("/plain/orders/"), 2)
+        measure("orders", get("/api/orders/"), 20)
+        measure("orders, right after a write", get("/api/orders/"), 20, write)
+    print(f"\nReading, {PRODUCTS:,} products, {ORDERS:,} orders of {LINES} lines: CPU of gunicorn's worker")
+    print(f"{'':36}{'ms/request':>12}{'to plain':>10}{'bytes':>12}")
+    plain = {name: PLAIN_PRODUCTS if name.startswith("products") else PLAIN_ORDERS for name in names}
+    to_plain = {name: ratio(spent[name], spent[plain[name]]) for name in names}
+    for name in names:
+        print(f"{name:36}{statistics.median(spent[name]):12.2f}{to_plain[name]:10.4f}{size[name]:12,}")
+    return [
+        Requirement(
+            f"{name}: {to_plain[name]:.3f} of a plain ModelViewSet's CPU (at most {LIST_AT_MOST})",
+            to_plain[name] <= LIST_AT_MOST,
+        )
+        for name in ("products", "products, right after a write")
+    ]
+
+
+def cpu(
+    server: Served, connection: Connection, data: bytes, times: int, before: bytes | None = None
+) -> tuple[float, int]:
+    """Milliseconds of CPU for one such request, on average, and the answer's size in bytes.
+
+    before: a request to make before each; what it takes on its own is taken off.
+    """
+    alone = cpu(server, connection, before, 100)[0] if before else 0.0
+    start = server.cpu_seconds()
+    for _ in range(times):
+        if before:
+            connection.ask(before)
+        answer = connection.ask(data)
+        assert answer.status in (200, 304), answer
+    return (server.cpu_seconds() - start) / times * 1000 - alone, len(answer.body)
+
+
+# --- Writes: throughput ---
+def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
+    """Additions a second to one product, from 8 connections, each way in interleaved rounds."""
+    (product,) = server.products
+    integrations = [server.log_in(INTEGRATION) for _ in range(CONNECTIONS)]
+    phones = [server.log_in(APP) for _ in range(CONNECTIONS)]
+
+    def add(path: str, token: str, agent: str) -> bytes:
+        return request("POST", path, body={"quantity": 1}, token=token, agent=agent)
+
+    def look_up(token: str) -> bytes:
+        return request("GET", "/api/products/?sku=SKU-00000", token=token, agent=APP)
+
+    ours = f"/api/products/{product}/add_stock/"
+    # What each connection repeats; the addition comes last.
+    ways = {
+        "bare writer": [[add(f"/bare/{product}/add_stock/", "", INTEGRATION)]] * CONNECTIONS,
+        "integration": [[add(ours, token, INTEGRATION)] for token in integrations],
+        "app, look-up and addition": [[look_up(token), add(ours, token, APP)] for token in phones],
+        "app, addition only": [[add(ours, token, APP)] for token in phones],
+    }
+    rates: dict[str, list[float]] = {way: [] for way in ways}
+    lost = 0
+    for _ in range(rounds):
+        for way, scripts in ways.items():
+            if way.startswith("app"):
+                # As the app does before; or the same additions over new connections look like its queue come again.
+                for token in phones:
+                    Connection(server.port).ask(request("GET", "/api/products/", token=token, agent=APP))
+            before = on_hand(server, integrations[0])
+            additions, seconds = saturate(server.port, scripts, ROUND_SECONDS)
+            lost += before + additions - on_hand(server, integrations[0])
+            rates[way].append(additions / seconds)
+    print(f"\nadd_stock on one product, {CONNECTIONS} connections, 2 workers of 4 threads, {name}")
+    print(f"{'':36}{'additions/s':>12}{'requests/s':>12}{'to bare':>10}")
+    for way, scripts in ways.items():
+        rate, to_bare = statistics.median(rates[way]), ratio(rates[way], rates["bare writer"])
+        print(f"{way:36}{rate:12.0f}{rate * len(scripts[0]):12.0f}{to_bare:10.2f}")
+    reached = ratio(rates["integration"], rates["bare writer"])
+    return [
+        Requirement(
+            f"add_stock, {name}: {reached:.2f} of a bare writer's throughput (at least {WRITES_AT_LEAST})",
+            reached >= WRITES_AT_LEAST,
+        ),
+        Requirement(f"add_stock, {name}: {lost} pieces lost or too many (0)", lost == 0),
+    ]
+
+
+def on_hand(server: Served, token: str) -> int:
+    """How many of the first product are on hand."""
+    path = f"/api/products/{server.products[0]}/"
+    answer = Connection(server.port).ask(request("GET", path, token=token, agent=INTEGRATION))
+    quantity: int = answer.json()["quantity"]  # type: ignore[index]
+    return quantity
+
+
+def ratio(ours: list[float], plain: list[float]) -> float:
+    """The median of the ratios of the rounds: what slows the machine down for a while slows both down."""
+    return statistics.median(a / b for a, b in zip(ours, plain, strict=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

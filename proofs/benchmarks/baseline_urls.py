@@ -1,0 +1,130 @@
+"""What our server is compared with, in the same process: the plain ways of doing it. Not part of the product.
+
+The only module of this folder that knows Django, beside the WSGI module that serves it.
+"""
+
+# ruff: noqa: TID251
+
+import json
+from typing import Any
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework import routers, serializers, viewsets
+from rest_framework.renderers import JSONRenderer
+
+from api.models import Order, OrderLine, Product, StockMovement
+
+
+class ProductSerializer(serializers.ModelSerializer[Product]):
+    """The fields of our list, as REST framework's tutorial would have them."""
+
+    class Meta:
+        model = Product
+        fields = [
+            "id", "name", "sku", "quantity", "location", "image", "thumbnail", "min_quantity", "unverified",
+            "archived_at", "revision", "updated_at",
+        ]  # fmt: skip
+
+
+class ProductViewSet(viewsets.ModelViewSet[Product]):
+    """A plain ModelViewSet: cheaper than a real one, since it asks nobody who they are."""
+
+    queryset = Product.objects.filter(archived_at__isnull=True)
+    serializer_class = ProductSerializer
+    authentication_classes = []
+    permission_classes = []
+    renderer_classes = [JSONRenderer]
+
+
+class LineSerializer(serializers.ModelSerializer[OrderLine]):
+    product: Any = ProductSerializer()
+
+    class Meta:
+        model = OrderLine
+        fields = ["product", "quantity_to_pick", "quantity_picked"]
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    lines = LineSerializer(many=True)
+
+    class Meta:
+        model = Order
+        fields = ["id", "customer_name", "status", "lines", "revision", "created_at", "updated_at"]
+
+
+class OrderViewSet(viewsets.ModelViewSet[Order]):
+    """The same for orders, with their lines and products prefetched."""
+
+    queryset = Order.objects.filter(archived_at__isnull=True).prefetch_related("lines__product")
+    serializer_class = OrderSerializer
+    authentication_classes = []
+    permission_classes = []
+    renderer_classes = [JSONRenderer]
+
+
+def answer(data: object) -> HttpResponse:
+    """JSON; the middleware that would add the length is not there."""
+    body = json.dumps(data).encode()
+    return HttpResponse(body, content_type="application/json", headers={"Content-Length": str(len(body))})
+
+
+@csrf_exempt
+def bare_add_stock(request: HttpRequest, key: int) -> HttpResponse:
+    """The bare writer: one statement; no account, no ledger, no middleware (see baseline_wsgi.py)."""
+    quantity = json.loads(request.body)["quantity"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE api_product SET quantity = quantity + %s WHERE id = %s RETURNING quantity",
+            [quantity, key],
+        )
+        row = cursor.fetchone()
+    return answer({"quantity_after": row[0]})
+
+
+@transaction.atomic
+def fill(request: HttpRequest) -> HttpResponse:
+    """Make `products` and `orders` of `lines` lines, so many as the query says. Returns the products' ids."""
+    now, wanted = timezone.now(), {name: int(str(value)) for name, value in request.GET.items()}
+    shelf = Product.objects.bulk_create(
+        Product(
+            sku=f"SKU-{number:05d}", name=f"Футболка базовая № {number}", quantity=100, min_quantity=5,
+            location=f"A{number % 9 + 1}-{number % 30:02d}-{number % 7:02d}", revision=1,
+            image=f"products/{number:032x}-0123abcd.jpg",
+            thumbnail=f"products/{number:032x}-0123abcd-200.jpg",
+        )
+        for number in range(wanted["products"])
+    )  # fmt: skip
+    StockMovement.objects.bulk_create(
+        StockMovement(
+            product=product, kind="receipt", quantity_delta=100, quantity_after=100, revision=1,
+            occurred_at=now, recorded_at=now,
+        )
+        for product in shelf
+    )  # fmt: skip
+    orders = Order.objects.bulk_create(
+        Order(customer_name=f"Müller & Söhne {number}", revision=1) for number in range(wanted["orders"])
+    )
+    OrderLine.objects.bulk_create(
+        OrderLine(order=order, product=product, sku=product.sku, name=product.name, quantity_to_pick=3)
+        for number, order in enumerate(orders)
+        for product in shelf[number : number + wanted["lines"]]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE api_revision SET value = 1")
+    return answer({"products": [product.pk for product in shelf]})
+
+
+router = routers.SimpleRouter()
+router.register("products", ProductViewSet)
+router.register("orders", OrderViewSet)
+
+urlpatterns = [
+    path("plain/", include(router.urls)),
+    path("bare/<int:key>/add_stock/", bare_add_stock),
+    path("bare/fill/", fill),
+    path("", include("backend.urls")),
+]

@@ -1,0 +1,162 @@
+"""The desk (the admin) as a manager's browser opens it, as a proof that a server works: `python -m phone.desk`.
+
+It signs in, opens every kind of page that a link leads to, and loads every file that a page names. It changes nothing.
+The password is asked for in the variable TRIAL_PASSWORD.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
+
+from proofs.phone.smoke import WrongAnswer
+
+START = "/admin/"
+LOG_OUT = b'action="/admin/logout/"'
+"""What every page of somebody who is signed in has."""
+TIMEOUT_SECONDS = 30.0
+Get = Callable[[str], tuple[int, bytes]]
+"""Opens an address and returns the status and the body, redirects followed."""
+
+
+class _Page(HTMLParser):
+    """What a page leads to, and what it loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.files: list[str] = []
+        self.token = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"] or "")
+        elif tag == "link" and given.get("href"):
+            self.files.append(given["href"] or "")
+        elif tag in ("script", "img") and given.get("src"):
+            self.files.append(given["src"] or "")
+        elif tag == "input" and given.get("name") == "csrfmiddlewaretoken":
+            self.token = given.get("value") or ""
+
+
+@dataclass
+class Visit:
+    """What was opened, and what was wrong."""
+
+    pages: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def read(body: bytes) -> _Page:
+    page = _Page()
+    page.feed(body.decode())
+    return page
+
+
+def kinds(address: str) -> set[str]:
+    """What there is to see at an address: its page, each parameter. It differs by words, not by numbers."""
+    path, _mark, query = address.partition("?")
+    page = re.sub(r"\d+", "0", path)
+    given = [part for part in query.split("&") if not part.startswith("_changelist_filters=")]  # where to go back to
+    return {page} | {f"{page}?{part.partition('=')[0] if re.search('[0-9]', part) else part}" for part in given}
+
+
+def visit(get: Get, *, skip: tuple[str, ...] = ()) -> Visit:
+    """Open every kind of page that a link leads to, beginning at START, and each file that one names.
+
+    `skip`: what addresses begin with that are left out.
+    """
+    found = Visit()
+    waiting, seen, loaded = [START], kinds(START), set(skip)
+    while waiting:
+        address = waiting.pop(0)
+        status, body = get(address)
+        found.pages.append(address)
+        if status >= 400 or (address.startswith(START) and LOG_OUT not in body):
+            found.faults.append(f"{address}: {status}" + ("" if status >= 400 else ", and nobody is signed in"))
+        if status >= 400 or not address.startswith(START):
+            continue
+        page = read(body)
+        for link in page.links:
+            target = _local(address, link, skip)
+            if target and not kinds(target) <= seen:
+                seen |= kinds(target)
+                waiting.append(target)
+        for file in page.files:
+            target = _local(address, file, skip)
+            if target and target not in loaded:
+                loaded.add(target)
+                found.files.append(target)
+                if (status := get(target)[0]) >= 400:
+                    found.faults.append(f"{target}, which {address} loads: {status}")
+    return found
+
+
+def _local(address: str, link: str, skip: tuple[str, ...]) -> str:
+    """Where a link of a page leads on the same server; "" if it leads elsewhere, or to nowhere else than the page."""
+    parts = urlsplit(urljoin(address, link))
+    if link.startswith("#") or parts.scheme or parts.netloc or parts.path.startswith(skip or ("\0",)):
+        return ""
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+class Browser:
+    """Keeps cookies, asks for `host` wherever it is connected to, and runs no scripts."""
+
+    def __init__(self, at: str, host: str = "") -> None:
+        self.base, self.host = f"http://{at}", host or at
+        # SECURE_COOKIES=true is for browsers; the trial speaks HTTP within one machine.
+        jar = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
+        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(jar))
+
+    def get(self, address: str, form: dict[str, str] | None = None) -> tuple[int, bytes]:
+        data = urlencode(form).encode() if form else None
+        request = Request(self.base + address, data, {"Host": self.host})  # noqa: S310 (always http)
+        try:
+            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return answer.status, answer.read()
+        except HTTPError as error:
+            return error.code, error.read()
+
+    def sign_in(self, email: str, password: str) -> None:
+        """Raises WrongAnswer if that does not lead to the first page."""
+        status, body = self.get(f"{START}login/")
+        form = {"username": email, "password": password, "next": START, "csrfmiddlewaretoken": read(body).token}
+        if status == 200:
+            status, body = self.get(f"{START}login/", form)
+        if status != 200 or LOG_OUT not in body:
+            raise WrongAnswer(f"signing in to the desk: {status}")
+
+
+def desk_pages(browser: Browser, email: str, password: str) -> Visit:
+    """Sign in and look at everything but photos. Raises WrongAnswer upon anything that can't be opened."""
+    browser.sign_in(email, password)
+    found = visit(browser.get, skip=("/media/",))  # a copy of the data comes without them
+    if found.faults:
+        raise WrongAnswer("; ".join(found.faults[:10]))
+    return found
+
+
+def main() -> None:
+    """Raises if anything is not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--at", required=True, help="HOST:PORT to connect to")
+    parser.add_argument("--host", default="", help="the name to ask for, if another")
+    parser.add_argument("--email", required=True)
+    given = parser.parse_args()
+    found = desk_pages(Browser(given.at, given.host), given.email, os.environ["TRIAL_PASSWORD"])
+    print(f"The desk's {len(found.pages)} pages and {len(found.files)} files can be opened.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""`python -m simulation`: play schedules; show the shortest history of what fails, and how to repeat it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from proofs.simulation.failures import play_one, show_failures
+from proofs.simulation.many import play_all
+from proofs.simulation.sessions import end_on_request
+from proofs.simulation.summary import Summary
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--schedules", type=int, default=200, help="how many, from number 0 on")
+    parser.add_argument("--server", choices=("inprocess", "real"), default="inprocess")
+    parser.add_argument("--jobs", type=int, default=2, help="processes, each with a server of its own")
+    parser.add_argument("--only", type=int, help="play this schedule and show its history")
+    parser.add_argument("--keep", help="of --only, these acts; printed with a failure")
+    parser.add_argument("--lines", action="store_true", help="show a failure in one line")
+    parser.add_argument("--stop", action="store_true", help="the same, and stop at the first")
+    parser.add_argument("--skip", default="", help="numbers of schedules to leave out, with commas")
+    parser.add_argument("--no-shrink", action="store_true", help="show failures as they are")
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """0 if no invariant was broken."""
+    options = arguments()
+    end_on_request()
+    if options.only is not None:
+        return play_one(options)
+    start = time.monotonic()
+    summary = Summary()
+    for short in play_all(options):
+        summary.add(short)
+        if short.violations and (options.stop or options.lines):
+            name, detail = short.violations[0]
+            print(f"schedule {short.number}: {name}: {detail}", flush=True)
+            if options.stop:
+                break
+        if summary.schedules % 100 == 0 and sys.stderr.isatty():
+            print(f"  {summary.schedules} schedules, {len(summary.broken)} broken", file=sys.stderr)
+    if not (options.stop or options.lines):
+        show_failures(summary, options)
+    print(summary.text(time.monotonic() - start))
+    return 1 if summary.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""The bugs that are planted: exact texts of the server, and what they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Change:
+    """In a file below easy_box_backend/, `old` (which is there once) becomes `new`."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug. Bugs of concurrency need the real server."""
+
+    name: str
+    changes: tuple[Change, ...]
+    server: str = "inprocess"
+
+
+TAKE = """    with connection.cursor() as cursor:
+        cursor.execute(_TAKE)
+        return cursor.fetchone()[0]
+"""
+
+MUTANTS = (
+    Mutant("none, in process", ()),
+    Mutant("none, gunicorn and PostgreSQL", (), "real"),
+    # --- ledger and revisions
+    Mutant(
+        "revision taken outside the transaction",
+        (
+            Change(
+                "api/revision.py",
+                TAKE,
+                """    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(_TAKE)
+            return cursor.fetchone()[0]
+    finally:
+        other.close()
+""",
+            ),
+        ),
+        "real",
+    ),
+    Mutant(
+        "a sequence as cursor",
+        (
+            Change(
+                "api/revision.py",
+                TAKE,
+                """    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('api_revision_number')")
+        return cursor.fetchone()[0]
+""",
+            ),
+            Change(
+                "api/revision.py",
+                """    epoch, value = Revision.objects.values_list("epoch", "value").get(id=1)
+    return f"{epoch}-{value}"
+""",
+                """    epoch = Revision.objects.values_list("epoch", flat=True).get(id=1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM api_revision_number")
+        return f"{epoch}-{cursor.fetchone()[0]}"
+""",
+            ),
+            Change(
+                "api/actions/stock.py",
+                'if connection.vendor == "postgresql" and occurred_at is None:',
+                'if connection.vendor == "nothing":',
+            ),
+            Change(
+                "api/migrations/0002_device_token_and_first_revision.py",
+                "    operations = [",
+                '    operations = [\n        migrations.RunSQL("CREATE SEQUENCE api_revision_number"),',
+            ),
+        ),
+        "real",
+    ),
+    Mutant(
+        "a clock as cursor",
+        (
+            Change(
+                "api/revision.py",
+                TAKE,
+                """    import time
+    with connection.cursor() as cursor:
+        now = int(time.time() * 1000)
+        cursor.execute("UPDATE api_revision SET value = %s WHERE id = 1 AND value < %s", [now, now])
+    return now
+""",
+            ),
+            Change(
+                "api/actions/stock.py",
+                'if connection.vendor == "postgresql" and occurred_at is None:',
+                'if connection.vendor == "nothing":',
+            ),
+        ),
+        "real",
+    ),
+    Mutant(
+        "quantity read, then written",
+        (
+            Change(
+                "api/actions/stock.py",
+                'if connection.vendor == "postgresql" and occurred_at is None:',
+                'if connection.vendor == "nothing":',
+            ),
+            Change(
+                "api/actions/stock.py",
+                '.order_by("id").select_for_update(no_key=True)',
+                '.order_by("id")',
+            ),
+        ),
+        "real",
+    ),
+    Mutant(
+        "no unique key on the SKU",
+        (
+            Change(
+                "api/migrations/0001_tables.py",
+                """                    models.UniqueConstraint(
+                        condition=models.Q(("archived_at__isnull", True)),
+                        fields=("sku",),
+                        name="product_sku_unique_among_live",
+                    ),
+""",
+                "",
+            ),
+        ),
+        "real",
+    ),
+    Mutant(
+        "image named by product, not by content",
+        (
+            Change(
+                "api/actions/products.py",
+                """    old = [product.image.name, product.thumbnail.name]
+    stem = f"products/{photo.digest[:32]}-{secrets.token_hex(4)}"
+""",
+                """    old: list[str | None] = []
+    stem = f"products/{product.sku}".replace("/", "-")
+    default_storage.delete(f"{stem}.jpg")
+    default_storage.delete(f"{stem}-200.jpg")
+""",
+            ),
+        ),
+    ),
+    # --- phones
+    Mutant(
+        "absolute PUT for the app",
+        (
+            Change(
+                "api/phones/updates.py",
+                "    if not views:\n",
+                "    if sent is not None:\n"
+                "        return quantity.Reading(sent - product.quantity, sure=True, counted=0)\n"
+                "    if not views:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "404 on a repeated DELETE",
+        (
+            Change(
+                "api/phones/products.py",
+                "    elif product.pk not in memory.deleted:\n",
+                "    elif product.is_archived:\n        raise products.NoSuchProduct(key)\n"
+                "    elif product.pk not in memory.deleted:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "add_stock twice within two seconds is once",
+        (
+            Change(
+                "api/phones/stock.py",
+                "    movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None\n",
+                """    from datetime import timedelta
+    twin = StockMovement.objects.filter(
+        product_id=product_id, device=device, quantity_delta=quantity, recorded_at__gt=at - timedelta(seconds=2)
+    ).exists()
+    movement = _book(product_id, quantity, by=by, at=at) if verdict.book and not twin else None
+""",
+            ),
+        ),
+    ),
+    Mutant(
+        "what may be a repetition is booked without a question",
+        (
+            Change(
+                "api/reconcile/additions.py",
+                "    if verdict.book and item not in verdict.suspects and any(",
+                "    if False and any(",
+            ),
+        ),
+    ),
+    Mutant(
+        "what may be a repetition is dropped without a question",
+        (
+            Change(
+                "api/reconcile/additions.py",
+                "        verdict.suspects.append(item)\n",
+                "        return Verdict(book=False)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "what one connection proves, any connection proves",
+        (
+            Change(
+                "api/reconcile/additions.py",
+                "    if one_line and not memory.overlapping:\n",
+                "    if earlier.connection:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a guess at a number passes for sure",
+        (
+            Change(
+                "api/phones/updates.py",
+                "    elif not reading.sure:\n",
+                "    elif False:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "numbers that come again are new differences",
+        (
+            Change(
+                "api/reconcile/quantity.py",
+                "            return _back_and_forth(now.quantity - last.quantity, then.counted, len(sent_before))\n",
+                "            return Reading(sent - first.quantity, sure=True, counted=then.counted)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "an unknown SKU is not found, in a queue too",
+        (
+            Change(
+                "api/phones/stock.py",
+                "    if len(sku) > 100 or not (",
+                "    if True or not (",
+            ),
+        ),
+    ),
+    Mutant(
+        "a taken SKU is refused every time",
+        (
+            Change(
+                "api/reconcile/memory.py",
+                "        if fingerprint in self.refused or (unless_others and self.refused):\n",
+                "        if False:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "the last PUT wins in every field",
+        (
+            Change(
+                "api/reconcile/fields.py",
+                "    return min(candidates, key=len) if candidates else {f: sent[f] for f in FIELDS}",
+                "    return {f: sent[f] for f in FIELDS}",
+            ),
+        ),
+    ),
+    # --- orders
+    Mutant(
+        "picks of two phones count twice",
+        (
+            Change(
+                "api/reconcile/picking.py",
+                "            result.lines[product] = (wanted, now_picked)\n",
+                "            result.lines[product] = (wanted, now_picked + max(newly, 0))\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "the customer N/A overwrites the name",
+        (
+            Change(
+                "api/phones/orders.py",
+                '    if customer not in ("", UNKNOWN_CUSTOMER, seen_name):\n',
+                "    if customer:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a cancelled order is picked all the same",
+        (
+            Change(
+                "api/phones/orders.py",
+                "    if order.status == Order.Status.CANCELLED and status",
+                "    if False and status",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,106 @@
+"""`python -m proofs.simulation.mutants`: plant bugs in a copy of the server; the simulation must catch each of them.
+
+A bug is an exact replacement of text, so this fails loudly when the server's code has moved on. The unchanged copy is
+played first: it must come through. Where it doesn't, that schedule proves nothing, and is left out for the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from proofs.simulation.mutant_list import MUTANTS, Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("easy_box_backend", "proofs", "dev")
+SCHEDULES = 50
+WORD = "schedule "
+"""How a failure's line begins."""
+
+
+@dataclass
+class Verdict:
+    """What became of a bug."""
+
+    mutant: Mutant
+    caught: list[str]
+    seconds: float
+    trouble: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a bug was caught, or no bug was found where there is none."""
+        return not self.trouble and bool(self.caught) == bool(self.mutant.changes)
+
+    def __str__(self) -> str:
+        mark = "ok  " if self.is_good else "BAD "
+        outcome = self.trouble or (self.caught[0] if self.caught else f"nothing in {SCHEDULES} schedules")
+        return f"{mark}{self.mutant.name:<52} {self.mutant.server:<10} {self.seconds:>4.0f} s  {outcome[:150]}"
+
+
+def main() -> int:
+    """0 if every planted bug was caught and nothing was found without one."""
+    parser = argparse.ArgumentParser(prog="python -m proofs.simulation.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", help="only those whose name contains one of these")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    chosen = [one for one in MUTANTS if not options.names or any(part in one.name for part in options.names)]
+    verdicts = []
+    skipped = {"inprocess": "", "real": ""}
+    for mutant in chosen:
+        verdicts.append(try_one(mutant, options.seed, skipped[mutant.server]))
+        print(verdicts[-1], flush=True)
+        if not mutant.changes:
+            skipped[mutant.server] = ",".join(line.split(":")[0].removeprefix(WORD) for line in verdicts[-1].caught)
+    bad = sum(not verdict.is_good for verdict in verdicts)
+    print(f"{len(verdicts)} tried, {bad} not as they should be")
+    return 1 if bad else 0
+
+
+def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
+    """Plant a bug and play up to SCHEDULES schedules, until one fails; all of them where nothing is planted."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="easybox-mutant-") as name:
+        folder = Path(name)
+        copy_tree(folder)
+        try:
+            plant(mutant, folder)
+        except LookupError as error:
+            return Verdict(mutant, [], 0.0, str(error))
+        command = [sys.executable, "-m", "proofs.simulation", "--seed", str(seed), "--schedules", str(SCHEDULES)]
+        command += ["--jobs", "1", "--server", mutant.server, "--skip", skipped]
+        command += ["--stop"] if mutant.changes else ["--no-shrink", "--lines"]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    caught = [line for line in result.stdout.splitlines() if line.startswith(WORD)]
+    crashed = result.returncode not in (0, 1) or (result.returncode == 1 and not caught)
+    trouble = f"the simulation broke: {result.stderr.strip()[-140:]!r}" if crashed else ""
+    return Verdict(mutant, caught, time.monotonic() - start, trouble)
+
+
+def copy_tree(folder: Path) -> None:
+    """What a run needs, without anybody's data."""
+    for part in COPIED:
+        ignored = shutil.ignore_patterns("__pycache__", "var", ".venv", "*.sqlite3*", "media")
+        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+
+
+def plant(mutant: Mutant, folder: Path) -> None:
+    """Make the replacements. Raises LookupError if a text is not there, or not once."""
+    for change in mutant.changes:
+        path = folder / "easy_box_backend" / change.path
+        text = path.read_text(encoding="utf-8")
+        if text.count(change.old) != 1:
+            raise LookupError(f"{mutant.name}: {text.count(change.old)} times in {change.path}:\n{change.old}")
+        path.write_text(text.replace(change.old, change.new), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The network between one client and the server: bytes in, bytes out, and what can go wrong between."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proofs.phone.dio import ExchangeConnection
+from proofs.simulation import plan
+from proofs.simulation.plan import Fault
+
+
+class Wire(Protocol):
+    """One TCP connection to the server."""
+
+    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
+        """The answer to a request's bytes, of which only the first `cut` arrive. Raises OSError."""
+
+    def is_stale(self) -> bool:
+        """Whether the server has closed it."""
+
+    def close(self) -> None:
+        """Close; never raises."""
+
+
+class Server(Protocol):
+    """The server under test, as bytes and a clock. See inprocess.py and real.py."""
+
+    base_url: str
+    concurrent: bool
+    """Whether two requests can be under way at once."""
+    human_gap: float
+    """Seconds that at least lie between two acts of one person."""
+
+    def elapsed(self) -> float:
+        """Seconds on the server's clock, from any moment on."""
+
+    def connect(self) -> Wire:
+        """A new connection. Raises OSError."""
+
+    def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
+        """Deliver, while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
+
+    def was_killed_since(self, start: float) -> bool:
+        """Whether a part of it was killed, or not yet back, from `start` (in its `elapsed` seconds) until now."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two acts of people; a real server may take less of it."""
+
+
+BAD_GATEWAY = (
+    b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 22\r\nconnection: close\r\n\r\n"
+    b"<h1>502 Bad Gateway</h1>"[:22]
+)
+
+
+@dataclass
+class Request:
+    """One request in the log of a schedule.
+
+    Attributes:
+        act: the act's number, -1 for what the simulation itself asks.
+        fault: what the network did to it, or "".
+        status: what the server answered, 0 if it was not reached.
+        seen: whether the client got the answer.
+        excused: whether a part of the server was killed meanwhile, so that a 5xx is its right.
+    """
+
+    who: str
+    act: int
+    line: str
+    body: str
+    fault: str
+    status: int = 0
+    answer: str = ""
+    seen: bool = False
+    excused: bool = False
+
+    def __str__(self) -> str:
+        outcome = str(self.status or "-") + ("" if self.seen else " unseen")
+        fault = f"   <- {self.fault}" if self.fault else ""
+        return f"{self.who:>6}  {self.line} {self.body}  -> {outcome} {self.answer}{fault}".rstrip()
+
+
+class LineConnection(ExchangeConnection):
+    """A connection of a client's, as its Dio sees it."""
+
+    def __init__(self, line: Line, wire: Wire) -> None:
+        super().__init__(lambda request: line.exchange(request, wire))
+        self._wire = wire
+
+    def is_stale(self) -> bool:
+        return super().is_stale() or self._wire.is_stale()
+
+    def close(self) -> None:
+        super().close()
+        self._wire.close()
+
+
+@dataclass
+class Line:
+    """One client's way to the server, with the faults of the act that the client is at: a transport for its Dio.
+
+    Attributes:
+        second: whether the request at hand goes over a second connection, since the first one is busy.
+        log: every request of the schedule, shared by all lines.
+        on_answer: told of each request and the server's answer, whatever becomes of it on its way back.
+        last_request: when the last request went out, in the server's ``elapsed`` seconds.
+        delivered: whether it was answered 2xx by the server, seen by the client or not.
+    """
+
+    who: str
+    server: Server
+    log: list[Request]
+    on_answer: Callable[[bytes, bytes], None] = lambda request, answer: None
+    last_request: float = 0.0
+    delivered: bool = False
+    act: int = -1
+    second: bool = False
+    _faults: list[Fault] = field(default_factory=list)
+    _nth: int = 0
+    _verb: str = ""
+    _second_wire: Wire | None = None
+    _late: list[tuple[bytes, Wire]] = field(default_factory=list)
+
+    def connect(self, host: str, port: int) -> LineConnection:
+        """For ``phone.dio``. Raises OSError."""
+        return LineConnection(self, self.server.connect())
+
+    def begin(self, act: int, faults: Sequence[Fault] = ()) -> None:
+        """From here on requests belong to this act."""
+        self.act, self._faults, self._nth, self.second = act, list(faults), 0, False
+
+    def announce(self, verb: str) -> None:
+        """What the next request is, in the words of ``phone.offline.Call``."""
+        self._verb = verb
+
+    def exchange(self, request: bytes, wire: Wire) -> bytes:
+        """One request and its answer. Raises OSError, or returns nothing, when the network fails."""
+        if self.second:
+            wire = self._second_wire = self._second_wire or self.server.connect()
+        late, self._late = self._late, []
+        try:
+            return self._exchange(request, wire)
+        finally:
+            for former in late:
+                self._deliver_late(*former)
+
+    def _exchange(self, request: bytes, wire: Wire) -> bytes:
+        fault = self._next_fault()
+        entry = _entry(self.who, self.act, request, fault)
+        self.log.append(entry)
+        start = self.last_request = self.server.elapsed()
+        self.delivered = False
+        if fault == plan.LATE:
+            self._late.append((request, wire))
+            raise ConnectionResetError("the network broke; the request is still on its way")
+        if fault == plan.DROP:
+            raise ConnectionResetError("the network dropped the request")
+        if fault == plan.BAD_GATEWAY:
+            return BAD_GATEWAY
+        if fault == plan.CUT:
+            head = request.index(b"\r\n\r\n") + 4
+            cut = head + (len(request) - head) // 2
+            if cut < len(request):
+                wire.deliver(request, cut)
+            raise ConnectionResetError("the network cut the request")
+        answer = self._deliver(request, wire, fault)
+        entry.status = int(answer[9:12])
+        entry.excused = self.server.was_killed_since(start)
+        entry.answer = _short(answer) if entry.status >= 300 or entry.line.startswith("GET") else ""
+        self.delivered = 200 <= entry.status < 300
+        self.on_answer(request, answer)
+        if entry.status >= 500:
+            answer = answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)  # as nginx does (nginx/site.conf)
+        if fault == plan.LOSE:
+            return b""
+        if fault == plan.LATE_GATEWAY:
+            return BAD_GATEWAY
+        entry.seen = True
+        return answer
+
+    def _next_fault(self) -> str:
+        nth, verb = self._nth, self._verb
+        self._nth += 1
+        self._verb = ""
+        for fault in self._faults:
+            if fault.nth == nth or (verb and fault.verb == verb):
+                self._faults.remove(fault)
+                return fault.kind
+        return ""
+
+    def _deliver_late(self, request: bytes, wire: Wire) -> None:
+        """What a broken connection had still swallowed reaches the server now; nobody waits for the answer."""
+        entry = _entry(self.who, self.act, request, "the late one")
+        self.log.append(entry)
+        with contextlib.suppress(OSError):
+            entry.status = int(wire.deliver(request)[9:12])
+
+    def _deliver(self, request: bytes, wire: Wire, fault: str) -> bytes:
+        if fault in plan.KILLS:
+            return self.server.deliver_and_kill(request, wire, fault)
+        return self._twice(request, wire) if fault == plan.TWICE else wire.deliver(request)
+
+    def _twice(self, request: bytes, wire: Wire) -> bytes:
+        """Both at once if the server can, else one right behind the other. The client sees the first answer."""
+        if not self.server.concurrent:
+            answer = wire.deliver(request)
+            wire.deliver(request)
+            return answer
+        other = self.server.connect()
+        twin = threading.Thread(target=other.deliver, args=(request,))
+        twin.start()
+        try:
+            return wire.deliver(request)
+        finally:
+            twin.join()
+            other.close()
+
+
+def _entry(who: str, act: int, request: bytes, fault: str) -> Request:
+    head, _, body = request.partition(b"\r\n\r\n")
+    line = head.split(b"\r\n", 1)[0].decode("latin-1").removesuffix(" HTTP/1.1")
+    if b"multipart/form-data" in head:
+        parts = [part.split(b"\r\n\r\n", 1)[-1].strip() for part in body.split(b"\r\n--")[:-1]]
+        body = b" ".join(part[:40] if part.isascii() else b"<file>" for part in parts)
+    return Request(who, act, line, body.decode(errors="replace")[:300], fault)
+
+
+def _short(answer: bytes) -> str:
+    body = answer.partition(b"\r\n\r\n")[2]
+    return body.decode(errors="replace")[:160]

@@ -1,0 +1,279 @@
+"""People with phones: what each verb of the plan does with the app, and what they insist on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from proofs.phone.app import CastError, InventoryRemote, NotFound, Order, OrderRemote, Product, Session, SkuTaken
+from proofs.phone.dio import DART_USER_AGENT, Dio, DioException
+from proofs.phone.offline import HUNG, Phone, Screen, Steps, StillUnknown
+from proofs.simulation.intentions import Finished, Intentions
+from proofs.simulation.network import Line
+from proofs.simulation.photos import PHOTOS
+from proofs.simulation.plan import BARCODE, UNTOUCHED, Act
+from proofs.simulation.scene import Scene, log_in
+
+ATTEMPTS = 5
+MOST_LOOKS = 15
+"""How often at most the camera looks a label up that is in view."""
+
+
+class Person:
+    """Somebody with a phone. Careful: after an error on the screen, they look whether it went through."""
+
+    def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions, pause: Callable[[], None]) -> None:
+        self.name, self.line, self.scene, self.notes, self._pause = name, line, scene, notes, pause
+        line.on_answer = self._notice_photo
+        self.dio = Dio(line.server.base_url, line, clock=line.server.elapsed)
+        self.session = session = Session(scene.tokens[name])
+        self.phone = Phone(
+            InventoryRemote(self.dio, session), OrderRemote(self.dio, session), random.Random(f"ids {name}")
+        )
+        self.screens: list[Screen] = []
+        self._orders: dict[str, Order] = {}
+        """What the person has before them; the app may have forgotten it."""
+        self._passes: list[Steps[Any]] = []
+        self._slices: tuple[int, ...] = ()
+        self._turn = 0
+
+    # --- the plan's acts
+
+    def do(self, act: Act) -> None:
+        """Do what the plan says. What makes no sense by now (a product that is gone) is left out."""
+        self.finish_pass()
+        if act.scans:
+            self.line.begin(act.n)
+            self._scan(act.scans, 1 + act.n % MOST_LOOKS)
+            self._pause()
+        self.line.begin(act.n, act.faults)
+        getattr(self, f"do_{act.verb}")(act)
+
+    def do_online(self, act: Act) -> None:
+        """Perhaps under a new login. The queues of a phone outlive that; the installed app has only additions and
+        deletions in them."""
+        self.phone.online = True
+        queued = self.phone.store.queued()
+        if act.logs_in and not (queued["creation"] or queued["product_update"] or queued["order_update"]):
+            self.session.token = log_in(self.line.server, f"{self.name.lower()}@example.com", DART_USER_AGENT)
+            self.do_open(act)
+
+    def do_offline(self, act: Act) -> None:
+        self.phone.online = False
+
+    def do_restart(self, act: Act) -> None:
+        self.phone.restart()
+
+    def do_open(self, act: Act) -> None:
+        """Open the inventory: once, or two screens at once; at one go, or slowly."""
+        self._passes = [self.phone.open_inventory() for _ in range(2 if act.weave else 1)]
+        if act.weave:
+            self._interleave(act.weave)
+        elif act.slices:
+            self._slices, self._turn = act.slices, 0
+            self.go_on()
+        else:
+            self.finish_pass()
+
+    def do_orders(self, act: Act) -> None:
+        self._run(self.phone.open_orders())
+        self._orders |= self.phone.orders
+
+    def do_scan(self, act: Act) -> None:
+        self._scan(act.sku, 1)
+
+    def _scan(self, label: str, looks: int) -> None:
+        """While the label is in view, the camera asks again as soon as the answer is there, over one or two lines."""
+        with contextlib.suppress(DioException):  # they don't scan again
+            for look in range(looks):
+                self.line.second = bool(looks % 2 and look % 3 == 1)
+                self._run(self.phone.scan(self.scene.sku(label)))
+        self.line.second = False
+
+    def do_receive(self, act: Act) -> None:
+        sku = self.scene.sku(act.sku)
+
+        def attempt() -> Steps[None]:
+            return self.phone.receive(sku, act.quantity, act.text)
+
+        if not self._insist(attempt, lambda: self._sent("add_stock")):
+            return
+        if act.quantity == BARCODE:
+            self.notes.nonsense[act.sku] += 1
+            self.notes.touched[act.sku].add(self.name)
+        else:
+            self.notes.moved(self.name, act.sku, act.quantity)
+        if self._sent_in_act("POST /api/products/ "):
+            self.notes.made(self.name, act.sku, act.text)
+
+    def do_press(self, act: Act) -> None:
+        product = self._product_page(act.sku)
+        if product is None or product.quantity + act.quantity < 0:
+            return
+        press = self.phone.press_plus if act.quantity > 0 else self.phone.press_minus
+        if self._insist(lambda: press(product.id)):
+            self.notes.moved(self.name, act.sku, act.quantity, press=True)
+
+    def do_edit(self, act: Act) -> None:
+        product = self._product_page(act.sku)
+        field, _, value = act.text.partition("=")
+        if product is None:
+            return
+        edited = replace(product, name=value) if field == "name" else replace(product, location=value)
+        if self.phone.online and product.id in self._queued_updates():
+            self.notes.muddled.add((act.sku, field))  # the queue will come later and say otherwise
+        if self._insist(lambda: self.phone.edit(edited)):
+            self.notes.set_field(self.name, act.sku, field, value)
+
+    def do_relabel(self, act: Act) -> None:
+        """Another SKU for a product: a free one, or by mistake one that another product has."""
+        product = self._product_page(act.sku)
+        if product is None:
+            return
+        wanted = self.scene.new_label(act.sku) if act.text == "new" else self.scene.sku(UNTOUCHED)
+        self._insist(lambda: self.phone.edit(replace(product, sku=wanted)))
+
+    def do_photo(self, act: Act) -> None:
+        product = self._product_page(act.sku)
+        if product is None:
+            return
+
+        def attempt() -> Steps[None]:
+            shown = self._shown(act.sku)
+            return self.phone.take_photo(shown.id if shown else product.id, PHOTOS[act.text])
+
+        if self._insist(attempt):
+            self.notes.set_field(self.name, act.sku, "photo", act.text)
+
+    def do_create(self, act: Act) -> None:
+        sku = self.scene.sku(act.sku)
+        if self._shown(act.sku) is None and self._insist(lambda: self.phone.create_product(act.text, sku)):
+            self.notes.made(self.name, act.sku, act.text)
+
+    def do_delete(self, act: Act) -> None:
+        product = self._product_page(act.sku)
+        if product is not None and self._insist(lambda: self.phone.delete(product.id)):
+            self.notes.deleted[act.sku].add(self.name)
+
+    def do_finish(self, act: Act) -> None:
+        if act.order >= len(self.scene.orders):
+            return
+        order = self._orders.get(str(self.scene.orders[act.order]))
+        if order is None or order.status not in ("open", "inProgress"):
+            return
+        if self._insist(lambda: self.phone.finish_order(order)):
+            picked = {int(line.product.id): line.quantity_to_pick for line in order.lines}
+            self.notes.finished[int(order.id)].append(Finished(self.name, picked))
+            self._orders[order.id] = order.picked_in_full()
+
+    # --- passes
+
+    def go_on(self) -> None:
+        """The next few requests of a slow pass."""
+        if self._passes:
+            steps = self._passes[0]
+            for _ in range(self._slices[self._turn % len(self._slices)]):
+                self._step(steps)
+            self._turn += 1
+
+    def finish_pass(self) -> None:
+        """Bring the pass that is under way to its end."""
+        while self._passes:
+            self._step(self._passes[0])
+
+    def _interleave(self, weave: str) -> None:
+        """Two passes at once: really, or their requests one by one over two connections."""
+        first, second = self._passes
+        for steps in (first, second):  # both have read their queues before either sends
+            self._step(steps)
+        if self.line.server.concurrent:
+            threads = [threading.Thread(target=self._to_the_end, args=(steps,)) for steps in (first, second)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        while len(self._passes) == 2:
+            self.line.second = weave[self._turn % len(weave)] == "b"
+            self._step(second if self.line.second else first)
+            self._turn += 1
+        self.line.second = self._passes == [second]
+        self.finish_pass()
+
+    def _to_the_end(self, steps: Steps[Screen]) -> None:
+        while steps in self._passes:
+            self._step(steps)
+
+    def _step(self, steps: Steps[Screen]) -> None:
+        if steps not in self._passes:
+            return
+        try:
+            self.line.announce(next(steps).verb)
+        except StopIteration as stop:
+            self._passes.remove(steps)
+            self.screens.append(stop.value)
+        except CastError as error:
+            self._passes.remove(steps)
+            self.screens.append(Screen(HUNG, [], error))
+
+    # --- parts
+
+    def _run(self, steps: Steps[Any]) -> None:
+        for call in steps:
+            self.line.announce(call.verb)
+
+    def _insist(self, attempt: Callable[[], Steps[Any]], enough: Callable[[], bool] = lambda: False) -> bool:
+        """Try again after an error on the screen, unless it went through all the same. Whether it was done."""
+        for _ in range(ATTEMPTS):
+            try:
+                self._run(attempt())
+                return True
+            except (SkuTaken, StillUnknown):
+                return False  # they see why, and leave it
+            except (DioException, NotFound, CastError) as error:
+                if enough():
+                    return True
+                trouble = error
+            self._pause()
+            if isinstance(trouble, DioException) and trouble.status == 404:
+                self._run(self.phone.open_inventory())  # they look whether it is still there
+                self._pause()
+        self.notes.unfinished_business.append(f"{self.name}: {trouble!r} after {self.line.log[-1]}")
+        return False
+
+    def _sent(self, verb: str) -> bool:
+        return self.line.delivered and f"/{verb}/" in self.line.log[-1].line
+
+    def _sent_in_act(self, line: str) -> bool:
+        mine = [entry for entry in self.line.log if entry.act == self.line.act and entry.who == self.name]
+        return any(f"{entry.line} ".startswith(line) and 200 <= entry.status < 300 for entry in mine)
+
+    def _notice_photo(self, request: bytes, answer: bytes) -> None:
+        """The app keeps pictures by their address, so another photo needs another one."""
+        if b"/upload_image/ HTTP" not in request[:200] or not answer.startswith(b"HTTP/1.1 200 "):
+            return
+        colour = next(name for name, photo in PHOTOS.items() if photo in request)
+        url = json.loads(answer.partition(b"\r\n\r\n")[2])["image_url"]
+        known = self.notes.pictures.setdefault(url, colour)
+        if known != colour:
+            self.notes.odd_pictures.append(f"{url} was {known} and is {colour} now: phones still show the old one")
+
+    def _product_page(self, sku: str) -> Product | None:
+        """One comes to a product by the inventory, which sends what is queued when there is a network."""
+        if self.phone.online and any(self.phone.store.queued().values()):
+            self._passes = [self.phone.open_inventory()]
+            self.finish_pass()
+            self._pause()
+        return self._shown(sku)
+
+    def _queued_updates(self) -> list[str]:
+        """The ids of products with an edit in the queue."""
+        return [json.loads(body)["id"] for _n, body in self.phone.store.queue("product_update")]
+
+    def _shown(self, sku: str) -> Product | None:
+        by_sku = self.phone.store.product_by_sku
+        return by_sku(self.scene.sku(sku)) or by_sku(self.scene.new_label(sku))

@@ -1,0 +1,58 @@
+"""A reader that keeps up by revision: old state and rows of greater revision must be the fresh list, always."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proofs.phone.dio import Dio
+from proofs.simulation.network import Line, Server
+from proofs.simulation.scene import PROGRAM
+
+
+class Reader:
+    """Polls the list of products and complains in `troubles`.
+
+    Its cursor is the highest revision that it has seen, in a row or in the list's tag. A row that is not greater must
+    be the row that it holds: a reader which asks for "greater than my cursor" would never see the difference.
+    """
+
+    def __init__(self, server: Server, token: str, who: str = "reader") -> None:
+        self.line = Line(who, server, [])
+        self.dio = Dio(server.base_url, self.line, user_agent=PROGRAM)
+        self.headers = {"authorization": f"Token {token}"}
+        self.cursor = -1
+        self.state: dict[int, dict[str, Any]] = {}
+        self.troubles: list[str] = []
+
+    def poll(self) -> list[dict[str, Any]]:
+        """Read the fresh list, compare, and go on from there."""
+        answer = self.dio.get("/products/", self.headers)
+        fresh = {row["id"]: row for row in answer.data}
+        tag = int(answer.headers["etag"].strip('"').rpartition("-")[2])
+        if tag < self.cursor:
+            self.troubles.append(f"the list's revision went back from {self.cursor} to {tag}")
+        if self.cursor >= 0:
+            for row in fresh.values():
+                self._check_row(row)
+            for product_id in set(self.state) - set(fresh):
+                self._check_gone(product_id)
+        self.state = fresh
+        self.cursor = max([self.cursor, tag, *(row["revision"] for row in fresh.values())])
+        return list(answer.data)
+
+    def _check_row(self, row: dict[str, Any]) -> None:
+        if row["revision"] <= self.cursor and row != self.state.get(row["id"]):
+            self.troubles.append(
+                f"product {row['id']} changed under revision {row['revision']}, but the reader was at {self.cursor}:"
+                f" {self.state.get(row['id'])} -> {row}"
+            )
+
+    def _check_gone(self, product_id: int) -> None:
+        row = self.dio.get(f"/products/{product_id}/", self.headers).data
+        if not row["archived"]:
+            self.troubles.append(f"product {product_id} was not in the list, but is not archived")
+        elif row["revision"] <= self.cursor:
+            self.troubles.append(
+                f"product {product_id} was archived under revision {row['revision']},"
+                f" but the reader was at {self.cursor}"
+            )

@@ -1,0 +1,263 @@
+"""The server as it runs in production: gunicorn and PostgreSQL, processes of our own that can be killed."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import http.client
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dev import postgres
+from proofs.phone.dio import SocketConnection
+from proofs.simulation import plan, scene
+from proofs.simulation.network import Wire
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKEND = ROOT / "easy_box_backend"
+WORKERS, THREADS = 2, 4
+PASS_GAP_MILLISECONDS = 150
+START_SECONDS = 60
+ANSWER_SECONDS = 60
+# fsync is off, since the machine stays up; but what was acknowledged must outlive PostgreSQL's processes.
+DATABASE_OPTIONS = {"synchronous_commit": "on", "full_page_writes": "on"}
+
+
+class Database:
+    """A PostgreSQL server that can be stopped at once, without a farewell, and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        self._user = postgres._unprivileged_user(folder)
+        self._binaries = postgres._binaries(folder)
+        self._port = free_port()
+        password = "simulation"
+        postgres._make_cluster(self._binaries, folder, self._user, password)
+        self.url = f"postgres://postgres:{password}@127.0.0.1:{self._port}/postgres"
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait until it takes connections."""
+        options = postgres.OPTIONS | DATABASE_OPTIONS
+        self._process = postgres._start(self._binaries, self._folder, self._user, self._port, options)
+        postgres._wait_until_ready(self._process, self._folder)
+
+    def kill(self) -> None:
+        """An immediate stop: no checkpoint, connections cut."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(START_SECONDS)
+
+    def stop(self) -> None:
+        """For good."""
+        postgres._stop(self._process)
+
+
+class RealServer:
+    """Both, with the account of a manager in it. See network.Server."""
+
+    concurrent = True
+    human_gap = 0.2
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="easybox-sim-"))
+        self._folder.chmod(0o755)
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        self._rng = random.Random(0)
+        # What is started ends with the thread that started it, and a pass of two at once has a thread of its own.
+        self._starter = ThreadPoolExecutor(1)
+        self._killing, self._back_at = False, float("-inf")
+        self._database = Database(self._folder / "postgresql")
+        self._port = free_port()
+        self.base_url = f"http://127.0.0.1:{self._port}/api"
+        self._environment = self._make_environment()
+        self._manage("migrate", "--no-input")
+        self._manage("createsuperuser", "--no-input")
+        self._start()
+
+    def _make_environment(self) -> dict[str, str]:
+        media, static = self._folder / "media", self._folder / "static"
+        media.mkdir()
+        static.mkdir()
+        return os.environ | {
+            "DATABASE_URL": self._database.url,
+            "ENV_FILE": os.devnull,
+            "MODE": "development",
+            "MEDIA_ROOT": str(media),
+            "STATIC_ROOT": str(static),
+            "LOG_LEVEL": "ERROR",
+            "PYTHONPATH": os.pathsep.join([str(BACKEND), str(ROOT)]),
+            "PASS_GAP_MILLISECONDS": str(PASS_GAP_MILLISECONDS),
+            "DJANGO_SUPERUSER_EMAIL": scene.EMAIL,
+            "DJANGO_SUPERUSER_USERNAME": scene.EMAIL,
+            "DJANGO_SUPERUSER_PASSWORD": scene.PASSWORD,
+        }
+
+    def _manage(self, *words: str) -> None:
+        command = [sys.executable, str(BACKEND / "manage.py"), *words]
+        subprocess.run(command, env=self._environment, check=True, capture_output=True, cwd=self._folder)
+
+    def _start(self) -> None:
+        command = [
+            sys.executable, "-m", "gunicorn", "--workers", str(WORKERS), "--threads", str(THREADS),
+            "--worker-class", "gthread", "--preload", "--bind", f"127.0.0.1:{self._port}", "--keep-alive", "75",
+            "--chdir", str(BACKEND), "--log-level", "critical", "backend.wsgi",
+        ]  # fmt: skip
+        with (self._folder / "gunicorn.log").open("ab") as log:
+            self._gunicorn = subprocess.Popen(
+                command,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=postgres._end_with_parent,  # noqa: PLW1509 (one system call between fork and exec)
+            )
+        self._wait_until_healthy()
+
+    def _wait_until_healthy(self) -> None:
+        """Until so many requests at once that every thread of every worker must take one are all answered well: broken
+        connections to the database are gone by then in each of them."""
+        deadline = time.monotonic() + START_SECONDS
+        at_once = 3 * WORKERS * THREADS
+        with ThreadPoolExecutor(at_once) as pool:
+            while not all(list(pool.map(lambda _: self._is_healthy(), range(at_once)))):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the server did not start:\n{self.log_tail()}")
+
+    def _is_healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", "/api/health/")
+            return connection.getresponse().status == 200
+        except OSError:
+            time.sleep(0.1)
+            return False
+        finally:
+            connection.close()
+
+    def log_tail(self) -> str:
+        """The last that gunicorn said."""
+        return (self._folder / "gunicorn.log").read_text(errors="replace")[-3000:]
+
+    # --- network.Server
+
+    def wait(self, seconds: float) -> None:
+        """Short pauses are kept; long ones are left out: schedule.py sees to it that a person's acts are apart."""
+        time.sleep(seconds if seconds <= self.human_gap else 0)
+
+    def elapsed(self) -> float:
+        return time.monotonic()
+
+    def reseed(self, seed: str) -> None:
+        """From here on things are killed after pauses that `seed` decides."""
+        self._rng.seed(seed)
+
+    def connect(self) -> RealWire:
+        """A socket of its own."""
+        return RealWire(self._port)
+
+    def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
+        """Kill within the first moments of the request."""
+        answers: list[bytes] = []
+
+        def send() -> None:
+            with contextlib.suppress(OSError):
+                answers.append(wire.deliver(request))
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        time.sleep(self._rng.uniform(0, 0.03))
+        self._killing = True
+        self._starter.submit(self._kill, what).result()
+        self._killing, self._back_at = False, time.monotonic()
+        sender.join()
+        if not answers:
+            raise ConnectionResetError("the server was killed")
+        return answers[0]
+
+    def was_killed_since(self, start: float) -> bool:
+        return self._killing or self._back_at >= start
+
+    def _kill(self, what: str) -> None:
+        if what == plan.KILLS[2]:
+            self._database.kill()
+            self._database.start()
+        elif what == plan.KILLS[1]:
+            self._kill_gunicorn()
+            self._start()
+        else:
+            os.kill(self._rng.choice(self._workers()), signal.SIGKILL)
+        self._wait_until_healthy()
+
+    def _workers(self) -> list[int]:
+        pid = self._gunicorn.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def _kill_gunicorn(self) -> None:
+        """All of it at once: a worker left over would hold the port, and answer in the name of the next one."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._gunicorn.pid, signal.SIGKILL)
+        self._gunicorn.wait()
+
+    def close(self) -> None:
+        """End all processes and remove all files."""
+        self._kill_gunicorn()
+        self._database.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class RealWire:
+    """A connection that is kept. See network.Wire."""
+
+    def __init__(self, port: int) -> None:
+        self._address = ("127.0.0.1", port)
+        self._socket = socket.create_connection(self._address, timeout=ANSWER_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._seen = SocketConnection(self._socket)
+
+    def deliver(self, request: bytes, cut: int | None = None) -> bytes:
+        if self._socket.fileno() < 0:  # a late request of a connection that its client has given up
+            self._socket = socket.create_connection(self._address, timeout=ANSWER_SECONDS)
+        self._socket.sendall(request[:cut])
+        return b"" if cut is not None else read_answer(self._socket)
+
+    def is_stale(self) -> bool:
+        return self._seen.is_stale()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """One whole answer, with its body in one piece. Raises OSError when it ends early."""
+    response = http.client.HTTPResponse(connection)
+    try:
+        response.begin()
+        body = response.read()
+    except http.client.HTTPException as error:
+        raise ConnectionResetError(f"the answer ended early: {error!r}") from error
+    finally:
+        response.close()
+    lines = [f"HTTP/1.1 {response.status} {response.reason}"]
+    skipped = ("transfer-encoding", "content-length")
+    lines += [f"{name}: {value}" for name, value in response.getheaders() if name.lower() not in skipped]
+    lines.append(f"content-length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,110 @@
+"""What stands in the warehouse before a schedule, and who is logged in: made over HTTP by the manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from proofs.phone.app import AuthRepository, Session
+from proofs.phone.dio import DART_USER_AGENT, Dio
+from proofs.simulation.network import Line, Server
+from proofs.simulation.plan import KNOWN, MANAGER, PHONES, SHOP, UNTOUCHED
+
+EMAIL, PASSWORD = "vera@example.com", "correct horse battery"
+PROGRAM = "warehouse-program/1.0"
+READER, REVOKED = "reader", "revoked"
+STOCK = {"A": 40, "B": 12, "C": 5, UNTOUCHED: 7}
+LINES = ({"A": 2, "B": 1}, {"A": 1}, {"B": 2, "C": 1})
+CUSTOMER = "Customer"
+RELABELLED = "-new"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The start of a schedule.
+
+    Attributes:
+        prefix: what this schedule's SKUs begin with, so that schedules can share a database.
+        tokens: of the people with phones, and of the programs.
+        products: SKU of the plan -> id.
+        orders: ids, in the order of the plan; later ones are appended.
+        first_movement: movements up to this id are older than the schedule.
+        manager: the id of the account that the programs use.
+    """
+
+    prefix: str
+    tokens: dict[str, str]
+    products: dict[str, int]
+    orders: list[int]
+    first_movement: int
+    manager: int = 0
+
+    def sku(self, name: str) -> str:
+        """The SKU on the label of what the plan calls `name`; with the letters that make trouble in an address."""
+        return f"{self.prefix}Б+2/{name}" if name == "B" else f"{self.prefix}{name}"
+
+    def new_label(self, name: str) -> str:
+        """The SKU that people may give it instead. Both labels are stuck on boxes then."""
+        return f"{self.sku(name)}{RELABELLED}"
+
+    def name_of(self, sku: str) -> str:
+        """The other way round, by whichever label; "" for what is not of this schedule."""
+        if not sku.startswith(self.prefix):
+            return ""
+        return sku.rpartition("/")[2].removeprefix(self.prefix).removesuffix(RELABELLED)
+
+
+def program(server: Server, token: str | None, who: str = "setup") -> tuple[Dio, dict[str, str]]:
+    """A client that is not the app, over a network without faults, and its headers."""
+    line = Line(who, server, [])
+    headers = {"authorization": f"Token {token}"} if token else {}
+    return Dio(server.base_url, line, user_agent=PROGRAM), headers
+
+
+def log_in(server: Server, email: str, agent: str) -> str:
+    """A new device."""
+    dio = Dio(server.base_url, Line("login", server, []), user_agent=agent)
+    return AuthRepository(dio, Session()).login(email, PASSWORD)
+
+
+def make_accounts(server: Server) -> None:
+    """The people with phones; the manager's account is there already. Once for a database."""
+    dio, headers = program(server, log_in(server, EMAIL, PROGRAM))
+    for name in PHONES:
+        account = {"email": f"{name.lower()}@example.com", "username": name, "password": PASSWORD}
+        dio.request("POST", "/users/", account, headers)
+
+
+def make_scene(server: Server, prefix: str) -> Scene:
+    """Log everybody in, make products and orders."""
+    tokens = {name: log_in(server, f"{name.lower()}@example.com", DART_USER_AGENT) for name in PHONES}
+    tokens |= {name: log_in(server, EMAIL, PROGRAM) for name in (MANAGER, SHOP, READER, REVOKED)}
+    dio, revoked = program(server, tokens[REVOKED])
+    dio.request("POST", "/auth/logout/", None, revoked)
+    dio, headers = program(server, tokens[MANAGER])
+    movements: list[dict[str, Any]] = dio.get("/movements/?limit=1", headers).data
+    manager = dio.get("/users/me/", headers).data["id"]
+    scene = Scene(prefix, tokens, {}, [], movements[0]["id"] if movements else 0, manager)
+    for name in (*KNOWN, UNTOUCHED):
+        body = {"sku": scene.sku(name), "name": f"Name {name}", "location": "A1-01-01", "quantity": STOCK[name]}
+        scene.products[name] = dio.request("POST", "/products/", body, headers).data["id"]
+    for number, lines in enumerate(LINES):
+        scene.orders.append(make_order(dio, headers, scene, f"{CUSTOMER} {number}", lines))
+    return scene
+
+
+def make_order(dio: Dio, headers: dict[str, str], scene: Scene, customer: str, lines: dict[str, int]) -> int:
+    """A new order's id."""
+    wanted = [{"product": scene.products[name], "quantity_to_pick": n} for name, n in lines.items()]
+    body = {"customer_name": customer, "lines": wanted}
+    order_id: int = dio.request("POST", "/orders/", body, headers).data["id"]
+    return order_id
+
+
+def clear_away(server: Server, scene: Scene) -> None:
+    """Archive what is left of a schedule, so that the lists of the next ones stay short."""
+    dio, headers = program(server, scene.tokens[MANAGER])
+    for row in dio.get("/orders/", headers).data:
+        dio.request("DELETE", f"/orders/{row['id']}/", None, headers)
+    for row in dio.get("/products/", headers).data:
+        dio.request("DELETE", f"/products/{row['id']}/", None, headers)

@@ -1,0 +1,189 @@
+"""Play one plan against a server, let the network heal, and check what came out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from proofs.phone.app import Product
+from proofs.phone.dio import Dio, DioException
+from proofs.phone.offline import FRESH
+from proofs.simulation.facts import gather
+from proofs.simulation.intentions import Intentions
+from proofs.simulation.invariants import ALL_SKUS, Outcome, Violation, booked_presses, check_all, ledger, stock_error
+from proofs.simulation.network import Line, Request, Server
+from proofs.simulation.people import Person
+from proofs.simulation.plan import MANAGER, PHONES, SHOP, Act, Plan
+from proofs.simulation.programs import Program
+from proofs.simulation.reader import Reader
+from proofs.simulation.scene import READER, REVOKED, Scene, program
+from proofs.simulation.settling import DISMISS, choose
+
+PASSES_TO_DRAIN = 4
+POLL_EVERY = 4
+STRANGERS_EVERY = 10
+
+
+@dataclass
+class Result:
+    """What came of a schedule.
+
+    Attributes:
+        press_errors: for each SKU whose + and − were pressed: by how much the server misread the numbers that the app
+            sent, and by how much one misses what people did that ignores these numbers.
+        flagged: open discrepancies by kind.
+        needed: how many of them had to be clicked to put the stock right.
+        by_hand: whether that took more than clicks.
+    """
+
+    plan: Plan
+    violations: list[Violation] = field(default_factory=list)
+    log: list[Request] = field(default_factory=list)
+    press_errors: list[tuple[int, int]] = field(default_factory=list)
+    flagged: Counter[str] = field(default_factory=Counter)
+    needed: int = 0
+    by_hand: bool = False
+
+
+class Stage:
+    """One schedule under way."""
+
+    def __init__(self, plan: Plan, scene: Scene, server: Server) -> None:
+        self.plan, self.server = plan, server
+        self.scene = replace(scene, orders=list(scene.orders))
+        self.result = Result(plan)
+        self.notes = Intentions()
+        self.people: dict[str, Person] = {}
+        self.programs = {name: Program(name, self._line(name), self.scene, self.notes) for name in (MANAGER, SHOP)}
+        self.reader = Reader(server, scene.tokens[READER])
+        self.last_actor = ""
+
+    def play(self) -> Result:
+        """All of it."""
+        for act in self.plan.acts:
+            self._pause_before(act)
+            for other in self.people.values():
+                if other.name != act.who:
+                    other.go_on()
+            self._do(act)
+            if act.n % POLL_EVERY == 0:
+                self.reader.poll()
+        self._heal()
+        self._check()
+        return self.result
+
+    # --- acts
+
+    def _line(self, name: str) -> Line:
+        return Line(name, self.server, self.result.log)
+
+    def _person(self, name: str) -> Person:
+        if name not in self.people:
+            line = self._line(name)
+            self.people[name] = Person(
+                name, line, self.scene, self.notes, lambda: self.server.wait(self.server.human_gap)
+            )
+        return self.people[name]
+
+    def _do(self, act: Act) -> None:
+        if act.who in PHONES:
+            self._person(act.who).do(act)
+            return
+        try:
+            self.programs[act.who].do(act)
+        except DioException as error:
+            self._complain("strict clients are served", f"{act.who} {act.verb}: {error}, {self.result.log[-1]}")
+
+    def _pause_before(self, act: Act) -> None:
+        """People take their time; two of them may act at almost the same moment."""
+        self.server.wait(act.gap)
+        if act.who in self.people:
+            missing = self.server.human_gap - (self.server.elapsed() - self.people[act.who].line.last_request)
+            if missing > 0:
+                self.server.wait(missing)
+
+    def _complain(self, invariant: str, detail: str) -> None:
+        self.result.violations.append(Violation(invariant, detail))
+
+    # --- afterwards
+
+    def _heal(self) -> None:
+        """The network is good again: everybody opens their screens until the queues are empty."""
+        for person in self.people.values():
+            person.finish_pass()
+            person.line.begin(-1)
+            person.phone.online = True
+            self._drain(person)
+        for person in self.people.values():
+            self.server.wait(self.server.human_gap)
+            person.do_open(Act(-1, person.name, "open"))
+
+    def _drain(self, person: Person) -> None:
+        for _ in range(PASSES_TO_DRAIN):
+            self.server.wait(self.server.human_gap)
+            person.do_open(Act(-1, person.name, "open"))
+            person.do_orders(Act(-1, person.name, "orders"))
+            if person.screens[-1].state == FRESH and not any(person.phone.store.queued().values()):
+                return
+        queued = {name: n for name, n in person.phone.store.queued().items() if n}
+        screen = person.screens[-1]
+        self._complain("no phone is stuck", f"{person.name}: {queued} after 4 passes, {screen.state}, {screen.error!r}")
+
+    def _check(self) -> None:
+        self.reader.poll()
+        for trouble in self.reader.troubles:
+            self._complain("revisions", trouble)
+        for trouble in self.notes.unfinished_business:
+            self._complain("nobody is refused for ever", trouble)
+        for trouble in self.notes.odd_pictures:
+            self._complain("pictures", trouble)
+        for entry in self.result.log:
+            if entry.status >= 500 and not entry.excused:
+                trouble = getattr(self.server, "last_trouble", "")
+                self._complain("no 5xx", f"{entry}\n{trouble}")
+        if self.plan.number % STRANGERS_EVERY == 0:
+            self._check_strangers()
+        dio, headers = program(self.server, self.scene.tokens[MANAGER])
+        facts = gather(dio, headers, self.scene)
+        fresh = [Product.from_json(row) for row in facts.live]
+        for person in self.people.values():
+            if person.phone.store.products() != fresh:
+                self._complain("caches", f"{person.name} sees {person.phone.store.products()}, fresh is {fresh}")
+        outcome = Outcome(self.scene, facts, self.notes)
+        self.result.violations += check_all(outcome)
+        self._measure(outcome)
+        if not self.result.violations:
+            self._settle(outcome, dio, headers)
+
+    def _settle(self, outcome: Outcome, dio: Dio, headers: dict[str, str]) -> None:
+        """The manager looks at the shelf and settles what is open, by clicks alone where they suffice."""
+        rows = outcome.facts.questions(self.scene)
+        chosen = choose({sku: stock_error(outcome, sku) for sku in ALL_SKUS}, rows, self.scene, outcome.facts)
+        if not rows or chosen is None:
+            self.result.by_hand = bool(rows)
+            return
+        for question, action in chosen.items():
+            body = {"action": action, "note": "looked at the shelf"}
+            dio.request("POST", f"/discrepancies/{question}/resolve/", body, headers)
+        self.result.needed = sum(action != DISMISS for action in chosen.values())
+        settled = replace(outcome, facts=gather(dio, headers, self.scene))
+        for sku in ALL_SKUS:
+            if stock_error(settled, sku):
+                self._complain("settling", f"{sku}: {stock_error(settled, sku):+d} after {chosen}")
+        self.result.violations += [Violation("ledger", f"after settling: {trouble}") for trouble in ledger(settled)]
+
+    def _check_strangers(self) -> None:
+        for token in (None, "null", self.scene.tokens[REVOKED]):
+            dio, headers = program(self.server, token)
+            for path in ("/products/", "/orders/"):
+                try:
+                    dio.get(path, headers)
+                    self._complain("strangers see nothing", f"{path} with the token {token!r}")
+                except DioException as error:
+                    if error.status != 401:
+                        self._complain("strangers see nothing", f"{path}: {error}")
+
+    def _measure(self, outcome: Outcome) -> None:
+        self.result.flagged.update(row["kind"] for row in outcome.facts.questions(self.scene))
+        for sku, pressed in self.notes.presses.items():
+            self.result.press_errors.append((abs(booked_presses(outcome, sku) - pressed), abs(pressed)))

@@ -1,0 +1,97 @@
+"""Can a manager put the stock right with what the discrepancies offer? (Invariant 7.)
+
+Each open discrepancy can be let be, or settled: what was booked on a guess is taken back, what was held back is booked.
+A difference between the shelf and the server is accounted for if some choice of settlements closes it exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from proofs.simulation.facts import Facts
+from proofs.simulation.scene import Scene
+
+STEPS = (-1, 0, 1)
+"""What a person can have done who pressed a button; the manager sees which by looking at the shelf."""
+
+
+def accounts_for(difference: int, sku: str, scene: Scene, facts: Facts) -> bool:
+    """Whether the open discrepancies of this SKU can close `difference` (the server's stock less the shelf's)."""
+    if difference == 0:
+        return True
+    ids = {product["id"] for product in facts.of_sku(scene, sku)}
+    rows = facts.discrepancies_of(scene, sku) + _of_orders(ids, facts)
+    reachable = {0}
+    for row in rows:
+        amounts = _amounts(row, ids, facts)
+        reachable |= {total + amount for total in reachable for amount in amounts}
+    return -difference in reachable
+
+
+def _of_orders(ids: set[int], facts: Facts) -> list[dict[str, Any]]:
+    """Discrepancies of orders with a line of these products."""
+    lines = {order_id: {line["product"]["id"] for line in order["lines"]} for order_id, order in facts.orders.items()}
+    return [row for row in facts.discrepancies if not row["product"] and lines.get(row["order"] or 0, set()) & ids]
+
+
+def _amounts(row: dict[str, Any], ids: set[int], facts: Facts) -> list[int]:
+    """By how much settling can change the stock: what was booked is taken back, what was held back is booked."""
+    booked = sum(
+        movement["quantity_delta"]
+        for product in ids
+        for movement in facts.movements.get(product, [])
+        if movement["id"] in row["facts"].get("booked", []) and movement["id"] not in facts.taken_back
+    )
+    pending = sum(entry["delta"] for entry in row["facts"].get("pending", []) if entry["product"] in ids)
+    if row["kind"] == "quantity_guess":
+        return [step - row["facts"]["change"] for step in STEPS]
+    if row["kind"] == "unknown_product" and isinstance(row["facts"].get("quantity"), int):
+        return [-1, 1]
+    return [amount for amount in (-booked, pending) if amount]
+
+
+DISMISS, REVERSE, APPLY = "dismiss", "reverse", "apply"
+MOST_QUESTIONS = 8
+
+
+def choose(
+    differences: dict[str, int], rows: list[dict[str, Any]], scene: Scene, facts: Facts
+) -> dict[int, str] | None:
+    """How to settle each of these discrepancies so that all differences close; None if clicks alone can't do it.
+
+    A guess that is a step wrong, for instance, needs a manager's adjustment besides.
+    """
+    if len(rows) > MOST_QUESTIONS:
+        return None
+    if not rows:
+        return None if any(differences.values()) else {}
+    row, *others = rows
+    for action in (DISMISS, REVERSE, APPLY):
+        moved, used = _effect(row, action, scene, facts)
+        if action != DISMISS and not moved:
+            continue
+        left = {sku: differences.get(sku, 0) + moved.get(sku, 0) for sku in {*differences, *moved}}
+        rest = choose(left, others, scene, replace(facts, taken_back=facts.taken_back | used))
+        if rest is not None:
+            return {row["id"]: action, **rest}
+    return None
+
+
+def _effect(row: dict[str, Any], action: str, scene: Scene, facts: Facts) -> tuple[dict[str, int], frozenset[int]]:
+    """What an action does to the stock by SKU, and the movements that it takes back."""
+    names = {product_id: facts.name_of(scene, product) for product_id, product in facts.products.items()}
+    moved: dict[str, int] = {}
+    used = set()
+    if action == REVERSE:
+        for movements in facts.movements.values():
+            for movement in movements:
+                if movement["id"] in row["facts"].get("booked", []) and movement["id"] not in facts.taken_back:
+                    name = names.get(movement["product"], "")
+                    moved[name] = moved.get(name, 0) - movement["quantity_delta"]
+                    used.add(movement["id"])
+    elif action == APPLY:
+        for entry in row["facts"].get("pending", []):
+            name = names.get(entry["product"], "")
+            moved[name] = moved.get(name, 0) + entry["delta"]
+    return moved, frozenset(used)

@@ -1,0 +1,829 @@
+"""`make verify-deploy`: deploys over a real sshd, from a real registry, on a real Docker Engine, and what can go wrong
+with them; a local server stands for Telegram. With figures.
+
+    make verify-deploy                       everything, on an engine of its own (Debian, as root)
+    make verify-deploy ARGS="cut rollback"   only these (names: see SCENARIOS), after the first deploy
+    make verify-deploy ARGS=setup            only setup-server.sh in a bare root file system
+
+During each scenario four clients make 20 requests a second, half of them writes, and note which release answers.
+After each: the service answers as the right release, no data is lost, and the right message was sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from api.tests import bot_api
+from proofs.phone.dio import MultipartFile
+from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
+from proofs.verification.engine import ROOT, Engine, engine, install, provide_images, run, say
+from proofs.verification.setup import setup
+
+PACKAGES = {"sshd": "openssh-server", "docker-registry": "docker-registry"}
+BACKEND = "easy_box_backend"
+SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "TELEGRAM_BOT_TOKEN")
+AUTHOR = {f"GIT_{who}_{what}": f"test@{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+# The server's files are its user's, and we are root.
+ANY_OWNER = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+USER = f"easybox{os.getpid()}"
+BROKEN_MIGRATION = """\
+from django.db import migrations
+
+class Migration(migrations.Migration):
+    dependencies = [("api", "{last}")]
+    operations = [
+        migrations.RunSQL("CREATE TABLE api_half (id integer)", "DROP TABLE api_half"),
+        migrations.RunSQL("{sql}", migrations.RunSQL.noop),
+    ]
+"""
+BROKEN_SQL = {
+    "always": "SELECT 1/0",
+    "live": "DO $$ BEGIN IF current_database() <> 'trial' THEN PERFORM 1/0; END IF; END $$",
+}
+DEAF = ["timeout", "9999", "python", "-m", "http.server", "8000"]
+HALF_DEAF = (
+    'case "$DATABASE_URL" in *@trial-db*) exec gunicorn --config docker/gunicorn_config.py backend.wsgi ;; esac; '
+)
+
+
+@dataclass
+class Site:
+    """A server, and what stands around it: its origin, its registry, its Telegram."""
+
+    engine: Engine
+    folder: Path
+    port: int
+    registry: int
+    ssh_port: int
+    telegram: bot_api.BotApi
+    settings: dict[str, str]
+    results: list[tuple[str, bool, str]] = field(default_factory=list)
+    heard: int = 0
+    spoken: list[str] = field(default_factory=list)
+    kept: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    current: str = ""
+    home: Path = Path()
+
+    def __post_init__(self) -> None:
+        self.home = self.folder / "home"
+
+    @property
+    def checkout(self) -> Path:
+        return self.home / "easy_box"
+
+    @property
+    def image(self) -> str:
+        return self.settings["IMAGE"]
+
+    def note(self, name: str, good: bool, text: str) -> None:
+        """A result: kept for the end, and said at once."""
+        self.results.append((name, good, text))
+        say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
+
+    # --- The server, over SSH --------------------------------------------------------------------------------
+    def ssh_command(self, command: str) -> list[str]:
+        options = ["-F", "/dev/null", "-p", str(self.ssh_port), "-i", str(self.folder / "key"), "-o", "BatchMode=yes"]
+        options += ["-o", f"UserKnownHostsFile={self.folder / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes"]
+        return ["ssh", *options, f"{USER}@127.0.0.1", f"cd {self.home} && {command}"]
+
+    def ssh(self, command: str, given: str = "") -> tuple[int, str]:
+        """Returns what `command` ended with, and what it printed."""
+        done = subprocess.run(
+            self.ssh_command(command), check=False, input=given, text=True, capture_output=True, timeout=600
+        )
+        self.spoken.append(done.stdout + done.stderr)
+        return done.returncode, done.stdout + done.stderr
+
+    def write_env(self, **changed: str) -> None:
+        """The workflow's first step."""
+        records = "".join(f"{name}={value}\0" for name, value in (self.settings | changed).items())
+        code, said = self.ssh("easy_box/deploy/write-env.sh", records)
+        if code:
+            raise RuntimeError(f"write-env.sh ended with {code}: {said}")
+
+    def deploy(self, sha: str) -> tuple[int, str, float]:
+        """The workflow's second step: what it ended with, what it printed, and how long it took."""
+        began = time.monotonic()
+        code, said = self.ssh(f"easy_box/deploy/deploy.sh {sha} https://example.com/run/{sha[:7]}")
+        return code, said, time.monotonic() - began
+
+    def start_deploy(self, sha: str) -> subprocess.Popen[str]:
+        """Begin one, without waiting for it."""
+        return subprocess.Popen(
+            self.ssh_command(f"easy_box/deploy/deploy.sh {sha} https://example.com/run/{sha[:7]}"),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def log(self) -> str:
+        """What the latest deploy has said so far."""
+        logs = sorted((self.checkout / "var/deploy/logs").glob("*.log"), key=lambda path: path.stat().st_mtime)
+        return logs[-1].read_text(errors="replace") if logs else ""
+
+    def until_said(self, text: str, seconds: float = 120) -> None:
+        """Returns once the latest deploy has said `text`."""
+        before = self.log_count()
+        wait_until(lambda: text in self.log() and self.log_count() >= before, seconds, f"{text!r} was said")
+
+    def log_count(self) -> int:
+        return len(list((self.checkout / "var/deploy/logs").glob("*.log")))
+
+    # --- Releases ----------------------------------------------------------------------------------------------
+    def release(self, name: str, steps: str = "", files: dict[str, str] | None = None, push: bool = True) -> str:
+        """A commit and its image, pushed to origin and registry, as the workflow does. `steps`: what is wrong with the
+        image; `files`: what is wrong with the commit. Returns its SHA."""
+        work = self.folder / "work"
+        git(work, "checkout", "--quiet", "--detach", "first")
+        (work / "RELEASE").write_text(name)
+        for path, text in (files or {}).items():
+            (work / path).write_text(text)
+        git(work, "add", "--all")
+        git(work, "commit", "--quiet", "--message", name)
+        sha = git(work, "rev-parse", "HEAD")
+        theirs = "--receive-pack=git -c safe.directory=* receive-pack"
+        git(work, "push", "--quiet", "--force", theirs, "origin", f"HEAD:refs/heads/{name}")
+        context = self.folder / "context"
+        shutil.rmtree(context, ignore_errors=True)
+        context.mkdir()
+        (context / "Dockerfile").write_text(f"FROM base\nUSER 0\n{steps}\nUSER 10001:10001\nENV VERSION={sha}\n")
+        last = max(path.stem for path in (ROOT / BACKEND / "api/migrations").glob("0*.py"))
+        for fails, sql in BROKEN_SQL.items():
+            (context / f"{fails}.py").write_text(BROKEN_MIGRATION.format(last=last, sql=sql))
+        tag = f"{self.image}:{sha}"
+        self.engine.docker("build", "--quiet", "--network", "host", "--tag", tag, str(context))
+        if push:
+            self.engine.docker("push", "--quiet", tag)
+        self.engine.docker("image", "rm", tag)
+        return sha
+
+    # --- What must hold afterwards --------------------------------------------------------------------------------
+    def app(self) -> App:
+        return App(f"http://127.0.0.1:{self.port}")
+
+    def messages(self) -> list[str]:
+        """What Telegram was told since this was asked last."""
+        new = self.telegram.texts[self.heard :]
+        self.heard += len(new)
+        return new
+
+    def remember(self) -> None:
+        """What is there now must be there for ever."""
+        app = self.app()
+        for number in range(3):
+            product = app.inventory.create(f"Kept {number}", new_sku(), None, MultipartFile(jpeg(20000), "p.jpg"))
+            app.inventory.add_stock(product.id, number + 1)
+        self.kept = self.data()
+
+    def data(self) -> dict[str, tuple[str, int, str]]:
+        app = self.app()
+        found = {}
+        for product in app.inventory.products():
+            if product.name.startswith("Kept"):
+                photo = hashlib.sha256(app.dio.get(product.image_url or "").raw).hexdigest()
+                found[product.id] = (product.name, product.quantity, photo)
+        return found
+
+    def after(
+        self, name: str, load: Load, *, told: list[str], allowed: set[str], extra: str = "", good: bool = True
+    ) -> None:
+        """What must hold after a scenario. `told`: a pattern for each message; `allowed`: who may have answered."""
+        faults = [] if good else ["see below"]
+        if load.failed:
+            faults.append(f"{load.failed} requests failed: {load.faults[:3]}")
+        if load.versions - allowed:
+            faults.append(f"answered by {load.versions - allowed}")
+        if lost := load.lost():
+            faults.append(f"lost writes: {lost}")
+        serving = {json.loads(ask(self, "GET", "/api/health/")[2])["version"] for _ in range(6)}
+        if serving != {self.current}:
+            faults.append(f"serves {serving}, not {self.current}")
+        if self.data() != self.kept:
+            faults.append("data differs")
+        messages = self.messages()
+        if len(messages) != len(told) or not all(
+            re.search(pattern, text) for pattern, text in zip(told, messages, strict=False)
+        ):
+            faults.append(f"told: {messages}")
+        code, status = self.ssh("easy_box/deploy/status.sh")
+        if code:
+            faults.append(f"status.sh ended with {code}: {status[-1500:]}")
+        left = self.engine.docker("ps", "--all", "--format", "{{.Names}}")
+        if "trial" in left or "-run-" in left:
+            faults.append(f"left behind: {left}")
+        text = f"{load.done} requests, {load.failed} failed; {extra}; told: {' / '.join(messages)!r}"
+        self.note(name, not faults, "; ".join([text, *faults]))
+        if faults:
+            print(self.log()[-6000:])
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return run(["git", "-C", str(folder), *arguments], env=os.environ | AUTHOR | ANY_OWNER).stdout.strip()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Returns once `holds` does; raises RuntimeError if that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.1)
+
+
+# --- Scenarios ----------------------------------------------------------------------------------------------------
+def first(site: Site) -> None:
+    """The very first deploy of a server that is ready; nothing has run there before."""
+    bad = site.release("first-bad", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
+    sha = site.release("first-good")
+    with Watch(site) as watch:
+        site.write_env(HEALTHY_SECONDS="20")
+        code, said, seconds = site.deploy(bad)
+        messages = site.messages()
+        running = site.engine.docker("ps", "--format", "{{.Names}}")
+        good = (
+            code == 1 and "не развёрнута" in "".join(messages) and "nginx" not in running and "backend" not in running
+        )
+        site.note("a first deploy that fails", good, f"ended with {code} after {seconds:.0f} s; told {messages}")
+        site.write_env()
+        code, said, seconds = site.deploy(sha)
+    if code:
+        print(said, site.log()[-8000:])
+        raise RuntimeError(f"the first deploy ended with {code}")
+    site.current = sha
+    manage = "docker compose -f docker-compose.prod.yml exec -T -e DJANGO_SUPERUSER_PASSWORD backend-a python manage.py"
+    code, said = site.ssh(
+        f"cd easy_box/{BACKEND} && read -r DJANGO_SUPERUSER_PASSWORD && export DJANGO_SUPERUSER_PASSWORD && "
+        f"{manage} createsuperuser --no-input --email {EMAIL} --username Admin",
+        f"{PASSWORD}\n",
+    )
+    site.remember()
+    messages = site.messages()
+    good = len(messages) == 1 and "развёрнута и работает" in messages[0] and "https://example.com/run/" in messages[0]
+    site.note("first deploy", good, f"{seconds:.0f} s with pulling the image; told {messages}")
+    container = site.engine.docker("ps", "--quiet", "--filter", "label=com.docker.compose.service=backend-a")
+    inside = json.loads(site.engine.docker("inspect", container))[0]["Config"]["Env"]
+    lost = [name for name in SECRETS if f"{name}={site.settings[name]}" not in inside and name != "POSTGRES_PASSWORD"]
+    site.note("secrets arrive as they were given", not lost, ", ".join(lost) or "quotes, $ and backslashes too")
+    site.note("no secret in a command line", not watch.found, ", ".join(watch.found) or f"{watch.looks} looks")
+
+
+def second(site: Site) -> None:
+    """Another release under load, its image present; then the very same again."""
+    before, sha = site.current, site.release("second")
+    site.engine.docker("pull", "--quiet", f"{site.image}:{sha}")
+    site.write_env(LOG_LEVEL="WARNING")
+    with Load(site, 20) as load:
+        time.sleep(2)
+        code, said, seconds = site.deploy(sha)
+        time.sleep(2)
+    site.current = sha
+    print("\n".join(f"    {line}" for line in said.splitlines()))
+    steps = f"{seconds:.0f} s on the server, image present"
+    good = code == 0 and seconds < 60 and load.versions == {before, sha}
+    site.after("second deploy under load", load, told=["✅"], allowed={before, sha}, extra=steps, good=good)
+    with Load(site, 20) as load:
+        code, said, seconds = site.deploy(sha)
+    site.after(
+        "the same again", load, told=["✅"], allowed={sha}, extra=f"{seconds:.0f} s", good=code == 0 and seconds < 60
+    )
+
+
+def failing(site: Site, name: str, sha: str, reason: str, told: str, **changed: str) -> None:
+    """A deploy that must fail for `reason`, be told of as `told`, and leave everything as it was."""
+    kept = (site.checkout / BACKEND / ".env").read_text()
+    site.write_env(**changed)
+    with Load(site, 20) as load:
+        code, said, seconds = site.deploy(sha)
+        time.sleep(1)
+    good = code == 1 and bool(re.search(f"FAILED: .*{reason}", said))
+    good = good and (site.checkout / BACKEND / ".env").read_text() == kept
+    good = good and git(site.checkout, "rev-parse", "HEAD") == site.current
+    texts = [rf"❌.*{sha[:10]}.*{told}.*\n.*{site.current[:10]}.*данные целы"]
+    site.after(
+        name, load, told=texts, allowed={site.current}, extra=f"ended with {code} after {seconds:.0f} s", good=good
+    )
+
+
+def migration(site: Site) -> None:
+    """A release whose migration fails; and one whose migration passes the trial only."""
+    copy = "COPY {}.py /srv/app/api/migrations/9999_broken.py"
+    failing(
+        site,
+        "migration fails",
+        site.release("migration", copy.format("always")),
+        "migration fails on a copy",
+        "миграция не выполняется на копии",
+    )
+    sha = site.release("migration-live", copy.format("live"))
+    failing(site, "migration fails on the database itself", sha, "not on its copy", "на рабочей базе")
+
+
+def unhealthy(site: Site) -> None:
+    """A release that never becomes healthy; and one that does in the trial only."""
+    sha = site.release("unhealthy", f"CMD {json.dumps(DEAF)}")
+    failing(site, "never healthy", sha, "does not become healthy", "не запускается на копии", HEALTHY_SECONDS="20")
+    sha = site.release("deaf", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
+    failing(
+        site,
+        "healthy in the trial only",
+        sha,
+        "did not become healthy",
+        "не запускается .backend-",
+        HEALTHY_SECONDS="30",
+    )
+
+
+def smoke(site: Site) -> None:
+    """A release that is healthy, but breaks a call of the app; and one whose nginx is broken."""
+    broken = "AddStock.post = lambda self, request, key: Response({}, status=500)"
+    sha = site.release("smoke", f"RUN echo '{broken}' >>/srv/app/api/views.py")
+    failing(site, "a call of the app is broken", sha, "app's calls fail", "вызовы приложения")
+    sha = site.release("desk", "RUN echo '{% nonsense %}' >/srv/app/api/templates/admin/index.html")
+    failing(site, "a page of the admin is broken", sha, "admin can't be opened", "страницы панели администратора")
+    sha = site.release("desk-file", "RUN rm $(ls /srv/static/desk/desk.*.css)")
+    failing(site, "a file of the admin is not there", sha, "admin can't be opened", "страницы панели администратора")
+    conf = (ROOT / BACKEND / "nginx/site.conf").read_text()
+    sha = site.release("nginx-syntax", files={f"{BACKEND}/nginx/site.conf": conf + "\nnonsense;\n"})
+    failing(site, "nginx's files are broken", sha, "does not become healthy", "не запускается на копии")
+    small = conf.replace("location /api/ {", "location /api/ {\n    client_max_body_size 10;", 1)
+    sha = site.release("nginx-small", files={f"{BACKEND}/nginx/site.conf": small})
+    failing(site, "nginx refuses a call of the app", sha, "app's calls fail", "вызовы приложения")
+
+
+def nginx(site: Site) -> None:
+    """A release with other files for nginx: taken into use without losing a connection."""
+    before = site.current
+    conf = (ROOT / BACKEND / "nginx/site.conf").read_text()
+    sha = site.release("nginx", files={f"{BACKEND}/nginx/site.conf": conf + "\nadd_header X-Test new always;\n"})
+    site.write_env()
+    with Load(site, 20) as load:
+        code, _said, seconds = site.deploy(sha)
+        time.sleep(2)
+    site.current = sha
+    headers = ask(site, "GET", "/api/health/")[1]
+    good = code == 0 and headers.get("x-test") == "new"
+    site.after("nginx's files change", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=good)
+
+
+def missing(site: Site) -> None:
+    """No such image; no such commit; a setting that is missing."""
+    failing(site, "no such image", site.release("no-image", push=False), "there is no image", "нет образа")
+    failing(site, "no such commit", "0" * 40, "origin has no commit", "такого коммита нет")
+    code, said = site.ssh("easy_box/deploy/write-env.sh", "ALLOWED_HOSTS=example.com\nnonsense")
+    site.note("write-env.sh refuses", code == 1 and "nonsense" not in said, said.strip())
+
+
+def disk(site: Site) -> None:
+    """A full disk: before anything is done; and in the middle of the backup."""
+    small = site.folder / "small"
+    small.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", str(small)])
+    try:
+        sha = site.release("disk")
+        failing(
+            site,
+            "disk is full",
+            sha,
+            "the disk is full",
+            "на диске мало места",
+            BACKUP_DIR=str(small),
+            DEPLOY_FREE_MB="2000",
+        )
+        failing(
+            site,
+            "disk is full in the middle",
+            sha,
+            "the backup failed",
+            "не удалась резервная копия",
+            BACKUP_DIR=str(small),
+            DEPLOY_FREE_MB="0",
+        )
+    finally:
+        run(["umount", "--lazy", str(small)])
+
+
+def cut(site: Site) -> None:
+    """The connection breaks in the middle: the deploy goes on to its end."""
+    for moment in ("Trying the release", "Replacing backend-a"):
+        before, sha = site.current, site.release(f"cut-{len(moment)}")
+        with Load(site, 20) as load:
+            count = site.log_count()
+            process = site.start_deploy(sha)
+            wait_until(lambda: site.log_count() > count, 30, "it has begun")  # noqa: B023
+            site.until_said(moment)
+            process.kill()
+            process.communicate()
+            wait_until(lambda: len(site.telegram.texts) > site.heard, 120, "a message came")
+            time.sleep(1)
+        site.current = sha
+        site.after(f"connection cut while {moment!r}", load, told=["✅"], allowed={before, sha}, extra="it went on")
+
+
+def killed(site: Site) -> None:
+    """SIGTERM in the middle, kill -9 of its steps, kill -9 of all of it."""
+    for number, what in ((signal.SIGTERM, "guarded.sh"), (signal.SIGKILL, "steps.sh")):
+        sha = site.release(f"killed-{number}")
+        with Load(site, 20) as load:
+            count = site.log_count()
+            process = site.start_deploy(sha)
+            wait_until(lambda: site.log_count() > count, 30, "it has begun")  # noqa: B023
+            site.until_said("Replacing backend-b")
+            for one in processes(f"deploy/{what}", sha):
+                os.kill(one, number)
+            said, _ = process.communicate(timeout=200)
+            site.spoken.append(said)
+        good = process.returncode == 1
+        allowed = {site.current, sha}  # it was proven, and served beside the other one
+        told = [rf"❌.*{sha[:10]}"]
+        site.after(
+            f"{number.name} to {what}", load, told=told, allowed=allowed, extra=f"{process.returncode}", good=good
+        )
+
+    sha = site.release("killed-all")
+    with Load(site, 20) as load:
+        before = site.current
+        count = site.log_count()
+        process = site.start_deploy(sha)
+        wait_until(lambda: site.log_count() > count, 30, "it has begun")
+        site.until_said("Replacing backend-b")
+        for one in {*processes("deploy/", sha), *processes(f"{site.checkout}/deploy/", "")}:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        process.communicate(timeout=60)
+        lock = ["flock", "--nonblock", str(site.checkout / "var/deploy/lock"), "true"]
+        # What they had called goes on to its end.
+        wait_until(lambda: subprocess.run(lock, check=False).returncode == 0, 60, "the lock is free")
+        code, said = site.ssh("easy_box/deploy/status.sh")
+        site.note("status.sh sees it", code == 1 and "half done" in said, said.splitlines()[2] if said else "")
+        code, said, seconds = site.deploy(sha)
+    site.current = sha
+    good = code == 0 and "killed before it could go back" in said
+    site.after(
+        "all of it killed, then once more",
+        load,
+        told=["✅"],
+        allowed={before, sha},
+        extra=f"{seconds:.0f} s",
+        good=good,
+    )
+
+
+def processes(text: str, more: str) -> list[int]:
+    """Process ids whose command line holds both."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if f"{text}" in line and more in line and line.startswith(("bash ", "/bin/bash ", "/usr/bin/bash ")):
+                found.append(int(path.parent.name))
+    return found
+
+
+def twice(site: Site) -> None:
+    """Two deploys at once: one goes on, the other one is refused."""
+    before, sha, other = site.current, site.release("one"), site.release("other")
+    with Load(site, 20) as load:
+        count = site.log_count()
+        process = site.start_deploy(sha)
+        wait_until(lambda: site.log_count() > count, 30, "it has begun")
+        site.until_said("Checking what is needed")
+        code, _said, _seconds = site.deploy(other)
+        said_first, _ = process.communicate(timeout=300)
+        site.spoken.append(said_first)
+    site.current = sha
+    good = code == 75 and process.returncode == 0
+    told = [rf"⏳.*{other[:10]}", rf"✅.*{sha[:10]}"]
+    site.after(
+        "two at once", load, told=told, allowed={before, sha}, extra=f"{process.returncode} and {code}", good=good
+    )
+
+    images = site.engine.docker("image", "ls", "--format", "{{.Tag}}", site.image).split()
+    site.note("old images are removed", len(images) <= 3 and sha in images, f"{len(images)} are left")
+
+
+def rollback(site: Site) -> None:
+    """The release before again."""
+    now = site.current
+    before = next(
+        line for line in site.ssh("easy_box/deploy/status.sh")[1].splitlines() if "Before it" in line
+    ).split()[2]
+    with Load(site, 20) as load:
+        time.sleep(1)
+        began = time.monotonic()
+        code, _said = site.ssh("easy_box/deploy/rollback.sh")
+        seconds = time.monotonic() - began
+        time.sleep(1)
+    site.current = before
+    gone = load.seen[now] - began
+    extra = f"nobody meets the other one after {gone:.1f} s, all is done after {seconds:.1f} s"
+    good = code == 0 and gone < 20
+    site.after("rollback", load, told=[rf"↩️.*{before[:10]}"], allowed={now, before}, extra=extra, good=good)
+
+
+def quiet(site: Site) -> None:
+    """What was printed and logged in all this holds no secret; and the ledger is right."""
+    logs = [path.read_text(errors="replace") for path in (site.checkout / "var/deploy/logs").glob("*.log")]
+    told = [name for name in SECRETS if any(site.settings[name] in text for text in [*logs, *site.spoken])]
+    site.note(
+        "no secret in output or logs", not told, ", ".join(told) or f"{len(logs)} logs, {len(site.spoken)} outputs"
+    )
+    code, said = site.ssh(
+        f"cd easy_box/{BACKEND} && docker compose -f docker-compose.prod.yml exec -T backend-a "
+        "python manage.py check_ledger"
+    )
+    site.note("ledger after all that", code == 0 and "all ledgers are right" in said, said.strip()[-200:])
+
+
+def move(site: Site) -> None:
+    """To another server, as docs/operations.md says it; the old one and its data are gone."""
+    old, new = site.checkout / BACKEND, site.folder / "new"
+    compose = "docker compose -f docker-compose.prod.yml"
+    app = site.app()
+    last = app.inventory.create("Kept last", new_sku(), None, MultipartFile(jpeg(20000), "p.jpg"))
+    app.inventory.add_stock(last.id, 7)
+    site.kept = site.data()
+    token = app.session.token
+    site.ssh(f"cd {old} && {compose} stop nginx && ../deploy/backup.sh")
+    own(new)
+    site.ssh(f"git clone --quiet --branch main {site.folder / 'origin.git'} {new / 'easy_box'}")
+    began = time.monotonic()
+    newest = '"cd /backups && tar -cf - \\$(ls -d 20*Z | tail -n 1)"'
+    tar = f"{compose} run --rm -T --no-deps --entrypoint sh backup -c {newest}"
+    for sending, receiving in (
+        (f"cat {old}/.env", f"umask 077; cat >{new}/easy_box/{BACKEND}/.env"),
+        (f"cd {old} && {tar}", f"mkdir {new}/backups && tar -xf - -C {new}/backups"),
+    ):
+        pipe = " | ".join(shlex.join(site.ssh_command(command)) for command in (sending, receiving))
+        run(["bash", "-o", "pipefail", "-c", pipe])
+    stack = site.settings["STACK"]
+    site.ssh(f"cd {old} && {compose} down && docker volume rm {stack}_database {stack}_media")
+    site.home = new
+    version = f"$(sed -n 's/^VERSION=//p' {BACKEND}/.env)"
+    restore = f"BACKUP_DIR={new}/backups deploy/restore.sh latest"
+    code, said = site.ssh(f'cd easy_box && git checkout -q "{version}" && {restore}')
+    seconds = time.monotonic() - began
+    site.messages()
+    same = code == 0 and site.data() == site.kept
+    phone = ask(site, "GET", "/api/users/me/", Authorization=f"Token {token}")[0]
+    good = same and phone == 200
+    site.note(
+        "moved to another server",
+        good,
+        f"{seconds:.0f} s; restored: {code}; phone: {phone}" + ("" if same else said[-3000:]),
+    )
+    site.settings["BACKUP_DIR"] = f"{new}/backups"
+    sha = site.release("moved")
+    site.write_env()
+    with Load(site, 20) as load:
+        before, site.current = site.current, sha
+        code, said, seconds = site.deploy(sha)
+    site.after("a deploy there", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=code == 0)
+
+
+SCENARIOS: list[Callable[[Site], None]] = [
+    second, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, move,
+]  # fmt: skip
+
+
+class Watch:
+    """Looks at every command line of this machine for our secrets."""
+
+    def __init__(self, site: Site) -> None:
+        self.secrets = [site.settings[name].encode() for name in SECRETS]
+        self.found: set[str] = set()
+        self.looks = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.05):
+            self.looks += 1
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    line = path.read_bytes()
+                    if any(secret in line for secret in self.secrets):
+                        self.found.add(line.split(b"\0")[0].decode())
+
+
+# --- All together -------------------------------------------------------------------------------------------------
+@contextmanager
+def running(command: list[str], log: Path, port: int) -> Iterator[None]:
+    """A server of ours, for as long as the block lasts."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        probe = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
+        wait_until(lambda: subprocess.run(probe, check=False, capture_output=True).returncode == 0, 20, command[0])
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def somebody(folder: Path) -> Iterator[None]:
+    """The server's deploy user, who is not root, with a home in `folder`; gone afterwards."""
+    if os.environ.get("VERIFY_DOCKER") != "existing":
+        install()  # it brings the group
+    folder.chmod(0o711)
+    home = ["--create-home", "--home-dir", str(folder / "home")]
+    run(
+        [
+            "useradd",
+            "--system",
+            *home,
+            "--shell",
+            "/bin/bash",
+            "--password",
+            "*",
+            "--user-group",
+            "--groups",
+            "docker",
+            USER,
+        ]
+    )
+    try:
+        yield
+    finally:
+        run(["userdel", "--force", USER])
+
+
+def own(path: Path) -> None:
+    """A folder of that user's."""
+    path.mkdir()
+    shutil.chown(path, USER, USER)
+
+
+@contextmanager
+def server(folder: Path, ours: Engine) -> Iterator[int]:
+    """A real sshd on this machine, which leads to our engine; yields its port."""
+    port = free_port()
+    Path("/run/sshd").mkdir(exist_ok=True)
+    for name in ("key", "host_key"):
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)])
+    host = " ".join((folder / "host_key.pub").read_text().split()[:2])
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}\n")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "docker").symlink_to(shutil.which(ours.client) or ours.client)
+    (folder / "bin" / "docker-compose").symlink_to(folder / "config/cli-plugins/docker-compose")
+    variables: dict[str, str] = {}
+    for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
+        if name in ours.environment:
+            variables[name] = ours.environment[name]
+    variables["PATH"] = f"{folder / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host_key'}\nPidFile {folder / 'sshd.pid'}\n"
+        f"AuthorizedKeysFile {folder / 'key.pub'}\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
+        f"StrictModes no\nUsePAM no\nSetEnv {' '.join(f'{name}={value}' for name, value in variables.items())}\n"
+    )
+    with running(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")], folder / "sshd.log", port):
+        yield port
+
+
+@contextmanager
+def registry(folder: Path) -> Iterator[int]:
+    """A registry of images; yields its port."""
+    port = free_port()
+    (folder / "registry.yml").write_text(
+        f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\n"
+        f"http: {{addr: '127.0.0.1:{port}'}}\n"
+    )
+    with running(["docker-registry", "serve", str(folder / "registry.yml")], folder / "registry.log", port):
+        yield port
+
+
+@contextmanager
+def site_in(folder: Path) -> Iterator[Site]:
+    """Everything around a server, and the server, ready for its first deploy."""
+    origin, work = folder / "origin.git", folder / "work"
+    copy_project(work)
+    run(["git", "init", "--quiet", "--bare", str(origin)])
+    git(work, "remote", "add", "origin", str(origin))
+    git(work, "push", "--quiet", "origin", "HEAD:refs/heads/main")
+    with (
+        somebody(folder),
+        engine(folder) as ours,
+        bot_api.serve() as telegram,
+        registry(folder) as images,
+        server(folder, ours) as ssh_port,
+    ):
+        run(["chown", "--recursive", f"{USER}:", str(origin)])
+        for name in ("backups", "certs", "secrets"):
+            own(folder / name)
+        port = free_port()
+        settings = {
+            "STACK": f"easybox-deploy-{os.getpid()}",
+            "IMAGE": f"127.0.0.1:{images}/easybox-backend",
+            "SECRET_KEY": secrets.token_urlsafe(50) + "'$x \"\\",
+            "POSTGRES_PASSWORD": secrets.token_hex(24),
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "HTTP_BIND": "127.0.0.1",
+            "HTTP_PORT": str(port),
+            "HTTPS_PORT": str(free_port()),
+            "BACKUP_DIR": str(folder / "backups"),
+            "CERTS_DIR": str(folder / "certs"),
+            "SECRETS_DIR": str(folder / "secrets"),
+            "TELEGRAM_BOT_TOKEN": bot_api.TOKEN,
+            "TELEGRAM_CHAT_ID": "-100200300",
+            "TELEGRAM_API_URL": telegram.url,
+        }
+        site = Site(ours, folder, port, images, ssh_port, telegram, settings)
+        site.ssh(f"git clone --quiet --branch main {origin} easy_box")
+        try:
+            provide_images(ours, folder)
+            say("Building the image")
+            ours.docker("build", "--quiet", "--network", "host", "--tag", "base", str(ROOT / BACKEND))
+            yield site
+        finally:
+            names = f"label=com.docker.compose.project={settings['STACK']}"
+            for container in ours.docker("ps", "--all", "--quiet", "--filter", names).split():
+                ours.docker("rm", "--force", "--volumes", container)
+
+
+def copy_project(target: Path) -> None:
+    """The project as it lies here, whether committed or not, as a repository with one commit."""
+    listed = run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    run(["git", "init", "--quiet", str(target)])
+    git(target, "add", "--all")
+    git(target, "commit", "--quiet", "--message", "everything")
+    git(target, "tag", "first")
+
+
+def main(chosen: list[str]) -> int:
+    """Run the scenarios named in `chosen`, or all; returns 1 if something was not as it must be."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    began = time.monotonic()
+    results: list[tuple[str, bool, str]] = []
+    if not chosen or "setup" in chosen:
+        say("--- setup-server.sh, twice, in a bare root file system")
+        results += setup()
+    if chosen != ["setup"]:
+        results += deploys(chosen)
+    failed = [name for name, good, _ in results if not good]
+    print(f"\n{len(results) - len(failed)} of {len(results)} in {time.monotonic() - began:.0f} s")
+    for name, good, text in results:
+        print(f"  {'ok    ' if good else 'FAILED'} {name}: {text}")
+    return 1 if failed else 0
+
+
+def deploys(chosen: list[str]) -> list[tuple[str, bool, str]]:
+    """The scenarios named in `chosen`, or all."""
+    lacking = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    if lacking:
+        install()
+        say(f"Installing {', '.join(lacking)}")
+        run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *lacking])
+    folder = Path(tempfile.mkdtemp(prefix="easybox-deploy-"))
+    site = None
+    try:
+        with site_in(folder) as site:
+            for scenario in [first, *(one for one in SCENARIOS if not chosen or one.__name__ in chosen)]:
+                say(f"--- {(scenario.__doc__ or scenario.__name__).splitlines()[0]}")
+                try:
+                    scenario(site)
+                except Exception as error:
+                    site.note(scenario.__name__, False, f"{type(error).__name__}: {str(error)[-3000:]}")
+                    site.messages()
+                    if scenario is first:
+                        break
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return site.results if site else [("the machine", False, "did not come up")]
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End by an exception, so that everything started is stopped on the way."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

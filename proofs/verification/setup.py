@@ -1,0 +1,131 @@
+"""setup-server.sh, twice, in a bare root file system of Debian: what it says, and that the second time changes nothing.
+
+No systemd runs there, so what needs it is skipped; no packages of Docker's own, if those can't be reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from proofs.verification.engine import CACHE, ROOT, install, run, say
+
+SUITE = "trixie"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAeGnHgRT2kVRuyvxgQ0H7IFGkkcrFZZAyk2XzFj6VbX ci"
+CHANGING = ("proc", "dev", "sys", "run", "tmp", "var/log", "var/cache", "var/lib/apt/lists")
+Results = list[tuple[str, bool, str]]
+
+
+def setup() -> Results:
+    """Returns what was found: name, whether it is as it must be, text."""
+    folder = Path(tempfile.mkdtemp(prefix="easybox-setup-"))
+    try:
+        return twice(bare_root(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def bare_root(folder: Path) -> Path:
+    """A Debian with nothing but apt, and the project's repository in /srv."""
+    install()
+    base = CACHE / f"{SUITE}-bare.tar"
+    if not base.exists():
+        say("Making a bare root file system")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        half = base.with_suffix(".half.tar")
+        run(["mmdebstrap", "--quiet", "--variant=apt", "--aptopt=Acquire::Check-Valid-Until false", SUITE, str(half)])
+        half.rename(base)
+    root = folder / "root"
+    root.mkdir()
+    run(["tar", "--extract", "--file", str(base), "--directory", str(root)])
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    # Packages may not start their services: they would run on this machine.
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    run(["git", "clone", "--quiet", "--bare", str(ROOT), str(root / "srv/origin.git")])
+    run(["git", "-C", str(root / "srv/origin.git"), "branch", "--force", "main", "HEAD"])
+    run(["chown", "--recursive", "1000:1000", str(root / "srv/origin.git")])
+    return root
+
+
+def twice(root: Path) -> Results:
+    results: Results = []
+
+    def note(name: str, good: bool, text: str) -> None:
+        results.append((name, good, text))
+        say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
+
+    options = ["--repository", "file:///srv/origin.git", "--public-key", KEY, "--ssh-port", "2222", "--swap", "16M"]
+    code, said, seconds = call(root, *options)
+    say("\n    ".join(["It says", *said.splitlines()]))
+    note("setup-server.sh on a bare Debian", code == 0 and "done" in said, f"ended with {code} after {seconds:.0f} s")
+
+    before = snapshot(root)
+    code, said, seconds = call(root, *options)
+    after = snapshot(root)
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    again = [line for line in said.splitlines() if line.startswith("done")]
+    good = code == 0 and not changed and not again
+    note("a second time changes nothing", good, f"{len(after)} files, {seconds:.0f} s; {changed[:5]} {again}")
+
+    home = root / "home/deploy"
+    mode = stat.S_IMODE((home / ".ssh/authorized_keys").stat().st_mode)
+    facts = {
+        "the key is there, for its owner only": (home / ".ssh/authorized_keys").read_text() == f"{KEY}\n"
+        and mode == 0o600,
+        "the project is there": (home / "easy_box/deploy/deploy.sh").exists(),
+        "in the group docker": "docker" in chrooted(root, "id", "-nG", "deploy").stdout.split(),
+        "Compose is there": chrooted(root, "docker", "compose", "version").returncode == 0,
+        "three ports are open": chrooted(root, "ufw", "show", "added").stdout.count("ufw allow") == 3,
+        "swap at every start": "/swapfile none swap" in (root / "etc/fstab").read_text(),
+    }
+    wrong = [name for name, holds in facts.items() if not holds]
+    note("what is there afterwards", not wrong, f"not so: {wrong}" if wrong else f"{len(facts)} of {len(facts)}")
+
+    code, said, _seconds = call(root, "--repository", "git@github.com:somebody/private.git", "--user", "other")
+    good = code == 1 and "deploy key" in said and "ssh-ed25519 " in said
+    note("a private repository", good, "says which key it needs" if good else said[-500:])
+    return results
+
+
+def chrooted(root: Path, *command: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in there, with processes of its own: whatever it starts is gone afterwards."""
+    mount = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/root"}
+    return subprocess.run(
+        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", mount, str(root), *command],
+        check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, timeout=900,
+        **options,  # type: ignore[call-overload]
+    )  # fmt: skip
+
+
+def call(root: Path, *options: str) -> tuple[int, str, float]:
+    """The script by standard input, as over SSH: what it ended with, what it said, how long it took."""
+    began = time.monotonic()
+    script = (ROOT / "deploy/setup-server.sh").read_text()
+    done = chrooted(root, "bash", "-s", "--", *options, input=script)
+    return done.returncode, done.stdout, time.monotonic() - began
+
+
+def snapshot(root: Path) -> dict[str, tuple[object, ...]]:
+    """Every file but those that any call of apt changes: rights, owner, and what is in it."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in root.rglob("*"):
+        name = str(path.relative_to(root))
+        if name.startswith(CHANGING):
+            continue
+        state = path.lstat()
+        content = ""
+        if path.is_symlink():
+            content = str(path.readlink())
+        elif path.is_file():
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found[name] = (state.st_mode, state.st_uid, state.st_gid, content)
+    return found

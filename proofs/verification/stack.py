@@ -1,0 +1,504 @@
+"""`make verify-stack`: the production stack on a real Docker Engine, from nothing to a restored backup, with figures.
+
+    make verify-stack                  everything, on an engine of its own (Debian, as root)
+    make verify-stack ARGS="kill"      only these checks (names: see CHECKS), after the stack is up
+    VERIFY_DOCKER=existing make verify-stack    on this machine's Docker, with the official images
+
+All data lies in a temporary folder and in volumes of a project of its own, and is removed at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from proofs.phone.app import AuthRepository, InventoryRemote, Session
+from proofs.phone.desk import Browser, desk_pages
+from proofs.phone.dio import Dio, DioException, FormData, MultipartFile
+from proofs.phone.smoke import app_calls
+from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
+from proofs.verification.engine import ROOT, Engine, engine, provide_images, run, say
+
+BACKEND = ROOT / "easy_box_backend"
+PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
+"""What `check --deploy` says about serving plain HTTP too, which the app needs."""
+SERVICES = ("backend-a", "backend-b", "nginx", "db", "worker", "backup")
+
+
+@dataclass
+class Stack:
+    """The stack under test."""
+
+    engine: Engine
+    folder: Path
+    port: int
+    variables: dict[str, str]
+    results: list[tuple[str, bool, str]] = field(default_factory=list)
+    ids: Iterator[int] = field(default_factory=lambda: iter(range(1, 10**9)))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.engine.environment | self.variables
+
+    def compose(self, *arguments: str, seconds: float = 300) -> str:
+        """`docker compose …` on the production file; returns what it printed."""
+        files = ["--project-directory", str(BACKEND), "-f", str(BACKEND / "docker-compose.prod.yml")]
+        return self.engine.docker("compose", *files, *arguments, environment=self.variables, timeout=seconds)
+
+    def script(self, name: str, *arguments: str, **variables: str) -> str:
+        """A script of deploy/; returns what it printed."""
+        programs = self.folder / "bin"
+        programs.mkdir(exist_ok=True)
+        if not (programs / "docker").exists():
+            (programs / "docker").symlink_to(shutil.which(self.engine.client) or self.engine.client)
+        environment = self.environment | variables | {"PATH": f"{programs}:{os.environ['PATH']}"}
+        return run([str(ROOT / "deploy" / name), *arguments], env=environment, timeout=400).stdout
+
+    def manage(self, *arguments: str) -> str:
+        """A manage.py command in a running backend."""
+        return self.compose("exec", "-T", "backend-a", "python", "manage.py", *arguments)
+
+    def container(self, service: str) -> str:
+        """The id of a service's container."""
+        return self.compose("ps", "--all", "--quiet", service)
+
+    def app(self) -> App:
+        """The app on a phone, logged in."""
+        return App(self.url)
+
+    def note(self, name: str, good: bool, text: str) -> None:
+        """A result: kept for the end, and said at once."""
+        self.results.append((name, good, text))
+        say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
+
+
+# --- Checks, in order ---------------------------------------------------------------------------------------------
+def build(stack: Stack) -> None:
+    """The image, twice: from nothing and with every layer at hand."""
+    tag = f"{stack.variables['IMAGE']}:"
+    for version in ("release-1", "release-2"):
+        began = time.monotonic()
+        stack.engine.docker(
+            *("build", "--network", "host", "--build-arg", f"VERSION={version}", "--tag", tag + version, str(BACKEND))
+        )
+        seconds = time.monotonic() - began
+        stack.note(f"build of {version}", version == "release-1" or seconds < 60, f"{seconds:.1f} s")
+    size = int(stack.engine.docker("image", "inspect", "--format", "{{.Size}}", tag + "release-1"))
+    base = int(stack.engine.docker("image", "inspect", "--format", "{{.Size}}", "python:3.13-slim-trixie"))
+    stack.note("image", True, f"{size / 1e6:.0f} MB, of which the base is {base / 1e6:.0f} MB")
+
+
+def start(stack: Stack) -> None:
+    """From nothing to the app's calls, and the desk's pages, through nginx."""
+    began = time.monotonic()
+    stack.compose("up", "--detach", "--wait", "--wait-timeout", "180")
+    up = time.monotonic() - began
+    person = ["--email", EMAIL, "--username", "Admin"]
+    stack.compose(
+        *("exec", "-T", "-e", f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}", "backend-a", "python", "manage.py"),
+        *("createsuperuser", "--no-input", *person),
+    )
+    app_calls(Dio(f"{stack.url}/api"), EMAIL, PASSWORD, MultipartFile(jpeg(2000), "photo.jpg"))
+    seconds = time.monotonic() - began
+    stack.note("up --wait, an account, the app's calls", seconds < 60, f"{seconds:.1f} s, up after {up:.1f} s")
+    found = desk_pages(Browser(f"127.0.0.1:{stack.port}"), EMAIL, PASSWORD)
+    stack.note("the desk", len(found.pages) > 15, f"{len(found.pages)} pages and {len(found.files)} files open")
+
+
+def development(stack: Stack) -> None:
+    """docker-compose.yml: demo data on SQLite, and the code that is mounted."""
+    stack.engine.docker(
+        *("build", "--network", "host", "--target", "build", "--tag", "easybox-backend:development", str(BACKEND))
+    )
+    variables = {"HOST": "127.0.0.1", "PORT": str(free_port()), "COMPOSE_PROJECT_NAME": f"easybox-dev-{os.getpid()}"}
+    began = time.monotonic()
+    try:
+        stack.engine.docker("compose", "up", "--detach", "--wait", "--no-build", cwd=BACKEND, environment=variables)
+        dio, session = Dio(f"http://127.0.0.1:{variables['PORT']}/api"), Session()
+        AuthRepository(dio, session).login("admin@example.com", "password")
+        products = InventoryRemote(dio, session).products()
+        stack.note("docker-compose.yml", bool(products), f"{len(products)} products, {time.monotonic() - began:.0f} s")
+    finally:
+        stack.engine.docker("compose", "down", "--volumes", "--timeout", "3", cwd=BACKEND, environment=variables)
+
+
+def contract(stack: Stack) -> None:
+    """The contract tests of the suite, through nginx; meanwhile other connections lie idle."""
+    idling = threading.Thread(target=idle, args=(stack,))
+    idling.start()
+    environment = os.environ | {"EASYBOX_URL": stack.url, "EASYBOX_EMAIL": EMAIL, "EASYBOX_PASSWORD": PASSWORD}
+    command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider", "-o", "addopts="]
+    done = subprocess.run(
+        [*command, "--import-mode=importlib", "-q", "-x", "--no-header", "contract"],
+        cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-300:]
+    stack.note("contract tests", done.returncode == 0, last.strip("= "))
+    if done.returncode:
+        print(done.stdout[-5000:])
+    idling.join()
+
+
+def photo(stack: Stack) -> None:
+    """20 MB is taken, a little more is refused by its field, much more by nginx, and each connection goes on."""
+    app = stack.app()
+    product = app.inventory.create("Photo", new_sku())
+    began = time.monotonic()
+    changed = app.inventory.upload_image(product.id, MultipartFile(jpeg(20 * 1024 * 1024), "photo.jpg"))
+    seconds = time.monotonic() - began
+    assert changed.image_url is not None
+    raw = app.dio.get(changed.image_url)
+    headers = raw.headers
+    good = raw.status == 200 and "immutable" in headers.get("cache-control", "")
+    good = good and headers.get("x-content-type-options") == "nosniff" and headers["content-type"] == "image/jpeg"
+    stack.note("20 MB photo", good, f"taken in {seconds:.1f} s, served as {headers.get('content-type')}")
+    answers = []
+    for size in (21, 26):
+        try:
+            app.send(
+                "POST",
+                f"/products/{product.id}/upload_image/",
+                FormData({"image": MultipartFile(jpeg(size * 2**20), "p.jpg")}),
+            )
+            answers.append("taken")
+        except DioException as error:
+            data = error.response.data if error.response else str(error)
+            answers.append(f"{error.status} {data.get('code') if isinstance(data, dict) else data}")
+    stack.note("21 and 26 MB", answers[0].startswith("400") and answers[1] == "413 too_large", ", ".join(answers))
+
+
+def idle(stack: Stack) -> None:
+    """A connection that lay idle for 15 and for 70 seconds is used again."""
+    told = []
+    for seconds in (15, 70):
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+        connection.connect()
+        before = connection.sock.getsockname()
+        connection.request("GET", "/api/health/")
+        connection.getresponse().read()
+        time.sleep(seconds)
+        try:
+            connection.request("POST", "/log-client-error", b'{"message":"idle"}', {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            same = connection.sock is not None and connection.sock.getsockname() == before
+            told.append((answer.status == 201 and same, f"{seconds} s: {answer.status}"))
+        except (OSError, http.client.HTTPException) as error:
+            told.append((False, f"{seconds} s: {type(error).__name__} {error}"))
+        connection.close()
+    stack.note("idle connections used again", all(good for good, _ in told), ", ".join(text for _, text in told))
+
+
+def edge(stack: Stack) -> None:
+    """Headers, what nginx answers itself, what is not public, what a container may do."""
+    status, headers, _ = ask(stack, "GET", "/admin/login/", Host="127.0.0.1")
+    wanted = {"x-frame-options": "DENY", "x-content-type-options": "nosniff", "referrer-policy": "same-origin"}
+    missing = [name for name, value in wanted.items() if headers.get(name) != value]
+    told = "version" if re.search(r"\d", headers.get("server", "")) else ""
+    stack.note(
+        "security headers", status == 200 and not missing and not told, f"{status} {missing or 'all there'} {told}"
+    )
+
+    told_json = []
+    for path, host, number in (
+        ("/metrics", "127.0.0.1", 404),
+        ("/media/none.jpg", "127.0.0.1", 404),
+        ("/media/x.html", "127.0.0.1", 404),
+        ("/api/products", "127.0.0.1", 404),
+        ("/", "evil.example.com", 400),
+        ("/", "a" * 7900 + "key", 400),
+        ("/" + "a" * 9000, "127.0.0.1", 400),
+    ):
+        status, _, body = ask(stack, "GET", path, Host=host)
+        try:
+            right = status == number and {"code", "detail", "facts", "retryable"} <= json.loads(body).keys()
+        except ValueError:
+            right = False
+        told_json += [] if right else [f"{path} as {host}: {status} {body[:80]!r}"]
+    stack.note("what is not there or not ours is a JSON error", not told_json, "; ".join(told_json) or "7 of 7")
+
+    status, headers, body = ask(stack, "GET", "/api/schema/", Accept_Encoding="gzip", Host="127.0.0.1")
+    stack.note("gzip", headers.get("content-encoding") == "gzip", f"/api/schema/ {status}, {len(body)} bytes")
+
+    # An office behind one address: thirty phones log in at once.
+    headers = {"Content_Type": "application/json", "X_Forwarded_For": "203.0.113.9"}
+    body = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
+    with ThreadPoolExecutor(30) as phones:
+        codes = list(phones.map(lambda _: ask(stack, "POST", "/api/auth/token/", body, **headers)[0], range(30)))
+    stack.note("30 log-ins at once from one address", set(codes) == {200}, f"{codes.count(200)} of 30 answered 200")
+
+    loose = []
+    for service in SERVICES:
+        found = json.loads(stack.engine.docker("inspect", stack.container(service)))[0]
+        host = found["HostConfig"]
+        if not (
+            host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and "no-new-privileges:true" in host["SecurityOpt"]
+        ):
+            loose.append(f"{service}: not hardened")
+        if not host["Memory"] or host["LogConfig"]["Config"].get("max-size") is None:
+            loose.append(f"{service}: without limits")
+        if service not in ("backup",) and found["Config"]["User"] in ("", "root", "0", "0:0"):
+            loose.append(f"{service}: runs as root")
+        if host["PortBindings"] and service != "nginx":
+            loose.append(f"{service}: publishes a port")
+    stack.note("containers are confined", not loose, "; ".join(loose) or f"{len(SERVICES)} of {len(SERVICES)}")
+
+
+def deploy_check(stack: Stack) -> None:
+    """`manage.py check --deploy`."""
+    said = stack.manage("check", "--deploy")
+    found = set(re.findall(r"security\.W\d+", said))
+    stack.note("check --deploy", found <= PLAIN_HTTP, f"{sorted(found) or 'clean'} (plain HTTP is meant to work)")
+
+
+def https(stack: Stack) -> None:
+    """HTTPS beside HTTP as soon as a certificate lies there, without a restart; renewal likewise."""
+    port, certificates = int(stack.variables["HTTPS_PORT"]), Path(stack.variables["CERTS_DIR"])
+    names = ["-keyout", str(certificates / "privkey.pem"), "-out", str(certificates / "fullchain.pem")]
+    seen: set[bytes] = set()
+    waits = []
+    for number in (1, 2):
+        run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", *names])
+        for file in ("privkey.pem", "fullchain.pem"):
+            os.chown(certificates / file, 101, 101)
+        began = time.monotonic()
+        while len(seen) < number and time.monotonic() < began + 30:
+            time.sleep(0.5)
+            with contextlib.suppress(OSError):
+                seen.add(certificate(port))
+        waits.append(f"{time.monotonic() - began:.0f} s")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
+    connection.request("GET", "/api/health/")
+    status, plain = connection.getresponse().status, ask(stack, "GET", "/api/health/")[0]
+    connection.close()
+    good = len(seen) == 2 and status == plain == 200
+    stack.note(
+        "HTTPS beside HTTP, renewed", good, f"{len(seen)} of 2 certificates in use after {waits}, {status}, {plain}"
+    )
+
+
+def certificate(port: int) -> bytes:
+    """The certificate that is shown there. Raises OSError."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain) as secure:
+        return secure.getpeercert(binary_form=True) or b""
+
+
+def rolling(stack: Stack) -> None:
+    """Another release takes over under 20 requests a second, writes among them."""
+    with Load(stack, 20) as load:
+        time.sleep(3)
+        began = time.monotonic()
+        stack.variables["VERSION"] = "release-2"
+        stack.script("replace-backends.sh")
+        seconds = time.monotonic() - began
+        time.sleep(3)
+    running = {json.loads(ask(stack, "GET", "/api/health/")[2])["version"] for _ in range(6)}
+    good = not load.failed and running == {"release-2"} and not load.lost()
+    text = f"{load.done} requests, {load.failed} failed, both replaced in {seconds:.0f} s, now {running}"
+    stack.note("rolling replacement", good, text + "".join(f"\n    {fault}" for fault in load.faults[:10]))
+
+
+def bad_release(stack: Stack) -> None:
+    """A release that never becomes healthy is stopped at the first backend, and no request meets it."""
+    image = stack.variables["IMAGE"]
+    context = stack.folder / "bad"
+    context.mkdir(exist_ok=True)
+    # It listens and answers nonsense: nginx alone could not tell it from a good one.
+    (context / "Dockerfile").write_text(f'FROM {image}:release-1\nCMD ["python", "-m", "http.server", "8000"]\n')
+    stack.engine.docker("build", "--quiet", "--tag", f"{image}:release-bad", str(context))
+    good_version = stack.variables["VERSION"]
+    said = ""
+    with Load(stack, 20) as load:
+        stack.variables["VERSION"] = "release-bad"
+        try:
+            stack.script("replace-backends.sh")
+        except RuntimeError as error:
+            said = next((line for line in str(error).splitlines() if line.startswith("FAILED")), str(error)[-300:])
+        stack.variables["VERSION"] = good_version
+        began = time.monotonic()
+        stack.script("replace-backends.sh")
+        back = time.monotonic() - began
+    good = "did not become healthy" in said and not load.failed and not load.lost()
+    text = f"{said!r}; {load.done} requests, {load.failed} failed; the good one in both places after {back:.0f} s more"
+    stack.note("a bad release", good, text + "".join(f"\n    {fault}" for fault in load.faults[:5]))
+
+
+def kill(stack: Stack) -> None:
+    """kill -9 of each container's main process, under writes."""
+    for service in SERVICES:
+        with Load(stack, 10, writes=1) as load:
+            time.sleep(2)
+            process = int(stack.engine.docker("inspect", "--format", "{{.State.Pid}}", stack.container(service)))
+            killed = time.monotonic()
+            os.kill(process, signal.SIGKILL)
+            time.sleep(15)
+        gap = load.longest_gap(killed)
+        wrong = load.lost()
+        state = stack.engine.docker(
+            "inspect", "--format", "{{.State.Running}} {{.State.Health.Status}}", stack.container(service)
+        )
+        good = gap < 15 and not wrong and state.startswith("true")
+        text = f"{len(load.moments)} writes acknowledged, {load.failed} failed, longest gap {gap:.1f} s, then: {state}"
+        stack.note(f"kill -9 of {service}", good, text + "".join(f"\n    {line}" for line in wrong))
+        time.sleep(8)  # Docker starts a container the sooner the longer it lived
+    said = stack.manage("check_ledger")
+    stack.note("ledger after all that", "all ledgers are right" in said, said.splitlines()[-1])
+
+
+def unavailable(stack: Stack) -> None:
+    """With no database, and with no backend: an answer that a phone and a program can read, on a connection that is
+    closed behind it (nginx/site.conf says why), and everything back by itself."""
+    stack.compose("stop", "db")
+    status, headers, body = ask(stack, "GET", "/api/health/", Accept_Language="de")
+    answer = json.loads(body)
+    good = (status, answer["code"], headers.get("connection")) == (500, "server_error", "close")
+    good = good and answer["facts"]["request_id"] == headers["x-request-id"]
+    stack.note("no database", good, f"{status}, connection: {headers.get('connection')}, {answer['detail']}")
+    stack.compose("start", "db")
+    stack.compose("stop", "backend-a", "backend-b")
+    status, headers, body = ask(stack, "GET", "/api/products/", Accept_Language="ru")
+    good = status == 503 and "retry-after" in headers and json.loads(body)["retryable"] is True
+    good = good and headers.get("connection") == "close"
+    stack.note("no backend", good, f"{status}, Retry-After {headers.get('retry-after')}, {json.loads(body)['detail']}")
+    began = time.monotonic()
+    stack.compose("start", "backend-a", "backend-b")
+    while ask(stack, "GET", "/api/health/")[0] != 200 and time.monotonic() < began + 60:
+        time.sleep(0.5)
+    stack.note("back", time.monotonic() - began < 30, f"after {time.monotonic() - began:.1f} s")
+
+
+def restore(stack: Stack) -> None:
+    """The stack is destroyed with its volumes and comes back from the last set."""
+    app = stack.app()
+    for number in range(5):
+        product = app.inventory.create(f"Kept {number}", new_sku(), None, MultipartFile(jpeg(30000 + number), "p.jpg"))
+        app.inventory.add_stock(product.id, number + 1)
+    before = {one.id: one for one in app.inventory.products()}
+    photos = {
+        url: hashlib.sha256(app.dio.get(url).raw).hexdigest() for one in before.values() if (url := one.image_url)
+    }
+    began = time.monotonic()
+    stack.script("backup.sh")
+    made = time.monotonic() - began
+    stack.script("backup.sh", "verify", "latest")
+    status_file = Path(stack.variables["BACKUP_DIR"]) / "status.json"
+    with contextlib.suppress(RuntimeError):
+        stack.compose("run", "--rm", "--no-deps", "-T", "-e", "PGHOST=nowhere", "backup", "now")
+    status = json.loads(status_file.read_text())
+    stack.note("a failed backup says so", status["ok"] is False and "nowhere" in status["text"], status["text"][:90])
+    stack.compose("down", "--volumes")
+    began = time.monotonic()
+    report = stack.script("restore.sh", "latest")
+    seconds = time.monotonic() - began
+    print("\n".join(f"    {line}" for line in report.splitlines() if re.match(r"==>|.*(epoch|ledger|photo)", line)))
+    fresh = Dio(f"{stack.url}/api")
+    session = Session(app.session.token)  # the phone's own token still works
+    after = {one.id: one for one in InventoryRemote(fresh, session).products()}
+    same = sum(hashlib.sha256(fresh.get(url).raw).hexdigest() == digest for url, digest in photos.items())
+    good = after == before and same == len(photos) > 0
+    text = f"set made in {made:.1f} s, back in {seconds:.0f} s: {len(after)} products of {len(before)}"
+    stack.note("restore drill", good, f"{text}, {same} of {len(photos)} photos byte-identical")
+    try:
+        stack.script("restore.sh", "latest")
+        stack.note("a stack with data is not overwritten", False, "it was")
+    except RuntimeError as error:
+        stack.note("a stack with data is not overwritten", "empty one only" in str(error), "refused")
+
+
+CHECKS: list[Callable[[Stack], None]] = [
+    photo, edge, https, deploy_check, rolling, bad_release, restore, kill, unavailable, development, contract,
+]  # fmt: skip
+
+
+# --- All together -------------------------------------------------------------------------------------------------
+@contextmanager
+def temporary_stack(folder: Path) -> Iterator[Stack]:
+    """The stack's settings on an engine; whatever was started is gone afterwards."""
+    for name in ("backups", "certs", "secrets"):
+        (folder / name).mkdir()
+    with engine(folder) as ours:
+        stack = Stack(ours, folder, free_port(), {})
+        stack.variables |= {
+            "STACK": f"easybox-verify-{os.getpid()}",
+            "IMAGE": "easybox-backend",
+            "VERSION": "release-1",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "POSTGRES_PASSWORD": secrets.token_hex(24),
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "HTTP_BIND": "127.0.0.1",
+            "HTTP_PORT": str(stack.port),
+            "HTTPS_PORT": str(free_port()),
+            "BACKUP_DIR": str(folder / "backups"),
+            "CERTS_DIR": str(folder / "certs"),
+            "SECRETS_DIR": str(folder / "secrets"),
+            "CERTIFICATE_CHECK_SECONDS": "2",
+        }
+        try:
+            provide_images(ours, folder)
+            yield stack
+        finally:
+            stack.compose("down", "--volumes", "--timeout", "10", "--remove-orphans")
+
+
+def main(chosen: list[str]) -> int:
+    """Run the checks named in `chosen`, or all; returns 1 if one failed."""
+    signal.signal(signal.SIGTERM, _end)
+    folder = Path(tempfile.mkdtemp(prefix="easybox-verify-"))
+    began = time.monotonic()
+    stack = None
+    try:
+        with temporary_stack(folder) as stack:
+            for check in [build, start, *(check for check in CHECKS if not chosen or check.__name__ in chosen)]:
+                say(f"--- {(check.__doc__ or check.__name__).splitlines()[0]}")
+                try:
+                    check(stack)
+                except Exception as error:
+                    stack.note(check.__name__, False, f"{type(error).__name__}: {str(error)[-3000:]}")
+                    if check in (build, start):
+                        print(stack.compose("logs", "--tail", "20") if check is start else "")
+                        break
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    failed = [name for name, good, _ in stack.results if not good]
+    stand_in = "" if os.environ.get("VERIFY_DOCKER") == "existing" else ", base images are stand-ins"
+    print(f"\n{len(stack.results) - len(failed)} of {len(stack.results)} in {time.monotonic() - began:.0f} s{stand_in}")
+    for name, good, text in stack.results:
+        print(f"  {'ok    ' if good else 'FAILED'} {name}: {text}")
+    return 1 if failed else 0
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End by an exception, so that everything started is stopped on the way."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
