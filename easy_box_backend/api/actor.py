@@ -1,16 +1,24 @@
-"""Who does something, and from which device."""
+"""Who does something, from which device, when, and on which connection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Self
 
 from api.models import Device, User
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """user: the person, None for the server itself. device: the login it came through, None for the admin."""
+    """Made once at the front door and passed on as `by`.
+
+    user: the person, None for the server itself. device: the login it came through, None for the admin. at: now.
+    connection: names the TCP connection, "" if it is unknown (`auth/callers.py`).
+    """
 
     user: User | None
     device: Device | None = None
+    at: datetime = field(kw_only=True)
+    connection: str = field(default="", kw_only=True)
 
     @property
     def is_app(self) -> bool:
@@ -21,3 +29,7 @@ class Actor:
     def is_manager(self) -> bool:
         """Whether they may do what a picker may not (docs/rights.md); the server itself may."""
         return self.user is None or self.user.is_manager
+
+    def then(self, at: datetime) -> Self:
+        """The same at another time."""
+        return replace(self, at=at)

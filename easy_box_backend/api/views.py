@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponseBase, QueryDict
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -15,7 +14,6 @@ from rest_framework.views import APIView
 
 from api import revision, serializers, texts
 from api.actions import orders, products, stock
-from api.auth import callers
 from api.auth.tokens import actor, managers_only
 from api.models import Order, Product
 from api.phones import orders as phone_orders
@@ -36,7 +34,7 @@ def pull(request: Request, name: str, pulled: Callable[..., None]) -> HttpRespon
         state, body = lists.whole_list(name, photos)
     by = actor(request)
     if by.is_app:
-        pulled(int(state.rsplit("-", 1)[1]), by=by, at=timezone.now(), connection=callers.connection(request))
+        pulled(int(state.rsplit("-", 1)[1]), by=by)
     return answers.tagged(request, answers.tag_of(state, photos.encode()), body)
 
 
@@ -56,10 +54,10 @@ class ProductList(APIView):
         return pull(request, "products", phone_stock.pulled)
 
     def _by_sku(self, request: Request, asked: list[str]) -> list[dict[str, Any]]:
-        by, at = actor(request), timezone.now()
+        by = actor(request)
         if by.is_app:
             skus = texts.skus_of(*asked, blank=texts.NO_SKU)
-            found = phone_stock.look_up(skus, sent=asked[0], by=by, at=at, connection=callers.connection(request))
+            found = phone_stock.look_up(skus, sent=asked[0], by=by)
         else:
             found = lists.product_with_sku(texts.skus_of(*asked))
         return [lists.one_product(found, answers.photo_base(request))] if found else []
@@ -71,15 +69,15 @@ class ProductList(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Create a product, with a photo if it is sent as a form."""
-        by, at = actor(request), timezone.now()
+        by = actor(request)
         if by.is_app:
             data, lost = as_far_as_kept(serializers.AppProductCreate, request.data)
             data["photo"] = data.pop("image", None)
-            product = phone_products.create(**data, lost=lost, by=by, at=at, connection=callers.connection(request))
+            product = phone_products.create(**data, lost=lost, by=by)
         else:
             data = checked(serializers.ProductCreate, request.data)
             data["photo"] = data.pop("image", None)
-            product = products.create(**data, by=by, at=at)
+            product = products.create(**data, by=by)
         return created(request, product_answer(request, product, status.HTTP_201_CREATED), "product", product.pk)
 
 
@@ -102,8 +100,7 @@ class ProductDetail(APIView):
             return self._change(request, key, partial=False)
         data, lost = as_far_as_kept(serializers.AppProductPut, request.data)
         data["photo"] = data.pop("image", None)
-        at, connection = timezone.now(), callers.connection(request)
-        product = phone_updates.put(key, **data, lost=lost, by=by, at=at, connection=connection)
+        product = phone_updates.put(key, **data, lost=lost, by=by)
         if product is None:
             return Response(
                 error_handler.error_body("unknown_product", _("Nobody knows this product; a manager will look."))
@@ -123,7 +120,7 @@ class ProductDetail(APIView):
         photo, quantity = data.pop("image", None), data.pop("quantity", None)
         product = products.update(
             known(key, products.NoSuchProduct), data, quantity=quantity, photo=photo,
-            revisions_held=revisions_held(request), by=actor(request), at=timezone.now(),
+            revisions_held=revisions_held(request), by=actor(request),
         )  # fmt: skip
         return product_answer(request, product)
 
@@ -131,13 +128,13 @@ class ProductDetail(APIView):
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive a product: it leaves the list, its history and its order lines stay. Twice is once. For managers;
         what a picker deletes on a phone stays, and a manager is asked."""
-        by, at = actor(request), timezone.now()
+        by = actor(request)
         if by.is_app:
-            phone_products.delete(key, by=by, at=at, connection=callers.connection(request))
+            phone_products.delete(key, by=by)
         else:
             managers_only(request)
             product_id = known(key, products.NoSuchProduct)
-            products.archive(product_id, revisions_held=revisions_held(request), by=by, at=at)
+            products.archive(product_id, revisions_held=revisions_held(request), by=by)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -149,14 +146,13 @@ class AddStock(APIView):
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Goods arrive: so many pieces more."""
-        by, at, movement = actor(request), timezone.now(), None
+        by, movement = actor(request), None
         if by.is_app:
             quantity = checked(serializers.AppAddition, request.data)["quantity"]
-            connection = callers.connection(request)
-            movement = phone_stock.add_stock(number(key), quantity, by=by, at=at, connection=connection, key=key)
+            movement = phone_stock.add_stock(number(key), quantity, by=by, key=key)
         else:
             quantity = checked(serializers.Addition, request.data)["quantity"]
-            movement = stock.receive(known(key, products.NoSuchProduct), quantity, by=by, at=at)
+            movement = stock.receive(known(key, products.NoSuchProduct), quantity, by=by)
         return movement_answer(request, movement, serializers.movement_json(movement) if movement else {})
 
 
@@ -169,12 +165,12 @@ class UploadImage(APIView):
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Give a product another photo."""
         photo = checked(serializers.ImageUpload, request.data)["image"]
-        by, at = actor(request), timezone.now()
+        by = actor(request)
         if by.is_app:
-            product = phone_products.set_photo(key, photo, by=by, at=at, connection=callers.connection(request))
+            product = phone_products.set_photo(key, photo, by=by)
         else:
             product_id, held = known(key, products.NoSuchProduct), revisions_held(request)
-            product = products.update(product_id, {}, photo=photo, revisions_held=held, by=by, at=at)
+            product = products.update(product_id, {}, photo=photo, revisions_held=held, by=by)
         return product_answer(request, product)
 
 
@@ -194,7 +190,7 @@ class OrderList(APIView):
         managers_only(request)
         data = order_data(request)
         data.setdefault("lines", [])
-        order = orders.create(**data, by=actor(request), at=timezone.now())
+        order = orders.create(**data, by=actor(request))
         return created(request, order_answer(request, order.pk, status.HTTP_201_CREATED), "order", order.pk)
 
 
@@ -214,9 +210,7 @@ class OrderDetail(APIView):
             return self._change(request, key, partial=False)
         data, lost = as_far_as_kept(serializers.AppOrderIn, order_body(request))
         data = {"status": None, "lines": None, **data}
-        order = phone_orders.put(
-            number(key), **data, lost=lost, by=by, at=timezone.now(), connection=callers.connection(request), key=key
-        )
+        order = phone_orders.put(number(key), **data, lost=lost, by=by, key=key)
         if order is None:
             return Response(error_handler.error_body("unknown_order", _("This order is gone; a manager will look.")))
         return order_answer(request, order.pk)
@@ -231,7 +225,7 @@ class OrderDetail(APIView):
     def _change(self, request: Request, key: str, *, partial: bool) -> HttpResponseBase:
         order_id = known(key, orders.NoSuchOrder)
         data = order_data(request, partial=partial)
-        orders.update(order_id, **data, revisions_held=revisions_held(request), by=actor(request), at=timezone.now())
+        orders.update(order_id, **data, revisions_held=revisions_held(request), by=actor(request))
         return order_answer(request, order_id)
 
     @extend_schema(parameters=[openapi.IF_MATCH], responses={204: None, **openapi.REFUSED})
@@ -240,7 +234,7 @@ class OrderDetail(APIView):
         managers."""
         managers_only(request)
         order_id, held = known(key, orders.NoSuchOrder), revisions_held(request)
-        orders.archive(order_id, revisions_held=held, by=actor(request), at=timezone.now())
+        orders.archive(order_id, revisions_held=held, by=actor(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

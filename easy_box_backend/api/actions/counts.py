@@ -26,7 +26,7 @@ class BadMoment(Invalid):
 
 @transaction.atomic
 def count(
-    product_id: int, counted: int, *, counted_at: datetime, by: Actor, at: datetime, reason: str = ""
+    product_id: int, counted: int, *, counted_at: datetime, by: Actor, reason: str = ""
 ) -> tuple[StockMovement, StockMovement | None]:
     """A stocktake: `counted` pieces lay there at `counted_at`. Brings on hand what lay there and what came since.
 
@@ -36,7 +36,7 @@ def count(
     product = stock.lock([product_id]).get(product_id)
     if product is None:
         raise stock.NoSuchProduct(product_id)
-    counted_at = _checked(product, counted_at, at)
+    counted_at = _checked(product, counted_at, by.at)
     stock.check_level(product, counted, field="counted")
     movements = StockMovement.objects.of_product(product.pk)
     latest = movements.counts().first()
@@ -46,13 +46,13 @@ def count(
     # What changes nothing that phones see takes no number.
     number = revision.take() if variance else product.revision
     made = stock.move(
-        product, variance, Kind.COUNT, counted=counted, revision=number, by=by, at=at, reason=reason,
+        product, variance, Kind.COUNT, counted=counted, revision=number, by=by, reason=reason,
         occurred_at=counted_at,
     )  # fmt: skip
     return made, later
 
 
-def take_back(count: StockMovement, product: Product, *, by: Actor, at: datetime, reason: str) -> StockMovement:
+def take_back(count: StockMovement, product: Product, *, by: Actor, reason: str) -> StockMovement:
     """Take back a count of a locked product as if it had never been: what it had kept from changing changes now, and
     the count before it, if there is one, holds again. Returns the reversal. Raises OnHandOutOfBounds."""
     movements = StockMovement.objects.of_product(product.pk)
@@ -63,7 +63,7 @@ def take_back(count: StockMovement, product: Product, *, by: Actor, at: datetime
         level = (before.counted or 0 if before else 0) + _pieces(since)
     number = revision.take() if level != product.quantity else product.revision
     return stock.move(
-        product, level - product.quantity, Kind.REVERSAL, revision=number, by=by, at=at, reason=reason,
+        product, level - product.quantity, Kind.REVERSAL, revision=number, by=by, reason=reason,
         reverses=count, occurred_at=count.occurred_at,
     )  # fmt: skip
 

@@ -1,7 +1,6 @@
 """Recording what the server cannot decide by itself. Settling it is in `settling.py`."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from api import texts
@@ -23,20 +22,19 @@ def _storable(value: Any) -> Any:
 
 
 def kept_in_part(
-    lost: Mapping[str, str], *, by: Actor, at: datetime, product: Product | None = None, order: Order | None = None
+    lost: Mapping[str, str], *, by: Actor, product: Product | None = None, order: Order | None = None
 ) -> None:
     """Put before a manager what a phone sent that could not be kept as it is. lost: by field, what was sent, or for a
     photo why it is none. Nothing is asked where it is empty."""
     if lost:
         sent = {f"sent_{field}": text for field, text in lost.items()}
-        record(Discrepancy.Kind.KEPT_IN_PART, by=by, at=at, product=product, order=order, **sent)
+        record(Discrepancy.Kind.KEPT_IN_PART, by=by, product=product, order=order, **sent)
 
 
 def record(
     kind: Discrepancy.Kind,
     *,
     by: Actor,
-    at: datetime,
     product: Product | None = None,
     order: Order | None = None,
     sku: str = "",
@@ -58,15 +56,15 @@ def record(
         device=by.device,
         sku=sku or (product.sku if product else ""),
         facts=facts,
-        defaults={"user": by.user, "created_at": at},
+        defaults={"user": by.user, "created_at": by.at},
     )
     if created:
-        outbox.tell("discrepancy", at=at, discrepancy=found.pk, what=kind, sku=found.sku)
+        outbox.tell("discrepancy", at=by.at, discrepancy=found.pk, what=kind, sku=found.sku)
     return found
 
 
-def answered(kind: Discrepancy.Kind, product: Product, *, by: Actor, at: datetime) -> None:
+def answered(kind: Discrepancy.Kind, product: Product, *, by: Actor) -> None:
     """What was asked about this product has been settled by what somebody did."""
     Discrepancy.objects.open().filter(kind=kind, product=product).update(
-        status=Discrepancy.Status.APPLIED, resolved_at=at, resolved_by=by.user
+        status=Discrepancy.Status.APPLIED, resolved_at=by.at, resolved_by=by.user
     )

@@ -1,7 +1,5 @@
 """Goods arrive, as a single statement of PostgreSQL: the hot write."""
 
-from datetime import datetime
-
 from api.actor import Actor
 from api.models import StockMovement
 from backend import prepared
@@ -25,7 +23,7 @@ RETURNING id, quantity_after, revision
 """
 
 
-def receive(product_id: int, quantity: int, *, most: int, by: Actor, at: datetime) -> StockMovement | None:
+def receive(product_id: int, quantity: int, *, most: int, by: Actor) -> StockMovement | None:
     """The hot write in one round trip; `stock.move` says what it does.
 
     most: how many may be on hand afterwards. Returns None, with nothing written, if they would be more, and for a
@@ -37,7 +35,7 @@ def receive(product_id: int, quantity: int, *, most: int, by: Actor, at: datetim
             "product": product_id,
             "quantity": quantity,
             "room": most - quantity,
-            "at": at,
+            "at": by.at,
             "user": by.user.pk if by.user else None,
             "device": by.device.pk if by.device else None,
         },
@@ -46,5 +44,5 @@ def receive(product_id: int, quantity: int, *, most: int, by: Actor, at: datetim
         return None
     return StockMovement(
         id=row[0], product_id=product_id, kind=StockMovement.Kind.RECEIPT, quantity_delta=quantity,
-        quantity_after=row[1], revision=row[2], user=by.user, device=by.device, occurred_at=at, recorded_at=at,
+        quantity_after=row[1], revision=row[2], user=by.user, device=by.device, occurred_at=by.at, recorded_at=by.at,
     )  # fmt: skip

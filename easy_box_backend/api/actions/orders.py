@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -49,12 +48,10 @@ def lock(order_id: int) -> Order:
 
 
 @transaction.atomic
-def create(
-    *, customer_name: str, lines: Sequence[Line], status: str = Order.Status.OPEN, by: Actor, at: datetime
-) -> Order:
+def create(*, customer_name: str, lines: Sequence[Line], status: str = Order.Status.OPEN, by: Actor) -> Order:
     """A new order. Raises ImplausibleQuantity, OnHandOutOfBounds, and UnknownProducts, also for archived ones."""
     order = Order.objects.create(customer_name=customer_name, status=status)
-    write(order, lines, by=by, at=at)
+    write(order, lines, by=by)
     return order
 
 
@@ -66,7 +63,6 @@ def update(
     status: str | None = None,
     lines: Sequence[Line] | None = None,
     by: Actor,
-    at: datetime,
     revisions_held: Collection[int] | None = None,
 ) -> Order:
     """Change what is given of an order; `lines`, if given, is the whole composition, others are removed.
@@ -83,7 +79,7 @@ def update(
         order.customer_name = customer_name
     if status is not None:
         order.status = status
-    write(order, lines, by=by, at=at)
+    write(order, lines, by=by)
     return order
 
 
@@ -114,7 +110,7 @@ def _only_picks(order: Order, customer: str | None, status: str | None, lines: S
 
 
 @transaction.atomic
-def archive(order_id: int, *, by: Actor, at: datetime, revisions_held: Collection[int] | None = None) -> None:
+def archive(order_id: int, *, by: Actor, revisions_held: Collection[int] | None = None) -> None:
     """Take an order off the list; what was picked for it and not handed over (any status but picked) returns.
 
     Archiving twice is archiving once. Raises NoSuchOrder for an id that never was, Stale as `update` does.
@@ -125,11 +121,11 @@ def archive(order_id: int, *, by: Actor, at: datetime, revisions_held: Collectio
     require_held(order, revisions_held)
     if order.status != Order.Status.PICKED:
         order.status = Order.Status.CANCELLED
-    order.archived_at = at
-    write(order, None, by=by, at=at)
+    order.archived_at = by.at
+    write(order, None, by=by)
 
 
-def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetime) -> None:
+def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor) -> None:
     """Bring a locked (or new) order, its lines and the stock to what is wanted, under one revision."""
     lines = {line.product_id: line for line in order.lines.all()}
     if wanted is None:
@@ -160,12 +156,12 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor, at: datetim
         if running:
             # What the list has shown while the order was running is what it keeps.
             kept.sku, kept.name = product.sku, product.name
-        _set_line(kept, line, before, product, number, by, at)
+        _set_line(kept, line, before, product, number, by)
     for product_id in set(lines) - {line.product for line in wanted}:
-        _remove_line(lines[product_id], products[product_id], number, by, at)
+        _remove_line(lines[product_id], products[product_id], number, by)
     order.revision = number
     order.save(update_fields=["customer_name", "status", "archived_at", "revision", "updated_at"])
-    remember(order, by=by, at=at)
+    remember(order, by=by)
 
 
 def merged(lines: Iterable[Line]) -> list[Line]:
@@ -188,9 +184,7 @@ def _values(line: OrderLine) -> tuple[object, ...]:
     return line.sku, line.name, line.quantity_to_pick, line.quantity_picked, line.removed_at
 
 
-def _set_line(
-    line: OrderLine, wanted: Line, was: tuple[object, ...], product: Product, number: int, by: Actor, at: datetime
-) -> None:
+def _set_line(line: OrderLine, wanted: Line, was: tuple[object, ...], product: Product, number: int, by: Actor) -> None:
     """was: the values of the line as it is stored, so that of a thousand lines only those that change are saved."""
     order, before = line.order, line.quantity_picked
     picked = before if wanted.quantity_picked is None else wanted.quantity_picked
@@ -199,30 +193,30 @@ def _set_line(
     line.quantity_to_pick, line.quantity_picked, line.removed_at = wanted.quantity_to_pick, picked, None
     if _values(line) != was:
         line.save()
-    _move_picked(line, product, picked - before, number, by, at)
+    _move_picked(line, product, picked - before, number, by)
     if picked > max(line.quantity_to_pick, before):
         discrepancies.record(
-            Discrepancy.Kind.OVER_PICKED, by=by, at=at, product=product, order=order,
+            Discrepancy.Kind.OVER_PICKED, by=by, product=product, order=order,
             to_pick=line.quantity_to_pick, picked=picked,
         )  # fmt: skip
 
 
-def _remove_line(line: OrderLine, product: Product, number: int, by: Actor, at: datetime) -> None:
+def _remove_line(line: OrderLine, product: Product, number: int, by: Actor) -> None:
     if line.removed_at is not None:
         return
-    before, line.quantity_picked, line.removed_at = line.quantity_picked, 0, at
+    before, line.quantity_picked, line.removed_at = line.quantity_picked, 0, by.at
     line.save(update_fields=["quantity_picked", "removed_at"])
-    _move_picked(line, product, -before, number, by, at)
+    _move_picked(line, product, -before, number, by)
 
 
-def _move_picked(line: OrderLine, product: Product, more: int, number: int, by: Actor, at: datetime) -> None:
+def _move_picked(line: OrderLine, product: Product, more: int, number: int, by: Actor) -> None:
     """`more` pieces were picked for the line: they leave the stock; a negative number returns."""
     if more:
         kind = Kind.PICK if more > 0 else Kind.RETURN
-        stock.move(product, -more, kind, revision=number, by=by, at=at, order_line=line)
+        stock.move(product, -more, kind, revision=number, by=by, order_line=line)
 
 
-def count_picked(order: Order, line: OrderLine, pieces: int, *, revision: int, by: Actor, at: datetime) -> None:
+def count_picked(order: Order, line: OrderLine, pieces: int, *, revision: int, by: Actor) -> None:
     """So many pieces more of a line of a locked order are picked; their movement is the caller's to post.
 
     A negative number: fewer. Raises ImplausibleQuantity.
@@ -233,10 +227,10 @@ def count_picked(order: Order, line: OrderLine, pieces: int, *, revision: int, b
     line.save(update_fields=["quantity_picked"])
     order.revision = revision
     order.save(update_fields=["revision", "updated_at"])
-    remember(order, by=by, at=at)
+    remember(order, by=by)
 
 
-def remember(order: Order, *, by: Actor, at: datetime) -> None:
+def remember(order: Order, *, by: Actor) -> None:
     """Keep how the order stands under its revision."""
     lines = order.lines.filter(removed_at__isnull=True).order_by("id")
     OrderVersion.objects.create(
@@ -255,5 +249,5 @@ def remember(order: Order, *, by: Actor, at: datetime) -> None:
         archived=order.archived_at is not None,
         user=by.user,
         device=by.device,
-        changed_at=at,
+        changed_at=by.at,
     )

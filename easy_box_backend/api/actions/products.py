@@ -3,7 +3,6 @@
 import logging
 import secrets
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -55,7 +54,6 @@ def create(
     photo: Photo | None = None,
     unverified: bool = False,
     by: Actor,
-    at: datetime,
 ) -> Product:
     """A new product, with `quantity` pieces on hand to begin with. Raises SkuTaken."""
     product = Product(sku=sku, name=name, location=location, min_quantity=min_quantity, unverified=unverified)
@@ -68,9 +66,9 @@ def create(
         remove_files([product.image.name, product.thumbnail.name])  # stored for nothing
         raise SkuTaken(sku, _id_of_live(sku)) from error
     number = revision.take()
-    describe(product, revision=number, by=by, at=at)
+    describe(product, revision=number, by=by)
     if quantity:
-        stock.move(product, quantity, StockMovement.Kind.RECEIPT, revision=number, by=by, at=at)
+        stock.move(product, quantity, StockMovement.Kind.RECEIPT, revision=number, by=by)
     return product
 
 
@@ -80,7 +78,6 @@ def update(
     changes: Mapping[str, Any],
     *,
     by: Actor,
-    at: datetime,
     quantity: int | None = None,
     photo: Photo | None = None,
     revisions_held: Collection[int] | None = None,
@@ -104,7 +101,6 @@ def update(
         delta=0 if quantity is None else quantity - product.quantity,
         photo=photo,
         by=by,
-        at=at,
     )
     return product
 
@@ -120,7 +116,6 @@ def apply(
     changes: Mapping[str, Any],
     *,
     by: Actor,
-    at: datetime,
     delta: int = 0,
     kind: StockMovement.Kind = StockMovement.Kind.ADJUSTMENT,
     photo: Photo | None = None,
@@ -155,16 +150,16 @@ def apply(
         return None
     number = revision.take()
     if changed:
-        describe(product, revision=number, by=by, at=at)
+        describe(product, revision=number, by=by)
     if "unverified" in changed and not product.unverified:
-        discrepancies.answered(Discrepancy.Kind.UNKNOWN_SKU, product, by=by, at=at)
+        discrepancies.answered(Discrepancy.Kind.UNKNOWN_SKU, product, by=by)
     if not delta:
         return None
-    return stock.move(product, delta, kind, revision=number, by=by, at=at, reason=reason)
+    return stock.move(product, delta, kind, revision=number, by=by, reason=reason)
 
 
 @transaction.atomic
-def archive(product_id: int, *, by: Actor, at: datetime, revisions_held: Collection[int] | None = None) -> Product:
+def archive(product_id: int, *, by: Actor, revisions_held: Collection[int] | None = None) -> Product:
     """Take a product off the list. It stays in orders and history, and its SKU is free again.
 
     Archiving twice is archiving once. Raises NoSuchProduct for an id that never was, Stale as `update` does.
@@ -174,14 +169,14 @@ def archive(product_id: int, *, by: Actor, at: datetime, revisions_held: Collect
         raise NoSuchProduct(product_id)
     if not product.is_archived:
         require_held(product, revisions_held)
-        product.archived_at = at
+        product.archived_at = by.at
         product.save(update_fields=["archived_at", "updated_at"])
-        describe(product, revision=revision.take(), by=by, at=at)
+        describe(product, revision=revision.take(), by=by)
     return product
 
 
 @transaction.atomic
-def unarchive(product_id: int, *, by: Actor, at: datetime) -> Product:
+def unarchive(product_id: int, *, by: Actor) -> Product:
     """Put an archived product on the list again, with all that it had. One that is live stays as it is.
 
     Raises NoSuchProduct, and SkuTakenMeanwhile if another live product has its SKU now.
@@ -190,7 +185,7 @@ def unarchive(product_id: int, *, by: Actor, at: datetime) -> Product:
     if product is None:
         raise NoSuchProduct(product_id)
     try:
-        apply(product, {}, revive=True, by=by, at=at)
+        apply(product, {}, revive=True, by=by)
     except SkuTaken as taken:
         raise SkuTakenMeanwhile(taken) from taken
     return product
@@ -200,7 +195,7 @@ def _id_of_live(sku: str) -> int | None:
     return Product.objects.live().filter(sku=sku).values_list("id", flat=True).first()
 
 
-def describe(product: Product, *, revision: int, by: Actor, at: datetime) -> None:
+def describe(product: Product, *, revision: int, by: Actor) -> None:
     """Stamp a new or locked product with the transaction's revision and keep how it is described from there on."""
     product.revision = revision
     product.save(update_fields=["revision"])
@@ -214,7 +209,7 @@ def describe(product: Product, *, revision: int, by: Actor, at: datetime) -> Non
         archived=product.is_archived,
         user=by.user,
         device=by.device,
-        changed_at=at,
+        changed_at=by.at,
     )
 
 

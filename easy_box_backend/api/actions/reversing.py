@@ -1,7 +1,5 @@
 """Taking a movement back, and with it what it stands for. Whoever reverses something, does it here."""
 
-from datetime import datetime
-
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +17,7 @@ class NotReversible(Invalid):
 
 
 @transaction.atomic
-def reverse(movement_id: int, *, by: Actor, at: datetime, reason: str = "") -> StockMovement:
+def reverse(movement_id: int, *, by: Actor, reason: str = "") -> StockMovement:
     """Take a movement back by an opposite one, as if it had never been.
 
     A pick leaves its order line, goods that came back are in it again, and what a later count includes stays as it was
@@ -36,16 +34,16 @@ def reverse(movement_id: int, *, by: Actor, at: datetime, reason: str = "") -> S
     if movement.is_part_of_count:
         raise NotReversible(_("This belongs to a count; reverse the count."), facts={"movement": movement_id})
     if movement.kind == Kind.COUNT:
-        return counts.take_back(movement, product, by=by, at=at, reason=reason)
+        return counts.take_back(movement, product, by=by, reason=reason)
     line = _line_of(movement, order) if order else None
     number = revision.take()
     back = stock.move(
-        product, -movement.quantity_delta, Kind.REVERSAL, revision=number, by=by, at=at,
+        product, -movement.quantity_delta, Kind.REVERSAL, revision=number, by=by,
         reason=reason, reverses=movement, order_line=movement.order_line, occurred_at=movement.occurred_at,
         within=stock.count_with(product, movement.occurred_at, movement),
     )  # fmt: skip
     if order and line:
-        orders.count_picked(order, line, movement.quantity_delta, revision=number, by=by, at=at)
+        orders.count_picked(order, line, movement.quantity_delta, revision=number, by=by)
     return back
 
 

@@ -85,7 +85,6 @@ class Settlement:
     locked: dict[int, Product]
     entered: Entered
     by: Actor
-    at: datetime
 
     @property
     def product(self) -> Product:
@@ -103,7 +102,7 @@ def ways(discrepancy: Discrepancy) -> list[str]:
 
 @transaction.atomic
 def resolve(
-    discrepancy_id: int, action: str, *, by: Actor, at: datetime, note: str = "", entered: Entered | None = None,
+    discrepancy_id: int, action: str, *, by: Actor, note: str = "", entered: Entered | None = None,
     shown: str | None = None,
 ) -> Discrepancy:  # fmt: skip
     """Settle a discrepancy by one of its answers.
@@ -135,14 +134,14 @@ def resolve(
         raise Changed(answer)
     _check(answer, found, entered)
     if do := DEEDS[answer.deed]:
-        do(Settlement(found, order, locked, entered, by, at))
-    found.status, found.resolved_at, found.resolved_by, found.note = _STATUS[action], at, by.user, note
+        do(Settlement(found, order, locked, entered, by))
+    found.status, found.resolved_at, found.resolved_by, found.note = _STATUS[action], by.at, by.user, note
     found.save(update_fields=["status", "resolved_at", "resolved_by", "note", "facts"])
     return found
 
 
 def resolve_many(
-    wanted: Mapping[int, str], action: str, *, by: Actor, at: datetime, note: str = ""
+    wanted: Mapping[int, str], action: str, *, by: Actor, note: str = ""
 ) -> tuple[list[int], dict[int, Refusal]]:
     """Settle many alike by one answer, each in a transaction of its own.
 
@@ -154,7 +153,7 @@ def resolve_many(
     done, refused = [], {}
     for key, shown in wanted.items():
         try:
-            resolve(key, action, by=by, at=at, note=note, shown=shown)
+            resolve(key, action, by=by, note=note, shown=shown)
             done.append(key)
         except Refusal as refusal:
             refused[key] = refusal
@@ -201,50 +200,50 @@ def _book_one(the: Settlement, entry: dict[str, Any]) -> None:
     kind = StockMovement.Kind.PICK if line else StockMovement.Kind.ADJUSTMENT
     number = revision.take()
     stock.move(
-        product, delta, kind, revision=number, by=the.by, at=the.at, reason=the.reason, order_line=line,
+        product, delta, kind, revision=number, by=the.by, reason=the.reason, order_line=line,
         occurred_at=happened_at, within=stock.count_with(product, happened_at),
     )  # fmt: skip
     if order and order.status != Order.Status.CANCELLED and line and line.removed_at is None:
         # So that cancelling the order gives them back.
-        orders.count_picked(order, line, -delta, revision=number, by=the.by, at=the.at)
+        orders.count_picked(order, line, -delta, revision=number, by=the.by)
 
 
 def _take_back(the: Settlement) -> None:
     """What was booked on a guess is taken back; what is reversed already stays so."""
     booked = StockMovement.objects.filter(id__in=the.found.facts["booked"]).not_reversed().order_by("id")
     for movement in list(booked):
-        reversing.reverse(movement.pk, by=the.by, at=the.at, reason=the.reason)
+        reversing.reverse(movement.pk, by=the.by, reason=the.reason)
 
 
 def _describe(*fields: str) -> Callable[[Settlement], None]:
     """What the phone sent is the product's value of these fields."""
 
     def do(the: Settlement) -> None:
-        products.apply(the.product, dict.fromkeys(fields, the.found.facts["sent"]), by=the.by, at=the.at)
+        products.apply(the.product, dict.fromkeys(fields, the.found.facts["sent"]), by=the.by)
 
     return do
 
 
 def _verify(the: Settlement) -> None:
-    products.apply(the.product, {"unverified": False}, by=the.by, at=the.at)
+    products.apply(the.product, {"unverified": False}, by=the.by)
 
 
 def _move(the: Settlement) -> None:
     target = unknown_goods.target_of(the.entered.sku or "", the.product, the.locked)
-    unknown_goods.move(the.product, target, the.found, by=the.by, at=the.at)
+    unknown_goods.move(the.product, target, the.found, by=the.by)
 
 
 def _create(the: Settlement) -> None:
     facts, entered = the.found.facts, the.entered
     sku = entered.sku or the.found.sku
     made = products.create(
-        sku=sku, name=entered.name or facts.get("name") or sku, quantity=entered.quantity or 0, by=the.by, at=the.at
+        sku=sku, name=entered.name or facts.get("name") or sku, quantity=entered.quantity or 0, by=the.by
     )
     the.found.facts = {**facts, "made": made.pk}
 
 
 def _archive(the: Settlement) -> None:
-    products.archive(the.product.pk, by=the.by, at=the.at)
+    products.archive(the.product.pk, by=the.by)
 
 
 DEEDS: dict[Deed, Callable[[Settlement], None] | None] = {

@@ -91,7 +91,6 @@ def move(
     *,
     revision: int,
     by: Actor,
-    at: datetime,
     reason: str = "",
     order_line: OrderLine | None = None,
     reverses: StockMovement | None = None,
@@ -112,7 +111,7 @@ def move(
     if not fits(product, change) or abs(delta) > EXACT:
         raise OnHandOutOfBounds(product.pk, before, delta)
     if within is not None:
-        _keep_count(within, product, delta, revision=revision, by=by, at=at)
+        _keep_count(within, product, delta, revision=revision, by=by)
     movement = StockMovement.objects.create(
         product=product,
         kind=kind,
@@ -126,48 +125,45 @@ def move(
         reverses=reverses,
         op_key=op_key,
         revision=revision,
-        occurred_at=occurred_at or at,
-        recorded_at=at,
+        occurred_at=occurred_at or by.at,
+        recorded_at=by.at,
     )
     if delta:
         product.quantity, product.revision = before + change, revision
         product.save(update_fields=["quantity", "revision", "updated_at"])
-        _tell(product, change, by=by, at=at)
+        _tell(product, change, by=by)
     return movement
 
 
-def _keep_count(count: StockMovement, product: Product, delta: int, *, revision: int, by: Actor, at: datetime) -> None:
+def _keep_count(count: StockMovement, product: Product, delta: int, *, revision: int, by: Actor) -> None:
     """Make up for `delta` pieces that are to be booked next and that this count includes, so that it holds."""
     when = f"{timezone.localtime(count.occurred_at):%Y-%m-%d %H:%M}"
     StockMovement.objects.create(
         product=product, kind=Kind.COUNT, quantity_delta=-delta, quantity_after=product.quantity - delta,
         reason=str(_("The count of %(when)s includes it.") % {"when": when}), user=by.user, device=by.device,
-        revision=revision, occurred_at=count.occurred_at, recorded_at=at,
+        revision=revision, occurred_at=count.occurred_at, recorded_at=by.at,
     )  # fmt: skip
 
 
-def _tell(product: Product, delta: int, *, by: Actor, at: datetime) -> None:
+def _tell(product: Product, delta: int, *, by: Actor) -> None:
     """Say what people are to hear of after `delta` pieces: once as a line is crossed, not at each piece below it."""
     before = product.quantity - delta
     if product.quantity < 0 <= before:
         discrepancies.record(
             Discrepancy.Kind.NEGATIVE_STOCK,
             by=by,
-            at=at,
             product=product,
             on_hand=product.quantity,
             change=delta,
         )
     if product.min_quantity > 0 and product.quantity < product.min_quantity <= before:
         outbox.tell(
-            "low_stock", at=at, product=product.pk, sku=product.sku, name=product.name, on_hand=product.quantity,
+            "low_stock", at=by.at, product=product.pk, sku=product.sku, name=product.name, on_hand=product.quantity,
             minimum=product.min_quantity,
         )  # fmt: skip
 
 
-def receive(
-    product_id: int, quantity: int, *, by: Actor, at: datetime, occurred_at: datetime | None = None
-) -> StockMovement:
+def receive(product_id: int, quantity: int, *, by: Actor, occurred_at: datetime | None = None) -> StockMovement:
     """Goods arrive: `quantity` pieces (1 to MAX_QUANTITY) more of a live product.
 
     occurred_at: when they arrived, if not now; a count since then includes them.
@@ -177,7 +173,7 @@ def receive(
         raise ImplausibleQuantity(quantity)
     if connection.vendor == "postgresql" and occurred_at is None:
         # A single statement is a transaction of its own: BEGIN and COMMIT would be two more round trips.
-        if movement := one_statement.receive(product_id, quantity, most=MAX_ON_HAND, by=by, at=at):
+        if movement := one_statement.receive(product_id, quantity, most=MAX_ON_HAND, by=by):
             return movement
         on_hand = Product.objects.live().filter(id=product_id).values_list("quantity", flat=True).first()
         raise NoSuchProduct(product_id) if on_hand is None else OnHandOutOfBounds(product_id, on_hand, quantity)
@@ -187,13 +183,13 @@ def receive(
             raise NoSuchProduct(product_id)
         within = count_with(product, occurred_at) if occurred_at else None
         return move(
-            product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, at=at, occurred_at=occurred_at,
+            product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, occurred_at=occurred_at,
             within=within,
         )  # fmt: skip
 
 
 @transaction.atomic
-def adjust(product_id: int, delta: int, *, reason: str, by: Actor, at: datetime) -> StockMovement:
+def adjust(product_id: int, delta: int, *, reason: str, by: Actor) -> StockMovement:
     """A manager corrects what is on hand by `delta` pieces (not 0), saying why.
 
     Raises ImplausibleQuantity, NoSuchProduct and OnHandOutOfBounds.
@@ -203,4 +199,4 @@ def adjust(product_id: int, delta: int, *, reason: str, by: Actor, at: datetime)
     product = lock([product_id]).get(product_id)
     if product is None:
         raise NoSuchProduct(product_id)
-    return move(product, delta, Kind.ADJUSTMENT, revision=revision.take(), by=by, at=at, reason=reason)
+    return move(product, delta, Kind.ADJUSTMENT, revision=revision.take(), by=by, reason=reason)

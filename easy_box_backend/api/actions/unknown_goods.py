@@ -1,7 +1,6 @@
 """Goods that came under a SKU that no product had, and turn out to be another product's."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -37,7 +36,7 @@ def target_of(sku: str, typed: Product, locked: Mapping[int, Product]) -> Produc
     return found[0]
 
 
-def move(typed: Product, target: Product, asked: Discrepancy, *, by: Actor, at: datetime) -> None:
+def move(typed: Product, target: Product, asked: Discrepancy, *, by: Actor) -> None:
     """What is on hand of `typed` goes to `target`; both are locked. `typed` is archived.
 
     Each receipt that stands is reversed and received by the target instead, as of now, so that no count of either
@@ -48,20 +47,20 @@ def move(typed: Product, target: Product, asked: Discrepancy, *, by: Actor, at: 
     receipts = list(typed.movements.filter(kind=Kind.RECEIPT, reversed_by__isnull=True).order_by("id"))
     rest = typed.quantity - sum(receipt.quantity_delta for receipt in receipts)
     if rest:  # before the receipts are taken back, so that nothing falls below none on the way
-        stock.move(typed, -rest, Kind.ADJUSTMENT, revision=number, by=by, at=at, reason=reason)
+        stock.move(typed, -rest, Kind.ADJUSTMENT, revision=number, by=by, reason=reason)
     went: dict[int, int] = {}
     for receipt in receipts:
         stock.move(
-            typed, -receipt.quantity_delta, Kind.REVERSAL, revision=number, by=by, at=at, reason=reason,
+            typed, -receipt.quantity_delta, Kind.REVERSAL, revision=number, by=by, reason=reason,
             reverses=receipt,
         )  # fmt: skip
-        instead = stock.move(target, receipt.quantity_delta, Kind.RECEIPT, revision=number, by=by, at=at, reason=reason)
+        instead = stock.move(target, receipt.quantity_delta, Kind.RECEIPT, revision=number, by=by, reason=reason)
         went[receipt.pk] = instead.pk
     if rest:
-        stock.move(target, rest, Kind.ADJUSTMENT, revision=number, by=by, at=at, reason=reason)
+        stock.move(target, rest, Kind.ADJUSTMENT, revision=number, by=by, reason=reason)
     _questions_go_along(typed, target, went, asked)
     asked.facts = {**asked.facts, "moved_to": target.pk, "moved": {str(old): new for old, new in went.items()}}
-    products.archive(typed.pk, by=by, at=at)
+    products.archive(typed.pk, by=by)
 
 
 def _questions_go_along(typed: Product, target: Product, went: Mapping[int, int], asked: Discrepancy) -> None:

@@ -54,7 +54,7 @@ def is_manager(request: HttpRequest) -> bool:
 
 def actor(request: HttpRequest) -> Actor:
     """The person at the desk, who acts through no device."""
-    return Actor(user=request.user)  # type: ignore[arg-type]
+    return Actor(user=request.user, at=timezone.now())  # type: ignore[arg-type]
 
 
 class TidyField(forms.CharField):

@@ -225,7 +225,7 @@ class OrderAdmin(Archives):
         lines.deleted_objects = [f.instance for f in lines.deleted_forms]
 
     def archive(self, request: HttpRequest, key: int) -> None:
-        orders.archive(key, by=actor(request), at=timezone.now())
+        orders.archive(key, by=actor(request))
 
     # --- Columns and fields ---------------------------------------------------------------------------------------
     @admin.display(description="№", ordering="id")

@@ -12,7 +12,6 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -166,21 +165,21 @@ class ProductAdmin(Archives, Buttons):
 
     # --- Saving ---------------------------------------------------------------------------------------------------
     def save_model(self, request: HttpRequest, obj: Product, form: ProductForm, change: bool) -> None:
-        data, by, at = form.cleaned_data, actor(request), timezone.now()
+        data, by = form.cleaned_data, actor(request)
         if not change:
             made = products.create(
                 sku=data["sku"], name=data["name"], location=data["location"], quantity=data["first_quantity"] or 0,
-                min_quantity=data["min_quantity"], photo=data["photo"], by=by, at=at,
+                min_quantity=data["min_quantity"], photo=data["photo"], by=by,
             )  # fmt: skip
             obj.pk = made.pk
             return
         if form.changes or data["photo"]:
-            products.update(obj.pk, form.changes, photo=data["photo"], by=by, at=at)
+            products.update(obj.pk, form.changes, photo=data["photo"], by=by)
         if data["adjust_by"]:
-            stock.adjust(obj.pk, data["adjust_by"], reason=data["adjust_reason"], by=by, at=at)
+            stock.adjust(obj.pk, data["adjust_by"], reason=data["adjust_reason"], by=by)
 
     def archive(self, request: HttpRequest, key: int) -> None:
-        products.archive(key, by=actor(request), at=timezone.now())
+        products.archive(key, by=actor(request))
 
     def worth_knowing(self, row: Product) -> Text:
         waiting = list(Order.objects.waiting_for(row.pk).order_by("id").values_list("id", flat=True))
@@ -194,7 +193,7 @@ class ProductAdmin(Archives, Buttons):
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
         if verb != "unarchive":
             raise KeyError(verb)
-        product = products.unarchive(key, by=actor(request), at=timezone.now())
+        product = products.unarchive(key, by=actor(request))
         return gettext("“%(row)s” is back on the list.") % {"row": product}
 
     # --- Columns and fields ---------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -77,13 +76,13 @@ class StockMovementAdmin(Record):
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
         if verb != "reverse":
             raise KeyError(verb)
-        reversing.reverse(key, by=actor(request), at=timezone.now())
+        reversing.reverse(key, by=actor(request))
         return gettext("The movement is reversed.")
 
     @admin.action(description=_("Reverse the selected movements"))
     def reverse_selected(self, request: HttpRequest, queryset: "QuerySet[StockMovement]") -> None:
         by = actor(request)
-        done = for_each(self, request, queryset, lambda row: reversing.reverse(row.pk, by=by, at=timezone.now()))
+        done = for_each(self, request, queryset, lambda row: reversing.reverse(row.pk, by=by))
         if done:
             text = ngettext("%(count)d movement is reversed.", "%(count)d movements are reversed.", done)
             self.message_user(request, text % {"count": done}, messages.SUCCESS)
@@ -203,7 +202,7 @@ class DiscrepancyAdmin(Record):
             whole(quantity) if quantity else None, sent.get("sku", "").strip(), sent.get("name", "").strip()
         )
         settling.resolve(
-            key, verb, by=actor(request), at=timezone.now(), note=sent.get("note", "").strip()[:1000],
+            key, verb, by=actor(request), note=sent.get("note", "").strip()[:1000],
             entered=entered, shown=request.GET.get("shown"),
         )  # fmt: skip
         return text
@@ -244,7 +243,7 @@ class DiscrepancyAdmin(Record):
         try:
             wanted = {int(key): str(token) for key, token in json.loads(shown).items()}
             note = request.POST.get("note", "").strip()[:1000]
-            done, refused = settling.resolve_many(wanted, verb, by=actor(request), at=timezone.now(), note=note)
+            done, refused = settling.resolve_many(wanted, verb, by=actor(request), note=note)
         except (ValueError, AttributeError):
             self.message_user(request, gettext("Nothing is selected."), messages.ERROR)
             return

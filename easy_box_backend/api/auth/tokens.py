@@ -17,6 +17,7 @@ from rest_framework.request import Request
 
 from api.actions import logins
 from api.actor import Actor
+from api.auth import callers
 from api.auth.callers import client_network, user_agent
 from api.models import Device, User
 from backend import prepared
@@ -131,7 +132,7 @@ class NoAuthentication(DeviceTokenAuthentication):
 
 def actor(request: Request) -> Actor:
     """The person and device behind an authenticated request."""
-    return Actor(user=person(request), device=device_of(request))
+    return Actor(person(request), device_of(request), at=timezone.now(), connection=callers.connection(request))
 
 
 def person(request: Request) -> User:

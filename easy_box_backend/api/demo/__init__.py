@@ -115,11 +115,11 @@ def load(*, at: datetime) -> None:
     """
     photos = draw_photos()  # takes seconds, so before the transaction
     with transaction.atomic():
-        manager, picker = _people()
-        shelf = {a.sku: _stock_up(a, photos[a.picture], manager, at) for a in CATALOGUE}
+        manager, picker = _people(at)
+        shelf = {a.sku: _stock_up(a, photos[a.picture], manager) for a in CATALOGUE}
         # Gloves were found to be damaged: with the belt, which sells well, they are what is low on stock.
         found = at - timedelta(days=9)
-        stock.adjust(shelf["GLV-BLK-M"], -1, reason="Повреждена упаковка", by=manager, at=found)
+        stock.adjust(shelf["GLV-BLK-M"], -1, reason="Повреждена упаковка", by=manager.then(found))
         _Orders(shelf, manager, picker, at).make()
 
 
@@ -134,22 +134,22 @@ def draw_photos() -> dict[tuple[str, str], Photo]:
         return dict(zip(pictures, pool.map(photo, pictures), strict=True))
 
 
-def _people() -> tuple[Actor, Actor]:
+def _people(at: datetime) -> tuple[Actor, Actor]:
     # Not `devices.create_user`: it refuses so well-known a password, and rightly so.
     manager = User.objects.create_superuser(ADMIN, PASSWORD, username="Admin User")
     picker = User.objects.create_user(PICKER, PASSWORD, username="Picker")
-    return Actor(user=manager), Actor(user=picker)
+    return Actor(user=manager, at=at), Actor(user=picker, at=at)
 
 
-def _stock_up(article: Article, photo: Photo, by: Actor, at: datetime) -> int:
+def _stock_up(article: Article, photo: Photo, by: Actor) -> int:
     """Enter an article and receive its deliveries, a week apart. Returns the product's id."""
-    day = at - timedelta(days=30)
+    day = by.at - timedelta(days=30)
     product = products.create(
         sku=article.sku, name=article.name, location=article.location, min_quantity=article.min_quantity,
-        photo=photo, by=by, at=day,
+        photo=photo, by=by.then(day),
     )  # fmt: skip
     for pieces in article.delivered:
-        stock.receive(product.pk, pieces, by=by, at=day + timedelta(hours=1))
+        stock.receive(product.pk, pieces, by=by.then(day + timedelta(hours=1)))
         day += timedelta(days=7)
     return product.pk
 
@@ -176,7 +176,7 @@ class _Orders:
             order = self._create(wish)
             if begun:
                 self._pick(order, wish, 1, Order.Status.IN_PROGRESS)
-            orders.update(order.pk, status=Order.Status.CANCELLED, by=self.manager, at=next(self.times))
+            orders.update(order.pk, status=Order.Status.CANCELLED, by=self.manager.then(next(self.times)))
         for wish, lines in IN_PROGRESS:
             order = self._create(wish)
             self._pick(order, wish, lines, Order.Status.IN_PROGRESS)
@@ -186,7 +186,7 @@ class _Orders:
     def _create(self, wish: Wish) -> Order:
         customer, wanted = wish
         lines = [Line(self.shelf[sku], pieces) for sku, pieces in wanted.items()]
-        return orders.create(customer_name=customer, lines=lines, by=self.manager, at=next(self.times))
+        return orders.create(customer_name=customer, lines=lines, by=self.manager.then(next(self.times)))
 
     def _pick(self, order: Order, wish: Wish, lines: int, status: Order.Status) -> None:
         """Pick the first `lines` lines, the last of them only in part unless the order is finished."""
@@ -196,7 +196,7 @@ class _Orders:
             if number == lines and status != Order.Status.PICKED:
                 done = (pieces + 1) // 2
             picked.append(Line(self.shelf[sku], pieces, done))
-        orders.update(order.pk, status=status, lines=picked, by=self.picker, at=next(self.times))
+        orders.update(order.pk, status=status, lines=picked, by=self.picker.then(next(self.times)))
 
 
 def people_with_demo_password() -> list[str]:

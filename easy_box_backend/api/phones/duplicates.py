@@ -1,6 +1,5 @@
 """Additions that may be repetitions: put before a manager, and taken back when the rest of the queue shows it."""
 
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -14,25 +13,25 @@ from api.reconcile.memory import Item
 Kind = Discrepancy.Kind
 
 
-def ask_booked(items: list[Item], *, by: Actor, at: datetime) -> None:
+def ask_booked(items: list[Item], *, by: Actor) -> None:
     """One question an addition that was booked, since any of them may be a repetition. None is asked about twice."""
     for item in items:
         if item.movement and not item.asked:
             item.asked = True
-            _ask(item.product, item.quantity, by, at, booked=[item.movement])
+            _ask(item.product, item.quantity, by, booked=[item.movement])
 
 
-def ask_held_back(items: list[Item], *, by: Actor, at: datetime) -> None:
+def ask_held_back(items: list[Item], *, by: Actor) -> None:
     """One question a product for additions that were not booked, since they are one repetition or none."""
     held_back = [item for item in items if not item.movement]
     for product in dict.fromkeys(item.product for item in held_back):
         mine = [item for item in held_back if item.product == product]
         for item in mine:
             item.asked = True
-        _ask(product, sum(item.quantity for item in mine), by, at, **_pending(mine))
+        _ask(product, sum(item.quantity for item in mine), by, **_pending(mine))
 
 
-def take_back(items: list[Item], doubted: list[Item], *, by: Actor, at: datetime) -> None:
+def take_back(items: list[Item], doubted: list[Item], *, by: Actor) -> None:
     """Reverse booked additions that were repetitions, with the questions about them; the caller holds all locks.
 
     doubted: those that may have been goods all the same: their questions stay, as "not booked". What a manager has
@@ -47,12 +46,12 @@ def take_back(items: list[Item], doubted: list[Item], *, by: Actor, at: datetime
         asked = Discrepancy.objects.filter(about, kind=Kind.POSSIBLE_DUPLICATE, device=by.device)
         if asked.exclude(status=Discrepancy.Status.OPEN).exists() or not booked.exists():
             continue
-        reversing.reverse(movement, by=by, at=at, reason=str(_("The phone sent its queue again.")))
+        reversing.reverse(movement, by=by, reason=str(_("The phone sent its queue again.")))
         item.movement = None
         if not any(item is other for other in doubted):
-            asked.update(status=Discrepancy.Status.REVERSED, resolved_at=at, resolved_by=by.user)
+            asked.update(status=Discrepancy.Status.REVERSED, resolved_at=by.at, resolved_by=by.user)
         elif not asked.update(facts={"quantity": item.quantity, **_pending([item])}):
-            ask_held_back([item], by=by, at=at)
+            ask_held_back([item], by=by)
 
 
 def _pending(items: list[Item]) -> dict[str, Any]:
@@ -66,6 +65,6 @@ def _moment(item: Item) -> dict[str, str]:
     return {"at": came.isoformat()} if came else {}
 
 
-def _ask(product: int, quantity: int, by: Actor, at: datetime, **facts: Any) -> None:
+def _ask(product: int, quantity: int, by: Actor, **facts: Any) -> None:
     named = Product.objects.get(id=product)
-    discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, at=at, product=named, quantity=quantity, **facts)
+    discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, product=named, quantity=quantity, **facts)

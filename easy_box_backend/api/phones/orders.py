@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import msgspec
 from django.db import transaction
@@ -22,66 +21,66 @@ UNKNOWN_CUSTOMER = "N/A"
 """What the app sends for a customer whom the phone has forgotten (docs/flutter-app.md, section 4)."""
 
 
-def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
+def pulled(seen: int, *, by: Actor) -> None:
     """The phone pulls all orders as they are at the revision `seen`."""
     with remembered(by) as memory:
         if memory.order_pulls[-1:] == [seen] and not memory.order_puts:
             return
-        scanning.arrive(memory, "pull orders", at, connection)
+        scanning.arrive(memory, "pull orders", by.at, by.connection)
         memory.order_pulls = [*memory.order_pulls, seen][-KEPT_PULLS:]
         memory.order_puts = {}
 
 
 def put(
     order_id: int | None, *, customer_name: str, status: str | None, lines: Sequence[Line] | None,
-    lost: Mapping[str, str] | None = None, by: Actor, at: datetime, connection: str = "", key: str = "",
+    lost: Mapping[str, str] | None = None, by: Actor, key: str = "",
 ) -> Order | None:  # fmt: skip
     """An order as the phone finished it. Returns the order; None where it is gone or never was.
 
     lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`).
     """
     with remembered(by) as memory:
-        scanning.arrive(memory, "order", at, connection)
+        scanning.arrive(memory, "order", by.at, by.connection)
         order = Order.objects.select_for_update(no_key=True).filter(id=order_id).first() if order_id else None
         if order is None or order.archived_at is not None:
-            _gone(order, key, customer_name, lines or [], by, at)
+            _gone(order, key, customer_name, lines or [], by)
             order = None
         else:
             body = hashlib.sha256(msgspec.json.encode([customer_name, status, lines])).hexdigest()[:16]
             if memory.order_puts.get(order.pk) != body:
-                _merge_if_plausible(order, memory, customer_name, status, lines, by, at)
+                _merge_if_plausible(order, memory, customer_name, status, lines, by)
                 memory.order_puts[order.pk] = body
-                discrepancies.kept_in_part(lost or {}, by=by, at=at, order=order)
+                discrepancies.kept_in_part(lost or {}, by=by, order=order)
         return order
 
 
-def _gone(order: Order | None, key: str, customer: str, lines: Sequence[Line], by: Actor, at: datetime) -> None:
+def _gone(order: Order | None, key: str, customer: str, lines: Sequence[Line], by: Actor) -> None:
     picked = {str(line.product): line.quantity_picked or 0 for line in lines}
     kind = Kind.PICKED_AFTER_CANCEL if order else Kind.UNKNOWN_ORDER
-    discrepancies.record(kind, by=by, at=at, order=order, id=key[:100], customer=customer, picked=picked)
+    discrepancies.record(kind, by=by, order=order, id=key[:100], customer=customer, picked=picked)
 
 
 def _merge_if_plausible(
     order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
-    at: datetime,
+
 ) -> None:  # fmt: skip
     """Merge an order; one with quantities that nobody can mean stays as it is, and a manager is asked."""
     try:
         with transaction.atomic():
-            _merge(order, memory, customer, status, lines, by, at)
+            _merge(order, memory, customer, status, lines, by)
     except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds) as refusal:
         order.refresh_from_db()
         product = Product.objects.get(id=refusal.facts["product"])
         picked = sum(line.quantity_picked or 0 for line in lines or [] if line.product == product.pk)
         discrepancies.record(
-            Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, order=order, product=product, picked=picked,
+            Kind.IMPLAUSIBLE_QUANTITY, by=by, order=order, product=product, picked=picked,
             on_hand=product.quantity,
         )  # fmt: skip
 
 
 def _merge(
     order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
-    at: datetime,
+
 ) -> None:  # fmt: skip
     now = {
         line.product_id: (line.quantity_to_pick, line.quantity_picked)
@@ -103,7 +102,7 @@ def _merge(
     }  # fmt: skip
     stays_cancelled = seen_status != order.status or not by.is_manager
     if order.status == Order.Status.CANCELLED and status != Order.Status.CANCELLED and stays_cancelled:
-        _picked_cancelled(order, sent, by, at)
+        _picked_cancelled(order, sent, by)
         return
     result = picking.merge(sent, seen, now, composes=by.is_manager)
     if customer not in ("", UNKNOWN_CUSTOMER, seen_name) and by.is_manager:
@@ -112,20 +111,20 @@ def _merge(
     if status is not None and status != seen_status and may:
         order.status = status
     wanted = [Line(product, to_pick, picked) for product, (to_pick, picked) in result.lines.items()]
-    orders.write(order, wanted, by=by, at=at)
-    _report(order, result, by, at)
+    orders.write(order, wanted, by=by)
+    _report(order, result, by)
 
 
-def _picked_cancelled(order: Order, sent: picking.Lines, by: Actor, at: datetime) -> None:
+def _picked_cancelled(order: Order, sent: picking.Lines, by: Actor) -> None:
     """The order was cancelled while somebody picked it: the goods go back to the shelf, or a manager says otherwise."""
     picked = {product: quantity for product, (_to_pick, quantity) in sent.items() if quantity}
     discrepancies.record(
-        Kind.PICKED_AFTER_CANCEL, by=by, at=at, order=order, customer=order.customer_name,
+        Kind.PICKED_AFTER_CANCEL, by=by, order=order, customer=order.customer_name,
         pending=[{"product": product, "delta": -quantity} for product, quantity in picked.items()],
     )  # fmt: skip
 
 
-def _report(order: Order, result: picking.Merge, by: Actor, at: datetime) -> None:
+def _report(order: Order, result: picking.Merge, by: Actor) -> None:
     """Put before a manager what two people did to one order."""
     if not (result.twice or result.gone or (order.status == Order.Status.PICKED and result.short)):
         return
@@ -133,9 +132,7 @@ def _report(order: Order, result: picking.Merge, by: Actor, at: datetime) -> Non
     for kind, pieces in ((Kind.PICKED_TWICE, result.twice), (Kind.OVER_PICKED, result.gone)):
         for product, picked in pieces.items():
             pending = [{"product": product, "delta": -picked}]
-            discrepancies.record(
-                kind, by=by, at=at, order=order, product=named[product], picked=picked, pending=pending
-            )
+            discrepancies.record(kind, by=by, order=order, product=named[product], picked=picked, pending=pending)
     if order.status == Order.Status.PICKED:
         for product, missing in result.short.items():
-            discrepancies.record(Kind.SHORT_PICKED, by=by, at=at, order=order, product=named[product], quantity=missing)
+            discrepancies.record(Kind.SHORT_PICKED, by=by, order=order, product=named[product], quantity=missing)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -29,7 +28,7 @@ def fingerprint_of(*parts: object) -> str:
 # --- Creation -----------------------------------------------------------------------------------------------------
 def create(
     *, sku: str, name: str, location: str = "", quantity: int = 0, photo: Photo | None = None,
-    lost: Mapping[str, str] | None = None, by: Actor, at: datetime, connection: str = "", **more: Any,
+    lost: Mapping[str, str] | None = None, by: Actor, **more: Any,
 ) -> Product:  # fmt: skip
     """A product that the phone created, perhaps long ago, perhaps sent before.
 
@@ -42,19 +41,19 @@ def create(
     implausible = not 0 <= quantity <= MAX_QUANTITY
     more["quantity"] = 0 if implausible else quantity
     with remembered(by) as memory:
-        arrival = scanning.arrive(memory, "create", at, connection)
+        arrival = scanning.arrive(memory, "create", by.at, by.connection)
         additions.begins_again(memory)
         fingerprint = fingerprint_of("created", sku, name)
         if arrival.quick and fingerprint in memory.created:
             memory.overlapping = True
         memory.created.append(fingerprint)
-        product, taken = _create(memory, sku, name, location, photo, more, by, at)
+        product, taken = _create(memory, sku, name, location, photo, more, by)
         if product is not None:
             memory.glance(product.pk, product.revision, kept=True)
             memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
-            discrepancies.kept_in_part(lost or {}, by=by, at=at, product=product)
+            discrepancies.kept_in_part(lost or {}, by=by, product=product)
             if implausible:
-                ask_about_quantity(product, quantity, by=by, at=at)
+                ask_about_quantity(product, quantity, by=by)
     if product is None:
         raise SkuTaken(sku, taken)
     return product
@@ -62,7 +61,7 @@ def create(
 
 def _create(
     memory: Memory, sku: str, name: str, location: str, photo: Photo | None, more: Mapping[str, Any], by: Actor,
-    at: datetime,
+
 ) -> tuple[Product | None, int | None]:  # fmt: skip
     """The product, or None and the id of the one that has the SKU."""
     live = Product.objects.live().filter(sku=sku).first()
@@ -70,13 +69,13 @@ def _create(
         if archived := _own_archived(memory, sku, name, by):
             return archived, None
         try:
-            return products.create(sku=sku, name=name, location=location, photo=photo, by=by, at=at, **more), None
+            return products.create(sku=sku, name=name, location=location, photo=photo, by=by, **more), None
         except SkuTaken:
             live = Product.objects.live().get(sku=sku)
     product = stock.lock([live.pk])[live.pk]
     if product.unverified:
         changes = {"name": name, "location": location or product.location, "unverified": False}
-        products.apply(product, changes, photo=photo, by=by, at=at)
+        products.apply(product, changes, photo=photo, by=by)
         return product, None
     first = ProductVersion.objects.filter(product=product).order_by("revision").first()
     unseen = first is None or first.revision > memory.last_pull
@@ -85,9 +84,9 @@ def _create(
     if not cannot_know and memory.refuse_once(fingerprint_of("create", sku, name)):
         return None, product.pk
     if product.name != name and (first is None or first.name != name or not own):
-        discrepancies.record(Kind.NAME_DIFFERS, by=by, at=at, product=product, sent=name, kept=product.name)
+        discrepancies.record(Kind.NAME_DIFFERS, by=by, product=product, sent=name, kept=product.name)
     missing = {"location": location} if location and not product.location else {}
-    products.apply(product, missing, photo=None if product.image else photo, by=by, at=at)
+    products.apply(product, missing, photo=None if product.image else photo, by=by)
     return product, None
 
 
@@ -103,43 +102,41 @@ def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | N
 
 
 # --- Photo --------------------------------------------------------------------------------------------------------
-def set_photo(key: str, photo: Photo, *, by: Actor, at: datetime, connection: str = "") -> Product:
+def set_photo(key: str, photo: Photo, *, by: Actor) -> Product:
     """The photo that the phone uploads right behind a PUT. Raises NoSuchProduct."""
     with remembered(by) as memory:
-        arrival = scanning.arrive(memory, "photo", at, connection)
-        product = resolve(key, memory, None, by, [], at)
+        arrival = scanning.arrive(memory, "photo", by.at, by.connection)
+        product = resolve(key, memory, None, by, [])
         if product is None:
             raise products.NoSuchProduct(key[:100])
-        products.apply(product, {}, photo=photo, by=by, at=at)
+        products.apply(product, {}, photo=photo, by=by)
         if not (arrival.quick and arrival.behind == "put"):
             memory.glance(product.pk, product.revision, kept=True)
         return product
 
 
 # --- Deletion -----------------------------------------------------------------------------------------------------
-def delete(key: str, *, by: Actor, at: datetime, connection: str = "") -> None:
+def delete(key: str, *, by: Actor) -> None:
     """The phone deletes a product; one that is archived, or was deleted by this phone before, stays as it is.
 
     A picker's deletion is a wish: the product stays, and a manager is asked.
     """
     with remembered(by) as memory:
-        arrival = scanning.arrive(memory, "delete", at, connection)
-        product = resolve(key, memory, None, by, additions.went_on(memory, quick=arrival.quick), at)
+        arrival = scanning.arrive(memory, "delete", by.at, by.connection)
+        product = resolve(key, memory, None, by, additions.went_on(memory, quick=arrival.quick))
         if product is None:
             if not key.isdecimal():
-                discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100])
+                discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, id=key[:100])
         elif product.pk not in memory.deleted:
             memory.deleted.append(product.pk)
             if by.is_manager:
-                products.archive(product.pk, by=by, at=at)
+                products.archive(product.pk, by=by)
             elif not product.is_archived:
-                discrepancies.record(Kind.DELETION_ASKED, by=by, at=at, product=product)
+                discrepancies.record(Kind.DELETION_ASKED, by=by, product=product)
 
 
 # --- Which product --------------------------------------------------------------------------------------------------
-def resolve(
-    key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor, goods: list[Item], at: datetime
-) -> Product | None:
+def resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor, goods: list[Item]) -> Product | None:
     """The product under this id, locked; for a phone's UUID the one that this device created (and the alias is kept).
 
     goods: additions that this request shows to have been real; they are booked now that all locks can be taken in
@@ -158,5 +155,5 @@ def resolve(
             memory.aliases[key] = product_id
     if goods:
         stock.lock({item.product for item in goods} | ({product_id} if product_id is not None else set()))
-        book_after_all(goods, by=by, at=at)
+        book_after_all(goods, by=by)
     return stock.lock([product_id]).get(product_id) if product_id is not None else None

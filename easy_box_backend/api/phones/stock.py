@@ -17,25 +17,25 @@ OPENINGS_UNTIL_MADE = 3
 """At how many openings a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
 
 
-def pulled(seen: int, *, by: Actor, at: datetime, connection: str = "") -> None:
+def pulled(seen: int, *, by: Actor) -> None:
     """The phone pulls the whole product list as it is at the revision `seen`, so its queues are through."""
     with remembered(by) as memory:
         if memory.last_pull == seen and not (memory.has_queues or memory.earlier):
             return
         in_one_go = memory.behind_pull
-        arrival = scanning.arrive(memory, "pull", at, connection)
-        book_after_all(additions.through(memory), by=by, at=at)
+        arrival = scanning.arrive(memory, "pull", by.at, by.connection)
+        book_after_all(additions.through(memory), by=by)
         additions.pulled(memory, quick=arrival.quick)
         repeats = additions.repeats_of_two_passes(memory)
         if arrival.quick and in_one_go:
             repeats += additions.repeats_behind_two_pulls(memory)
-        duplicates.ask_booked(repeats, by=by, at=at)
+        duplicates.ask_booked(repeats, by=by)
         due = [ticket for ticket in memory.tickets if arrival.quick and ticket.number == memory.number - 1]
         memory.forget_queues(seen, in_one_go=arrival.quick and in_one_go)
         memory.tickets = due  # the addition behind this look-up is on its way
 
 
-def look_up(skus: list[str], *, sent: str = "", by: Actor, at: datetime, connection: str = "") -> Product | None:
+def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
     """The product that the phone's `?sku=` means. None if there is none.
 
     skus: what it can mean (`texts.skus_of`), at least one. sent: the text as the phone sent it.
@@ -47,11 +47,11 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor, at: datetime, connect
     with remembered(by) as memory:
         product = _find(skus, memory)
         known = memory.has_seen(product.pk, product.revision) if product else skus[0] in memory.misses
-        if known and memory.still_scans(skus[0], at, connection):
+        if known and memory.still_scans(skus[0], by.at, by.connection):
             return product
-        arrival = scanning.arrive(memory, "find", at, connection)
+        arrival = scanning.arrive(memory, "find", by.at, by.connection)
         if product is None:
-            product = _missed(skus[0], memory, arrival, sent=sent, by=by, at=at)
+            product = _missed(skus[0], memory, arrival, sent=sent, by=by)
         if product is not None:
             for sku in skus:
                 memory.misses.pop(sku, None)
@@ -86,28 +86,26 @@ def _relabelled(sku: str, since: int) -> Product | None:
     return Product.objects.get(id=last.product_id) if changed is not None and changed > since else None
 
 
-def _missed(sku: str, memory: Memory, arrival: Arrival, *, sent: str, by: Actor, at: datetime) -> Product | None:
+def _missed(sku: str, memory: Memory, arrival: Arrival, *, sent: str, by: Actor) -> Product | None:
     """An unknown SKU: None for a person who scans, an unverified product for a queue that hangs at it."""
     # Within a pass it is asked for right behind an addition, and not just before that as well.
-    scanned = is_quick(at.timestamp() - memory.missed_at.get(sku, 0.0))
+    scanned = is_quick(by.at.timestamp() - memory.missed_at.get(sku, 0.0))
     slowly = memory.draining and arrival.same_connection
     in_queue = arrival.behind == "add" and (arrival.quick or slowly) and not scanned
-    openings = scanning.openings(memory, sku, at)
+    openings = scanning.openings(memory, sku, by.at)
     if not (in_queue or openings >= OPENINGS_UNTIL_MADE):
         return None
     memory.draining = True
     try:
-        product = products.create(sku=sku, name=sku, unverified=True, by=by, at=at)
+        product = products.create(sku=sku, name=sku, unverified=True, by=by)
     except products.SkuTaken:
         return Product.objects.live().get(sku=sku)
     told: dict[str, Any] = {"sent": sent} if sent != sku else {}
-    discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, at=at, product=product, **told)
+    discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, product=product, **told)
     return product
 
 
-def add_stock(
-    product_id: int | None, quantity: int, *, by: Actor, at: datetime, connection: str = "", key: str = ""
-) -> StockMovement | None:
+def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = "") -> StockMovement | None:
     """Goods that the phone received. Returns the movement; None where it was a repetition or is held back.
 
     product_id: None for what is no id of ours; key: what the phone sent for it. An id that never was is not refused,
@@ -116,67 +114,63 @@ def add_stock(
     with remembered(by) as memory:
         product_id = memory.aliases.get(key) if product_id is None else product_id
         if product_id is None or not Product.objects.filter(id=product_id).exists():
-            scanning.arrive(memory, "add", at, connection)
-            discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, at=at, id=key[:100], quantity=quantity)
+            scanning.arrive(memory, "add", by.at, by.connection)
+            discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, id=key[:100], quantity=quantity)
             return None
-        arrival = scanning.arrive(memory, "add", at, connection, product=product_id)
+        arrival = scanning.arrive(memory, "add", by.at, by.connection, product=product_id)
         former_logins.take_over(memory, device_of(by), product_id, quantity)
         verdict = additions.added(memory, product_id, quantity, arrived_at=device_of(by).requests_read, arrival=arrival)
         if verdict.undo or verdict.rebook:
             undo = unknown_goods.went([item.movement for item in verdict.undo if item.movement])
             undone = StockMovement.objects.filter(id__in=undo).values_list("product_id", flat=True)
             stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
-        movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None
+        movement = _book(product_id, quantity, by=by) if verdict.book else None
         if movement is not None:
             additions.booked(memory, movement.pk)
-        duplicates.take_back(verdict.undo, verdict.doubted, by=by, at=at)
-        book_after_all(verdict.rebook, by=by, at=at)
-        duplicates.ask_booked([*verdict.suspects, *additions.repeats_of_two_passes(memory)], by=by, at=at)
-        duplicates.ask_held_back(verdict.withheld, by=by, at=at)
+        duplicates.take_back(verdict.undo, verdict.doubted, by=by)
+        book_after_all(verdict.rebook, by=by)
+        duplicates.ask_booked([*verdict.suspects, *additions.repeats_of_two_passes(memory)], by=by)
+        duplicates.ask_held_back(verdict.withheld, by=by)
         return movement
 
 
-def book_after_all(items: list[Item], *, by: Actor, at: datetime) -> None:
+def book_after_all(items: list[Item], *, by: Actor) -> None:
     """Book additions that were taken for repetitions and turned out to be goods, more likely than not.
 
     All their products are locked first, in order; the caller locks no other afterwards.
     """
     stock.lock(item.product for item in items)
     for item in items:
-        movement = _book(item.product, item.quantity, by=by, at=at, came_at=item.came())
+        movement = _book(item.product, item.quantity, by=by, came_at=item.came())
         item.movement, item.asked = movement.pk if movement else None, False
-    duplicates.ask_booked(items, by=by, at=at)
+    duplicates.ask_booked(items, by=by)
 
 
-def _book(
-    product_id: int, quantity: int, *, by: Actor, at: datetime, came_at: datetime | None = None
-) -> StockMovement | None:
+def _book(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None = None) -> StockMovement | None:
     """Book an addition; one that is too large, by itself or with what is on hand, is held back and asked about.
 
     came_at: when it came, if not now.
     """
     try:
         with transaction.atomic():
-            return _receive(product_id, quantity, by=by, at=at, came_at=came_at)
+            return _receive(product_id, quantity, by=by, came_at=came_at)
     except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds):
-        ask_about_quantity(Product.objects.get(id=product_id), quantity, by=by, at=at)
+        ask_about_quantity(Product.objects.get(id=product_id), quantity, by=by)
         return None
 
 
-def ask_about_quantity(product: Product, quantity: int, *, by: Actor, at: datetime) -> None:
+def ask_about_quantity(product: Product, quantity: int, *, by: Actor) -> None:
     """Put a number of pieces that nobody can have received before a manager, who may book it if it is one."""
     pending: dict[str, Any] = {"pending": [{"product": product.pk, "delta": quantity}]} if quantity > 0 else {}
-    discrepancies.record(
-        Discrepancy.Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, product=product, quantity=quantity, **pending
-    )
+    discrepancies.record(Discrepancy.Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, quantity=quantity, **pending)
 
 
-def _receive(product_id: int, quantity: int, *, by: Actor, at: datetime, came_at: datetime | None) -> StockMovement:
+def _receive(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None) -> StockMovement:
     """Goods of an archived product exist, so the product does: it comes back, or they go to the one that has its SKU
     now."""
     try:
         with transaction.atomic():
-            return stock.receive(product_id, quantity, by=by, at=at, occurred_at=came_at)
+            return stock.receive(product_id, quantity, by=by, occurred_at=came_at)
     except stock.NoSuchProduct:
         pass
     sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
@@ -184,12 +178,12 @@ def _receive(product_id: int, quantity: int, *, by: Actor, at: datetime, came_at
     heir = told or Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
     product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
     if told is not None:  # a manager has said where such goods belong
-        return stock.receive(told.pk, quantity, by=by, at=at, occurred_at=came_at)
+        return stock.receive(told.pk, quantity, by=by, occurred_at=came_at)
     if heir is None:
-        products.apply(product, {}, revive=True, by=by, at=at)
-    movement = stock.receive((heir or product).pk, quantity, by=by, at=at, occurred_at=came_at)
+        products.apply(product, {}, revive=True, by=by)
+    movement = stock.receive((heir or product).pk, quantity, by=by, occurred_at=came_at)
     discrepancies.record(
-        Discrepancy.Kind.ARCHIVED_STOCK, by=by, at=at, product=heir or product, quantity=quantity,
+        Discrepancy.Kind.ARCHIVED_STOCK, by=by, product=heir or product, quantity=quantity,
         archived=product_id, booked=[movement.pk],
     )  # fmt: skip
     return movement

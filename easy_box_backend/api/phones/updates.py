@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from api.actions import discrepancies, products, stock
@@ -42,7 +41,7 @@ class Update:
 def put(
     key: str, *, sku: str, name: str, location: str = "", quantity: int | None = None, image_url: Any = None,
     photo: Photo | None = None, min_quantity: int | None = None, lost: Mapping[str, str] | None = None, by: Actor,
-    at: datetime, connection: str = "",
+
 ) -> Product | None:  # fmt: skip
     """A whole product as the phone shows it. Returns the product; None where nobody can tell which one it is.
 
@@ -55,23 +54,23 @@ def put(
     description = {"name": name, "sku": sku, "location": location}
     sent = Update(not key.isdecimal(), description, quantity, file, photo, min_quantity)
     with remembered(by) as memory:
-        arrival = scanning.arrive(memory, "put", at, connection)
-        product = resolve(key, memory, sent.fields, by, additions.went_on(memory, quick=arrival.quick), at)
+        arrival = scanning.arrive(memory, "put", by.at, by.connection)
+        product = resolve(key, memory, sent.fields, by, additions.went_on(memory, quick=arrival.quick))
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
             facts |= {f"sent_{field}": text for field, text in (lost or {}).items()}
-            discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=at, sku=sku, **facts)
+            discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, sku=sku, **facts)
         else:
             described = {"name": name or product.name, "sku": sku or product.sku, "location": location}
-            taken = _put(product, memory, arrival, replace(sent, fields=described), by, at)
+            taken = _put(product, memory, arrival, replace(sent, fields=described), by)
             if taken is None:
-                discrepancies.kept_in_part(lost or {}, by=by, at=at, product=product)
+                discrepancies.kept_in_part(lost or {}, by=by, product=product)
     if taken is not None:
         raise taken
     return product
 
 
-def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: Actor, at: datetime) -> SkuTaken | None:
+def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: Actor) -> SkuTaken | None:
     latest = memory.shown.get(product.pk) or memory.shown_before.get(product.pk)
     if latest and latest.is_of_second_pass(sent.fingerprint, arrival.connection, memory.burst):
         return None
@@ -87,11 +86,11 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
         if memory.refuse_once(fingerprint_of("put", product.pk, edits["sku"]), unless_others=arrival.quick):
             return SkuTaken(edits["sku"], taken.pk)
         discrepancies.record(
-            Kind.SKU_TAKEN, by=by, at=at, product=product, sent=edits["sku"], kept=product.sku, taken_by=taken.pk
+            Kind.SKU_TAKEN, by=by, product=product, sent=edits["sku"], kept=product.sku, taken_by=taken.pk
         )
         del edits["sku"]
     reading = _read_quantity(product, memory, arrival, sent, edited=edited, by=by)
-    _apply(product, edits, reading, sent, by, at)
+    _apply(product, edits, reading, sent, by)
     revision = shown.revision if shown and repeated else product.revision
     kept[product.pk] = _now_shown(memory, arrival, shown, sent, reading, revision)
     return None
@@ -120,27 +119,23 @@ def _changed_by_others(product: Product, shown: Shown, by: Actor) -> bool:
 
 
 # --- The quantity -------------------------------------------------------------------------------------------------
-def _apply(
-    product: Product, edits: Mapping[str, str], reading: quantity.Reading, sent: Update, by: Actor, at: datetime
-) -> None:
+def _apply(product: Product, edits: Mapping[str, str], reading: quantity.Reading, sent: Update, by: Actor) -> None:
     """Write down what was edited, book what was read, and ask about what is doubtful."""
     changes = dict(edits) if sent.min_quantity is None else {**edits, "min_quantity": sent.min_quantity}
     before = product.quantity
     pieces = reading.delta or reading.instead
     implausible = abs(pieces) > MAX_QUANTITY or not stock.fits(product, pieces)
     delta = 0 if implausible else reading.delta
-    movement = products.apply(product, changes, delta=delta, photo=sent.photo, by=by, at=at)
+    movement = products.apply(product, changes, delta=delta, photo=sent.photo, by=by)
     if implausible:
         discrepancies.record(
-            Kind.IMPLAUSIBLE_QUANTITY, by=by, at=at, product=product, sent=sent.number, on_hand=before, change=0,
+            Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, sent=sent.number, on_hand=before, change=0,
             pending=[{"product": product.pk, "delta": pieces}],
         )  # fmt: skip
     elif not reading.sure:
-        _ask_about(product, movement, reading, sent=sent.number, before=before, by=by, at=at)
+        _ask_about(product, movement, reading, sent=sent.number, before=before, by=by)
     elif movement and product.is_archived:
-        discrepancies.record(
-            Kind.ARCHIVED_STOCK, by=by, at=at, product=product, quantity=reading.delta, booked=[movement.pk]
-        )
+        discrepancies.record(Kind.ARCHIVED_STOCK, by=by, product=product, quantity=reading.delta, booked=[movement.pk])
 
 
 def _read_quantity(
@@ -208,13 +203,13 @@ def _is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: Product, 
 
 def _ask_about(
     product: Product, movement: StockMovement | None, reading: quantity.Reading, *, sent: int | None, before: int,
-    by: Actor, at: datetime,
+    by: Actor,
 ) -> None:  # fmt: skip
     facts: dict[str, Any] = {"sent": sent, "on_hand": before, "change": reading.delta}
     facts["booked"] = [movement.pk] if movement else []
     if reading.instead:
         facts["pending"] = [{"product": product.pk, "delta": reading.instead}]
-    discrepancies.record(Kind.QUANTITY_GUESS, by=by, at=at, product=product, **facts)
+    discrepancies.record(Kind.QUANTITY_GUESS, by=by, product=product, **facts)
 
 
 # --- What the phone shows now -------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The manager's calls: discrepancies, adjustments, stocktakes, reversals."""
 
 from django.http import HttpResponseBase
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -68,7 +67,7 @@ class Resolve(APIView):
         dismiss it. For managers."""
         data = checked(serializers.Resolution, request.data)
         found = settling.resolve(
-            known(key, NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request), at=timezone.now(),
+            known(key, NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request),
             entered=settling.Entered(data.get("quantity"), data.get("sku"), data.get("name")),
             shown=data.get("token"),
         )  # fmt: skip
@@ -88,7 +87,6 @@ class Adjust(APIView):
         data = checked(serializers.Adjustment, request.data)
         movement = stock.adjust(
             known(key, stock.NoSuchProduct), data["quantity_delta"], reason=data["reason"], by=actor(request),
-            at=timezone.now(),
         )  # fmt: skip
         return movement_answer(request, movement, serializers.movement_json(movement))
 
@@ -105,10 +103,10 @@ class Count(APIView):
         """A stocktake: so many pieces lay there at `counted_at` (now, if not given), whatever was booked before it and
         is corrected later. Posts the variance. Of two counts the one taken later holds, in whatever order they come.
         For managers."""
-        data, at = checked(serializers.Count, request.data), timezone.now()
+        data, by = checked(serializers.Count, request.data), actor(request)
         made, later = counts.count(
-            known(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or at,
-            reason=data["reason"], by=actor(request), at=at,
+            known(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or by.at,
+            reason=data["reason"], by=by,
         )  # fmt: skip
         body = {
             "variance": made.quantity_delta,
@@ -124,7 +122,7 @@ class Unarchive(APIView):
     @extend_schema(request=None, parameters=openapi.WRITES, responses=openapi.PRODUCT_CHANGED)
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Put an archived product on the list again; 409 if another one has its SKU now. For managers."""
-        product = products.unarchive(known(key, stock.NoSuchProduct), by=actor(request), at=timezone.now())
+        product = products.unarchive(known(key, stock.NoSuchProduct), by=actor(request))
         return product_answer(request, product)
 
 
@@ -139,5 +137,5 @@ class Reverse(APIView):
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Take a movement back by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
-        movement = reversing.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request), at=timezone.now())
+        movement = reversing.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request))
         return movement_answer(request, movement, serializers.movement_json(movement))

@@ -119,6 +119,6 @@ def make_product(db: None) -> MakeProduct:
         number = next(numbers)
         fields.setdefault("name", f"Product {number}")
         at = timezone.now()
-        return products.create(sku=sku or f"P-{number}", quantity=quantity, by=Actor(None), at=at, **fields)
+        return products.create(sku=sku or f"P-{number}", quantity=quantity, by=Actor(None, at=at), **fields)
 
     return make

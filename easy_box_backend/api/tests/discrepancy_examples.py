@@ -23,21 +23,21 @@ class Examples:
         self.at = timezone.now()
         anna = User.objects.create_user("anna@example.com", "x", username="Анна")
         device, _token = devices.log_in(anna, kind="app", name="Pixel 7", at=self.at)
-        self.anna, self.server = Actor(anna, device), Actor(None)
+        self.anna, self.server = Actor(anna, device, at=timezone.now()), Actor(None, at=timezone.now())
         self.shirt = self.product("SHIRT", "Рубашка белая", 10)
         self.sock = self.product("SOCK", "Носки красные", 12)
         self.cap = self.product("CAP", "Кепка", 0)
         lines = [Line(self.shirt.pk, 2, 0), Line(self.sock.pk, 3, 0)]
-        self.order = orders.create(customer_name="Петрова", lines=lines, by=self.server, at=self.at)
+        self.order = orders.create(customer_name="Петрова", lines=lines, by=self.server.then(self.at))
 
     def product(self, sku: str, name: str, quantity: int, **more: Any) -> Product:
-        return products.create(sku=sku, name=name, quantity=quantity, by=self.server, at=self.at, **more)
+        return products.create(sku=sku, name=name, quantity=quantity, by=self.server.then(self.at), **more)
 
     def ask(self, kind: Kind, **facts: Any) -> Discrepancy:
-        return discrepancies.record(kind, by=self.anna, at=self.at, **facts)
+        return discrepancies.record(kind, by=self.anna.then(self.at), **facts)
 
     def received(self, product: Product, quantity: int) -> StockMovement:
-        return stock.receive(product.pk, quantity, by=self.anna, at=self.at - timedelta(minutes=30))
+        return stock.receive(product.pk, quantity, by=self.anna.then(self.at - timedelta(minutes=30)))
 
     def all(self) -> list[Discrepancy]:
         """All of them, in the order of the kinds."""
@@ -91,4 +91,4 @@ class Examples:
         ]  # fmt: skip
 
     def taken(self, product: Product, quantity: int) -> StockMovement:
-        return stock.adjust(product.pk, -quantity, reason="x", by=self.anna, at=self.at)
+        return stock.adjust(product.pk, -quantity, reason="x", by=self.anna.then(self.at))

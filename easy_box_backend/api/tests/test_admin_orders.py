@@ -33,9 +33,9 @@ def lines(*wanted: tuple[Any, ...], start: int = 0) -> dict[str, Any]:
 
 
 def an_order(desk: Desk, *wanted: tuple[Any, ...]) -> Order:
-    by, at = Actor(desk.user), timezone.now()
+    by, at = Actor(desk.user, at=timezone.now()), timezone.now()
     return orders.create(
-        customer_name="Anna", lines=[orders.Line(p.pk, n, *picked) for p, n, *picked in wanted], by=by, at=at
+        customer_name="Anna", lines=[orders.Line(p.pk, n, *picked) for p, n, *picked in wanted], by=by.then(at)
     )
 
 
@@ -119,7 +119,7 @@ def test_nonsense_is_an_error_in_the_form(desk: Desk, make_product: MakeProduct,
 
 def test_only_live_products_are_offered_and_taken(desk: Desk, make_product: MakeProduct) -> None:
     live, gone = make_product(name="Coat live"), make_product(name="Coat gone")
-    products.archive(gone.pk, by=Actor(desk.user), at=timezone.now())
+    products.archive(gone.pk, by=Actor(desk.user, at=timezone.now()))
     query = {"app_label": "api", "model_name": "orderline", "field_name": "product", "term": "coat"}
     offered = desk.get("/admin/autocomplete/", query).json()["results"]
     assert [row["id"] for row in offered] == [str(live.pk)]
@@ -130,7 +130,7 @@ def test_only_live_products_are_offered_and_taken(desk: Desk, make_product: Make
 def test_an_order_keeps_a_line_of_a_product_that_was_archived(desk: Desk, make_product: MakeProduct) -> None:
     shirt = make_product()
     order = an_order(desk, (shirt, 1))
-    products.archive(shirt.pk, by=Actor(desk.user), at=timezone.now())
+    products.archive(shirt.pk, by=Actor(desk.user, at=timezone.now()))
     assert desk.save("order", order.pk, customer_name="Berta").status_code == 302
     order.refresh_from_db()
     assert order.customer_name == "Berta"

@@ -26,14 +26,14 @@ def desk(manager: Caller) -> Desk:
 
 
 def received(product: Product, caller: Caller, quantity: int = 5) -> StockMovement:
-    return stock.receive(product.pk, quantity, by=Actor(caller.user, caller.device), at=timezone.now())
+    return stock.receive(product.pk, quantity, by=Actor(caller.user, caller.device, at=timezone.now()))
 
 
 def doubtful(product: Product, caller: Caller, quantity: int = 5) -> Discrepancy:
     """Goods that may have been sent twice."""
     movement = received(product, caller, quantity)
     return discrepancies.record(
-        Discrepancy.Kind.POSSIBLE_DUPLICATE, by=Actor(caller.user, caller.device), at=timezone.now(),
+        Discrepancy.Kind.POSSIBLE_DUPLICATE, by=Actor(caller.user, caller.device, at=timezone.now()),
         product=product, booked=[movement.pk], quantity=quantity,
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ def test_several_movements_are_reversed_and_a_refusal_is_told(
 ) -> None:
     product = make_product()
     first, second = received(product, picker), received(product, picker)
-    reversing.reverse(first.pk, by=Actor(desk.user), at=timezone.now())
+    reversing.reverse(first.pk, by=Actor(desk.user, at=timezone.now()))
     page = text(desk.act("stockmovement", "reverse_selected", first.pk, second.pk))
     assert "1 movement is reversed." in page
     assert "This movement is reversed already." in page
@@ -137,7 +137,7 @@ def test_its_page_offers_a_note_and_only_the_ways_that_make_sense(
     desk: Desk, make_product: MakeProduct, picker: Caller
 ) -> None:
     product = make_product()
-    stock.adjust(product.pk, -3, reason="x", by=Actor(picker.user), at=timezone.now())
+    stock.adjust(product.pk, -3, reason="x", by=Actor(picker.user, at=timezone.now()))
     found = Discrepancy.objects.get(kind="negative_stock")
     page = text(desk.get(f"/admin/api/discrepancy/{found.pk}/change/"))
     assert "Count the shelf." in page
@@ -163,8 +163,8 @@ def card(desk: Desk, found: Discrepancy) -> str:
 def held_back(product: Product, caller: Caller, pieces: int) -> Discrepancy:
     kind = Discrepancy.Kind.IMPLAUSIBLE_QUANTITY if pieces > 1_000_000 else Discrepancy.Kind.QUANTITY_GUESS
     pending = [{"product": product.pk, "delta": pieces}]
-    by = Actor(caller.user, caller.device)
-    return discrepancies.record(kind, by=by, at=timezone.now(), product=product, quantity=pieces, pending=pending)
+    by = Actor(caller.user, caller.device, at=timezone.now())
+    return discrepancies.record(kind, by=by.then(timezone.now()), product=product, quantity=pieces, pending=pending)
 
 
 def test_a_barcode_as_a_quantity_is_not_booked_by_one_click_and_the_real_number_is(
@@ -203,8 +203,8 @@ def test_a_page_that_shows_old_numbers_does_nothing_and_shows_the_new_ones(
 
 def test_goods_of_a_mistyped_sku_are_moved_from_its_page(desk: Desk, make_product: MakeProduct, picker: Caller) -> None:
     right, wrong = make_product("SOCK", 4), make_product("SOKC", 3, unverified=True)
-    by = Actor(picker.user, picker.device)
-    found = discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, at=timezone.now(), product=wrong)
+    by = Actor(picker.user, picker.device, at=timezone.now())
+    found = discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by.then(timezone.now()), product=wrong)
     page = card(desk, found)
     assert page.index("/do/move/") < page.index("/do/apply/"), "Enter in the field presses the first button"
     assert "No product in use has the SKU NOWHERE." in press(desk, page, "move", sku="NOWHERE")
@@ -215,9 +215,9 @@ def test_goods_of_a_mistyped_sku_are_moved_from_its_page(desk: Desk, make_produc
 
 
 def test_an_unknown_product_is_made_from_its_page(desk: Desk, picker: Caller) -> None:
-    by = Actor(picker.user, picker.device)
+    by = Actor(picker.user, picker.device, at=timezone.now())
     found = discrepancies.record(
-        Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, at=timezone.now(), sku="CAP", id="uuid", name="Cap", quantity=6
+        Discrepancy.Kind.UNKNOWN_PRODUCT, by=by.then(timezone.now()), sku="CAP", id="uuid", name="Cap", quantity=6
     )
     page = card(desk, found)
     assert 'value="Cap"' in page
@@ -278,7 +278,7 @@ def test_of_many_those_that_ask_for_a_number_are_not_among_them(
 
 
 def test_more_than_500_are_not_settled_at_once(desk: Desk, make_product: MakeProduct, picker: Caller) -> None:
-    product, by = make_product("SOCK"), Actor(picker.user, picker.device)
+    product, by = make_product("SOCK"), Actor(picker.user, picker.device, at=timezone.now())
     Discrepancy.objects.bulk_create([
         Discrepancy(kind="short_picked", product=product, facts={"quantity": n}, created_at=timezone.now())
         for n in range(510)
@@ -288,7 +288,7 @@ def test_more_than_500_are_not_settled_at_once(desk: Desk, make_product: MakePro
     from api.actions import settling
 
     with pytest.raises(settling.NotApplicable):
-        settling.resolve_many(dict.fromkeys(range(501), ""), "dismiss", by=by, at=timezone.now())
+        settling.resolve_many(dict.fromkeys(range(501), ""), "dismiss", by=by.then(timezone.now()))
 
 
 def test_the_list_is_paged_and_filtered_by_kind_product_and_phone(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.utils import timezone
 
 from api.actions import discrepancies, jobs, orders, reports, stock
 from api.actor import Actor
@@ -23,7 +24,7 @@ from api.tests.conftest import MakeProduct
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=10)
-NOBODY = Actor(user=None)
+NOBODY = Actor(user=None, at=timezone.now())
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_falling_below_the_minimum_is_told_when_the_line_is_crossed_and_not_at_e
 ) -> None:
     product = make_product("TSH-1", quantity=10, min_quantity=5)
     for delta, told in ((-5, 0), (-1, 1), (-1, 1), (+1, 1), (+1, 1), (-1, 2), (+9, 2), (-4, 2)):
-        stock.adjust(product.pk, delta, reason="", by=NOBODY, at=NOW)
+        stock.adjust(product.pk, delta, reason="", by=NOBODY.then(NOW))
         assert kinds() == ["low_stock"] * told, delta
     assert Alert.objects.order_by("id")[0].facts == {
         "product": product.pk, "sku": "TSH-1", "name": product.name, "on_hand": 4, "minimum": 5,
@@ -64,15 +65,15 @@ def test_falling_below_the_minimum_is_told_when_the_line_is_crossed_and_not_at_e
 
 def test_without_a_minimum_nothing_is_low(make_product: MakeProduct) -> None:
     product = make_product(quantity=2)
-    stock.adjust(product.pk, -2, reason="", by=NOBODY, at=NOW)
-    stock.receive(product.pk, 1, by=NOBODY, at=NOW)
+    stock.adjust(product.pk, -2, reason="", by=NOBODY.then(NOW))
+    stock.receive(product.pk, 1, by=NOBODY.then(NOW))
     assert kinds() == []
 
 
 def test_a_pick_can_make_it_low_too(make_product: MakeProduct) -> None:
     product = make_product(quantity=3, min_quantity=3)
     lines = [orders.Line(product.pk, quantity_to_pick=1, quantity_picked=1)]
-    orders.create(customer_name="A", lines=lines, status="picked", by=NOBODY, at=NOW)
+    orders.create(customer_name="A", lines=lines, status="picked", by=NOBODY.then(NOW))
     assert StockMovement.objects.filter(kind="pick").exists()
     assert kinds() == ["low_stock"]
 
@@ -85,7 +86,7 @@ def test_what_is_rolled_back_is_not_told(make_product: MakeProduct) -> None:
 
     def fail_late() -> None:
         with transaction.atomic():
-            stock.adjust(product.pk, -5, reason="", by=NOBODY, at=NOW)
+            stock.adjust(product.pk, -5, reason="", by=NOBODY.then(NOW))
             assert kinds() == ["discrepancy", "low_stock"]
             raise Broken
 
@@ -132,7 +133,7 @@ def test_a_refusal_is_no_fault(picker: Caller) -> None:
 def test_discrepancies_of_a_minute_are_one_message_with_links(bot_api: BotApi, make_product: MakeProduct) -> None:
     product = make_product("A<b>&")
     for number in range(3):
-        discrepancies.record(Discrepancy.Kind.SKU_TAKEN, by=NOBODY, at=NOW, product=product, sent=number)
+        discrepancies.record(Discrepancy.Kind.SKU_TAKEN, by=NOBODY.then(NOW), product=product, sent=number)
     assert worker.send_next_message(LATER) is True
     assert worker.send_next_message(LATER) is False
     (text,) = bot_api.texts

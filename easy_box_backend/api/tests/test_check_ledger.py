@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
+from django.utils import timezone
 
 from api import revision
 from api.actions import ledger, products, stock
@@ -14,13 +15,13 @@ from api.models import Product, StockMovement
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
-NOBODY = Actor(user=None)
+NOBODY = Actor(user=None, at=timezone.now())
 
 
 def product_with(*deltas: int, sku: str = "TSH-1") -> Product:
-    product = products.create(sku=sku, name="T-Shirt", by=NOBODY, at=NOW)
+    product = products.create(sku=sku, name="T-Shirt", by=NOBODY.then(NOW))
     for delta in deltas:
-        stock.adjust(product.pk, delta, reason="", by=NOBODY, at=NOW)
+        stock.adjust(product.pk, delta, reason="", by=NOBODY.then(NOW))
     product.refresh_from_db()
     return product
 
@@ -65,7 +66,7 @@ def test_a_quantity_without_any_movement_is_found() -> None:
 
 def test_goods_of_an_archived_product_count_too() -> None:
     product = product_with(5)
-    products.archive(product.pk, by=NOBODY, at=NOW)
+    products.archive(product.pk, by=NOBODY.then(NOW))
     Product.objects.filter(id=product.pk).update(quantity=0)
     assert "on hand 0, movements add up to 5" in found_by_check()
 

@@ -37,7 +37,7 @@ def tokens(transactional_db: None) -> list[str]:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_people_adding_to_one_product_from_8_connections_lose_nothing(live_server: Any, tokens: list[str]) -> None:
-    product = products.create(sku="A", name="A", by=Actor(None), at=timezone.now())
+    product = products.create(sku="A", name="A", by=Actor(None, at=timezone.now()))
     url = f"{live_server.url}/api/products/{product.pk}/add_stock/"
 
     def add(token: str) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_one_sku_made_by_8_at_once_is_made_once(live_server: Any, tokens: list[s
 @pytest.mark.django_db(transaction=True)
 def test_orders_over_the_same_products_in_opposite_orders_do_not_deadlock(live_server: Any, tokens: list[str]) -> None:
     at = timezone.now()
-    shelf = [products.create(sku=f"S{n}", name="S", quantity=100, by=Actor(None), at=at) for n in range(4)]
+    shelf = [products.create(sku=f"S{n}", name="S", quantity=100, by=Actor(None, at=at)) for n in range(4)]
 
     def pick(number_and_token: tuple[int, str]) -> None:
         number, token = number_and_token

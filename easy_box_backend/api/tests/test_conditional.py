@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 def things(owner: Caller, make_product: MakeProduct) -> dict[str, str]:
     """A product and an order of it, by their addresses."""
     product = make_product("P", quantity=5)
-    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 0)], by=Actor(owner.user), at=timezone.now())
+    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 0)], by=Actor(owner.user, at=timezone.now()))
     return {
         "product": f"/api/products/{product.pk}/", "order": f"/api/orders/{order.pk}/",
         "products": "/api/products/", "orders": "/api/orders/",
@@ -157,5 +157,5 @@ def test_an_unknown_order_is_404_whatever_is_held(owner: Caller, things: dict[st
 
 
 def test_what_is_archived_already_stays_a_204_without_a_condition(owner: Caller, things: dict[str, str]) -> None:
-    products.archive(Product.objects.get(sku="P").pk, by=Actor(owner.user), at=timezone.now())
+    products.archive(Product.objects.get(sku="P").pk, by=Actor(owner.user, at=timezone.now()))
     assert owner.delete(things["product"]).status_code == 204

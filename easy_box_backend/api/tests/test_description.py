@@ -107,7 +107,7 @@ def test_what_has_a_tag_can_be_asked_for_and_changed_by_it(description: dict[str
 @pytest.fixture
 def ids(owner: Caller, make_user: MakeUser, make_product: MakeProduct) -> dict[str, int]:
     product = make_product("P", quantity=5)
-    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(owner.user), at=timezone.now())
+    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(owner.user, at=timezone.now()))
     row = Discrepancy.objects.create(kind="negative_stock", product=product, facts={}, created_at=timezone.now())
     return {
         "product": product.pk, "order": order.pk, "device": owner.device.pk, "user": make_user("Somebody").pk,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from api.actions import discrepancies
@@ -25,14 +26,14 @@ Kind = Discrepancy.Kind
 @pytest.fixture
 def asked(picker: Caller, make_product: MakeProduct) -> list[Discrepancy]:
     """The oldest first: of a product, of an order, of neither."""
-    by = Actor(picker.user, picker.device)
+    by = Actor(picker.user, picker.device, at=timezone.now())
     order = Order.objects.create(customer_name="Petrova")
     return [
         discrepancies.record(
-            Kind.NAME_DIFFERS, by=by, at=NOON, product=make_product("SOCK"), sent="Red socks", kept="Socks"
+            Kind.NAME_DIFFERS, by=by.then(NOON), product=make_product("SOCK"), sent="Red socks", kept="Socks"
         ),
-        discrepancies.record(Kind.PICKED_AFTER_CANCEL, by=by, at=NOON, order=order, customer="Petrova"),
-        discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=NOON + timedelta(hours=1), sku="CAP", id="uuid"),
+        discrepancies.record(Kind.PICKED_AFTER_CANCEL, by=by.then(NOON), order=order, customer="Petrova"),
+        discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by.then(NOON + timedelta(hours=1)), sku="CAP", id="uuid"),
     ]
 
 
@@ -93,7 +94,7 @@ def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, asked: l
     with CaptureQueriesContext(connection) as few:
         manager.get(URL)
     for number in range(20):
-        discrepancies.record(Kind.UNKNOWN_PRODUCT, by=Actor(None), at=NOON, id=str(number))
+        discrepancies.record(Kind.UNKNOWN_PRODUCT, by=Actor(None, at=NOON), id=str(number))
     with CaptureQueriesContext(connection) as many:
         assert len(manager.get(URL).json()) == 23
     assert len(few) == len(many) <= 9
@@ -129,23 +130,23 @@ def test_it_is_told_in_the_callers_language(manager: Caller, asked: list[Discrep
 
 
 def test_the_same_open_question_is_asked_once_and_told_once(picker: Caller, make_product: MakeProduct) -> None:
-    product, by = make_product("SOCK"), Actor(picker.user, picker.device)
+    product, by = make_product("SOCK"), Actor(picker.user, picker.device, at=timezone.now())
     facts: dict[str, Any] = {"sent": "A", "kept": "B"}
-    made = [discrepancies.record(Kind.NAME_DIFFERS, by=by, at=NOON, product=product, **facts) for _ in range(2)]
+    made = [discrepancies.record(Kind.NAME_DIFFERS, by=by.then(NOON), product=product, **facts) for _ in range(2)]
     assert made[0] == made[1]
     alert = Alert.objects.get()
     assert (alert.kind, alert.facts) == (
         "discrepancy",
         {"discrepancy": made[0].pk, "what": "name_differs", "sku": "SOCK"},
     )
-    discrepancies.record(Kind.NAME_DIFFERS, by=by, at=NOON, product=product, sent="C", kept="B")
+    discrepancies.record(Kind.NAME_DIFFERS, by=by.then(NOON), product=product, sent="C", kept="B")
     assert Alert.objects.count() == Discrepancy.objects.count() == 2
 
 
 def test_what_was_settled_is_asked_anew(manager: Caller, asked: list[Discrepancy]) -> None:
     manager.post(f"{URL}{asked[2].pk}/resolve/", {"action": "dismiss"})
-    by = Actor(asked[2].user, asked[2].device)
-    again = discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, at=NOON, sku="CAP", id="uuid")
+    by = Actor(asked[2].user, asked[2].device, at=timezone.now())
+    again = discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by.then(NOON), sku="CAP", id="uuid")
     assert again.pk != asked[2].pk
     assert len(kinds(manager.get(URL))) == 3
 

@@ -81,7 +81,7 @@ def test_a_movement_reversed_by_a_double_click_is_reversed_once_and_no_error(
     desk: Desk, make_product: MakeProduct, picker: Caller
 ) -> None:
     product = make_product()
-    stock.receive(product.pk, 5, by=Actor(picker.user, picker.device), at=timezone.now())
+    stock.receive(product.pk, 5, by=Actor(picker.user, picker.device, at=timezone.now()))
     address = button(text(desk.list("stockmovement")), "reverse")
     act_once(desk.post(address), desk.post(address))
     assert list(product.movements.order_by("id").values_list("quantity_delta", flat=True)) == [5, -5]
@@ -92,7 +92,7 @@ def held_back(make_product: MakeProduct, picker: Caller) -> Discrepancy:
     """15 pieces."""
     product = make_product(quantity=10)
     return discrepancies.record(
-        Discrepancy.Kind.QUANTITY_GUESS, by=Actor(picker.user, picker.device), at=timezone.now(), product=product,
+        Discrepancy.Kind.QUANTITY_GUESS, by=Actor(picker.user, picker.device, at=timezone.now()), product=product,
         pending=[{"product": product.pk, "delta": 15}],
     )  # fmt: skip
 
@@ -181,7 +181,7 @@ def test_a_form_sent_twice_at_the_same_moment_acts_once() -> None:
     vera = User.objects.create_user("vera@example.com", "x", username="Vera", is_staff=True)
     from api.actions import products
 
-    product = products.create(sku="SOCK", name="Socks", by=Actor(None), at=timezone.now())
+    product = products.create(sku="SOCK", name="Socks", by=Actor(None, at=timezone.now()))
     form = {**enter(vera).open("product", product.pk), "adjust_by": "5", "adjust_reason": "found"}
     order = {**enter(vera).open("order"), "customer_name": "Petrova", "lines-0-product": product.pk,
              "lines-0-quantity_to_pick": "2"}  # fmt: skip

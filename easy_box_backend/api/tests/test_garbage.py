@@ -39,7 +39,7 @@ NASTY: list[Any] = [
 def ids(owner: Caller, make_product: MakeProduct) -> dict[str, int]:
     """One of everything that an address can name."""
     product = make_product("P", quantity=5)
-    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(owner.user), at=timezone.now())
+    order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(owner.user, at=timezone.now()))
     discrepancy = Discrepancy.objects.create(
         kind="negative_stock", product=product, facts={}, created_at=timezone.now()
     )

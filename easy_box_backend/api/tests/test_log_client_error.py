@@ -164,9 +164,9 @@ def test_a_flood_of_different_errors_makes_twenty_alerts_and_one_that_counts_the
         assert found.count() == 23
 
 
-def in_english(alerts: list[Alert]) -> str:
+def in_english(batch: list[Alert]) -> str:
     with override_settings(ADMIN_LANGUAGE_CODE="en"):
-        return messages.compose(outbox)
+        return messages.compose(batch)
 
 
 def test_faults_of_the_server_have_the_same_ceiling_of_alerts(db: None) -> None:

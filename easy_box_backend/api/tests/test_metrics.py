@@ -81,7 +81,7 @@ def test_requests_are_counted_by_route_not_by_address(picker: Caller, guest: API
 
 @pytest.mark.django_db
 def test_what_the_database_knows_is_there(guest: APIClient, counting: None) -> None:
-    discrepancies.record(Discrepancy.Kind.SKU_TAKEN, by=Actor(None), at=NOW, sku="A")
+    discrepancies.record(Discrepancy.Kind.SKU_TAKEN, by=Actor(None, at=NOW), sku="A")
     outbox.tell("backup_failed", at=NOW)
     jobs.ended("check_ledger", next_at=NOW, ok=True, report={"broken": 2})
     figures = read(guest)

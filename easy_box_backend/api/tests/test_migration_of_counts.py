@@ -59,7 +59,7 @@ def test_an_earlier_count_says_what_was_counted_and_holds(before: Any) -> None:
     assert StockMovement.objects.get(kind="count").counted == 8
     assert not StockMovement.objects.exclude(kind="count").filter(counted__isnull=False).exists()
     first = StockMovement.objects.filter(product=socks).order_by("id")[0]
-    reversing.reverse(first.pk, by=Actor(None), at=TEN + timedelta(hours=8))
+    reversing.reverse(first.pk, by=Actor(None, at=TEN + timedelta(hours=8)))
     assert Product.objects.get(pk=socks).quantity == 13
     assert ledger.broken_ledgers() == []
 

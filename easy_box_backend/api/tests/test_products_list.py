@@ -22,7 +22,7 @@ PRODUCTS = "/api/products/"
 
 
 def archive(product: Product) -> None:
-    products.archive(product.pk, by=Actor(None), at=timezone.now())
+    products.archive(product.pk, by=Actor(None, at=timezone.now()))
 
 
 def skus(answer: Any) -> list[str]:

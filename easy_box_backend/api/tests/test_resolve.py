@@ -279,7 +279,7 @@ def test_too_much_that_any_kind_holds_back_asks_for_the_number(
     """Two of 600,000 are over a million in one click too."""
     socks = Product.objects.get(pk=warehouse.product("SOCK", 4))
     found = discrepancies.record(
-        Discrepancy.Kind(kind), by=Actor(anna.device.user, anna.device), at=timezone.now(), product=socks,
+        Discrepancy.Kind(kind), by=Actor(anna.device.user, anna.device, at=timezone.now()), product=socks,
         quantity=1_200_000, pending=[{"product": socks.pk, "delta": 600_000}] * 2,
     )  # fmt: skip
     vera = Desk(manager, found)
@@ -293,7 +293,7 @@ def test_too_much_of_several_products_is_not_applied_as_a_whole(
 ) -> None:
     keys = [warehouse.product("SOCK", 4), warehouse.product("CAP", 4)]
     found = discrepancies.record(
-        Discrepancy.Kind.PICKED_AFTER_CANCEL, by=Actor(anna.device.user, anna.device), at=timezone.now(),
+        Discrepancy.Kind.PICKED_AFTER_CANCEL, by=Actor(anna.device.user, anna.device, at=timezone.now()),
         pending=[{"product": key, "delta": -BARCODE} for key in keys],
     )  # fmt: skip
     Desk(manager, found).offers("dismiss")
@@ -362,7 +362,7 @@ def _is_guessed(phone: Phone, product: int, number: int) -> None:
 
 def _half_an_hour_passes(phone: Phone) -> None:
     """For the phone's next request; by its memory rather than by the clock."""
-    with remembered(Actor(phone.device.user, phone.device)) as memory:
+    with remembered(Actor(phone.device.user, phone.device, at=timezone.now())) as memory:
         memory.last_at -= 1800
 
 
@@ -699,7 +699,7 @@ def test_a_question_about_goods_that_moved_goes_along(
 ) -> None:
     wrong = Product.objects.get(sku="SOKC")
     doubted = discrepancies.record(
-        Discrepancy.Kind.POSSIBLE_DUPLICATE, by=Actor(anna.device.user, anna.device), at=timezone.now(), product=wrong,
+        Discrepancy.Kind.POSSIBLE_DUPLICATE, by=Actor(anna.device.user, anna.device, at=timezone.now()), product=wrong,
         quantity=3, booked=[wrong.movements.get().pk],
     )  # fmt: skip
     Desk(manager, Discrepancy.objects.get(kind="unknown_sku")).settles("move", "applied", sku="SOCK")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 from django.db.models import Sum
+from django.utils import timezone
 
 from api import revision
 from api.actions import counts, devices, discrepancies, ledger, orders, products, reversing, settling, stock
@@ -112,105 +113,109 @@ def world(db: None) -> dict[str, Any]:
     """A product with goods, an archived one, an order, a phone that has seen it all, and a manager."""
     user = User.objects.create_user("anna@example.com", username="Anna", is_staff=True)
     device, _token = devices.log_in(user, kind=Device.Kind.APP, name="phone", at=NOON)
-    by = Actor(user, device)
-    socks = products.create(sku="SOCK", name="Socks", location="A1", quantity=10, by=by, at=NOON)
-    old = products.create(sku="OLD", name="Old", by=by, at=NOON)
-    products.archive(old.pk, by=by, at=NOON)
-    order = orders.create(customer_name="Petrova", lines=[Line(socks.pk, 2)], by=by, at=NOON)
-    phone_stock.pulled(revision.current(), by=by, at=NOON)
-    phone_orders.pulled(revision.current(), by=by, at=NOON)
+    by = Actor(user, device, at=timezone.now())
+    socks = products.create(sku="SOCK", name="Socks", location="A1", quantity=10, by=by.then(NOON))
+    old = products.create(sku="OLD", name="Old", by=by.then(NOON))
+    products.archive(old.pk, by=by.then(NOON))
+    order = orders.create(customer_name="Petrova", lines=[Line(socks.pk, 2)], by=by.then(NOON))
+    phone_stock.pulled(revision.current(), by=by.then(NOON))
+    phone_orders.pulled(revision.current(), by=by.then(NOON))
     return {"by": by, "at": NOON + timedelta(hours=1), "socks": socks.pk, "old": old.pk, "order": order.pk}
 
 
 def _settle(action: str, w: dict[str, Any]) -> None:
     device, _token = devices.log_in(w["by"].user, kind=Device.Kind.APP, name="another phone", at=NOON)
-    never_pulled = Actor(w["by"].user, device)
+    never_pulled = Actor(w["by"].user, device, at=timezone.now())
     phone_updates.put(
-        str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled, at=w["at"]
+        str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled.then(w["at"])
     )
-    settling.resolve(Discrepancy.objects.get().pk, action, by=w["by"], at=w["at"])
+    settling.resolve(Discrepancy.objects.get().pk, action, by=w["by"].then(w["at"]))
 
 
 def _apply_pending(w: dict[str, Any]) -> None:
-    phone_stock.pulled(revision.current(), by=w["by"], at=w["at"])
-    phone_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"], at=w["at"])
-    settling.resolve(Discrepancy.objects.get().pk, "apply", by=w["by"], at=w["at"])
+    phone_stock.pulled(revision.current(), by=w["by"].then(w["at"]))
+    phone_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"].then(w["at"]))
+    settling.resolve(Discrepancy.objects.get().pk, "apply", by=w["by"].then(w["at"]))
 
 
 def _unknown_in_a_queue(w: dict[str, Any]) -> None:
-    phone_stock.add_stock(w["socks"], 1, by=w["by"], at=w["at"])
-    phone_stock.look_up(["SOKC"], by=w["by"], at=w["at"])
+    phone_stock.add_stock(w["socks"], 1, by=w["by"].then(w["at"]))
+    phone_stock.look_up(["SOKC"], by=w["by"].then(w["at"]))
 
 
 def _finish(w: dict[str, Any]) -> None:
     phone_orders.put(
-        w["order"], customer_name="N/A", status="picked", lines=[Line(w["socks"], 2, 2)], by=w["by"], at=w["at"]
+        w["order"], customer_name="N/A", status="picked", lines=[Line(w["socks"], 2, 2)], by=w["by"].then(w["at"])
     )
 
 
 def _picked_then(w: dict[str, Any], then: Callable[[], object]) -> None:
-    orders.update(w["order"], lines=[Line(w["socks"], 2, 1)], by=w["by"], at=w["at"])
+    orders.update(w["order"], lines=[Line(w["socks"], 2, 1)], by=w["by"].then(w["at"]))
     then()
 
 
 def _counted_then(w: dict[str, Any], then: Callable[[], object]) -> None:
-    counts.count(w["socks"], 7, counted_at=w["at"], by=w["by"], at=w["at"])
+    counts.count(w["socks"], 7, counted_at=w["at"], by=w["by"].then(w["at"]))
     then()
 
 
 ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "create": lambda w: products.create(sku="N", name="N", quantity=3, by=w["by"], at=w["at"]),
-    "update": lambda w: products.update(w["socks"], {"name": "X"}, quantity=4, by=w["by"], at=w["at"]),
-    "archive": lambda w: products.archive(w["socks"], by=w["by"], at=w["at"]),
-    "unarchive": lambda w: products.unarchive(w["old"], by=w["by"], at=w["at"]),
-    "receive": lambda w: stock.receive(w["socks"], 5, by=w["by"], at=w["at"]),
-    "adjust": lambda w: stock.adjust(w["socks"], -12, reason="lost", by=w["by"], at=w["at"]),
-    "count": lambda w: counts.count(w["socks"], 7, counted_at=w["at"], by=w["by"], at=w["at"]),
-    "reverse": lambda w: reversing.reverse(StockMovement.objects.get().pk, by=w["by"], at=w["at"]),
+    "create": lambda w: products.create(sku="N", name="N", quantity=3, by=w["by"].then(w["at"])),
+    "update": lambda w: products.update(w["socks"], {"name": "X"}, quantity=4, by=w["by"].then(w["at"])),
+    "archive": lambda w: products.archive(w["socks"], by=w["by"].then(w["at"])),
+    "unarchive": lambda w: products.unarchive(w["old"], by=w["by"].then(w["at"])),
+    "receive": lambda w: stock.receive(w["socks"], 5, by=w["by"].then(w["at"])),
+    "adjust": lambda w: stock.adjust(w["socks"], -12, reason="lost", by=w["by"].then(w["at"])),
+    "count": lambda w: counts.count(w["socks"], 7, counted_at=w["at"], by=w["by"].then(w["at"])),
+    "reverse": lambda w: reversing.reverse(StockMovement.objects.get().pk, by=w["by"].then(w["at"])),
     "reverse what a count includes": lambda w: _counted_then(
-        w, lambda: reversing.reverse(StockMovement.objects.get(kind="receipt").pk, by=w["by"], at=w["at"])
+        w, lambda: reversing.reverse(StockMovement.objects.get(kind="receipt").pk, by=w["by"].then(w["at"]))
     ),
     "reverse a count": lambda w: _counted_then(
-        w, lambda: reversing.reverse(StockMovement.objects.get(kind="count").pk, by=w["by"], at=w["at"])
+        w, lambda: reversing.reverse(StockMovement.objects.get(kind="count").pk, by=w["by"].then(w["at"]))
     ),
     "reverse a pick": lambda w: _picked_then(
-        w, lambda: reversing.reverse(StockMovement.objects.get(kind="pick").pk, by=w["by"], at=w["at"])
+        w, lambda: reversing.reverse(StockMovement.objects.get(kind="pick").pk, by=w["by"].then(w["at"]))
     ),
-    "order create": lambda w: orders.create(customer_name="I", lines=[Line(w["socks"], 1, 1)], by=w["by"], at=w["at"]),
-    "order update": lambda w: orders.update(w["order"], customer_name="I", by=w["by"], at=w["at"]),
+    "order create": lambda w: orders.create(
+        customer_name="I", lines=[Line(w["socks"], 1, 1)], by=w["by"].then(w["at"])
+    ),
+    "order update": lambda w: orders.update(w["order"], customer_name="I", by=w["by"].then(w["at"])),
     "order without its line": lambda w: _picked_then(
-        w, lambda: orders.update(w["order"], lines=[], by=w["by"], at=w["at"])
+        w, lambda: orders.update(w["order"], lines=[], by=w["by"].then(w["at"]))
     ),
     "order cancelled": lambda w: _picked_then(
-        w, lambda: orders.update(w["order"], status="cancelled", by=w["by"], at=w["at"])
+        w, lambda: orders.update(w["order"], status="cancelled", by=w["by"].then(w["at"]))
     ),
-    "order archived": lambda w: _picked_then(w, lambda: orders.archive(w["order"], by=w["by"], at=w["at"])),
-    "app create": lambda w: phone_products.create(sku="N", name="N", by=w["by"], at=w["at"]),
-    "app create of an archived one": lambda w: phone_products.create(sku="OLD", name="Old", by=w["by"], at=w["at"]),
+    "order archived": lambda w: _picked_then(w, lambda: orders.archive(w["order"], by=w["by"].then(w["at"]))),
+    "app create": lambda w: phone_products.create(sku="N", name="N", by=w["by"].then(w["at"])),
+    "app create of an archived one": lambda w: phone_products.create(sku="OLD", name="Old", by=w["by"].then(w["at"])),
     "app put": lambda w: phone_updates.put(
-        str(w["socks"]), sku="S", name="Socks", location="", quantity=10, by=w["by"], at=w["at"]
+        str(w["socks"]), sku="S", name="Socks", location="", quantity=10, by=w["by"].then(w["at"])
     ),
     "app press": lambda w: phone_updates.put(
-        str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=11, by=w["by"], at=w["at"]
+        str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=11, by=w["by"].then(w["at"])
     ),
-    "app delete": lambda w: phone_products.delete(str(w["socks"]), by=w["by"], at=w["at"]),
-    "app add": lambda w: phone_stock.add_stock(w["socks"], 5, by=w["by"], at=w["at"]),
-    "app add to an archived one": lambda w: phone_stock.add_stock(w["old"], 5, by=w["by"], at=w["at"]),
+    "app delete": lambda w: phone_products.delete(str(w["socks"]), by=w["by"].then(w["at"])),
+    "app add": lambda w: phone_stock.add_stock(w["socks"], 5, by=w["by"].then(w["at"])),
+    "app add to an archived one": lambda w: phone_stock.add_stock(w["old"], 5, by=w["by"].then(w["at"])),
     "app look-up that makes one": _unknown_in_a_queue,
     "app order": _finish,
     "apply": _apply_pending,
     "reverse a guess": lambda w: _settle("reverse", w),
 }
 SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
-    "update to what is": lambda w: products.update(w["socks"], {"name": "Socks"}, quantity=10, by=w["by"], at=w["at"]),
-    "archive twice": lambda w: products.archive(w["old"], by=w["by"], at=w["at"]),
-    "unarchive what is live": lambda w: products.unarchive(w["socks"], by=w["by"], at=w["at"]),
-    "count that agrees": lambda w: counts.count(w["socks"], 10, counted_at=w["at"], by=w["by"], at=w["at"]),
-    "look-up": lambda w: phone_stock.look_up(["SOCK", "NONE"], by=w["by"], at=w["at"]),
-    "pull": lambda w: phone_stock.pulled(revision.current(), by=w["by"], at=w["at"]),
-    "held back": lambda w: phone_stock.add_stock(w["socks"], 2_000_000, by=w["by"], at=w["at"]),
-    "unknown id": lambda w: phone_products.delete("uuid", by=w["by"], at=w["at"]),
-    "a question": lambda w: discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=w["by"], at=w["at"]),
+    "update to what is": lambda w: products.update(
+        w["socks"], {"name": "Socks"}, quantity=10, by=w["by"].then(w["at"])
+    ),
+    "archive twice": lambda w: products.archive(w["old"], by=w["by"].then(w["at"])),
+    "unarchive what is live": lambda w: products.unarchive(w["socks"], by=w["by"].then(w["at"])),
+    "count that agrees": lambda w: counts.count(w["socks"], 10, counted_at=w["at"], by=w["by"].then(w["at"])),
+    "look-up": lambda w: phone_stock.look_up(["SOCK", "NONE"], by=w["by"].then(w["at"])),
+    "pull": lambda w: phone_stock.pulled(revision.current(), by=w["by"].then(w["at"])),
+    "held back": lambda w: phone_stock.add_stock(w["socks"], 2_000_000, by=w["by"].then(w["at"])),
+    "unknown id": lambda w: phone_products.delete("uuid", by=w["by"].then(w["at"])),
+    "a question": lambda w: discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=w["by"].then(w["at"])),
 }
 
 
@@ -233,14 +238,14 @@ WRITERS, ROUNDS = 6, 12
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
     """Each row changes once, so one that is passed over stays unseen. Some writers are slow to commit."""
-    nobody, done, start = Actor(None), threading.Event(), revision.current()
+    nobody, done, start = Actor(None, at=timezone.now()), threading.Event(), revision.current()
     seen: set[int] = set()
 
     def write(writer: int) -> None:
         try:
             for number in range(ROUNDS):
                 with transaction.atomic():
-                    products.create(sku=f"P-{writer}-{number}", name="P", quantity=writer, by=nobody, at=NOON)
+                    products.create(sku=f"P-{writer}-{number}", name="P", quantity=writer, by=nobody.then(NOON))
                     if writer % 2:
                         threading.Event().wait(0.01)  # the number is taken, and not yet to be seen
         finally:
@@ -275,21 +280,21 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_later_number_is_not_seen_before_an_earlier_one() -> None:
     """One holds its number without committing; nobody can take and show the next one meanwhile."""
-    nobody = Actor(None)
-    first = products.create(sku="A", name="A", by=nobody, at=NOON).pk
-    second = products.create(sku="B", name="B", by=nobody, at=NOON).pk
+    nobody = Actor(None, at=timezone.now())
+    first = products.create(sku="A", name="A", by=nobody.then(NOON)).pk
+    second = products.create(sku="B", name="B", by=nobody.then(NOON)).pk
     shown = threading.Event()
 
     def overtake() -> None:
         try:
-            stock.receive(second, 1, by=nobody, at=NOON)
+            stock.receive(second, 1, by=nobody.then(NOON))
             shown.set()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            held = stock.receive(first, 1, by=nobody, at=NOON).revision
+            held = stock.receive(first, 1, by=nobody.then(NOON)).revision
             other = pool.submit(overtake)
             assert not shown.wait(0.5)
         other.result(timeout=30)

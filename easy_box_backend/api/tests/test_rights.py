@@ -170,8 +170,8 @@ def make_world(make_user: MakeUser, log_in: LogIn, make_product: MakeProduct) ->
     def make(role: str) -> World:
         at = timezone.now()
         product = make_product("BOX", 5)
-        order = orders.create(customer_name="Anna", lines=[Line(product.pk, 2)], by=Actor(None), at=at)
-        question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None), at=at, id="7")
+        order = orders.create(customer_name="Anna", lines=[Line(product.pk, 2)], by=Actor(None, at=at))
+        question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None, at=at), id="7")
         picker, manager = log_in(make_user("Picker2")), log_in(make_user("Manager2", is_staff=True))
         caller: Any = APIClient()
         if known := ROLES[role]:

@@ -51,7 +51,7 @@ def described(owner: Caller, make_product: MakeProduct, monkeypatch: pytest.Monk
     monkeypatch.setattr("api.rest.accounts.devices.revoke", lambda *_args, **_kwargs: None)
     for n in range(3):
         product = make_product(f"P-{n}", quantity=5)
-        orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(None), at=timezone.now())
+        orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(None, at=timezone.now()))
     for signal in (request_started, request_finished):  # they would end the test's transaction, as a server does
         signal.disconnect(close_old_connections)
     yield schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())

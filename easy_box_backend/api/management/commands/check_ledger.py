@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from api.actions import ledger
 from api.actor import Actor
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         for found in broken:
             self.stdout.write(describe(found))
             if repair:
-                ledger.repair(found.product, by=Actor(user=None))
+                ledger.repair(found.product, by=Actor(user=None, at=timezone.now()))
         if broken and not repair:
             raise CommandError(f"{len(broken)} ledgers are broken. --repair sets them right.", returncode=1)
         if still_broken := ledger.broken_ledgers() if broken else []:

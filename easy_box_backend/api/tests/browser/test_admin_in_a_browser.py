@@ -123,13 +123,13 @@ def test_double_clicks_act_once_and_a_scanned_sku_with_enter_moves_goods(
     page: Page, make_user: MakeUser, make_product: MakeProduct
 ) -> None:
     make_user("Vera", is_staff=True)
-    anna = Actor(make_user("Anna"))
+    anna = Actor(make_user("Anna"), at=timezone.now())
     sock, wrong = make_product("SOCK", 10), make_product("SOKC", 3, unverified=True)
     held = discrepancies.record(
-        Kind.QUANTITY_GUESS, by=anna, at=timezone.now(), product=sock, sent=25, on_hand=10, change=0,
+        Kind.QUANTITY_GUESS, by=anna.then(timezone.now()), product=sock, sent=25, on_hand=10, change=0,
         pending=[{"product": sock.pk, "delta": 15}],
     )  # fmt: skip
-    typed = discrepancies.record(Kind.UNKNOWN_SKU, by=anna, at=timezone.now(), product=wrong)
+    typed = discrepancies.record(Kind.UNKNOWN_SKU, by=anna.then(timezone.now()), product=wrong)
 
     page.goto("/admin/")
     page.get_by_label("Эл. почта").fill("vera@example.com")

@@ -175,7 +175,7 @@ class Warehouse:
         from api.actor import Actor
 
         made = products.create(
-            sku=sku, name=name, location=location, quantity=quantity, by=Actor(None), at=timezone.now()
+            sku=sku, name=name, location=location, quantity=quantity, by=Actor(None, at=timezone.now())
         )
         return made.pk
 
