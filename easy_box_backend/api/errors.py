@@ -1,4 +1,4 @@
-"""Refusals: why the server will not do what was asked, as a code, a sentence and facts. Knows no HTTP."""
+"""Domain errors: why the server will not do what was asked, as a code, a sentence and facts. Knows no HTTP."""
 
 import math
 from datetime import timedelta
@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 Text = str | Promise
 
 
-class Refusal(Exception):
+class DomainError(Exception):
     """Something that was understood and is not done.
 
     code: a word for machines, stable over versions.
@@ -37,50 +37,50 @@ class Refusal(Exception):
         self.fields = fields or {}
 
 
-class Invalid(Refusal):
+class Invalid(DomainError):
     """The request itself is wrong; repeating it will not help."""
 
     code = "invalid"
 
 
-class NotFound(Refusal):
+class NotFound(DomainError):
     """There is nothing under that name."""
 
     code = "not_found"
 
 
-class Forbidden(Refusal):
+class Forbidden(DomainError):
     """This person may not do that."""
 
     code = "forbidden"
 
 
-class Conflict(Refusal):
+class Conflict(DomainError):
     """It contradicts what is so now."""
 
     code = "conflict"
 
 
-class Stale(Refusal):
+class Stale(DomainError):
     """The caller's version (If-Match) is not the current one."""
 
     code = "stale"
 
 
-class Busy(Refusal):
+class Busy(DomainError):
     """Not now. facts: retry_after_seconds."""
 
     code = "busy"
     retryable = True
 
 
-class TooLarge(Refusal):
+class TooLarge(DomainError):
     """More bytes than the server takes."""
 
     code = "too_large"
 
 
-class TooSoon(Refusal):
+class TooSoon(DomainError):
     """Too often; it may be tried again after a while."""
 
     code = "throttled"

@@ -13,7 +13,7 @@ from api.actions import orders, products, reversing, stock, unknown_goods
 from api.actor import Actor
 from api.discrepancies import kinds
 from api.discrepancies.kinds import Answer, Deed
-from api.errors import Conflict, Invalid, NotFound, Refusal, Text
+from api.errors import Conflict, DomainError, Invalid, NotFound, Text
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, Product, StockMovement
 
 _STATUS = {
@@ -142,7 +142,7 @@ def resolve(
 
 def resolve_many(
     wanted: Mapping[int, str], action: str, *, by: Actor, note: str = ""
-) -> tuple[list[int], dict[int, Refusal]]:
+) -> tuple[list[int], dict[int, DomainError]]:
     """Settle many alike by one answer, each in a transaction of its own.
 
     wanted: by discrepancy the token of the answer as it was shown. Returns those that are settled, and why the others
@@ -155,7 +155,7 @@ def resolve_many(
         try:
             resolve(key, action, by=by, note=note, shown=shown)
             done.append(key)
-        except Refusal as refusal:
+        except DomainError as refusal:
             refused[key] = refusal
     return done, refused
 

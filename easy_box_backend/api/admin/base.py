@@ -29,7 +29,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.actions import once
 from api.actor import Actor
-from api.errors import Refusal
+from api.errors import DomainError
 from api.texts import tidy
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ActionForm(forms.ModelForm):
     refusal_fields: under which of the form's fields a refusal's field is shown, where the names differ.
     """
 
-    refusal: Refusal | None = None
+    refusal: DomainError | None = None
     refusal_fields: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -244,7 +244,7 @@ class Desk(ManagersOnly, SentOnce):
         def answer() -> HttpResponse:
             try:
                 return view(request, object_id, form_url, extra_context)
-            except Refusal as refusal:
+            except DomainError as refusal:
                 request.refusal = refusal  # type: ignore[attr-defined]
                 return view(request, object_id, form_url, extra_context)
 
@@ -266,7 +266,7 @@ class Buttons(SentOnce):
         return [ours, *super().get_urls()]
 
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
-        """Do `verb` to the row `key` by an action. Raises Refusal, and KeyError for an unknown verb."""
+        """Do `verb` to the row `key` by an action. Raises DomainError, and KeyError for an unknown verb."""
         raise NotImplementedError
 
     def do_view(self, request: HttpRequest, key: int, verb: str) -> HttpResponse:
@@ -279,7 +279,7 @@ class Buttons(SentOnce):
     def done(self, request: HttpRequest, key: int, verb: str) -> HttpResponse:
         try:
             self.message_user(request, self.do(request, key, verb), messages.SUCCESS)
-        except Refusal as refusal:
+        except DomainError as refusal:
             self.message_user(request, str(refusal.detail), messages.ERROR)
         except KeyError:
             return HttpResponse(status=404)
@@ -309,7 +309,7 @@ class Archives(Desk):
     delete_confirmation_template = "admin/api/archive_confirmation.html"
 
     def archive(self, request: HttpRequest, key: int) -> None:
-        """Archive the row `key` by an action. Raises Refusal."""
+        """Archive the row `key` by an action. Raises DomainError."""
         raise NotImplementedError
 
     def worth_knowing(self, row: Any) -> Text:
@@ -347,7 +347,7 @@ class Archives(Desk):
         context = {**(extra_context or {}), "worth_knowing": self.worth_knowing(row) if row else ""}
         try:
             return super().delete_view(request, object_id, context)
-        except Refusal as refusal:
+        except DomainError as refusal:
             self.message_user(request, str(refusal.detail), messages.ERROR)
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[unquote(object_id)])
@@ -389,7 +389,7 @@ def for_each(desk: admin.ModelAdmin, request: HttpRequest, rows: Iterable[Model]
         try:
             do(row)
             done += 1
-        except Refusal as refusal:
+        except DomainError as refusal:
             desk.message_user(request, f"{row}: {refusal.detail}", messages.ERROR)
     return done
 

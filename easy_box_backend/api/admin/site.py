@@ -19,7 +19,7 @@ from knox.models import AuthToken
 
 from api.actions import accounts, logins
 from api.auth import callers, passwords
-from api.errors import Refusal
+from api.errors import DomainError
 from api.models import User
 
 # The two modules register these when they are imported, whatever order the applications are loaded in.
@@ -78,7 +78,7 @@ class OwnPasswordForm(AdminPasswordChangeForm):
         """Django's, for which guessing has no limit."""
         try:
             passwords.confirm_password(self.request, self.user, self.cleaned_data["old_password"], None)
-        except Refusal as refusal:
+        except DomainError as refusal:
             raise ValidationError(str(refusal.detail), code=refusal.code) from refusal
         return self.cleaned_data["old_password"]
 

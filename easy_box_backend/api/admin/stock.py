@@ -18,7 +18,7 @@ from api.admin import words
 from api.admin.base import EMPTY, Buttons, LooksOnly, Text, actor, badge, for_each, link, renamed, table
 from api.discrepancies import kinds
 from api.discrepancies.case import device_name, moment, signed
-from api.errors import Invalid, Refusal
+from api.errors import DomainError, Invalid
 from api.models import Device, Discrepancy, Product, StockMovement
 
 MOST_CHOICES = 100
@@ -247,7 +247,7 @@ class DiscrepancyAdmin(Record):
         except (ValueError, AttributeError):
             self.message_user(request, gettext("Nothing is selected."), messages.ERROR)
             return
-        except Refusal as refusal:
+        except DomainError as refusal:
             self.message_user(request, str(refusal.detail), messages.ERROR)
             return
         if done:

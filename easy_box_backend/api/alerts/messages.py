@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from api.alerts.telegram import MAX_UNITS, escaped, units
 from api.discrepancies import kinds
 from api.models import Alert, Discrepancy
-from api.texts.redact import scrub
+from api.texts.redact import redact
 
 _TITLES: dict[str, tuple[str, str | Promise]] = {
     "server_error": ("🔴", _("Server error")),
@@ -104,7 +104,7 @@ def _linked(text: str, view: str, key: object) -> str:
 def _server_error(facts: dict[str, Any]) -> str:
     lines = [f"<b>{escaped(facts.get('error', '?'), 100)}</b> {escaped(facts.get('route', ''), 200)}"]
     if text := facts.get("text"):
-        lines.append(f"<code>{escaped(scrub(str(text)), 400)}</code>")
+        lines.append(f"<code>{escaped(redact(str(text)), 400)}</code>")
     if place := facts.get("place"):
         lines.append(escaped(place, 200))
     if request := facts.get("request_id"):
@@ -113,7 +113,7 @@ def _server_error(facts: dict[str, Any]) -> str:
 
 
 def _client_error(facts: dict[str, Any]) -> str:
-    text = escaped(scrub(str(facts.get("text", ""))).split("\n")[0], 300)
+    text = escaped(redact(str(facts.get("text", ""))).split("\n")[0], 300)
     return _linked(text or "?", "admin:api_clienterror_change", facts.get("error"))
 
 
@@ -139,11 +139,11 @@ def _ledger_broken(facts: dict[str, Any]) -> str:
 
 def _said(facts: dict[str, Any]) -> str:
     name = f"<b>{escaped(facts['job'], 60)}</b> " if facts.get("job") else ""
-    return name + escaped(scrub(str(facts.get("text", ""))), 600)
+    return name + escaped(redact(str(facts.get("text", ""))), 600)
 
 
 def _anything(facts: dict[str, Any]) -> str:
-    return escaped(scrub(", ".join(f"{name}: {value}" for name, value in facts.items())), 600)
+    return escaped(redact(", ".join(f"{name}: {value}" for name, value in facts.items())), 600)
 
 
 _LINES: dict[str, Callable[[dict[str, Any]], str]] = {

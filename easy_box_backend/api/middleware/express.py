@@ -23,7 +23,7 @@ from api import serializers
 from api.actions import stock
 from api.actor import Actor
 from api.auth.tokens import LAST_SEEN_STEP
-from api.errors import Refusal
+from api.errors import DomainError
 from api.models import Device, User
 from api.rest import answers
 from backend import prepared
@@ -77,7 +77,7 @@ def add_stock(request: HttpRequest, product_id: int, *, at: datetime) -> HttpRes
         if by is None:
             return None
         movement = stock.receive(product_id, quantity, by=by.then(at))
-    except (msgspec.DecodeError, UnicodeDecodeError, SuspiciousOperation, UnreadablePostError, Refusal):
+    except (msgspec.DecodeError, UnicodeDecodeError, SuspiciousOperation, UnreadablePostError, DomainError):
         return None
     request.__dict__.update(user=by.user, auth=by.device)  # for the log, as is:
     request.resolver_match = resolve(request.path_info)

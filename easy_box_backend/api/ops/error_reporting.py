@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from api.alerts import outbox
-from api.texts.redact import scrub
+from api.texts.redact import redact
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def tell(sender: object, request: HttpRequest | None = None, **kwargs: Any) -> N
             at=timezone.now(),
             error=name,
             route=route,
-            text=scrub(str(error))[:300].replace("\0", ""),
+            text=redact(str(error))[:300].replace("\0", ""),
             place=place(error),
             request_id=getattr(request, "request_id", ""),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from api.texts.redact import scrub
+from api.texts.redact import redact
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that this thread is at, "" if it is at none."""
@@ -25,13 +25,13 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": scrub(record.getMessage()),
+            "message": redact(record.getMessage()),
         }
         if name := request_id.get():
             line["request_id"] = name
         line.update(getattr(record, "facts", {}))
         if record.exc_info:
-            line["exception"] = scrub(self.formatException(record.exc_info))
+            line["exception"] = redact(self.formatException(record.exc_info))
         try:
             return msgspec.json.encode(line, enc_hook=str).decode()
         except UnicodeEncodeError:  # half a surrogate pair
@@ -45,7 +45,7 @@ class PlainFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        text = scrub(super().format(record))
+        text = redact(super().format(record))
         facts: dict[str, Any] = getattr(record, "facts", {})
         if facts:
             text += f" {facts['ms']} ms user={facts['user'] or '-'} device={facts['device'] or '-'}"

@@ -24,7 +24,7 @@ from api.actions import jobs, ledger
 from api.alerts import messages, outbox, telegram
 from api.models import Alert
 from api.ops import pruning
-from api.texts.redact import scrub
+from api.texts.redact import redact
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def check_backup(at: datetime) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = f"The status of the backup can't be read: {type(error).__name__}"
     if text:
-        outbox.count_up("backup_failed", key="backup", at=at, text=scrub(text)[:1000])
+        outbox.count_up("backup_failed", key="backup", at=at, text=redact(text)[:1000])
     return {"failed": bool(text), **report}
 
 
@@ -155,7 +155,7 @@ def _do(name: str, job: Job, period: timedelta, at: datetime) -> None:
         jobs.ended(name, next_at=at + period, ok=True, report=job(at))
     except Exception as error:
         log.exception("The job %s failed", name)
-        text = scrub(f"{type(error).__name__}: {error}")[:1000]
+        text = redact(f"{type(error).__name__}: {error}")[:1000]
         jobs.ended(name, next_at=at + JOB_RETRY, ok=False, report={"error": text})
         outbox.count_up("job_failed", key=f"job:{name}", at=at, job=name, text=text)
 
@@ -178,7 +178,7 @@ def run(stop: threading.Event) -> None:
             close_old_connections()
             pause = 0.0 if turn() else IDLE_SECONDS
         except DatabaseError as error:
-            log.error("The worker waits for the database: %s", scrub(str(error)).strip())
+            log.error("The worker waits for the database: %s", redact(str(error)).strip())
             pause = ERROR_SECONDS
         except Exception:
             log.exception("The worker stumbled and goes on")

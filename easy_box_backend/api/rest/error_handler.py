@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from api import errors
 from api.rest.answers import JsonRenderer, dump
 
-_STATUS: dict[type[errors.Refusal], int] = {
+_STATUS: dict[type[errors.DomainError], int] = {
     errors.Invalid: status.HTTP_400_BAD_REQUEST,
     errors.Forbidden: status.HTTP_403_FORBIDDEN,
     errors.NotFound: status.HTTP_404_NOT_FOUND,
@@ -40,7 +40,7 @@ def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | N
     request = context["request"]
     request.accepted_renderer, request.accepted_media_type = JsonRenderer(), JsonRenderer.media_type
     headers: dict[str, str] = {}
-    if isinstance(exc, errors.Refusal):
+    if isinstance(exc, errors.DomainError):
         code = next(number for kind, number in _STATUS.items() if isinstance(exc, kind))
         if isinstance(exc, errors.Busy):
             headers["Retry-After"] = str(exc.facts["retry_after_seconds"])

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from api.ops.logs import JsonFormatter, PlainFormatter, request_id
 from api.tests.calls import PASSWORD, Caller, check_error
-from api.texts.redact import MOST, PATTERNS, scrub
+from api.texts.redact import MOST, PATTERNS, redact
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ def test_a_plain_line_is_for_people() -> None:
     ],
 )  # fmt: skip
 def test_secrets_are_taken_out_and_the_rest_is_left(text: str, scrubbed: str) -> None:
-    assert scrub(text) == scrubbed
+    assert redact(text) == scrubbed
 
 
 # --- Texts of strangers -------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_eight_times_as_long_a_text_takes_no_pattern_much_more_than_eight_times_
 
 @pytest.mark.parametrize("length", [100_000, 10_000_000])
 def test_a_long_text_is_cut_before_it_is_scrubbed(length: int) -> None:
-    text = scrub(f"password=hunter2 {'x ' * length}\nValueError: what happened, token=abcdef")
+    text = redact(f"password=hunter2 {'x ' * length}\nValueError: what happened, token=abcdef")
     assert len(text) < MOST + 100
     assert text.startswith("password=*** x ")
     assert text.endswith("characters left out …\nValueError: what happened, token=***")
@@ -219,7 +219,7 @@ def test_a_long_text_is_cut_before_it_is_scrubbed(length: int) -> None:
 
 def test_a_secret_is_not_cut_in_two() -> None:
     text = "x" * (MOST * 2) + " password=" + "s3cret" * MOST
-    assert "s3cret" not in scrub(text)
+    assert "s3cret" not in redact(text)
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), PlainFormatter()])

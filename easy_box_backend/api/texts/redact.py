@@ -24,7 +24,7 @@ _HINTS = r"token|bearer|basic|://|pass|secret|key|auth|cookie|session|\d:"
 _HINT, _HINT_IN_LOWER_CASE = re.compile(f"(?i){_HINTS}"), re.compile(_HINTS)
 
 
-def scrub(text: str) -> str:
+def redact(text: str) -> str:
     """`text`, cut to about MOST characters, with *** in place of passwords, tokens and keys."""
     text = cut(text)
     # Nearly every line has none. Regardless of case it takes ten times as long, and only other alphabets need that.

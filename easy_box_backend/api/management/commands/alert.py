@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from api.alerts import outbox
-from api.texts.redact import scrub
+from api.texts.redact import redact
 
 
 class Command(BaseCommand):
@@ -18,4 +18,4 @@ class Command(BaseCommand):
         parser.add_argument("text")
 
     def handle(self, *args: Any, kind: str, text: str, **options: Any) -> None:
-        outbox.count_up(kind[:40], key=f"shell:{kind}", at=timezone.now(), text=scrub(text)[:1000])
+        outbox.count_up(kind[:40], key=f"shell:{kind}", at=timezone.now(), text=redact(text)[:1000])
