@@ -76,7 +76,7 @@ def add_stock(request: HttpRequest, product_id: int, *, at: datetime) -> HttpRes
         by = caller(key, at) if len(request.body) == length(request) else None
         if by is None:
             return None
-        movement = stock.receive(product_id, quantity, by=by.then(at))
+        movement = stock.receive(product_id, quantity, by=by)
     except (msgspec.DecodeError, UnicodeDecodeError, SuspiciousOperation, UnreadablePostError, DomainError):
         return None
     request.__dict__.update(user=by.user, auth=by.device)  # for the log, as is:
@@ -102,6 +102,4 @@ def caller(key: str, at: datetime) -> Actor | None:
         return None  # the normal way knows what to do
     if row is None:
         return None
-    return Actor(
-        user=User(pk=row[1]), device=Device(pk=row[0], user_id=row[1], kind=Device.Kind.INTEGRATION), at=timezone.now()
-    )
+    return Actor(user=User(pk=row[1]), device=Device(pk=row[0], user_id=row[1], kind=Device.Kind.INTEGRATION), at=at)
