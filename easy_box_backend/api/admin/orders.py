@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -212,7 +211,7 @@ class OrderAdmin(Archives):
         order, data = form.instance, form.cleaned_data
         wanted = {
             "customer_name": data["customer_name"], "status": data["status"], "lines": lines.wanted,
-            "by": actor(request), "at": timezone.now(),
+            "by": actor(request),
         }  # fmt: skip
         if change:
             held = None if data["held"] is None else [data["held"]]

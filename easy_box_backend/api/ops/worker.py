@@ -85,11 +85,9 @@ def _hold(batch: list[Alert], until: datetime, failure: telegram.Failed) -> None
 # --- Regular jobs -------------------------------------------------------------------------------------------------
 def check_ledger(at: datetime) -> dict[str, Any]:
     """Prove the first invariant; tell if it is broken."""
-    from api.management.commands.check_ledger import describe
-
     broken = ledger.broken_ledgers()
     if broken:
-        lines = [describe(found) for found in broken[:20]]
+        lines = [ledger.describe(found) for found in broken[:20]]
         outbox.count_up("ledger_broken", key="ledger", at=at, broken=len(broken), products=lines)
         log.error("%s ledgers are broken", len(broken))
     return {"broken": len(broken)}
