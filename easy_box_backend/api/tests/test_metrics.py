@@ -19,7 +19,6 @@ from api.actions import discrepancies, jobs
 from api.actor import Actor
 from api.alerts import outbox
 from api.models import Discrepancy, Job
-from api.ops import metrics
 from api.tests.calls import Caller, check_error
 
 BACKEND = Path(__file__).resolve().parents[2]
