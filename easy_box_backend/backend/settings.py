@@ -71,7 +71,7 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 
 def s3() -> dict[str, Any]:
-    """Storage of photos in a bucket; needs requirements-s3.txt. Names are never reused, so they can be cached for ever."""
+    """Storage of photos in a bucket; needs requirements-s3.txt. Names are never reused, so they are cached for ever."""
     from botocore.config import Config
 
     bucket, public = env.str("S3_BUCKET", default=""), env.str("S3_PUBLIC_URL", default="").rstrip("/")
