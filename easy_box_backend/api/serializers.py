@@ -489,7 +489,7 @@ class ProductQuery(serializers.Serializer[Any]):
     """`GET /api/products/`: an exact SKU, or search, filter, order and page."""
 
     search = Text(required=False, allow_blank=True, max_length=200)
-    location = Text(required=False, allow_blank=True, max_length=100, help_text=_("Where the location begins so."))
+    location = Text(required=False, allow_blank=True, max_length=100, help_text=_("The beginning of the location."))
     ordering = serializers.ChoiceField(
         [sign + field for field in ("id", "sku", "name", "location", "quantity", "updated_at") for sign in ("", "-")],
         required=False,

@@ -1,4 +1,4 @@
-"""The admin site: login by e-mail, change of the own password, no pages of other apps."""
+"""The admin site: login by e-mail, change of one's password, no pages of other apps."""
 
 from typing import Any, cast
 
@@ -68,7 +68,7 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
-    """A new own password. All devices of the person have to log in again."""
+    """A new password for oneself. All devices of the person have to log in again."""
 
     def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Login and logout, own devices and profile, and accounts (for managers)."""
+"""Login and logout, the caller's devices and profile, and accounts (for managers)."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ class Devices(APIView):
         responses={200: openapi.DeviceOut(many=True), **openapi.REFUSED},
     )
     def get(self, request: Request) -> Response:
-        """Own devices, the latest login first; for a manager `?all=1` lists all devices."""
+        """Your devices, the latest login first; for a manager `?all=1` lists all devices."""
         query = checked(serializers.DeviceQuery, request.query_params)
         found = Device.objects.order_by("-id")
         if not (tokens.person(request).is_manager and query.get("all") == "1"):
@@ -84,7 +84,7 @@ class Me(APIView):
 
     @extend_schema(request=openapi.body(serializers.ProfileChange), responses={200: openapi.UserOut, **openapi.REFUSED})
     def patch(self, request: Request) -> Response:
-        """Change the own name or e-mail. A new e-mail needs the current password."""
+        """Change your name or e-mail. A new e-mail needs the current password."""
         data = checked(serializers.ProfileChange, request.data)
         return Response(serializers.user_json(change(request, tokens.person(request), data)))
 
@@ -92,7 +92,7 @@ class Me(APIView):
 class Password(APIView):
     @extend_schema(request=openapi.body(serializers.PasswordChange), responses={204: None, **openapi.REFUSED})
     def post(self, request: Request) -> Response:
-        """Change the own password. All other devices have to log in again."""
+        """Change your password. Your other devices have to log in again."""
         data = checked(serializers.PasswordChange, request.data)
         data["password"] = data.pop("new_password")
         change(request, tokens.person(request), data, weak="new_password")
@@ -135,8 +135,8 @@ class UserDetail(APIView):
     def patch(self, request: Request, key: str) -> Response:
         """Change an account; for managers. Deactivating it revokes its devices at once.
 
-        A manager may change pickers and themselves, an administrator everybody. Changing the own e-mail or password
-        needs the current password.
+        A manager may change pickers and themselves, an administrator everybody. Changing your own e-mail or
+        password needs the current password.
         """
         data = checked(serializers.UserIn, request.data, partial=True)
         return Response(serializers.user_json(change(request, _user(key), data)))

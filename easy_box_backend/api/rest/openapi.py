@@ -252,7 +252,7 @@ MOVED = {200: OpenApiResponse(Movement), **REFUSED}
 
 def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Postprocessing hook of drf-spectacular for all operations: ids are integers, and a 429 has `Retry-After`."""
-    again = {"schema": {"type": "integer"}, "description": str(_("In so many seconds."))}
+    again = {"schema": {"type": "integer"}, "description": str(_("Seconds until the next attempt is allowed."))}
     for operation in (operation for methods in result["paths"].values() for operation in methods.values()):
         for parameter in operation.get("parameters", []):
             if (parameter["in"], parameter["name"]) == ("path", "key"):

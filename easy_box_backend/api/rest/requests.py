@@ -183,7 +183,7 @@ def revisions_held(request: Request) -> set[int] | None:
         return None
     held = tags(text) or tags(f'"{text}"')
     if not held:
-        raise errors.Invalid(_("If-Match holds no version of ours."), code="bad_if_match")
+        raise errors.Invalid(_("If-Match contains no version tag."), code="bad_if_match")
     return {version for tag in held if (version := parse_id(tag.partition(".")[0])) is not None}
 
 
