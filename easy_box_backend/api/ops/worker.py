@@ -37,7 +37,7 @@ REFUSED_WAIT = timedelta(minutes=15)
 """How long all alerts wait after Telegram refused the token or the chat. None is lost."""
 BACKUP_MAX_AGE = timedelta(hours=26)
 UNSENT_KEPT = timedelta(days=1)
-"""While alerts are off, older ones are dropped: whoever switches alerts on gets no old ones."""
+"""While alerts are off, older alerts are dropped, so that switching alerts on sends no old ones."""
 _CHANNEL = "telegram"
 
 
