@@ -51,6 +51,12 @@ def broken_ledgers() -> list[BrokenLedger]:
     ]
 
 
+def describe(found: BrokenLedger) -> str:
+    """A broken ledger in one line."""
+    line = f"product {found.product} ({found.sku}): on hand {found.quantity}, movements add up to {found.ledger}"
+    return f"{line}, running total off at movement {found.first_off}" if found.first_off else line
+
+
 @transaction.atomic
 def repair(product_id: int, *, by: Actor) -> bool:
     """Make a product's quantity and its movements' running totals what the movements add up to; phones will see it.

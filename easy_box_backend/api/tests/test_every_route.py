@@ -25,7 +25,7 @@ OPEN = {
     "api/auth/token/": "the login",
     "api/health/": "for the one who watches the server",
     "api/schema/": "the API's description",
-    "api/rest/openapi/": "the same for people",
+    "api/docs/": "the same for people",
     "log-client-error": "a phone reports an error before it has logged in",
     "admin/login/": "the managers' login",
     "": "leads to the admin",

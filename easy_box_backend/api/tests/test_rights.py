@@ -160,7 +160,7 @@ CALLS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("DELETE /api/orders/{order}/", "archive"): lambda w: w.caller.delete(f"/api/orders/{w.order.pk}/"),
     ("GET /api/health/", "does it run"): lambda w: w.caller.get("/api/health/"),
     ("GET /api/schema/", "the description of the API"): lambda w: w.caller.get("/api/schema/"),
-    ("GET /api/rest/openapi/", "the same for people"): lambda w: w.caller.get("/api/rest/openapi/"),
+    ("GET /api/docs/", "the same for people"): lambda w: w.caller.get("/api/docs/"),
     ("POST /log-client-error", "an error of the app"): lambda w: w.caller.post("/log-client-error", {"message": "x"}),
 }  # fmt: skip
 
