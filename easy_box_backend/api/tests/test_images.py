@@ -493,7 +493,7 @@ def test_any_combination_of_png_tables_is_a_photo_or_a_refusal(
 
 # --- The other process --------------------------------------------------------------------------------------
 
-_BACKEND = str(Path(images.__file__).parents[1])
+_FOLDER = str(Path(images.__file__).parent)
 
 
 @pytest.fixture
@@ -502,7 +502,7 @@ def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
     def put(program: str) -> None:
         file = tmp_path / "decoder.py"
-        file.write_text(f"import os, sys, time\nsys.path.append({_BACKEND!r})\nfrom api import decoder\n{program}\n")
+        file.write_text(f"import os, sys, time\nsys.path.append({_FOLDER!r})\nimport decoder\n{program}\n")
         monkeypatch.setattr(images, "_DECODER", file)
 
     return put
@@ -600,8 +600,8 @@ def test_a_photo_waits_for_one_of_another_process_and_not_for_ever(monkeypatch: 
 
 _MEASURE = f"""
 import sys
-sys.path.append({_BACKEND!r})
-from api import decoder
+sys.path.append({_FOLDER!r})
+import decoder
 decoder.main()
 sys.stderr.write(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
