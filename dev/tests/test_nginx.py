@@ -49,6 +49,10 @@ class Backend(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -236,3 +240,13 @@ def test_the_list_says_of_each_host_what_django_says() -> None:
 @pytest.mark.parametrize("host", ["http://x", "x/", 'a";}', "a b;", "x:80", "a$host", "~x", "\n", "a..b", "."])
 def test_what_is_no_host_is_no_line(host: str) -> None:
     assert listed(host) == "default 1;\n"
+
+
+@needs_nginx
+def test_a_phones_error_report_is_never_refused(start: Start) -> None:
+    """The app takes any refusal for another error to report. What is too much, or too large, is dropped with a 204."""
+    edge = start()
+    head = "POST /log-client-error HTTP/1.1\r\nHost: box.example.com\r\nConnection: close\r\nContent-Length: "
+    codes = [edge.raw(f"{head}2\r\n\r\n{{}}".encode())[0] for _ in range(300)]
+    assert set(codes) == {200, 204}, set(codes)
+    assert edge.raw(f"{head}3000000\r\n\r\n".encode())[0] == 204

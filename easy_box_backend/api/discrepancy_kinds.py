@@ -412,7 +412,7 @@ def _quantity_guess(case: Case) -> str:
 def _unknown_product(case: Case) -> str:
     name, quantity = case.facts.get("name"), case.facts.get("quantity")
     if not name and not case.row.sku and quantity is not None:
-        text = gettext("The phone added %(pieces)s of a product that the server does not know. Nothing was booked.")
+        text = gettext("The phone added %(pieces)s of a product that the server does not know. Nothing was done.")
         return text % {"pieces": pieces(quantity)}
     if not name and not case.row.sku:
         return gettext("The phone deleted a product that the server does not know. Nothing was done.")

@@ -58,13 +58,6 @@ def known(text: str, refusal: type[Exception]) -> int:
     return found
 
 
-def phones_key(text: str, refusal: type[Exception]) -> str:
-    """An id as a phone sends it, which may be one of its own. Raises `refusal` for one that no database can keep."""
-    if "\0" in text:
-        raise refusal(text[:100])
-    return text
-
-
 def revisions_held(request: Request) -> set[int] | None:
     """The row versions in `If-Match` (RFC 9110, section 13.1.1); None when the caller sets no condition.
 
@@ -200,7 +193,6 @@ class ProductDetail(APIView):
             return self._change(request, key, partial=False)
         data, lost = as_far_as_kept(serializers.AppProductPut, request.data)
         data["photo"] = data.pop("image", None)
-        key = phones_key(key, products.NoSuchProduct)
         at, connection = timezone.now(), http.connection(request)
         product = app_updates.put(key, **data, lost=lost, by=by, at=at, connection=connection)
         if product is None:
@@ -228,9 +220,7 @@ class ProductDetail(APIView):
         what a picker deletes on a phone stays, and a manager is asked."""
         by, at = actor(request), timezone.now()
         if by.is_app:
-            app_products.delete(
-                phones_key(key, products.NoSuchProduct), by=by, at=at, connection=http.connection(request)
-            )
+            app_products.delete(key, by=by, at=at, connection=http.connection(request))
         else:
             managers_only(request)
             product_id = known(key, products.NoSuchProduct)
@@ -268,7 +258,6 @@ class UploadImage(APIView):
         photo = checked(serializers.ImageUpload, request.data)["image"]
         by, at = actor(request), timezone.now()
         if by.is_app:
-            key = phones_key(key, products.NoSuchProduct)
             product = app_products.set_photo(key, photo, by=by, at=at, connection=http.connection(request))
         else:
             product_id, held = known(key, products.NoSuchProduct), revisions_held(request)
@@ -308,7 +297,6 @@ class OrderDetail(APIView):
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
-        key = phones_key(key, orders.NoSuchOrder)
         data, lost = as_far_as_kept(serializers.AppOrderIn, order_body(request))
         data = {"status": None, "lines": None, **data}
         order = app_orders.put(

@@ -112,7 +112,7 @@ class Count(APIView):
 class Unarchive(APIView):
     permission_classes = [auth.Managers]
 
-    @extend_schema(request=None, responses={200: docs.PRODUCT, **docs.REFUSED})
+    @extend_schema(request=None, parameters=docs.WRITES, responses=docs.PRODUCT_CHANGED)
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Put an archived product on the list again; 409 if another one has its SKU now. For managers."""
         product = products.unarchive(known(key, stock.NoSuchProduct), by=actor(request), at=timezone.now())

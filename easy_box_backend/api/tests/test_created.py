@@ -12,6 +12,13 @@ from api.tests.calls import Caller
 from api.tests.conftest import LogIn, MakeProduct
 from api.tests.endpoints import ORDER, PRODUCT, USER
 
+
+@pytest.fixture(autouse=True)
+def two_addresses(settings: Any) -> None:
+    """The server is reached under more than one name; in production mode they must be allowed."""
+    settings.ALLOWED_HOSTS = ["*"]
+
+
 pytestmark = pytest.mark.django_db
 
 

@@ -119,7 +119,6 @@ def callers(
     """Everybody who can call: nobody, a program, a phone, a person at the desk. They stay logged in."""
     make_product()
     monkeypatch.setattr("api.views_accounts.devices.revoke", lambda *_args, **_kwargs: None)
-    monkeypatch.setattr("api.views_reports.ErrorLogThrottle.rate", None, raising=False)
     phone = log_in(owner.user, Device.Kind.APP)
     people: dict[str, Any] = {"guest": guest, "program": owner, "phone": phone, "desk": enter(owner.user)}
     for client in people.values():

@@ -95,9 +95,11 @@ def test_what_can_be_no_sku_finds_nothing(picker: Caller, make_product: MakeProd
     assert look_up(picker, raw) == []
 
 
-def test_an_archived_product_is_not_found_and_one_with_its_sku_is(picker: Caller, make_product: MakeProduct) -> None:
+def test_an_archived_product_is_not_found_and_one_with_its_sku_is(
+    picker: Caller, manager: Caller, make_product: MakeProduct
+) -> None:
     old = make_product("A")
-    picker.delete(f"/api/products/{old.pk}/")
+    manager.delete(f"/api/products/{old.pk}/")
     assert look_up(picker, "A") == []
     new = make_product("A")
     assert [row["id"] for row in picker.get("/api/products/?sku=A").json()] == [new.pk]

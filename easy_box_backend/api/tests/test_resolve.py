@@ -448,18 +448,18 @@ def test_picked_for_a_line_that_was_taken_out(
 
 
 def test_picked_after_cancellation_is_applied_line_by_line_once_the_order_is_open_again(
-    warehouse: Warehouse, anna: Phone, picker: Caller, desk: Any
+    warehouse: Warehouse, anna: Phone, manager: Caller, desk: Any
 ) -> None:
     lines = [{"product": warehouse.product(sku, 10), "quantity_to_pick": 2} for sku in ("SHIRT", "SOCK")]
-    url = f"/api/orders/{picker.post('/api/orders/', {'customer_name': 'A', 'lines': lines}).json()['id']}/"
+    url = f"/api/orders/{manager.post('/api/orders/', {'customer_name': 'A', 'lines': lines}).json()['id']}/"
     seen = anna.pull_orders()[0]
-    picker.patch(url, {"status": "cancelled"})
+    manager.patch(url, {"status": "cancelled"})
     anna.finish(seen)
-    picker.patch(url, {"status": "inProgress"})
+    manager.patch(url, {"status": "inProgress"})
     desk().settles("apply", "applied")
     assert (warehouse.on_hand("SHIRT"), warehouse.on_hand("SOCK")) == (8, 8)
-    assert [line["quantity_picked"] for line in picker.get(url).json()["lines"]] == [2, 2]
-    picker.patch(url, {"status": "cancelled"})
+    assert [line["quantity_picked"] for line in manager.get(url).json()["lines"]] == [2, 2]
+    manager.patch(url, {"status": "cancelled"})
     assert (warehouse.on_hand("SHIRT"), warehouse.on_hand("SOCK")) == (10, 10)
 
 
