@@ -96,6 +96,8 @@ def test_processes_add_up(tmp_path: Path) -> None:
 import os, django
 django.setup()
 from api import metrics
+
+pytestmark = pytest.mark.both_databases
 for _ in range(3):
     if not (child := os.fork()):
         metrics.observe("GET", "api/products/", 200, 0.01)

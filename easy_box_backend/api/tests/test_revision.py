@@ -33,6 +33,8 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Device, Discrepancy, Order, Product, Revision, StockMovement, User
 
+pytestmark = pytest.mark.both_databases
+
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 Rows = dict[int, dict[str, Any]]
 
