@@ -3,7 +3,7 @@
 with them; a local server stands for Telegram. With figures.
 
     make verify-deploy                       everything, on an engine of its own (Debian, as root)
-    make verify-deploy ARGS="cut rollback"   only these (names: see SCENARIOS) and what they need, after the first deploy
+    make verify-deploy ARGS="cut rollback"   only these (see SCENARIOS) and what they need, after the first deploy
     make verify-deploy ARGS=setup            only setup-server.sh in a bare root file system
 
 During each scenario four clients make 20 requests a second, half of them writes, and note which release answers.
