@@ -20,6 +20,8 @@ from api.actor import Actor
 from api.models import Discrepancy
 from api.tests.calls import Caller, check_error
 
+pytestmark = pytest.mark.both_databases
+
 BACKEND = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 TOKEN = "a-long-token-of-metrics"
@@ -96,8 +98,6 @@ def test_processes_add_up(tmp_path: Path) -> None:
 import os, django
 django.setup()
 from api import metrics
-
-pytestmark = pytest.mark.both_databases
 for _ in range(3):
     if not (child := os.fork()):
         metrics.observe("GET", "api/products/", 200, 0.01)
