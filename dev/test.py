@@ -89,11 +89,15 @@ def processors() -> int:
 
 
 def both_at_once() -> int:
-    """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards."""
+    """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards.
+
+    PostgreSQL has about three quarters of the work and as many processes as there are processors, so that none is idle
+    once SQLite's half is done.
+    """
     workers = processors() // 2
     with temporary_folder() as folder:
         said, came_out = folder / "said.txt", folder / "came_out.txt"
-        command = [sys.executable, __file__, SECOND, str(workers), str(came_out)]
+        command = [sys.executable, __file__, SECOND, str(processors()), str(came_out)]
         with said.open("wb") as file:
             other = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:

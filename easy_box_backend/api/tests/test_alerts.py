@@ -185,9 +185,16 @@ def test_no_message_is_longer_than_telegram_takes(bot_api: BotApi, settings: Any
         each = [alerts_of[kind] for alerts_of in of_letter]
         for alert in each:
             has_room([alert])
-        has_room(each * 15)
+        has_room(each * 3)
     text = notices.compose([Alert(kind="client_error", facts={"text": "x" * 300}, created_at=NOW)] * 100)
     assert "…" in text.splitlines()[-2], "what has no room is counted"
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_nor_is_one_of_a_hundred_that_are_alike(bot_api: BotApi, settings: Any, letter: str) -> None:
+    settings.ADMIN_LANGUAGE_CODE = "ru"
+    for alert in long_alerts(letter).values():
+        has_room([alert] * 100)
 
 
 def test_an_alert_without_facts_can_be_sent_too() -> None:

@@ -82,6 +82,7 @@ STRANGE = ["x", "-1", "1.5", "9" * 30, "\x00", "true", "0001-01-01T00:00:00+14:0
 
 @pytest.mark.parametrize("name", ["product", "order", "device", "user", "kind", "since", "until", "limit", "after"])
 def test_a_strange_filter_is_200_or_a_400_that_names_it(manager: Caller, goods: list[Product], name: str) -> None:
+    manager.raise_request_exception = False
     for value in STRANGE:
         answer = manager.get(MOVEMENTS, {name: value})
         assert answer.status_code in (200, 400), (name, value, answer.content[:300])
