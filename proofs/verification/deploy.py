@@ -2,7 +2,7 @@
 with them; a local server stands for Telegram. With figures.
 
     make verify-deploy                       everything, on an engine of its own (Debian, as root)
-    make verify-deploy ARGS="cut rollback"   only these (names: see SCENARIOS), after the first deploy
+    make verify-deploy ARGS="cut rollback"   only these (see SCENARIOS) and what they need, after the first deploy
     make verify-deploy ARGS=setup            only setup-server.sh in a bare root file system
 
 During each scenario four clients make 20 requests a second, half of them writes, and note which release answers.
@@ -34,7 +34,7 @@ from types import FrameType
 from api.tests import bot_api
 from proofs.phone.dio import MultipartFile
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
-from proofs.verification.engine import ROOT, Engine, engine, install, provide_images, run, say
+from proofs.verification.engine import ROOT, Engine, check_names, engine, install, provide_images, run, say
 from proofs.verification.setup import setup
 
 PACKAGES = {"sshd": "openssh-server", "docker-registry": "docker-registry"}
@@ -599,6 +599,8 @@ def move(site: Site) -> None:
 SCENARIOS: list[Callable[[Site], None]] = [
     second, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, move,
 ]  # fmt: skip
+NEEDED = {"rollback": "second"}
+"""A scenario that can't run alone: there must be a release before."""
 
 
 class Watch:
@@ -778,7 +780,10 @@ def copy_project(target: Path) -> None:
 
 
 def main(chosen: list[str]) -> int:
-    """Run the scenarios named in `chosen`, or all; returns 1 if something was not as it must be."""
+    """Run the scenarios named in `chosen` and those that they need, or all; returns 1 if something was not as it must
+    be."""
+    check_names(chosen, ["setup", *(one.__name__ for one in SCENARIOS)])
+    chosen = [*chosen, *(NEEDED[name] for name in chosen if name in NEEDED)]
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     began = time.monotonic()

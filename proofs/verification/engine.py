@@ -95,6 +95,12 @@ def say(text: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
+def check_names(chosen: list[str], known: list[str]) -> None:
+    """End with an error if a chosen name is not known: a misspelled check would pass without having run."""
+    if unknown := [name for name in chosen if name not in known]:
+        sys.exit(f"There is no {', '.join(unknown)}. There are: {', '.join(known)}")
+
+
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `command`; returns it done. Raises RuntimeError with the end of its output if it fails."""
     options = {"timeout": 600, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options

@@ -37,7 +37,7 @@ from proofs.phone.desk import Browser, desk_pages
 from proofs.phone.dio import Dio, DioException, FormData, MultipartFile
 from proofs.phone.smoke import app_calls
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
-from proofs.verification.engine import ROOT, Engine, engine, provide_images, run, say
+from proofs.verification.engine import ROOT, Engine, check_names, engine, provide_images, run, say
 
 BACKEND = ROOT / "easy_box_backend"
 PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
@@ -470,6 +470,7 @@ def temporary_stack(folder: Path) -> Iterator[Stack]:
 
 def main(chosen: list[str]) -> int:
     """Run the checks named in `chosen`, or all; returns 1 if one failed."""
+    check_names(chosen, [check.__name__ for check in CHECKS])
     signal.signal(signal.SIGTERM, _end)
     folder = Path(tempfile.mkdtemp(prefix="easybox-verify-"))
     began = time.monotonic()

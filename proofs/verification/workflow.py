@@ -30,6 +30,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from proofs.verification.engine import check_names
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = Path(".github/workflows/backend-deploy.yml")
 RUNNER = "ubuntu-24.04"
@@ -518,6 +520,9 @@ def telegram() -> Iterator[Telegram]:
 def main() -> int:
     """Returns 0 if every story came out as it must, and every planted fault was noticed."""
     words = sys.argv[1:]
+    check_names(
+        [word for word in words if not any(word in story.name for story in STORIES)], [story.name for story in STORIES]
+    )
     stories = [story for story in STORIES if not words or any(word in story.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="easybox-workflow-") as folder:
         stage = Stage(Path(folder))
@@ -527,7 +532,7 @@ def main() -> int:
             missed = sum(not is_noticed(stage, *fault) for fault in FAULTS)
             print(f"\n{len(FAULTS) - missed} of {len(FAULTS)} planted faults noticed.")
             bad += missed
-    return 1 if bad or not stories else 0
+    return 1 if bad else 0
 
 
 def tell(stage: Stage, story: Story) -> bool:

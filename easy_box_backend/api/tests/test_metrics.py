@@ -21,6 +21,8 @@ from api.alerts import outbox
 from api.models import Discrepancy, Job
 from api.tests.calls import Caller, check_error
 
+pytestmark = pytest.mark.both_databases
+
 BACKEND = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 TOKEN = "a-long-token-of-metrics"

@@ -32,6 +32,8 @@ from api.ops import pruning, worker
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 
+pytestmark = pytest.mark.both_databases
+
 BACKEND = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
