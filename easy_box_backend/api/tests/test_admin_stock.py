@@ -271,7 +271,7 @@ def test_of_many_those_that_ask_for_a_number_are_not_among_them(
     product = make_product("SOCK", 1)
     found = [held_back(product, picker, 2), held_back(product, picker, BARCODE)]
     asked, after = settle_many(desk, "apply", *found)
-    assert "Not among them" in asked
+    assert "Left out" in asked
     assert "1 is settled." in after
     product.refresh_from_db()
     assert product.quantity == 3
