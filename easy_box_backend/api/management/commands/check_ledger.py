@@ -1,4 +1,4 @@
-"""Prove that what is on hand is what the ledger says (docs/architecture.md, the first invariant)."""
+"""Check that quantities on hand match the ledger (docs/architecture.md, the first invariant)."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,10 +12,10 @@ from api.models import Product
 
 
 class Command(BaseCommand):
-    help = "Check each product's quantity against the sum of its movements; ends with 1 if one is wrong."
+    help = "Check each product's quantity against the sum of its movements; exits with 1 if one is wrong."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="set what is wrong to what the movements say")
+        parser.add_argument("--repair", action="store_true", help="set wrong quantities to the sum of the movements")
 
     def handle(self, *args: Any, repair: bool = False, **options: Any) -> None:
         broken = ledger.broken_ledgers()
@@ -32,6 +32,6 @@ class Command(BaseCommand):
 
 
 def describe(found: ledger.BrokenLedger) -> str:
-    """A broken ledger in a line."""
+    """One line about a broken ledger."""
     line = f"product {found.product} ({found.sku}): on hand {found.quantity}, movements add up to {found.ledger}"
     return f"{line}, running total off at movement {found.first_off}" if found.first_off else line
