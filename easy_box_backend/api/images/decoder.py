@@ -118,7 +118,7 @@ def _check_size(source: ImageFile, kind: str, most: int = FULL_PIXELS) -> None:
         raise Refused("image_truncated")
 
 
-# A decoder may raise any exception on damaged input (SyntaxError, struct.error, RuntimeError, …), so all are caught, but
+# A decoder may raise any exception on damaged input (SyntaxError, struct.error, RuntimeError, …). All are caught, but
 # only around calls of Pillow and libheif. The cause is chained.
 
 
