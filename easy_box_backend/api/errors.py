@@ -15,7 +15,7 @@ class DomainError(Exception):
     code: a word for programs, stable across versions.
     detail: a translatable sentence for people.
     facts: what a client or a log needs to understand the error, JSON-able.
-    fields: messages by field name, in REST framework's shape.
+    fields: messages by field name, in REST framework's shape. field: the one field that `detail` is about.
     retryable: whether the same request can succeed later unchanged.
     """
 
@@ -29,12 +29,13 @@ class DomainError(Exception):
         code: str | None = None,
         facts: dict[str, Any] | None = None,
         fields: dict[str, list[Text]] | None = None,
+        field: str = "",
     ) -> None:
         super().__init__(str(detail))
         self.detail = detail
         self.code = code or self.code
         self.facts = facts or {}
-        self.fields = fields or {}
+        self.fields = fields or ({field: [detail]} if field else {})
 
 
 class Invalid(DomainError):

@@ -1,4 +1,4 @@
-"""What may happen only so often, counted by the database, so that the limit holds over all processes and machines."""
+"""Rate limits, counted in the database so that they hold across all processes and machines."""
 
 import hashlib
 from collections.abc import Collection
@@ -13,22 +13,22 @@ from api.models import Occurrence
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """most: so many times within `period`."""
+    """At most `most` times within `period`."""
 
     most: int
     period: timedelta
 
 
 def wait(keys: Collection[str], limit: Limit, *, at: datetime) -> timedelta:
-    """How long until something may happen again under every one of these keys; zero if it may happen now."""
+    """How long until all of these keys are below the limit; zero if they are now."""
     return max((_wait(digest, limit, at) for digest in _digests(keys)), default=timedelta())
 
 
 @transaction.atomic
 def take(keys: Collection[str], limit: Limit, *, at: datetime) -> timedelta:
-    """Note that something happens, under every one of these keys, unless one of them is at its limit.
+    """Count one occurrence under each of these keys, unless one of them is at its limit.
 
-    Returns zero if it was noted, else how long to wait. Exact in parallel: of many at once, no more than the limit get
+    Returns zero if it was counted, else how long to wait. Exact under concurrency: at most `limit.most` callers get
     zero. Call it in a transaction of its own, or a short one: the keys stay locked until its end.
     """
     digests = _digests(keys)
@@ -41,7 +41,7 @@ def take(keys: Collection[str], limit: Limit, *, at: datetime) -> timedelta:
 
 
 def _digests(keys: Collection[str]) -> list[str]:
-    """The keys as they are stored, in the order in which they are locked. They hold e-mails and addresses."""
+    """The keys as stored, in the order in which they are locked. Hashed, since keys contain e-mails and addresses."""
     return sorted(hashlib.sha256(key.encode(errors="replace")).hexdigest() for key in keys)
 
 
@@ -52,7 +52,7 @@ def _wait(digest: str, limit: Limit, at: datetime) -> timedelta:
 
 
 def _lock(digests: Collection[str]) -> None:
-    """Whoever counts the same keys waits for the end of this transaction. On SQLite, every writer does anyway."""
+    """Lock these keys until the end of the transaction. On SQLite, one transaction writes at a time anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             for digest in digests:
@@ -60,13 +60,13 @@ def _lock(digests: Collection[str]) -> None:
 
 
 def keep_newest(rows: "QuerySet", most: int) -> int:
-    """Delete what lies behind the first `most` of these ordered rows, a bounded number of them. Returns how many."""
+    """Delete the rows after the first `most` of these ordered rows, at most 100. Returns how many."""
     return delete_some(rows, beyond=most)
 
 
 def delete_some(rows: "QuerySet", *, beyond: int = 0, most: int = 100) -> int:
-    """Delete `most` of these rows, not counting the first `beyond`; those that somebody is at already are left to
-    them, so that nobody waits in a circle. Returns how many."""
+    """Delete at most `most` of these rows, after the first `beyond`. Rows that are locked are skipped, to avoid
+    deadlocks. Returns how many."""
     found = list(rows.values_list("pk", flat=True)[beyond : beyond + most])
     if not found:
         return 0

@@ -1,7 +1,7 @@
-"""Tables, constraints, and what can be said of a row or a set of rows. Verbs that change them are in `actions/`."""
+"""Tables, constraints, and facts about a row or a set of rows. The verbs that change them are in `actions/`."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -12,24 +12,20 @@ from django.utils.translation import gettext_lazy as _
 
 from api.texts import MAX_SKU, tidy
 
-if TYPE_CHECKING:
-    pass
-
 MAX_QUANTITY = 1_000_000
 """The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
 
-
 MAX_ON_HAND = 1_000_000_000
-"""The most pieces of a product that many operations together can bring on hand, and, negative, the fewest."""
+"""The most pieces of a product that can be on hand; negated, the fewest."""
 
 EXACT = 2**53 - 1
-"""The largest number that every reader of JSON reads exactly (RFC 8259, section 6). Earlier releases let more in than
-MAX_ON_HAND, so it is this one that the database holds."""
+"""The largest number that every JSON reader reads exactly (RFC 8259, section 6). The database allows up to this one,
+since earlier releases allowed more than MAX_ON_HAND."""
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """A new account; the e-mail is kept in lower case, since people type it as they like."""
+        """Create an account. The e-mail is stored in lower case, since people type it in any case."""
         user = self.model(email=tidy(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -75,13 +71,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.is_staff or self.is_superuser
 
     def may_change(self, other: "User") -> bool:
-        """Whether the other's account and devices are this person's to change: one's own, a picker's for a manager,
-        anybody's for an administrator."""
+        """Whether this person may change the other's account and devices: their own, as a manager a picker's, as an
+        administrator anybody's."""
         return self.pk == other.pk or self.is_superuser or (self.is_staff and not other.is_manager)
 
 
 class Device(models.Model):
-    """One login: a phone with the app, or another program. It outlives its token, so that history can name it."""
+    """One login: a phone with the app, or another program. It outlives its token, since history refers to it."""
 
     class Kind(models.TextChoices):
         APP = "app", _("Easy Box app")
@@ -96,7 +92,7 @@ class Device(models.Model):
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     requests_read: int = 0
-    """How many of its requests had been read when the one at hand was authenticated (see `DeviceMemory`)."""
+    """How many of its requests had been handled when this one was authenticated (`DeviceMemory.number`)."""
 
     class Meta:
         verbose_name = _("device")
@@ -112,7 +108,7 @@ class Device(models.Model):
 
 
 class KnownPlace(models.Model):
-    """A network in which a person was logged in. Wrong passwords of strangers do not lock them out there."""
+    """A network in which a person was logged in. There, wrong passwords of strangers do not lock the person out."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="places")
     network = models.CharField(max_length=50)
@@ -126,7 +122,7 @@ class KnownPlace(models.Model):
 
 
 class Occurrence(models.Model):
-    """Something that may happen only so often (`actions/limits.py`), such as a wrong password. Counts `until` then."""
+    """An event with a rate limit (`limits.py`), such as a wrong password. It counts up to `until`."""
 
     key = models.CharField(max_length=64)
     until = models.DateTimeField(db_index=True)
@@ -139,7 +135,7 @@ class Occurrence(models.Model):
 
 
 class DeviceMemory(models.Model):
-    """What the server remembers of an app device, as one JSON document (see `reconcile/memory.py`)."""
+    """What the server remembers of an app device, as one JSON document (see `phones/memory.py`)."""
 
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="memory")
     number = models.BigIntegerField(default=0)
@@ -150,7 +146,7 @@ class DeviceMemory(models.Model):
 
 
 class Revision(models.Model):
-    """The one counter: every change of what phones see takes its next value (see `revision.py`). Has one row."""
+    """The one revision counter, in one row (see `revision.py`)."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     value = models.BigIntegerField(default=0)
@@ -172,12 +168,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.filter(revision__gt=revision).order_by("revision", "id")
 
     def matching(self, text: str) -> Self:
-        """Those whose SKU, name or location has `text` in it, whatever the case."""
+        """Those whose SKU, name or location contains `text`, in any case."""
         return self.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(location__icontains=text))
 
 
 class Product(models.Model):
-    """A kind of goods. `quantity` is what is on hand: the sum of its movements, never written on its own."""
+    """A kind of goods. `quantity` is what is on hand: the sum of its movements, written only together with one."""
 
     sku = models.CharField(_("SKU"), max_length=MAX_SKU)
     name = models.CharField(_("name"), max_length=255)
@@ -223,7 +219,7 @@ class Product(models.Model):
 
 
 class ProductVersion(models.Model):
-    """A product's descriptive fields as they stood from a revision on: its audit log, and the base of merges."""
+    """A product's descriptive fields from a revision on: its audit log, and the base of merges."""
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="versions", verbose_name=_("product"))
     revision = models.BigIntegerField()
@@ -254,13 +250,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status=status)
 
     def waiting_for(self, product_id: int) -> Self:
-        """Those still to be picked in which this product stands."""
+        """Running orders with a line of this product."""
         there = OrderLine.objects.filter(product_id=product_id, removed_at__isnull=True)
         return self.live().filter(status__in=Order.RUNNING, id__in=there.values("order_id"))
 
 
 class Order(models.Model):
-    """What a customer is to get. Made by a manager, picked with the app."""
+    """What a customer ordered. Created by a manager, picked with the app."""
 
     class Status(models.TextChoices):
         OPEN = "open", _("open")
@@ -295,7 +291,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """So many of a product for an order. Keeps the product's name and SKU as ordered; a removed line stays at 0."""
+    """A product in an order. Keeps the product's name and SKU as ordered. A removed line stays, with 0 picked."""
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
     product = models.ForeignKey(Product, models.PROTECT, related_name="order_lines", verbose_name=_("product"))
@@ -327,7 +323,7 @@ class OrderLine(models.Model):
 
 
 class OrderVersion(models.Model):
-    """An order as it stood from a revision on: its audit log, and the base of merges.
+    """An order from a revision on: its audit log, and the base of merges.
 
     `lines` is a list of `{"product": id, "quantity_to_pick": n, "quantity_picked": n}`.
     """
@@ -360,11 +356,11 @@ class StockMovementQuerySet(models.QuerySet["StockMovement"]):
         return self.filter(reversed_by__isnull=True, reverses__isnull=True)
 
     def counts(self) -> Self:
-        """Stocktakes that stand, the latest taken first."""
+        """Valid stocktakes, the latest first."""
         return self.filter(counted__isnull=False).not_reversed().order_by("-occurred_at", "-id")
 
     def events(self) -> Self:
-        """What happened in the warehouse and stands: neither counts nor what was reversed."""
+        """What happened in the warehouse and is valid: neither counts nor what was reversed."""
         return self.exclude(kind=StockMovement.Kind.COUNT).not_reversed()
 
     def behind(self, count: "StockMovement") -> Self:
@@ -377,9 +373,9 @@ class StockMovementQuerySet(models.QuerySet["StockMovement"]):
 class StockMovement(models.Model):
     """One change of what is on hand. Append-only: a mistake is reversed by another movement.
 
-    counted: of a stocktake, how many lay there at `occurred_at`. A movement of the kind `count` without it keeps a
-    count true when something that happened before it is booked or reversed later. Only counts, and reversals of
-    counts, can move nothing.
+    counted: for a stocktake, how many pieces were there at `occurred_at`. A movement of the kind `count` without it
+    compensates for a movement that a count includes but that is booked or reversed after it. Only counts and their
+    reversals can have a change of 0.
     """
 
     class Kind(models.TextChoices):
@@ -432,13 +428,13 @@ class StockMovement(models.Model):
 
     @property
     def is_part_of_count(self) -> bool:
-        """Whether this only keeps a count true. It goes with the count, never by itself."""
+        """Whether this only compensates for another movement. It is never reversed by itself."""
         return self.kind == self.Kind.COUNT and self.counted is None
 
     def includes(self, other: "StockMovement") -> bool:
-        """Whether what that movement stands for had happened when this count was taken.
+        """Whether this count was taken after what the other movement records had happened.
 
-        What was booked as it happened, and behind the count, had not, whatever the clocks say.
+        A movement that was booked at once, and after the count, had not happened yet, whatever the clocks say.
         """
         as_it_happened = other.occurred_at == other.recorded_at
         return other.occurred_at <= self.occurred_at and not (as_it_happened and other.pk > self.pk)
@@ -450,7 +446,7 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
 
 
 class Discrepancy(models.Model):
-    """Something that the server could not decide by itself, with all its facts, for a manager to settle."""
+    """An unclear case, with all its facts, for a manager to settle."""
 
     class Kind(models.TextChoices):
         NAME_DIFFERS = "name_differs", _("one SKU, two names")
@@ -504,8 +500,8 @@ class Discrepancy(models.Model):
 
 
 class SentForm(models.Model):
-    """A form of the desk that has been sent. Sent again, as by a double click, it is answered as before and does
-    nothing (see `actions/once.py`). answer: None while it is under way."""
+    """A form of the desk that was sent. A duplicate, as by a double click, gets the same answer and has no effect
+    (see `actions/once.py`). answer: None while the first is being handled."""
 
     key = models.CharField(max_length=64, primary_key=True)
     answer = models.JSONField(null=True)
@@ -525,10 +521,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """Something that people are to hear of, written in the transaction that it tells of. The worker sends it.
+    """A message to people, saved in the transaction that causes it. The worker sends it.
 
-    key: what happens again under the same key while this one is not sent yet is counted, not told anew. next_try_at:
-    not to be sent before; while somebody sends it, until when nobody else may (`claim` says who).
+    key: repeats with the same key are counted here until this one is sent. next_try_at: when it may be sent; while a
+    worker is sending it, when the claim ends. claim: names that worker's batch.
     """
 
     kind = models.CharField(max_length=40)
@@ -564,7 +560,7 @@ class Alert(models.Model):
 
 
 class Job(models.Model):
-    """When something regular is due, and how it went the last time. Here, so that several workers share one clock."""
+    """When a regular job is due, and how its last run went. In the database, so that several workers share it."""
 
     name = models.CharField(max_length=40, primary_key=True)
     due_at = models.DateTimeField()
@@ -580,7 +576,7 @@ class Job(models.Model):
 
 
 class ClientError(models.Model):
-    """An error that a phone reported; repeated ones are one row with a count."""
+    """An error that a phone reported. Repeated errors are one row with a count."""
 
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
     message = models.TextField(_("message"))

@@ -1,9 +1,9 @@
 """The one revision counter.
 
 Every change of anything that a phone sees takes the counter's next value as the **last lock** of its transaction:
-first lock and write rows, then `take()`, then stamp the number on rows that are already locked or new. The counter's
+first lock and write rows, then `take()`, then write the number to rows that are already locked or new. The counter's
 row stays locked until the commit, so revisions become visible in their order, and a reader that has seen revision N
-has seen everything up to N. A sequence or a clock would let a reader pass over a change that commits late.
+has seen everything up to N. With a sequence or a clock, a reader could miss a change that commits late.
 """
 
 import uuid
@@ -20,9 +20,9 @@ _TAKE = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 
 
 def take() -> int:
-    """The next revision, held to the end of the surrounding transaction.
+    """The next revision. The counter stays locked until the end of the surrounding transaction.
 
-    Raises RuntimeError outside a transaction, since the number would be visible before what it stamps.
+    Raises RuntimeError outside a transaction: the revision would be visible before the change it belongs to.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("A revision is taken inside the transaction that it stamps.")
@@ -32,12 +32,12 @@ def take() -> int:
 
 
 def current() -> int:
-    """The latest revision that is visible now. Read it before the data that it is to vouch for."""
+    """The latest visible revision. Read it before the data that it is sent with."""
     return Revision.objects.values_list("value", flat=True).get(id=1)
 
 
 def epoch() -> str:
-    """The name of this line of history; a restored backup begins a new one."""
+    """The name of the current epoch. A restored backup begins a new one."""
     return Revision.objects.values_list("epoch", flat=True).get(id=1)
 
 
@@ -48,10 +48,10 @@ def tag() -> str:
 
 
 def consistent(read: Callable[[], T], tries: int = 5) -> tuple[str, T]:
-    """What `read` returns, with the tag that it is true for.
+    """The tag, and what `read` returns at that revision.
 
-    Reads again while somebody writes in between. After the last try the tag is the one before the data, which then may
-    be newer than it says; never older.
+    Reads again if there was a write in between, up to `tries` times. After the last try the data may be newer than the
+    tag, never older.
     """
     for _try in range(tries):
         before = tag()
@@ -63,7 +63,7 @@ def consistent(read: Callable[[], T], tries: int = 5) -> tuple[str, T]:
 
 @transaction.atomic
 def begin_epoch() -> str:
-    """Start a new line of history, after a restore: every cursor and tag that clients hold becomes void."""
+    """Start a new epoch, after a restore: all cursors and tags that clients hold become invalid. Returns its name."""
     name = uuid.uuid4().hex[:12]
     Revision.objects.filter(id=1).update(epoch=name)
     return name

@@ -20,16 +20,14 @@ class WrongPassword(Invalid):
     code = "wrong_password"
 
     def __init__(self) -> None:
-        detail = _("The current password is wrong.")
-        super().__init__(detail, fields={"current_password": [detail]})
+        super().__init__(_("The current password is wrong."), field="current_password")
 
 
 class PasswordNeeded(Invalid):
     code = "password_needed"
 
     def __init__(self) -> None:
-        detail = _("For this the current password is needed.")
-        super().__init__(detail, fields={"current_password": [detail]})
+        super().__init__(_("For this the current password is needed."), field="current_password")
 
 
 class OwnRights(Forbidden):
@@ -110,5 +108,4 @@ def _set_password(user: User, new: str, field: str = "password") -> None:
 
 
 def _email_taken() -> Invalid:
-    detail = _("An account with this e-mail already exists.")
-    return Invalid(detail, code="email_taken", fields={"email": [detail]})
+    return Invalid(_("An account with this e-mail already exists."), code="email_taken", field="email")

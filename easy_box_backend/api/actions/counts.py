@@ -78,7 +78,7 @@ def _checked(product: Product, counted_at: datetime, at: datetime) -> datetime:
     if detail is not None:
         facts = {"counted_at": counted_at.isoformat(), "now": at.isoformat()}
         facts |= {"product_since": first.isoformat()} if first else {}
-        raise BadMoment(detail, facts=facts, fields={"counted_at": [detail]})
+        raise BadMoment(detail, facts=facts, field="counted_at")
     return min(counted_at, at)
 
 

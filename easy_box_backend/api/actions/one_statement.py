@@ -29,17 +29,9 @@ def receive(product_id: int, quantity: int, *, most: int, by: Actor) -> StockMov
     most: how many pieces may be on hand afterwards. Returns None, with nothing written, if there would be more, or if
     the product is unknown or archived.
     """
-    row = prepared.one_row(
-        _RECEIVE,
-        {
-            "product": product_id,
-            "quantity": quantity,
-            "room": most - quantity,
-            "at": by.at,
-            "user": by.user.pk if by.user else None,
-            "device": by.device.pk if by.device else None,
-        },
-    )
+    values = {"product": product_id, "quantity": quantity, "room": most - quantity, "at": by.at}
+    values |= {"user": by.user and by.user.pk, "device": by.device and by.device.pk}
+    row = prepared.one_row(_RECEIVE, values)
     if row is None:
         return None
     movement_id, on_hand, number = row

@@ -33,7 +33,7 @@ class UnknownProducts(Invalid):
 
     def __init__(self, product_ids: Sequence[int]) -> None:
         detail = _("These products do not exist: %(ids)s.") % {"ids": ", ".join(map(str, product_ids))}
-        super().__init__(detail, facts={"products": list(product_ids)}, fields={"lines": [detail]})
+        super().__init__(detail, facts={"products": list(product_ids)}, field="lines")
 
 
 def lock(order_id: int) -> Order:

@@ -30,8 +30,8 @@ class SkuTaken(Invalid):
     code = "sku_taken"
 
     def __init__(self, sku: str, product_id: int | None = None) -> None:
-        detail = _("A product with this SKU already exists.")
-        super().__init__(detail, facts={"sku": sku, "product": product_id}, fields={"sku": [detail]})
+        facts = {"sku": sku, "product": product_id}
+        super().__init__(_("A product with this SKU already exists."), facts=facts, field="sku")
 
 
 class SkuTakenMeanwhile(Conflict):

@@ -35,15 +35,8 @@ def record_client_error(message: str, *, user_agent: str, at: datetime) -> Clien
     message = "".join(c for c in message[:MAX_BYTES] if c.isprintable() or c in "\n\t")
     message = message.encode(errors="replace")[:MAX_BYTES].decode(errors="ignore")
     key = fingerprint(message)
-    error, created = ClientError.objects.get_or_create(
-        fingerprint=key,
-        defaults={
-            "message": message,
-            "user_agent": user_agent[:255],
-            "first_seen_at": at,
-            "last_seen_at": at,
-        },
-    )
+    values = {"message": message, "user_agent": user_agent[:255], "first_seen_at": at, "last_seen_at": at}
+    error, created = ClientError.objects.get_or_create(fingerprint=key, defaults=values)
     if created:
         limits.keep_newest(ClientError.objects.order_by("-last_seen_at", "-pk"), MAX_ROWS)
     else:

@@ -10,7 +10,7 @@ from api.actions.deeds import DEEDS, Entered, Settlement
 from api.actor import Actor
 from api.discrepancies import kinds
 from api.discrepancies.kinds import Answer, Deed
-from api.errors import Conflict, DomainError, Invalid, NoSuch, Text
+from api.errors import Conflict, DomainError, Invalid, NoSuch
 from api.models import MAX_QUANTITY, Discrepancy, Order, StockMovement
 
 _STATUS = {
@@ -58,12 +58,11 @@ class Missing(Invalid):
 
     def __init__(self, asked: kinds.Ask, implausible: int | None = None) -> None:
         detail = _("Enter this first: %(what)s") % {"what": asked.label}
-        fields: dict[str, list[Text]] = {asked.name: [detail]}
         if implausible is None:
-            super().__init__(detail, facts={"asks": asked.name}, fields=fields)
+            super().__init__(detail, facts={"asks": asked.name}, field=asked.name)
         else:
             facts = {"quantity": implausible, "most": MAX_QUANTITY}
-            super().__init__(detail, code=stock.ImplausibleQuantity.code, facts=facts, fields=fields)
+            super().__init__(detail, code=stock.ImplausibleQuantity.code, facts=facts, field=asked.name)
 
 
 def ways(discrepancy: Discrepancy) -> list[str]:

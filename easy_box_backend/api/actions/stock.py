@@ -31,7 +31,7 @@ class ImplausibleQuantity(Invalid):
 
     def __init__(self, quantity: int, most: int = MAX_QUANTITY, *, field: str = "quantity", **facts: int) -> None:
         detail = _("The quantity is implausible; at most %(most)s can be meant.") % {"most": most}
-        super().__init__(detail, facts={"quantity": quantity, "most": most, **facts}, fields={field: [detail]})
+        super().__init__(detail, facts={"quantity": quantity, "most": most, **facts}, field=field)
 
 
 class OnHandOutOfBounds(Invalid):
@@ -42,7 +42,7 @@ class OnHandOutOfBounds(Invalid):
     def __init__(self, product_id: int, on_hand: int, change: int) -> None:
         detail = _("So many pieces of one product can't be on hand; the bound is %(most)s.") % {"most": MAX_ON_HAND}
         facts = {"product": product_id, "on_hand": on_hand, "change": change, "most": MAX_ON_HAND}
-        super().__init__(detail, facts=facts, fields={"quantity": [detail]})
+        super().__init__(detail, facts=facts, field="quantity")
 
 
 def lock(product_ids: Iterable[int]) -> dict[int, Product]:

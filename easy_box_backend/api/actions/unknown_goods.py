@@ -19,7 +19,7 @@ class NoSuchSku(Invalid):
 
     def __init__(self, sku: str) -> None:
         detail = _("No product in use has the SKU %(sku)s.") % {"sku": sku}
-        super().__init__(detail, facts={"sku": sku}, fields={"sku": [detail]})
+        super().__init__(detail, facts={"sku": sku}, field="sku")
 
 
 def named(sku: str | None) -> int | None:

@@ -1,10 +1,9 @@
-"""What an alert says: what happened, where, how many times, and where to look. In the managers' language, as Telegram's
-HTML, never longer than one message."""
+"""The text of an alert: what happened, where, how often, with a link to the admin. In the managers' language, as
+Telegram's HTML, at most one message long."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
@@ -34,7 +33,7 @@ _PAGES = {
     "client_error": "admin:api_clienterror_changelist",
 }
 _ROOM_FOR_THE_END = 400
-_MOST_TOLD = 40
+_MOST_IN_FULL = 40
 
 
 def compose(batch: list[Alert]) -> str:
@@ -49,12 +48,12 @@ def compose(batch: list[Alert]) -> str:
 
 
 def _fit(head: str, lines: list[str], end: str) -> str:
-    """The message; lines that have no room are counted instead."""
+    """The message. Lines that do not fit are counted instead."""
     text, left = head, MAX_UNITS - units(head) - _ROOM_FOR_THE_END
-    for number, line in enumerate(lines):
+    for shown, line in enumerate(lines):
         left -= units(line) + 3
         if left < 0:
-            more = len(lines) - number
+            more = len(lines) - shown
             text += "\n" + escaped(ngettext("… and %(more)d more", "… and %(more)d more", more) % {"more": more})
             break
         text += f"\n{'• ' if len(lines) > 1 else ''}{line}"
@@ -67,17 +66,16 @@ def _end(kind: str, since: datetime) -> str:
     return f'{when} · <a href="{page}">{escaped(gettext("Open"))}</a>' if page else when
 
 
-def _address(view: str, *args: object, **query: object) -> str:
-    """The absolute address of an admin page; "" if nobody has said where the server is reached."""
+def _address(view: str, *args: object) -> str:
+    """The absolute address of an admin page; "" if PUBLIC_BASE_URL is not set."""
     if not settings.PUBLIC_BASE_URL:
         return ""
-    asked = f"?{urlencode(query)}" if query else ""
-    return escaped(f"{settings.PUBLIC_BASE_URL}{reverse(view, args=args)}{asked}", 600).replace('"', "%22")
+    return escaped(f"{settings.PUBLIC_BASE_URL}{reverse(view, args=args)}", 600).replace('"', "%22")
 
 
 def _told(batch: list[Alert]) -> dict[int, kinds.Told]:
-    """The discrepancies that these alerts are about, as far as a message has room for them."""
-    wanted = [alert.facts.get("discrepancy") for alert in batch[:_MOST_TOLD]]
+    """By id, the discrepancies of the first alerts, as many as a message can have room for."""
+    wanted = [alert.facts.get("discrepancy") for alert in batch[:_MOST_IN_FULL]]
     rows = Discrepancy.objects.filter(id__in=[key for key in wanted if key])
     return {told.row.pk: told for told in kinds.describe(list(rows))}
 
@@ -89,7 +87,7 @@ def _line(alert: Alert, told: Mapping[int, kinds.Told]) -> str:
             f" · {escaped(found.sentence, 500)}"
         )
     line = (
-        _LINES.get(alert.kind, _anything)(alert.facts)
+        _LINES.get(alert.kind, _all_facts)(alert.facts)
         if alert.facts
         else gettext("other errors, not listed one by one")
     )
@@ -118,7 +116,7 @@ def _client_error(facts: dict[str, Any]) -> str:
 
 
 def _discrepancy(facts: dict[str, Any]) -> str:
-    """One that is not told in full."""
+    """A discrepancy without its sentence."""
     what = str(facts.get("what", ""))
     label = Discrepancy.Kind(what).label if what in Discrepancy.Kind.values else what
     line = _linked(escaped(label, 100), "admin:api_discrepancy_change", facts.get("discrepancy"))
@@ -137,12 +135,12 @@ def _ledger_broken(facts: dict[str, Any]) -> str:
     return "\n".join(escaped(line, 200) for line in [*facts.get("products", [])[:10], "manage.py check_ledger"])
 
 
-def _said(facts: dict[str, Any]) -> str:
+def _job_and_text(facts: dict[str, Any]) -> str:
     name = f"<b>{escaped(facts['job'], 60)}</b> " if facts.get("job") else ""
     return name + escaped(redact(str(facts.get("text", ""))), 600)
 
 
-def _anything(facts: dict[str, Any]) -> str:
+def _all_facts(facts: dict[str, Any]) -> str:
     return escaped(redact(", ".join(f"{name}: {value}" for name, value in facts.items())), 600)
 
 
@@ -152,6 +150,6 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "discrepancy": _discrepancy,
     "low_stock": _low_stock,
     "ledger_broken": _ledger_broken,
-    "backup_failed": _said,
-    "job_failed": _said,
+    "backup_failed": _job_and_text,
+    "job_failed": _job_and_text,
 }

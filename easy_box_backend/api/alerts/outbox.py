@@ -1,8 +1,8 @@
-"""Telling people. What they are to hear of is written down in the transaction that it tells of, and sent afterwards by
-whoever works the outbox off: claimed by an update whose count says who won, then sent, then marked.
+"""The outbox of alerts. An alert is saved in the transaction that causes it, and sent later by a worker, which claims
+it with a conditional UPDATE, sends it, and marks it as sent.
 
-A message is lost by nothing but pruning. It comes twice only if the sender dies (or the network breaks) between
-Telegram's taking it and our marking it: Telegram knows no idempotency keys, so that is the price of losing none.
+Delivery is at least once; only pruning removes an alert that was not sent. A duplicate arises if the sender or the
+network fails after Telegram has accepted the message and before it is marked: Telegram has no idempotency keys.
 """
 
 import math
@@ -19,20 +19,20 @@ from api.limits import Limit, take
 from api.models import Alert
 
 LEASE = timedelta(minutes=2)
-"""For so long a claimed message is nobody else's; then its sender is taken for dead."""
+"""How long a claim holds. After that its sender counts as crashed."""
 MOST_AT_ONCE = 200
-"""So many alerts of one kind make one message."""
+"""The most alerts, all of one kind, in one message."""
 FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0
-"""Seconds before the second try, and at most between two."""
+"""Seconds before the second try, and the most between two tries."""
 
 MOST_NEW = Limit(most=20, period=timedelta(hours=6))
-"""So many different things of one of the FROM_ANYBODY kinds are told of; what comes beyond is counted in one alert."""
+"""How many different alerts of each FROM_ANYBODY kind are sent; the others are counted in one alert."""
 FROM_ANYBODY = {"client_error", "server_error"}
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """gather: how long what happens is collected for one message. quiet: how long the same key is then not heard."""
+    """gather: how long alerts are collected for one message. quiet: how long after it the same key is held back."""
 
     gather: timedelta = timedelta()
     quiet: timedelta = timedelta()
@@ -49,17 +49,17 @@ PACES = {
 }
 
 
-# --- What happens -------------------------------------------------------------------------------------------------
+# --- Saving alerts ------------------------------------------------------------------------------------------------
 def tell(kind: str, *, at: datetime, **facts: Any) -> Alert:
-    """Put something before whoever reads the alert channel. Only inserts, so it takes no lock that others wait for."""
+    """Save an alert. Only inserts, so it takes no lock that others wait for."""
     return Alert.objects.create(kind=kind, facts=facts, created_at=at, next_try_at=_gathered(kind, at))
 
 
 @transaction.atomic
 def count_up(kind: str, *, key: str, at: datetime, **facts: Any) -> None:
-    """Tell of something that may happen again and again: under one `key` it is one message with a count.
+    """Save an alert that may repeat: repeated alerts with the same `key` are one message with a count.
 
-    Not within a transaction that holds other locks, since it waits for whoever counts the same key.
+    Do not call it in a transaction that holds other locks: it waits for others that count the same key.
     """
     key = key[:200]
     if _counted(key):
@@ -75,7 +75,7 @@ def count_up(kind: str, *, key: str, at: datetime, **facts: Any) -> None:
     try:
         with transaction.atomic():
             Alert.objects.create(kind=kind, key=key, facts=facts, created_at=at, next_try_at=first_try)
-    except IntegrityError:  # somebody was first
+    except IntegrityError:  # another process was first
         _counted(key)
 
 
@@ -84,14 +84,14 @@ def _counted(key: str) -> bool:
 
 
 def _gathered(kind: str, at: datetime) -> datetime:
-    """The end of the window that `at` lies in: all that happens in one window becomes due together."""
+    """The end of the time window that contains `at`: all alerts of one window become due together."""
     gather = PACES.get(kind, Pace()).gather.total_seconds()
     return datetime.fromtimestamp(math.ceil(at.timestamp() / gather) * gather, tz=UTC) if gather else at
 
 
-# --- Working the outbox off ---------------------------------------------------------------------------------------
+# --- Sending them --------------------------------------------------------------------------------------------------
 def claim(at: datetime) -> list[Alert]:
-    """The alerts that make the next message, all of one kind, now the caller's for LEASE; none if none is due."""
+    """Claim the alerts of the next message, all of one kind, for LEASE. Returns them; empty if none are due."""
     first = Alert.objects.due(at).order_by("id").first()
     if first is None:
         return []
@@ -101,12 +101,12 @@ def claim(at: datetime) -> list[Alert]:
     mark = uuid.uuid4().hex
     Alert.objects.due(at).filter(id__in=same).update(
         claim=mark, attempts=F("attempts") + 1, next_try_at=at + LEASE
-    )  # whom another worker was quicker to get is not in it: the condition is checked again under the row's lock
+    )  # without those that another worker claimed first: the condition is checked again under the row's lock
     return list(Alert.objects.filter(claim=mark).order_by("id"))
 
 
 def sent(batch: list[Alert], *, at: datetime) -> None:
-    """Mark a claimed batch as sent. What was counted while it was on its way is told later, after the quiet time."""
+    """Mark a claimed batch as sent. Repeats that were counted meanwhile are sent later, after the quiet time."""
     for alert in batch:
         mine = Alert.objects.open().filter(pk=alert.pk, claim=alert.claim)
         if not mine.filter(count=alert.count).update(sent_at=at, error=""):
@@ -117,12 +117,12 @@ def sent(batch: list[Alert], *, at: datetime) -> None:
 
 
 def put_back(batch: list[Alert], *, until: datetime, error: str) -> None:
-    """Give a claimed batch back, to be tried again `until` then."""
+    """Release a claimed batch, to be tried again at `until`."""
     _mine(batch).update(claim="", next_try_at=until, error=error[:500])
 
 
 def drop(batch: list[Alert], *, at: datetime, error: str) -> None:
-    """Give up: Telegram will never take this message. The row stays, with the reason."""
+    """Give up a batch that Telegram will never accept. The rows stay, with the reason."""
     _mine(batch).update(claim="", dropped_at=at, error=error[:500])
 
 
@@ -131,6 +131,6 @@ def _mine(batch: list[Alert]) -> Any:
 
 
 def wait(attempts: int, retry_after: float | None = None) -> timedelta:
-    """How long to wait after so many tries (1 or more): doubling, with jitter; never less than what was asked for."""
+    """How long to wait after `attempts` tries (1 or more): exponential, with jitter, at least `retry_after` seconds."""
     seconds = min(FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT) * random.uniform(0.75, 1.25)
     return timedelta(seconds=max(seconds, (retry_after or 0.0) + random.uniform(0.1, 1.0) if retry_after else 0.0))

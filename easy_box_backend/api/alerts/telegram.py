@@ -1,7 +1,7 @@
-"""Telegram's Bot API, as far as we use it: one message to one chat. Knows nothing of ours.
+"""Telegram's Bot API: sends one message to one chat. Independent of the rest of the project.
 
-A failure says what can be done about it: wait (`Unreachable`), set the bot up rightly (`Refused`), or give this one
-message up (`BadMessage`). The bot's token stands in the address of every call, so no error shows an address.
+The class of an error says what to do: retry later (`Unreachable`), correct the bot's settings (`Refused`), or drop this
+message (`BadMessage`). Each call's address contains the bot's token, so no error shows an address.
 """
 
 import http.client
@@ -27,7 +27,7 @@ class Failed(Exception):
 
 
 class Unreachable(Failed):
-    """It may work later. retry_after: after how many seconds, if Telegram has said so."""
+    """A later try may work. retry_after: in how many seconds; None if Telegram does not say."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -35,16 +35,16 @@ class Unreachable(Failed):
 
 
 class Refused(Failed):
-    """No message of ours would be taken: the token or the chat is wrong, or the bot was thrown out."""
+    """No message would be accepted: the token or the chat is wrong, or the bot was removed from it."""
 
 
 class BadMessage(Failed):
-    """This very message will never be taken."""
+    """This message will never be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """To whom, as which bot, by which server. The token is a secret and shown nowhere."""
+    """The chat, the bot and the API server. token: a secret, shown nowhere. timeout: in seconds."""
 
     chat_id: str
     token: str = field(repr=False)
@@ -53,14 +53,14 @@ class Chat:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token in the address is for this host only."""
+    """Follows no redirect: the token in the address is for this host only."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
 
 
 def send(html: str, chat: Chat) -> None:
-    """Send a message of at most MAX_UNITS. If its markup is not understood, it is sent without.
+    """Send a message of at most MAX_UNITS, without its markup if Telegram does not accept it.
 
     Raises Unreachable, Refused or BadMessage. After a time-out the message may have arrived all the same.
     """
@@ -87,12 +87,12 @@ def _call(chat: Chat, message: dict[str, str]) -> None:
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise Unreachable(_clean(chat, f"{type(reason).__name__}: {reason}")) from None
-    if answer.get("ok") is not True:  # something between us and Telegram has answered
+    if answer.get("ok") is not True:  # a proxy in between has answered
         raise Unreachable("The answer is not Telegram's.")
 
 
 def _read(response: Any) -> dict[str, Any]:
-    """The answer's JSON object; empty if it is none."""
+    """The answer's JSON object; empty if it is not one."""
     try:
         answer = json.loads(response.read(_MOST_OF_AN_ANSWER))
     except (ValueError, OSError, http.client.HTTPException):
@@ -126,14 +126,14 @@ def _clean(chat: Chat, text: str) -> str:
 
 # --- Text ---------------------------------------------------------------------------------------------------------
 def units(text: str) -> int:
-    """The length of `text` as Telegram counts."""
+    """The length of `text` in UTF-16 units, as Telegram counts."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def escaped(value: object, most: int = 300) -> str:
-    """`value` as text that is no markup, at most `most` units long when escaped; "…" stands for what was cut."""
+    """`value` escaped for HTML, at most `most` units long; "…" replaces what was cut."""
     letters = (c for c in str(value).rstrip() if c.isprintable() or c == "\n")
-    # A letter takes a unit or more, so what comes after `most` of them is cut anyway: don't look at megabytes.
+    # A character takes at least one unit, so no more than `most` can fit. The rest may be megabytes: it is not read.
     text = "".join(islice(dropwhile(str.isspace, letters), most + 1))
     whole = escape(text if len(text) > most else text.rstrip(), quote=False)
     if units(whole) <= most:
@@ -144,5 +144,5 @@ def escaped(value: object, most: int = 300) -> str:
 
 
 def plain(html: str) -> str:
-    """The text of a message that `escaped` and simple tags made."""
+    """The text of a message made of `escaped` texts and simple tags."""
     return unescape(sub(r"</?[a-z][^>]*>", "", html))

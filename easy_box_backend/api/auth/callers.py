@@ -1,4 +1,4 @@
-"""Who calls, as far as the network tells: address, program, connection."""
+"""What a request tells about the caller: address, program, connection."""
 
 import ipaddress
 
@@ -8,9 +8,9 @@ from rest_framework.request import Request
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The caller's address: of `X-Forwarded-For` only the part that our own proxies have written is believed.
+    """The caller's IP address. Of `X-Forwarded-For`, only the part that trusted proxies wrote is used.
 
-    None when there is none, as behind a Unix socket without a trusted proxy.
+    None if there is none, as behind a Unix socket without a trusted proxy.
     """
     candidates = [str(request.META.get("REMOTE_ADDR", ""))]
     if settings.TRUSTED_PROXIES:
@@ -20,7 +20,7 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def client_network(request: HttpRequest) -> str:
-    """The caller's network: one address of IPv4; of IPv6 the /64, all of whose addresses one caller can use. "" if
+    """The caller's network: the IPv4 address, or the /64 of an IPv6 address, since one caller can use all of it. "" if
     there is no address."""
     address = ipaddress.ip_address(client_address(request) or "::")
     if isinstance(address, ipaddress.IPv4Address):
@@ -31,7 +31,7 @@ def client_network(request: HttpRequest) -> str:
 
 
 def _address(text: str) -> str | None:
-    """An IP address in its usual form; None for what is none, since the database refuses it too."""
+    """An IP address in its usual form; None for any other text."""
     try:
         return str(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:
@@ -39,15 +39,15 @@ def _address(text: str) -> str | None:
 
 
 def user_agent(request: HttpRequest | Request) -> str:
-    """The program that calls, as far as it can be stored and shown."""
+    """The `User-Agent`, without characters that cannot be shown."""
     return "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())
 
 
 def connection(request: Request) -> str:
-    """A name of the TCP connection that the caller used, "" if the server in front doesn't tell.
+    """A name of the caller's TCP connection, "" if the proxy does not send one.
 
-    Whoever stands in front closes a connection behind a 5xx, as nginx/site.conf does: that nothing failed between two
-    requests is what this name is for. Without anybody in front (development), the client's port is the name.
+    The proxy must close a connection after a 5xx, as nginx/site.conf does: two requests with the same name then had no
+    error between them. Without a proxy (development), the name is the client's address and port.
     """
     if settings.TRUSTED_PROXIES:
         return str(request.headers.get("X-Connection", ""))[:60]

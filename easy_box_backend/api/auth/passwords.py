@@ -1,4 +1,4 @@
-"""Passwords: checked and confirmed, with a limit on guesses (docs/rights.md)."""
+"""Checking passwords, with a limit on wrong ones (docs/rights.md)."""
 
 import secrets
 from datetime import timedelta
@@ -29,9 +29,9 @@ class TooManyGuesses(TooSoon):
 
 
 def check_password(request: HttpRequest, email: str, password: str) -> User | None:
-    """The active account with these credentials; None whatever is wrong with them, after the same time.
+    """The active account with these credentials, None if there is none. Both take the same time.
 
-    Raises TooManyGuesses after ten wrong passwords in a minute (`actions/logins.py` says whose are counted).
+    Raises TooManyGuesses after ten wrong passwords in a minute (`actions/logins.py` says for whom they are counted).
     """
     account = tidy(email).lower()[:255]
     device = known_device(request, account)
@@ -40,10 +40,9 @@ def check_password(request: HttpRequest, email: str, password: str) -> User | No
 
 
 def confirm_password(request: HttpRequest, user: User, password: str, device: Device | None) -> None:
-    """Whoever holds a token or a session shows that they know the password too. Raises PasswordNeeded,
-    WrongPassword, TooManyGuesses.
+    """Check the password of a person who is logged in. Raises PasswordNeeded, WrongPassword, TooManyGuesses.
 
-    Each device has ten wrong ones a minute of its own, so that a stolen one keeps no other from changing the password.
+    Each device has its own limit, so a stolen device cannot keep another one from changing the password.
     """
     if not password:
         raise accounts.PasswordNeeded
@@ -53,7 +52,8 @@ def confirm_password(request: HttpRequest, user: User, password: str, device: De
 
 
 def _check(request: HttpRequest, account: str, password: str, keys: list[str]) -> User | None:
-    """No lock is held while the password is hashed; of guesses in parallel those behind the limit learn nothing."""
+    """The limit is checked before and after the hashing: so no lock is held during it, and of parallel guesses those
+    beyond the limit get no answer."""
     if wait := limits.wait(keys, logins.LIMIT, at=timezone.now()):
         raise TooManyGuesses(wait)
     user = authenticate(request, username=account, password=password)
@@ -69,8 +69,8 @@ def _check(request: HttpRequest, account: str, password: str, keys: list[str]) -
 
 
 def known_device(request: HttpRequest, account: str) -> str:
-    """A name of the device that calls, if it shows that this account has logged in on it: by a token that is sent along
-    with a login, or by the cookie of a browser that was at the desk. "" if it doesn't."""
+    """A name of the caller's device, if this account has logged in on it before: it sends its token with the login, or
+    the cookie of `remember_browser`. "" otherwise."""
     scheme, _space, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "token" and key.isascii():
         device = find_device(hash_token(key))
@@ -80,7 +80,7 @@ def known_device(request: HttpRequest, account: str) -> str:
 
 
 def remember_browser(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
-    """Give a browser in which somebody has logged in the cookie by which it is known."""
+    """Set the cookie by which `known_device` recognises a browser in which a person has logged in."""
     response.set_signed_cookie(
         BROWSER, f"{user.pk}:{secrets.token_hex(16)}", salt=BROWSER, max_age=BROWSER_KEPT, path=reverse("admin:index"),
         httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,

@@ -1,4 +1,4 @@
-"""Tokens: who calls, from which device. Knox makes and hashes the tokens; one belongs to one device."""
+"""Tokens: who calls, from which device. Knox creates and hashes the tokens; each belongs to one device."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
 
 LAST_SEEN_STEP = timedelta(minutes=5)
-"""`last_seen_at` is written no more often than this: it is for people, and a write on each read would cost more."""
+"""`last_seen_at` is written at most this often: it is for people, and a write per request would be slow."""
 
 
 # The columns that are read, by table. `Model.from_db` takes them in the order in which the model has its fields.
@@ -49,7 +49,7 @@ WHERE token.digest = %s AND person.is_active
 
 
 class DeviceTokenAuthentication(TokenAuthentication):
-    """`Authorization: Token <key>`, looked up by its digest in one SELECT, which every request pays for.
+    """`Authorization: Token <key>`, looked up by its digest in one SELECT per request.
 
     Knox's own look-up reads all tokens of the user each time, and the ORM's costs three times this one's CPU
     (docs/benchmarks.md). Expired tokens are removed by a job.
@@ -74,7 +74,7 @@ class DeviceTokenAuthentication(TokenAuthentication):
 
 
 def _note_use(request: Request, device: Device, now: datetime) -> None:
-    """That a token was used: every few minutes when, once a day where, and that it lives on."""
+    """Record the use of a token: when (every few minutes), where and its new expiry (once a day)."""
     if device.token and slide_expiry(device.token, now):
         logins.was_here(device.user, client_network(request._request), at=now)
     if device.last_seen_at is None or now - device.last_seen_at > LAST_SEEN_STEP:
@@ -86,14 +86,14 @@ def _look_up(digest: str) -> Any:
 
 
 def find_device(digest: str) -> Device | None:
-    """The device with the token of this digest, with its user and token; None if there is none who may log in."""
+    """The device with the token of this digest, with its user and token. None if unknown, or the user is inactive."""
     try:
         row = _look_up(digest)
     except OperationalError:
         if connection.in_atomic_block:
             raise
-        # The first statement of a request: the database has been started anew since this connection was made, and so
-        # have the others in the pool.
+        # The database was restarted since this connection was opened. This is the first statement of a request, so it
+        # can be retried. The other connections of the pool are checked too.
         connection.close()
         if pool := getattr(connection, "pool", None):
             pool.check()
@@ -117,25 +117,24 @@ def _from_db(model: type[M], table: str, found: dict[str, Any]) -> M:
 
 
 def time_of(value: Any) -> datetime | None:
-    """A time as the database's cursor gives it: SQLite's is text, or naive, in UTC."""
+    """A time from a database cursor, with its zone: SQLite's is a text or naive, in UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def slide_expiry(token: AuthToken, now: datetime) -> bool:
-    """Put a used token's expiry off to its full time, at most once an interval (`REST_KNOX`). Returns whether it was
-    time to."""
+    """Extend a used token to its full lifetime, at most once per MIN_REFRESH_INTERVAL. Returns whether it did."""
     expiry = now + settings.TOKEN_TTL
     if not token.expiry or (expiry - token.expiry).total_seconds() <= settings.REST_KNOX["MIN_REFRESH_INTERVAL"]:
         return False
-    # An update, not a save: the token may have been revoked in this very moment, which is no error.
+    # An update, not a save: the token may just have been revoked, which is no error.
     AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
     return True
 
 
 class NoAuthentication(DeviceTokenAuthentication):
-    """For what is open to all: a token that is sent along, even a bad one, is not looked at."""
+    """For public calls: a token, even an invalid one, is ignored."""
 
     def authenticate(self, request: Request) -> None:
         return None
@@ -157,13 +156,13 @@ def device_of(request: Request) -> Device:
 
 
 def managers_only(request: Request) -> None:
-    """Raises PermissionDenied for a picker (docs/rights.md), on whatever kind of device."""
+    """Raise PermissionDenied for a picker (docs/rights.md), on any kind of device."""
     if not person(request).is_manager:
         raise exceptions.PermissionDenied
 
 
 def kind_of_device(request: Request, asked: str | None) -> str:
-    """`app` or `integration`: what the login asks for, else by the user agent (docs/flutter-app.md, section 1)."""
+    """`app` or `integration`: as the login asks, else by the user agent (docs/flutter-app.md, section 1)."""
     if asked:
         return asked
     return Device.Kind.APP if user_agent(request).startswith("Dart/") else Device.Kind.INTEGRATION

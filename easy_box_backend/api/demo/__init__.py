@@ -1,6 +1,6 @@
 """The demo warehouse: people, a catalogue of clothes, deliveries, and orders in every state.
 
-Everything comes about by the actions, as in a real warehouse, so that the ledger and the history are true.
+Everything is created by the actions, as in a real warehouse, so the ledger and the history are consistent.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ ADMIN, PICKER = "admin@example.com", "picker@example.com"
 class Article:
     """A product of the catalogue.
 
-    delivered: pieces of each delivery. picture: what demo_photos draws, and its colour.
+    delivered: pieces of each delivery. picture: a key of `drawings.KINDS` and a colour.
     """
 
     sku: str
@@ -37,7 +37,7 @@ class Article:
     picture: tuple[str, str]
 
 
-# Barcodes that begin with 20 are free for use inside a shop (GS1): they are nobody's real goods.
+# Barcodes that begin with 20 are for use inside a shop (GS1): no real goods have them.
 CATALOGUE = (
     Article("TSH-BLK-M", "Футболка базовая, чёрная, M", "A1-01-01", (80, 40), 20, ("t-shirt", "#26282c")),
     Article("TSH-BLK-L", "Футболка базовая, чёрная, L", "A1-01-02", (80, 40), 20, ("t-shirt", "#26282c")),
@@ -65,7 +65,7 @@ CATALOGUE = (
     Article("GLV-BLK-M", "Handschuhe Wolle schwarz, M", "C1-02-02", (12,), 12, ("gloves", "#2a2b2f")),
 )
 
-# Customer, and what they want: SKU, pieces to pick.
+# Customer, and pieces to pick by SKU.
 Wish = tuple[str, dict[str, int]]
 OPEN: tuple[Wish, ...] = (
     ("Анна Соколова", {"TSH-BLK-M": 2, "JNS-BLU-32": 1, "2017026000073": 3}),
@@ -75,7 +75,7 @@ OPEN: tuple[Wish, ...] = (
     ("Jonas Weber", {"2017026000042": 1, "2017026000028": 2, "2017026000097": 1}),
     ("Oliver Hughes", {"JNS-BLU-34": 2, "TSH-BLK-L": 3}),
 )
-# How many lines are picked already, the last of them only in part.
+# With the number of picked lines; the last of them is picked in part.
 IN_PROGRESS: tuple[tuple[Wish, int], ...] = (
     (("Мария Кузнецова", {"2017026000059": 1, "BAG-CNV": 1, "2017026000073": 2}), 1),
     (("Boutique Lindenhof", {"2017026000066": 4, "2017026000011": 6, "SCF-RED": 4}), 2),
@@ -92,7 +92,7 @@ PICKED: tuple[Wish, ...] = (
     ("Familie Schneider", {"2017026000035": 2, "GLV-BLK-M": 2, "SCF-RED": 1}),
     ("Grace Thompson", {"2017026000059": 1, "BAG-CNV": 2}),
 )
-# Whether the first line had been picked before the customer cancelled.
+# With whether the first line was picked before the cancellation.
 CANCELLED: tuple[tuple[Wish, bool], ...] = (
     (("Ольга Новикова", {"2017026000059": 2, "SCF-RED": 1}), False),
     (("Paul Fischer", {"JNS-BLK-32": 1, "2017026000028": 1}), True),
@@ -104,12 +104,12 @@ CANCELLED: tuple[tuple[Wish, bool], ...] = (
 
 
 def is_empty_database() -> bool:
-    """Whether there is neither a person nor a product, archived ones included."""
+    """Whether there are no people and no products, not even archived ones."""
     return not User.objects.exists() and not Product.objects.exists()
 
 
 def load(*, at: datetime) -> None:
-    """Fill an empty database: all of it or, upon an error, nothing.
+    """Fill an empty database, in one transaction.
 
     at: now; deliveries and orders are dated to the days before.
     """
@@ -117,14 +117,14 @@ def load(*, at: datetime) -> None:
     with transaction.atomic():
         manager, picker = _people(at)
         shelf = {a.sku: _stock_up(a, photos[a.picture], manager) for a in CATALOGUE}
-        # Gloves were found to be damaged: with the belt, which sells well, they are what is low on stock.
-        found = at - timedelta(days=9)
-        stock.adjust(shelf["GLV-BLK-M"], -1, reason="Повреждена упаковка", by=manager.then(found))
+        # Damaged gloves. They and the belt are low on stock.
+        by = manager.then(at - timedelta(days=9))
+        stock.adjust(shelf["GLV-BLK-M"], -1, reason="Повреждена упаковка", by=by)
         _Orders(shelf, manager, picker, at).make()
 
 
 def draw_photos() -> dict[tuple[str, str], Photo]:
-    """The catalogue's photos by what they show, through the same pipeline as a phone's."""
+    """The catalogue's photos by `Article.picture`, processed as uploads are."""
     pictures = sorted({article.picture for article in CATALOGUE})
 
     def photo(picture: tuple[str, str]) -> Photo:
@@ -135,14 +135,14 @@ def draw_photos() -> dict[tuple[str, str], Photo]:
 
 
 def _people(at: datetime) -> tuple[Actor, Actor]:
-    # Not `devices.create_user`: it refuses so well-known a password, and rightly so.
+    # Not `accounts.create`, which rejects such a weak password.
     manager = User.objects.create_superuser(ADMIN, PASSWORD, username="Admin User")
     picker = User.objects.create_user(PICKER, PASSWORD, username="Picker")
     return Actor(user=manager, at=at), Actor(user=picker, at=at)
 
 
 def _stock_up(article: Article, photo: Photo, by: Actor) -> int:
-    """Enter an article and receive its deliveries, a week apart. Returns the product's id."""
+    """Create the product and its receipts, a week apart. Returns the product's id."""
     day = by.at - timedelta(days=30)
     product = products.create(
         sku=article.sku, name=article.name, location=article.location, min_quantity=article.min_quantity,
@@ -155,7 +155,7 @@ def _stock_up(article: Article, photo: Photo, by: Actor) -> int:
 
 
 class _Orders:
-    """Makes the orders, an hour after each other in the last days."""
+    """Creates the orders of the last three days, with an hour between two steps."""
 
     def __init__(self, shelf: dict[str, int], manager: Actor, picker: Actor, at: datetime) -> None:
         self.shelf, self.manager, self.picker = shelf, manager, picker
@@ -168,7 +168,7 @@ class _Orders:
             start += timedelta(hours=1)
 
     def make(self) -> None:
-        """The finished orders are the oldest ones."""
+        """Create all of them, the finished ones first."""
         for wish in PICKED:
             order = self._create(wish)
             self._pick(order, wish, len(wish[1]), Order.Status.PICKED)
@@ -191,16 +191,16 @@ class _Orders:
     def _pick(self, order: Order, wish: Wish, lines: int, status: Order.Status) -> None:
         """Pick the first `lines` lines, the last of them only in part unless the order is finished."""
         picked = []
-        for number, (sku, pieces) in enumerate(wish[1].items(), start=1):
-            done = 0 if number > lines else pieces
-            if number == lines and status != Order.Status.PICKED:
+        for place, (sku, pieces) in enumerate(wish[1].items(), start=1):
+            done = 0 if place > lines else pieces
+            if place == lines and status != Order.Status.PICKED:
                 done = (pieces + 1) // 2
             picked.append(Line(self.shelf[sku], pieces, done))
         orders.update(order.pk, status=status, lines=picked, by=self.picker.then(next(self.times)))
 
 
 def people_with_demo_password() -> list[str]:
-    """The e-mails of demo accounts that anybody could log in to; none while the tables are not there yet."""
+    """The e-mails of active demo accounts with the demo password; none if the tables do not exist yet."""
     try:
         found = list(User.objects.filter(email__in=[ADMIN, PICKER], is_active=True))
     except DatabaseError:

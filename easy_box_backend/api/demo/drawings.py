@@ -43,7 +43,7 @@ class _Easel:
         return x * self.side / 100, y * self.side / 100
 
     def mask(self, shape: Shape, rounding: float) -> tuple[Image.Image, tuple[int, int]]:
-        """White inside the shape, its corners rounded, on a field that just holds it; and where that is."""
+        """A mask of the shape with rounded corners, and the position of its upper left corner."""
         points = [self.at(x, y) for x, y in shape]
         margin = self.side // 20
         left, top = (int(min(axis)) - margin for axis in zip(*points, strict=True))
@@ -54,7 +54,7 @@ class _Easel:
         return soft.point([max(0, min(255, (value - 112) * 8)) for value in range(256)]), (left, top)
 
     def fill(self, shape: Shape, light: float = 0, rounding: float = 1.5, mirror: bool = False) -> None:
-        """Sew a piece of cloth on: lit from the upper left, darker towards its lower right edge."""
+        """Draw a piece of cloth, lit from the upper left, darker towards its lower right edge."""
         for piece in (shape, _mirrored(shape)) if mirror else (shape,):
             mask, at = self.mask(piece, rounding)
             self.cloth.paste(self.shade(max(-1, light - 0.22)), at, mask)
@@ -92,7 +92,7 @@ class _Easel:
 
 
 def _blurred(mask: Image.Image, radius: float) -> Image.Image:
-    small = mask.reduce(8).filter(ImageFilter.GaussianBlur(radius / 8))  # as good, and 50 times as fast
+    small = mask.reduce(8).filter(ImageFilter.GaussianBlur(radius / 8))  # looks the same, 50 times as fast
     return small.resize(mask.size, Image.Resampling.BICUBIC)
 
 
@@ -106,7 +106,7 @@ def _both(half: Shape) -> Shape:
 
 
 def _curve(points: Shape) -> Shape:
-    """Points along a quadratic curve if there are three of them; else the points themselves."""
+    """Points along the quadratic curve of three points; any other number of points is returned unchanged."""
     if len(points) != 3:
         return points
     (ax, ay), (bx, by), (cx, cy) = points

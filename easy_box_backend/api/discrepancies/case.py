@@ -1,4 +1,4 @@
-"""A discrepancy with all that it names, as it stands now: products, order, people, movements. And how that is said."""
+"""A discrepancy with all that it refers to, as of now: products, order, people, movements. And how these are worded."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,17 +31,17 @@ def signed(value: int) -> str:
 
 
 def pieces(count: int) -> str:
-    """So many pieces, without a sign."""
+    """A number of pieces in words, without a sign."""
     return ngettext("%(count)s piece", "%(count)s pieces", abs(count)) % {"count": number(abs(count))}
 
 
 def quoted(name: str) -> str:
-    """A name between the reader's quotation marks."""
+    """A name in the quotation marks of the language."""
     return gettext("“%(name)s”") % {"name": name}
 
 
 def from_to(before: object, after: object) -> str:
-    """A value before and after, as a button says it."""
+    """A value before and after, as on a button."""
     said = {"before": _shown(before), "after": _shown(after)}
     return gettext("%(before)s → %(after)s") % said
 
@@ -51,12 +51,12 @@ def _shown(value: object) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time in the warehouse's zone and the reader's form."""
+    """A time in the warehouse's zone, in the format of the language."""
     return formats.date_format(timezone.localtime(at), gettext("j M Y, H:i"))
 
 
 def device_name(device: Device) -> str:
-    """What people call a device. Its number says nothing to them."""
+    """The name of a device for people. They do not know its id."""
     return device.name or str(device.get_kind_display())
 
 
@@ -82,7 +82,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something to decide by. name: stable, for programs. value: JSON-able. text: the value for people."""
+    """A fact that helps to decide. name: stable, for programs. value: JSON-able. text: the value for people."""
 
     name: str
     label: Text
@@ -98,12 +98,13 @@ def count_fact(name: str, label: Text, value: int, *, sign: bool = False) -> Fac
     return Fact(name, label, value, signed(value) if sign else number(value))
 
 
-# --- What the discrepancies name ------------------------------------------------------------------------------------
+# --- What they refer to ---------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Known:
-    """What some discrepancies name, fetched in a fixed number of queries whatever their number.
+    """All that some discrepancies refer to, fetched in a fixed number of queries.
 
-    on_hand, picked (by order and product), taken_back: as they are now; `suppose` carries them on.
+    on_hand (by product), picked (by order and product), taken_back (ids of reversed movements): as of now, and as
+    `suppose` changes them.
     """
 
     products: dict[int, Product] = field(default_factory=dict)
@@ -117,11 +118,11 @@ class Known:
     picked: dict[tuple[int, int], int] = field(default_factory=dict)
     taken_back: set[int] = field(default_factory=set)
     counts: dict[int, StockMovement] = field(default_factory=dict)
-    """By product its latest count: what happened before it is in it (see `stock.count_with`)."""
+    """By product, its latest count, which includes what happened before it (see `stock.count_with`)."""
 
     @classmethod
     def of(cls, rows: Sequence[Discrepancy]) -> "Known":
-        """All that these rows name."""
+        """All that these rows refer to."""
         known = cls()
         booked = {key for row in rows for key in row.facts.get("booked", [])}
         known.earlier = _earlier(rows)
@@ -146,7 +147,7 @@ class Known:
         return known
 
     def suppose(self, case: "Case", changes: Iterable[Change], taken_back: Iterable[int]) -> None:
-        """Go on as if an answer had been given, so that the numbers of the next one are right."""
+        """Continue as if an answer had been given, so that the numbers of the next one are right."""
         for change in changes:
             if change.what == "on_hand" and change.after is not None:
                 self.on_hand[change.product.pk] = change.after
@@ -162,7 +163,7 @@ def _latest_counts(products: Iterable[int]) -> dict[int, StockMovement]:
 
 
 def _products(row: Discrepancy) -> set[int]:
-    """The ids of the products that a discrepancy names."""
+    """The ids of the products that a discrepancy refers to."""
     facts, named = row.facts, {row.product_id}
     named |= {entry["product"] for entry in facts.get("pending", [])}
     named |= {facts.get("archived"), facts.get("taken_by"), facts.get("moved_to")}
@@ -172,7 +173,7 @@ def _products(row: Discrepancy) -> set[int]:
 
 
 def _earlier(rows: Sequence[Discrepancy]) -> dict[int, StockMovement]:
-    """By discrepancy: the latest receipt before it, of the same phone, product and quantity, that still stands."""
+    """By discrepancy: the latest valid receipt before it of the same phone, product and quantity."""
     doubted = [row.pk for row in rows if row.kind == Discrepancy.Kind.POSSIBLE_DUPLICATE]
     if not doubted:
         return {}
@@ -192,7 +193,7 @@ def _earlier(rows: Sequence[Discrepancy]) -> dict[int, StockMovement]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One discrepancy among what is known."""
+    """One discrepancy, with what it refers to."""
 
     row: Discrepancy
     known: Known
@@ -210,12 +211,12 @@ class Case:
         return self.known.orders.get(self.row.order_id or 0)
 
     def named(self, fact: str) -> Product | None:
-        """The product whose id this fact is."""
+        """The product whose id is the value of this fact."""
         return self.known.products.get(self.facts.get(fact) or 0)
 
     @property
     def goods(self) -> str:
-        """The product in words; its SKU, if there is none."""
+        """The product in words, or the SKU if there is no product."""
         return str(self.product or self.row.sku or gettext("unknown product"))
 
     @property
@@ -224,7 +225,7 @@ class Case:
 
     @property
     def held(self) -> dict[Product, int]:
-        """What was not booked: pieces by product."""
+        """What was not booked, in pieces by product."""
         total: dict[Product, int] = {}
         for entry in self.facts.get("pending", []):
             product = self.known.products[entry["product"]]
@@ -233,7 +234,7 @@ class Case:
 
     @property
     def held_since_count(self) -> dict[Product, int]:
-        """The same without what a count since then includes: that changes nothing on hand."""
+        """The same without what a later count includes, which changes nothing on hand."""
         total: dict[Product, int] = {}
         for entry in self.facts.get("pending", []):
             product = self.known.products[entry["product"]]
@@ -244,13 +245,13 @@ class Case:
         return total
 
     def is_counted(self, movement: StockMovement) -> bool:
-        """Whether a later count includes a movement, so that taking it back changes nothing on hand."""
+        """Whether a later count includes a movement, so that its reversal changes nothing on hand."""
         count = self.known.counts.get(movement.product_id)
         return count is not None and count.includes(movement)
 
     @property
     def asks_quantity(self) -> bool:
-        """Whether what was held back is too much to be booked as it stands."""
+        """Whether what was not booked is too much to be booked without asking for the quantity."""
         return any(abs(delta) > MAX_QUANTITY for delta in self.held.values())
 
     @property
@@ -260,11 +261,11 @@ class Case:
 
     @property
     def standing(self) -> list[StockMovement]:
-        """Of that, what nobody has taken back yet."""
+        """What of it is not reversed."""
         return [movement for movement in self.booked if movement.pk not in self.known.taken_back]
 
     def line(self, product: Product) -> OrderLine | None:
-        """The order's line of this product whose picked pieces count: there still, and the order not cancelled."""
+        """The order's line of this product; None if it was removed or the order is cancelled."""
         order = self.order
         if order is None or order.status == Order.Status.CANCELLED:
             return None
@@ -282,7 +283,7 @@ class Case:
 
     @property
     def origin(self) -> str:
-        """When it came, from whom and from which phone."""
+        """When it came, from which person and device."""
         when = {"when": moment(self.row.created_at), "person": self.person, "device": self.device}
         if self.person and self.device:
             return gettext("Came on %(when)s from %(person)s, device “%(device)s”.") % when
@@ -302,9 +303,9 @@ class Case:
         return ", ".join(f"{number(count)} × {goods}" for goods, count in pairs) or gettext("nothing")
 
 
-# --- The facts of any kind ------------------------------------------------------------------------------------------
+# --- The facts of all kinds -----------------------------------------------------------------------------------------
 def facts_of(case: Case) -> list[Fact]:
-    """What is known of a discrepancy, by name, in the order in which people want it."""
+    """The facts of a discrepancy, in the order in which people read them."""
     facts, result = case.facts, list[Fact]()
     if case.product:
         result.append(goods_fact("product", _("product"), case.product))
@@ -376,7 +377,7 @@ _SAID: dict[str, Text] = {
     "sent_customer_name": _("customer as sent"),
     "sent_photo": _("why there is no photo"),
 }
-"""Facts that were recorded as a text or a number. `id`, a phone's own name for a row, means nothing to people."""
+"""Labels of facts that are texts or numbers. Without `id`, a phone's own key of a row, which people do not know."""
 
 _PRODUCTS: dict[str, Text] = {
     "archived": _("archived product"),

@@ -1,8 +1,7 @@
-"""Each kind of discrepancy in one place: what happened in words, which answers there are, and what each will do.
+"""Each kind of discrepancy in one place: its description, its answers, and what each answer will do.
 
-The API, the desk, Telegram and the table in docs/reconciliation.md all speak by this. A new kind is a member of
-`Discrepancy.Kind` and an entry in KINDS; a deed that no kind has had yet is also an entry in `_OFFERS` here and in
-`settling.DEEDS`, which carries it out.
+The API, the desk, Telegram and the table in docs/reconciliation.md all use this. To add a kind, add a member to
+`Discrepancy.Kind` and an entry to KINDS. A new deed also needs an entry in `_OFFERS` here and in `deeds.DEEDS`.
 """
 
 import hashlib
@@ -33,19 +32,19 @@ from api.models import MAX_QUANTITY, Discrepancy, Order, Product
 Kind = Discrepancy.Kind
 
 _NAMED_CHANGES = 3
-"""How many products a button names; the rest it counts."""
+"""How many products a button names. It counts the others."""
 
 
 class Deed(StrEnum):
-    """What an answer does. `settling` carries it out."""
+    """What an answer does. `actions/deeds.py` does it."""
 
-    BOOK = "book"  # what was held back is booked
-    LEAVE = "leave"  # what was booked was right
-    TAKE_BACK = "take_back"  # what was booked is reversed
+    BOOK = "book"  # book what was not booked
+    LEAVE = "leave"  # keep what was booked
+    TAKE_BACK = "take_back"  # reverse what was booked
     RENAME = "rename"
     RELABEL = "relabel"
-    VERIFY = "verify"  # the product is what it says
-    MOVE = "move"  # the goods are another product's
+    VERIFY = "verify"  # the product is no longer unverified
+    MOVE = "move"  # move the goods to another product
     CREATE = "create"
     ARCHIVE = "archive"
     NOTHING = "nothing"
@@ -53,8 +52,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Something that the manager has to enter for an answer. value: what stands there to begin with; most: of a
-    number."""
+    """Something that the manager enters for an answer. value: the initial value. most: the largest allowed number."""
 
     name: str
     label: Text
@@ -64,9 +62,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A way of settling. action: "apply", "reverse", "move" or "dismiss". text: what the button says.
+    """An answer to a discrepancy. action: "apply", "reverse", "move" or "dismiss". text: the label of the button.
 
-    changes: what it will change, with the values before and after. taken_back: movements that it will reverse.
+    changes: what it will change, with the values before and after. taken_back: ids of movements that it will reverse.
     """
 
     action: str
@@ -78,14 +76,14 @@ class Answer:
 
     @property
     def token(self) -> str:
-        """Stands for what the answer will do. It is another one when the numbers have changed, in any language."""
+        """A digest of what the answer will do. It changes with the numbers, and is the same in all languages."""
         does = [[change.what, change.product.pk, change.before, change.after] for change in self.changes]
         return hashlib.sha256(json.dumps([self.deed, does]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A discrepancy as it is told. sentence: with when and from whom; what: without that."""
+    """A discrepancy in words. what: what happened. sentence: the same, with when and from whom it came."""
 
     row: Discrepancy
     label: str
@@ -100,7 +98,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table in docs/reconciliation.md; rule: the numbers of its rules."""
+    """A row of the table in docs/reconciliation.md. rule: the numbers of its rules."""
 
     happened: str
     did: str
@@ -113,8 +111,8 @@ class Row:
 class Description:
     """A kind. what: what happened and what the server did, in a sentence or two with the facts filled in.
 
-    deed: what *apply* does, if it isn't about what was booked or held back. movable: whether the goods can turn out to
-    be another product's. dismiss: what that button says, if it isn't about what was booked or held back.
+    deed: what *apply* does, if it is not about what was booked or not booked. movable: whether the goods may belong to
+    another product. dismiss: the label of that button, if it is not about what was booked or not booked.
     """
 
     what: Callable[[Case], str]
@@ -125,9 +123,10 @@ class Description:
 
 
 def describe(rows: Sequence[Discrepancy], *, in_turn: str = "") -> list[Told]:
-    """These discrepancies as they stand now, in a fixed number of queries.
+    """These discrepancies in words, as of now, in a fixed number of queries.
 
-    in_turn: an action that all of them get, one after the other: the numbers of each begin where the one before ends.
+    in_turn: an action that is applied to all of them in this order: each begins with the numbers that the one before
+    ends with.
     """
     known = Known.of(rows)
     result = []
@@ -148,7 +147,7 @@ def _told(case: Case) -> Told:
 
 
 def answers_of(case: Case) -> list[Answer]:
-    """The ways of settling an open one."""
+    """The answers to an open discrepancy."""
     kind = KINDS[Kind(case.row.kind)]
     deeds: list[tuple[str, Deed]] = []
     if deed := kind.deed(case) or _deed_of_goods(case):
@@ -164,7 +163,7 @@ def answers_of(case: Case) -> list[Answer]:
 def _deed_of_goods(case: Case) -> Deed | None:
     held = case.held
     if case.asks_quantity and len(held) > 1:
-        return None  # one number can't stand for several products: they are adjusted one by one
+        return None  # one number is not enough for several products: they are adjusted one by one
     return Deed.BOOK if held else Deed.LEAVE if case.booked else None
 
 
@@ -238,7 +237,7 @@ def _leave(case: Case) -> Offer:
 
 
 def _of_booked(case: Case) -> int:
-    """What is on hand of the product that was booked to."""
+    """On hand of the product whose goods were booked."""
     first = case.booked[0].product_id if case.booked else case.row.product_id
     return case.known.on_hand.get(first or 0, 0)
 
@@ -698,8 +697,8 @@ def table() -> list[str]:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for kind, description in KINDS.items():
-        for number_, row in enumerate(description.rows):
-            name = f"`{kind.value}`" if number_ == 0 else ""
+        for row in description.rows:
+            name = f"`{kind.value}`" if row is description.rows[0] else ""
             cells = [name, row.happened, row.did, row.apply, row.reverse, row.rule]
             lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
     return lines

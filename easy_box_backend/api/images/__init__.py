@@ -1,7 +1,7 @@
-"""Photos: from whatever a phone sends to two small clean JPEGs. Knows nothing of products, models or HTTP.
+"""Photos: turns an uploaded file into two small clean JPEGs. Independent of products, models and HTTP.
 
-What the file is, its first bytes say. All else is done by `decoder.py`, in a process that lives for one photo and has
-limits of memory and time, one at a time on a machine. So whatever is sent, this process's memory stays as it is.
+The format is detected from the first bytes. The file is decoded by `decoder.py`, in a process of its own with limits of
+memory and time, one at a time per machine. So no upload can use up this process's memory.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if sys.platform != "win32":  # there, for development only: one at a time in thi
     import fcntl
 
 MAX_BYTES = 20 * 1024 * 1024
-#: How many first bytes tell a format.
+#: How many first bytes the format is detected from.
 LOOK = 1024
-#: How long a photo waits for the ones before it. A usual one takes 0.2 s, a HEIC of 12 megapixels 1 s.
+#: How long a photo waits for those before it. Most take 0.2 s, a HEIC of 12 megapixels 1 s.
 WAIT_SECONDS = 12.0
-#: How long a decoder may take by the clock. Its processor time is limited too, so it takes this only if the machine
-#: has no time for it. Both waits together end before a stopping server gives up on its requests (30 s).
+#: How long a decoder may take by the clock. Its processor time is limited too, so it reaches this only on a machine
+#: under load. Both waits together are shorter than a stopping server waits for its requests (30 s).
 DECODE_SECONDS = 18.0
-#: A program that is told that all is busy is asked to come again after this.
+#: The `Retry-After` of a program that gets DecoderBusy.
 RETRY_SECONDS = 5
 
 _here = threading.Lock()  # for Windows
@@ -55,9 +55,9 @@ class Photo:
 
 
 class BadImage(Exception):
-    """The upload can't become a photo; sending it again will not help.
+    """The upload cannot become a photo; a retry will not help.
 
-    code: a word for machines, a key of DETAILS. facts: the limits and names that its sentence mentions.
+    code: a word for programs, a key of DETAILS. facts: the limits and names that its sentence mentions.
     """
 
     DETAILS: dict[str, str | Promise] = {
@@ -71,7 +71,7 @@ class BadImage(Exception):
         "not_an_image": _("The file is not a picture. Send JPEG, PNG, WebP or HEIC."),
         "image_truncated": _("The picture is incomplete or damaged. Send it again."),
     }
-    #: A picture, as far as we know, but more than we take. The other codes: nothing that can be read.
+    #: Possibly a good picture, but beyond our limits. With the other codes it cannot be read.
     TOO_LARGE = frozenset({"image_too_large", "too_many_pixels", "image_too_complex"})
 
     def __init__(self, code: str, **facts: str | int) -> None:
@@ -86,26 +86,25 @@ class BadImage(Exception):
 
     @property
     def too_large(self) -> bool:
-        """Whether it may be a good picture, only larger than we take."""
+        """Whether it may be a good picture beyond our limits."""
         return self.code in self.TOO_LARGE
 
 
 class DecoderBusy(Exception):
-    """Too many photos at once, or a machine without time: nothing is wrong with the photo. It can be sent again."""
+    """Too many photos at once, or a machine under load. The photo may be fine and can be sent again."""
 
     detail = _("The server is busy with other photos. Send it again in a moment.")
 
 
 class _DecoderSaid(Exception):
-    """Why the decoder failed, as text: the error itself was in another process."""
+    """Why the decoder failed, as text, since the error itself was in another process."""
 
 
 def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
-    """Turn an uploaded file into a Photo. What it is, its content decides, never its name or declared type.
+    """Turn an uploaded file into a Photo. Its format is detected from the bytes, not from its name or declared type.
 
-    upload: a seekable binary file. lock_folder: a folder of a local disk that all servers on the machine share: whoever
-    holds a lock on it decodes.
-    Raises BadImage for any content whatever that is no photo of ours, and DecoderBusy.
+    upload: a seekable binary file. lock_folder: a folder on a local disk that all servers on the machine share; the one
+    that holds its lock decodes. Raises BadImage for content that cannot become a photo, and DecoderBusy.
     """
     size = upload.seek(0, os.SEEK_END)
     upload.seek(0)
@@ -120,7 +119,7 @@ def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
 
 
 def drawn_here(jpeg: bytes) -> Photo:
-    """The same for a JPEG of our own, without a process: the demo's."""
+    """The same for a trusted JPEG, without another process: for the demo."""
     from api.images import decoder
 
     return _photo(*decoder.decode("JPEG", jpeg))
@@ -133,12 +132,12 @@ def _photo(image: bytes, thumbnail: bytes) -> Photo:
 # --- The other process --------------------------------------------------------------------------------------------
 
 _DECODER = Path(__file__).with_name("decoder.py")
-_STOPPED = {-signal.SIGINT, -signal.SIGTERM}  # the server is being stopped, and all its processes with it
+_STOPPED = {-signal.SIGINT, -signal.SIGTERM}  # the server and its processes are being stopped
 
 
 @contextmanager
 def lock(folder: Path) -> Iterator[tuple[int, ...]]:
-    """Wait until this is the only one on the machine that decodes. Gives the open files that hold the lock.
+    """Wait until no other process on the machine decodes. Yields the open files that hold the lock.
 
     Raises DecoderBusy after WAIT_SECONDS.
     """
@@ -174,9 +173,9 @@ def _locked(file: int) -> bool:
 def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
     """What decoder.py makes of the file.
 
-    held: files that it is to keep open. They hold the lock, which so outlives a server that is killed meanwhile.
+    held: files that it keeps open. They hold the lock, also if this server is killed meanwhile.
     """
-    # Isolated from the environment, with its secrets; Windows can't start a process without one.
+    # Without the environment, which has secrets; Windows cannot start a process without one.
     # One arena: glibc reserves 64 MB of address space for each further one, which the limit would count.
     environment = None if sys.platform == "win32" else {"MALLOC_ARENA_MAX": "1"}
     with subprocess.Popen(  # noqa: S603
@@ -191,7 +190,7 @@ def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
             decoder.kill()
     if decoder.returncode in _STOPPED:
         raise DecoderBusy
-    if decoder.returncode < 0:  # another signal: the limit of time, no memory, or a crash of a library
+    if decoder.returncode < 0:  # another signal: out of time or memory, or a crash in a library
         raise BadImage("image_too_complex") from _DecoderSaid(f"ended by signal {-decoder.returncode}")
     if decoder.returncode:
         raise RuntimeError(f"The decoder ended with {decoder.returncode}: {errors.decode(errors='replace')[-2000:]}")
@@ -202,7 +201,7 @@ def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
     return _photo(files[: answer["image"]], files[answer["image"] :])
 
 
-# --- What is it? --------------------------------------------------------------------------------------------
+# --- The format ---------------------------------------------------------------------------------------------
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -216,7 +215,7 @@ _UNSUPPORTED = {
 
 
 def format_of(raw: bytes) -> str:
-    """The format that a file's first LOOK bytes say. Raises BadImage if it is none of decoder.READERS."""
+    """The format of a file by its first LOOK bytes. Raises BadImage if it is not in decoder.READERS."""
     if raw.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if raw.startswith(b"\x89PNG\r\n\x1a\n"):

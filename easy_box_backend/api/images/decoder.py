@@ -1,11 +1,11 @@
 """The program that decodes one photo, in a process of its own: `python decoder.py FORMAT <file`.
 
-What strangers send can cost any amount of memory and time, or crash a decoder. Here it costs one short process, which
-limits itself. `images.py` starts it, and reads its answer from its standard output: a line of JSON, then the two JPEGs.
-It starts within the time that importing Pillow takes, so it imports nothing of ours, and each library when needed.
+An upload can take any amount of memory and time, or crash a decoder. Here it only ends this process, which limits
+itself. `images/__init__.py` starts it and reads the answer from its standard output: a line of JSON, then two JPEGs.
+To start fast, it imports no module of this project, and each library only when needed.
 
-The order of the steps keeps memory and time low: read the size from the header, refuse, and only then decode, as small
-as the decoder can. What follows works on about 1,280 px.
+The order of the steps keeps memory and time low: check the size in the header first, then decode at the smallest scale
+that the decoder offers. All further steps work on about 1,280 px.
 """
 
 from __future__ import annotations
@@ -25,36 +25,37 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-if sys.platform != "win32":  # which knows no limits: for development only
+if sys.platform != "win32":  # which has no limits: for development only
     import resource
 
 IMAGE_SIDE = 1280
 THUMBNAIL_SIDE = 200
 QUALITY = 85
-#: What the process may use, in bytes of address space, and in seconds of processor time.
+#: The limits of the process: bytes of address space, seconds of processor time.
 MEMORY = 640 * 1024 * 1024
 SECONDS = 8
-#: A JPEG of one scan is scaled down while it is decoded: some 25 MB for 12 megapixels, and no more for the 200 that
-#: phones make.
+#: A JPEG of one scan is scaled down while it is decoded: about 25 MB for 12 megapixels, and no more for the 200 of
+#: some phones.
 STREAMED_PIXELS = 210_000_000
-#: What is decoded in full: PNG takes up to 4 bytes a pixel, HEIC 10, a JPEG of several scans 8.
+#: For formats that are decoded in full: PNG takes up to 4 bytes a pixel, HEIC 10, a JPEG of several scans 8.
 FULL_PIXELS = 50_000_000
 #: WebP takes 16.
 WEBP_PIXELS = 30_000_000
-#: A camera's progressive JPEG has about ten scans. Each further one: 75 bytes of upload, 6 ms a megapixel of our time.
+#: A camera's progressive JPEG has about ten scans. Each further one costs 75 bytes of upload and 6 ms per
+#: megapixel.
 MAX_SCANS = 50
 MAX_SCANNED_PIXELS = 600_000_000
-#: A JPEG that breaks off is a photo if it shows at least so much of its height.
+#: A truncated JPEG is accepted if it has at least this part of its height.
 SHOWN = 2 / 3
 
-# WebP reserves memory for all pixels when it is opened. Pillow looks at the size before, against twice this.
+# WebP reserves memory for all pixels when it is opened. Pillow checks the size before, against twice this value.
 Image.MAX_IMAGE_PIXELS = WEBP_PIXELS // 2
-# It is about the animation, of which only the first frame is used anyway.
+# The warning is about the animation; only the first frame is used.
 warnings.filterwarnings("ignore", message="Invalid APNG", category=UserWarning)
 
 
 class Refused(Exception):
-    """The file can't become a photo. code: a key of `images.BadImage.DETAILS`; facts: what its sentence mentions."""
+    """The file cannot become a photo. code: a key of `images.BadImage.DETAILS`; facts: the values in its sentence."""
 
     def __init__(self, code: str, **facts: str | int) -> None:
         super().__init__(code, facts)
@@ -63,7 +64,7 @@ class Refused(Exception):
 
 
 def main() -> None:
-    """Answer for the file at standard input, whose format is the first argument (a key of READERS)."""
+    """Decode the file at standard input. The first argument is its format, a key of READERS."""
     limit()
     try:
         image, thumbnail = decode(sys.argv[1], sys.stdin.buffer.read())
@@ -75,8 +76,8 @@ def main() -> None:
 
 
 def limit() -> None:
-    """Take away from this process what no photo needs. Beyond MEMORY a decoder fails, beyond SECONDS it is killed."""
-    with suppress(OSError):  # Linux: if the machine's memory is short nevertheless, this process goes, and no server
+    """Limit this process. Beyond MEMORY an allocation fails, beyond SECONDS the process is killed."""
+    with suppress(OSError):  # Linux: if the machine runs out of memory, this process is killed first
         Path("/proc/self/oom_score_adj").write_text("1000")
     if sys.platform == "win32":
         return
@@ -85,7 +86,7 @@ def limit() -> None:
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         try:
             resource.setrlimit(what, (most, most))
-        except (OSError, ValueError):  # macOS knows no limit of memory; for development only
+        except (OSError, ValueError):  # macOS has no limit of memory; for development only
             if sys.platform == "linux":
                 raise
 
@@ -93,7 +94,7 @@ def limit() -> None:
 def decode(kind: str, raw: bytes) -> tuple[bytes, bytes]:
     """The photo in `raw` and its thumbnail: upright sRGB JPEGs without metadata, at most IMAGE_SIDE and THUMBNAIL_SIDE.
 
-    kind: its format, a key of READERS; no other is tried. Raises Refused, and nothing else, for any content whatever.
+    kind: its format, a key of READERS; no other is tried. Raises only Refused, whatever the content.
     """
     try:
         picture = READERS[kind](raw)
@@ -117,8 +118,8 @@ def _check_size(source: ImageFile, kind: str, most: int = FULL_PIXELS) -> None:
         raise Refused("image_truncated")
 
 
-# A decoder may raise anything on damaged input (SyntaxError, struct.error, RuntimeError, …), so all is caught, but only
-# around Pillow's and libheif's own work; the cause stays chained.
+# A decoder may raise any exception on damaged input (SyntaxError, struct.error, RuntimeError, …). All are caught, but
+# only around calls of Pillow and libheif. The cause is chained.
 
 
 def _opened(reader: Callable[[BytesIO], ImageFile], raw: bytes) -> ImageFile:
@@ -140,13 +141,13 @@ def _load(source: ImageFile) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """libheif says in words that memory was short, or that it met an exception of C++, which is mostly the same."""
+    """libheif reports in words that it ran out of memory, or a C++ exception, which mostly means the same."""
     short = any(word in str(error) for word in ("emory", "C++ exception"))
     return "image_too_complex" if short else "image_truncated"
 
 
 def _finished(source: ImageFile, *, turn: bool = True) -> Image.Image:
-    """A decoded picture as it is stored: small, upright, sRGB."""
+    """The decoded picture as it is stored: small, upright, sRGB."""
     orientation = _orientation(source.info.get("exif")) if turn else 1
     profile = source.info.get("icc_profile")
     picture = _flat(source)
@@ -182,8 +183,8 @@ def _read_heic(raw: bytes) -> Image.Image:
     source = _opened(HeifImageFile, raw)
     _check_size(source, "HEIC")
     _load(source)
-    _check_size(source, "HEIC")  # its header may have said something else
-    # libheif has already turned it by its own `irot`; its EXIF says the same once more.
+    _check_size(source, "HEIC")  # its header may differ
+    # libheif has already rotated it by its `irot` box; EXIF repeats that orientation.
     return _finished(source, turn=False)
 
 
@@ -191,7 +192,7 @@ def _read_heic(raw: bytes) -> Image.Image:
 
 
 class _Jpeg(JpegImageFile):
-    """Pillow's reader without its look into EXIF for a resolution, which warns and fails on odd camera data.
+    """Pillow's reader without reading the resolution from EXIF, which warns and fails on odd camera data.
 
     Used directly and not through Image.open: a phone's multi-picture file (MPO) is read as its main picture.
     """
@@ -205,13 +206,13 @@ def _read_jpeg(raw: bytes) -> Image.Image:
     frame, scans, broken_at = _structure(raw)
     if frame in _SEQUENTIAL and scans == 1:
         _check_size(source, "JPEG", STREAMED_PIXELS)
-    else:  # the coefficients of all scans are kept until the last one has come
+    else:  # the coefficients of all scans are in memory until the last one
         _check_size(source, "progressive JPEG")
         if frame not in _SEQUENTIAL | _PROGRESSIVE or scans > MAX_SCANS:
             raise Refused("image_too_complex")
         if scans * source.width * source.height > MAX_SCANNED_PIXELS:
             raise Refused("image_too_complex")
-    if broken_at is not None:  # libjpeg paints grey what is missing, if only there is an end
+    if broken_at is not None:  # libjpeg fills what is missing with grey, if there is an end marker
         source = _opened(_Jpeg, raw[:broken_at] + b"\xff\xd9")
     _draft(source)
     _load(source)
@@ -220,17 +221,15 @@ def _read_jpeg(raw: bytes) -> Image.Image:
     return _finished(source)
 
 
-_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # but for those without a length
-_SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xCA}  # Huffman and arithmetic; others are as good as never met
+_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # those with a length
+_SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xCA}  # Huffman and arithmetic; others are very rare
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SCAN, _END = 0xDA, 0xD9
 
 
 def _structure(raw: bytes) -> tuple[int, int, int | None]:
-    """A JPEG's kind of frame (0: none), how often it is painted over, and where it breaks off (None: it has an end).
-
-    Scans are counted up to MAX_SCANS + 1.
-    """
+    """A JPEG's frame marker (0: none), its number of scans (at most MAX_SCANS + 1), and the offset where it breaks off
+    (None: it is complete)."""
     frame, scans, at = 0, 0, 2
     while marker := _MARKER.search(raw, at):
         if (kind := marker[0][1]) == _END:
@@ -247,9 +246,9 @@ def _structure(raw: bytes) -> tuple[int, int, int | None]:
 
 
 def _draft(source: ImageFile) -> None:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8, the smallest whose longer side is still at least IMAGE_SIDE.
+    """Let libjpeg decode at the smallest of 1/2, 1/4 and 1/8 whose longer side is at least IMAGE_SIDE.
 
-    Pillow takes the scale that keeps *both* sides above what is asked, so a square gets less, or nothing.
+    Pillow takes the scale at which *both* sides are at least what is asked, so both are given.
     """
     longer = max(source.size)
     scale = next(scale for scale in (8, 4, 2, 1) if scale == 1 or longer // scale >= IMAGE_SIDE)
@@ -257,7 +256,7 @@ def _draft(source: ImageFile) -> None:
 
 
 def _shown_rows(source: Image.Image) -> int:
-    """How many rows of a JPEG that breaks off have come: below them all is grey. (Of a CMYK one: all.)"""
+    """How many rows of a truncated JPEG are there: all below them is grey. For CMYK, all rows."""
     from PIL import ImageChops
 
     if source.mode not in {"L", "RGB"}:
@@ -291,7 +290,7 @@ _EXIF = b"Exif\0\0"
 
 
 def _orientation(exif: bytes | None) -> int:
-    """The orientation (1 to 8) in an EXIF block; 1 if there is none, or it is broken: the picture isn't.
+    """The orientation (1 to 8) in an EXIF block; 1 if there is none or the block is damaged.
 
     Read by hand: Pillow's reader parses the whole untrusted block, with warnings and errors of many kinds.
     """
@@ -321,7 +320,7 @@ _STRIP_ROWS = 64
 
 
 def _flat(source: Image.Image) -> Image.Image:
-    """The picture as L, RGB or CMYK, without transparency (on white) or palette, shrunk if far too large.
+    """The picture as L, RGB or CMYK, on white, without palette, reduced if much too large.
 
     In strips: a transparent picture of 50 megapixels would need another 400 MB if converted at once.
     """
@@ -338,7 +337,7 @@ def _flat(source: Image.Image) -> Image.Image:
 
 
 def _opaque(strip: Image.Image, mode: str) -> Image.Image:
-    if strip.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion cuts off at 255 and does not scale
+    if strip.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255 and does not scale
         return strip.point(lambda value: value / 257).convert(mode)
     if not strip.has_transparency_data:
         return strip.convert(mode)
@@ -346,13 +345,13 @@ def _opaque(strip: Image.Image, mode: str) -> Image.Image:
     strip = strip.convert("LA") if strip.mode == "La" else strip
     try:
         on_white.alpha_composite(strip.convert("RGBA"))
-    except ValueError as error:  # a PNG's table of transparencies may be longer than its palette
+    except ValueError as error:  # a PNG's transparency table may be longer than its palette
         raise Refused("image_truncated") from error
     return on_white.convert(mode)
 
 
 def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours as RGB in sRGB, which every screen assumes when a file carries no profile."""
+    """The same colours in sRGB, which every screen assumes for a file without a profile."""
     if profile:
         from PIL import ImageCms
 
@@ -364,12 +363,12 @@ def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
                 converted = ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")
                 return converted or picture.convert("RGB")
         except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-            pass  # a broken profile: the colours are a little off, which is better than no photo
+            pass  # a damaged profile: slightly wrong colours are better than no photo
     return picture.convert("RGB")
 
 
 def _jpeg(picture: Image.Image) -> bytes:
-    picture.info.clear()  # Pillow would write a comment found there
+    picture.info.clear()  # or Pillow writes a comment that it finds there
     out = BytesIO()
     picture.save(out, "JPEG", quality=QUALITY, optimize=True, progressive=True)
     return out.getvalue()

@@ -1,27 +1,27 @@
-"""Texts as people type them and scanners read them: what of them is kept, and which SKUs a scanned text can mean."""
+"""Cleaning texts that people type and scanners read, and finding the SKUs that a scanned text can mean."""
 
 import hashlib
 import re
 
 MAX_SKU = 255
-"""The most characters of a SKU. One that is longer, such as the text of a QR code, is kept by its beginning."""
+"""The most characters of a SKU. A longer one, such as the text of a QR code, is shortened (`sku_of`)."""
 
 NO_SKU = "NO-SKU"
-"""The SKU of goods whose label holds nothing that can be seen. Not translated: phones compare SKUs letter by letter."""
+"""The SKU of goods whose label has no visible text. Not translated: phones compare SKUs letter by letter."""
 
-# Signs without width: soft hyphen, marks and controls of direction, zero-width space, word joiner, byte order mark.
+# Without width: soft hyphen, marks and controls of direction, zero-width space, word joiner, byte order mark.
 # Not the joiners U+200C and U+200D, which scripts and emoji are written with.
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def tidy(text: str) -> str:
-    """`text` without blanks around it and without signs that nobody can see."""
+    """`text` without surrounding blanks and without invisible characters."""
     return _INVISIBLE.sub("", text).strip()
 
 
 def storable(text: str) -> str:
-    """`text` with U+FFFD for what no database takes: NUL, and half of a pair such as an emoji is made of in UTF-16."""
+    """`text` with U+FFFD for what no database stores: NUL and lone surrogates."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -31,9 +31,9 @@ def cut(text: str, most: int) -> str:
 
 
 def sku_of(text: str) -> str:
-    """The SKU under which a scanned text is kept, the same one each time; "" if nothing of it can be seen.
+    """The SKU under which a scanned text is stored, always the same; "" if the text has no visible characters.
 
-    One that is too long ends in a digest of the whole, so that two which begin alike stay two.
+    A long one ends in a digest of the whole text, so that texts with the same beginning get different SKUs.
     """
     text = tidy(storable(text))
     if len(text) <= MAX_SKU:
@@ -43,26 +43,26 @@ def sku_of(text: str) -> str:
 
 
 def gtins(sku: str) -> list[str]:
-    """The other ways to write this article number (GTIN): with fewer zeros before it, or more.
+    """The other ways to write this article number (GTIN), with fewer or more leading zeros.
 
-    EAN-13 with a leading zero is UPC-A; on cartons it has 14 digits (GS1 General Specifications, section 7.9, by which
-    the check digit is reckoned too). Empty for any other text, and for a number whose check digit is wrong.
+    EAN-13 with a leading zero is UPC-A; on cartons it has 14 digits (GS1 General Specifications, section 7.9, also for
+    the check digit). Empty for any other text, and for a number with a wrong check digit.
     """
     if len(sku) not in (8, 12, 13, 14) or not (sku.isascii() and sku.isdecimal()):
         return []
     digits = sku.zfill(14)
     if sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(digits)) % 10:
         return []
-    spelled = (digits[14 - length :] for length in (13, 12, 14, 8) if not digits[: 14 - length].strip("0"))
-    return [number for number in spelled if number != sku]
+    spellings = (digits[14 - length :] for length in (13, 12, 14, 8) if not digits[: 14 - length].strip("0"))
+    return [spelling for spelling in spellings if spelling != sku]
 
 
 def skus_of(*texts: str, blank: str = "") -> list[str]:
     """The SKUs that a scanned text can mean, the likeliest first.
 
-    texts: the ways in which it can be read, the likeliest first. blank: the SKU of one in which nothing can be seen, ""
-    for none. Last come other spellings of an article number, since they count only where the very SKU does not exist;
-    before them the text with its invisible signs, which older SKUs can have.
+    texts: the ways to read it, the likeliest first. blank: the SKU of a text without visible characters, "" for none.
+    After the texts as cleaned come the texts with their invisible characters, which older SKUs can have, and last the
+    other spellings of an article number, which count only if the SKU itself does not exist.
     """
     kept = [sku_of(text) for text in texts]
     kept[0] = kept[0] or blank

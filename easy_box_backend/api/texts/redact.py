@@ -1,21 +1,21 @@
-"""Takes secrets out of texts that leave the server: logs, alerts. Knows nothing of ours.
+"""Removes secrets from texts that leave the server: logs, alerts. Independent of the rest of the project.
 
-A stranger chooses some of these texts (a path, a `Host`), so the time must grow with the length and no faster: no
-pattern begins with a repetition, and texts are cut before they are looked through.
+Strangers choose some of these texts (a path, a `Host`), so the time must be linear in the length: no pattern begins
+with a repetition, and texts are cut before they are searched.
 """
 
 import re
 
 MOST = 16_000
-"""Characters that are looked through and kept of a text."""
+"""The most characters of a text that are searched and kept."""
 
 _NAMES = r"pass(?:word|wd|phrase)?|secret(?:_key)?|token|api_?key|authorization|cookie|session(?:id|_key)?"
 PATTERNS = [
-    # What this project's clients send (`Authorization: Token …`), and its relatives.
+    # An Authorization header: this project's clients send `Token …`.
     (re.compile(r"(?i)\b(token|bearer|basic)(\s+|%20)[\w.~+/=-]{8,}"), r"\1\2***"),
     # A Telegram bot's token, alone or in the address of a call.
     (re.compile(r"\b(bot)?\d{5,}:[\w-]{20,}"), "***"),
-    # The account in a URL.
+    # The credentials in a URL.
     (re.compile(r"://[^/\s@]+@"), "://***@"),
     # name=value, "name": "value", name: value
     (re.compile(rf"""(?i)((?:{_NAMES})["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&}})\]]+)"""), r"\1***"),
@@ -27,7 +27,7 @@ _HINT, _HINT_IN_LOWER_CASE = re.compile(f"(?i){_HINTS}"), re.compile(_HINTS)
 def redact(text: str) -> str:
     """`text`, cut to about MOST characters, with *** in place of passwords, tokens and keys."""
     text = cut(text)
-    # Nearly every line has none. Regardless of case it takes ten times as long, and only other alphabets need that.
+    # Few lines have a secret. A search that ignores case takes ten times as long; only other alphabets need it.
     if not (_HINT_IN_LOWER_CASE.search(text.lower()) if text.isascii() else _HINT.search(text)):
         return text
     for pattern, instead in PATTERNS:
@@ -36,8 +36,8 @@ def redact(text: str) -> str:
 
 
 def cut(text: str) -> str:
-    """`text` if it has at most MOST characters; else its beginning and its last lines, where a traceback says what
-    happened. They begin with a whole line, since half a secret would not be recognised."""
+    """`text` if it has at most MOST characters; else its beginning and its last lines, where a traceback has the error.
+    The end begins with a whole line, since a secret that is cut in two is not recognised."""
     if len(text) <= MOST:
         return text
     start, end = text[: MOST * 3 // 4], text[-MOST // 4 :].partition("\n")[2]

@@ -1,4 +1,4 @@
-"""Tell people something from a script, such as one that makes backups."""
+"""Send an alert from a script, such as one that makes backups."""
 
 from argparse import ArgumentParser
 from typing import Any

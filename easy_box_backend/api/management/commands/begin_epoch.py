@@ -1,4 +1,4 @@
-"""After a restore: begin a new line of history, and report what is there."""
+"""After a restore: begin a new epoch, and report what the database holds."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Run after a restore: cursors and tags that clients hold become void. Reports what there is, proves the "
-        "ledger, and names photos that are missing; ends with 1 if something is wrong."
+        "Run after a restore: cursors and tags that clients hold become invalid. Reports what the database holds, "
+        "checks the ledger, and names missing photos; exits with 1 if something is wrong."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError("The restored data is not whole, see above.", returncode=1)
 
     def count(self, what: str, lines: list[str]) -> None:
-        """Print how many, and the first of them."""
+        """Print the number of lines and the first SHOWN of them."""
         self.stdout.write(f"{what}: {len(lines)}")
         for line in lines[:SHOWN]:
             self.stdout.write(f"  {line}")

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     help = "Fill an empty database with a demo warehouse: people, products with photos, orders."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--if-empty", action="store_true", help="do nothing if it has people or products")
+        parser.add_argument("--if-empty", action="store_true", help="do nothing if there are people or products")
 
     def handle(self, *args: Any, if_empty: bool = False, **options: Any) -> None:
         if settings.PRODUCTION:

@@ -1,4 +1,4 @@
-"""Take away what nobody needs any more (the worker does it by itself)."""
+"""Remove data that is no longer needed (the worker does it regularly)."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from api.ops import worker
 
 
 class Command(BaseCommand):
-    help = "Remove expired tokens and sessions, old reports, and photo files that no product names."
+    help = "Remove expired tokens and sessions, old reports, and photo files that no product uses."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for name, number in worker.prune(timezone.now()).items():
-            self.stdout.write(f"{name}: {number}")
+        for name, count in worker.prune(timezone.now()).items():
+            self.stdout.write(f"{name}: {count}")

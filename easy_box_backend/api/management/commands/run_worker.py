@@ -14,10 +14,10 @@ from api.ops import worker
 
 
 class Command(BaseCommand):
-    help = "Send alerts and do what is due regularly, until a termination signal (or once)."
+    help = "Send alerts and run the regular jobs, until a termination signal (or once)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="do what is due now, then end")
+        parser.add_argument("--once", action="store_true", help="do what is due now, then exit")
 
     def handle(self, *args: Any, once: bool = False, **options: Any) -> None:
         if once:
@@ -32,6 +32,6 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
         if not worker.run_until(stop):
-            logging.getLogger(__name__).warning("The worker ended in the middle of something; its claim will run out")
+            logging.getLogger(__name__).warning("The worker was stopped during a job; its claim will expire")
             logging.shutdown()
-            os._exit(0)  # a thread that hangs in a system call would hold up the interpreter's own end
+            os._exit(0)  # a thread that hangs in a system call would keep the interpreter from exiting

@@ -1,4 +1,4 @@
-"""Send what waits in the outbox, without a worker; or try the channel."""
+"""Send the alerts in the outbox without a worker, or test the channel."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,7 +12,7 @@ from api.ops import worker
 
 
 class Command(BaseCommand):
-    help = "Send the alerts that are due now; --test sends a test message instead and says what is wrong."
+    help = "Send the alerts that are due now; --test sends a test message instead and reports errors."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--test", action="store_true")

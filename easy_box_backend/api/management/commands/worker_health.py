@@ -1,4 +1,4 @@
-"""For the container's health check: does the worker's loop turn?"""
+"""The container's health check: does the worker's loop run?"""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from api.ops import worker
 
 
 class Command(BaseCommand):
-    help = "End with 1 if the worker on this machine has not turned for five minutes."
+    help = "Exit with 1 if the worker's loop on this machine has not run for five minutes."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
