@@ -83,7 +83,7 @@ verify-stack: venv-dev ## Prove the production stack on a real Docker Engine (AR
 	@$(PY) -m proofs.verification.stack $(ARGS)
 
 verify-deploy: venv-dev ## Prove deploys over SSH on a real Docker Engine, and setup-server.sh (ARGS="cut rollback")
-	@PYTHONPATH=easy_box_backend $(PY) -m proofs.verification.deploy $(ARGS)
+	@$(PY) -m proofs.verification.deploy $(ARGS)
 
 check-workflow: venv-dev ## actionlint and zizmor on the GitHub workflow
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" actionlint

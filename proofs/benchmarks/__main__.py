@@ -1,8 +1,8 @@
 """`make bench`: what our server costs beside the plain ways, measured in one run each.
 
-    python -m benchmarks              everything (about two minutes)
-    python -m benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
-    python -m benchmarks writes       add_stock on one product from 8 connections: throughput
+    python -m proofs.benchmarks              everything (about two minutes)
+    python -m proofs.benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
+    python -m proofs.benchmarks writes       add_stock on one product from 8 connections: throughput
 
 Ends with 1 when a requirement is missed.
 """
@@ -32,7 +32,7 @@ class Requirement:
 
 def main() -> int:
     """Measure what the command line names; returns 0 if all requirements are kept."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks")
     parser.add_argument("what", nargs="?", choices=["lists", "writes", "all"], default="all")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; medians are shown")
     chosen = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The desk (the admin) as a manager's browser opens it, as a proof that a server works: `python -m phone.desk`.
+"""The desk (the admin) as a manager's browser opens it, as a proof that a server works: `python -m proofs.phone.desk`.
 
 It signs in, opens every kind of page that a link leads to, and loads every file that a page names. It changes nothing.
 The password is asked for in the variable TRIAL_PASSWORD.

@@ -1,4 +1,4 @@
-"""Every call that the app makes, once, as a proof that a server works: `python -m phone.smoke`. It writes.
+"""Every call that the app makes, once, as a proof that a server works: `python -m proofs.phone.smoke`. It writes.
 
 The password is asked for in the variable TRIAL_PASSWORD.
 """

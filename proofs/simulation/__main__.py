@@ -1,4 +1,4 @@
-"""`python -m simulation`: play schedules; show the shortest history of what fails, and how to repeat it."""
+"""`python -m proofs.simulation`: play schedules; show the shortest history of what fails, and how to repeat it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proofs.simulation.summary import Summary
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proofs.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--schedules", type=int, default=200, help="how many, from number 0 on")
     parser.add_argument("--server", choices=("inprocess", "real"), default="inprocess")

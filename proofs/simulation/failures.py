@@ -58,7 +58,10 @@ def show_failure(session: Session, invariant: str, whole: Plan, options: argpars
     print(f"=== {invariant}: seed {whole.seed}, schedule {whole.number} ===")
     print(history(session.play(plan)))
     server = "" if options.server == "inprocess" else f" --server {options.server}"
-    print(f"again: python -m simulation --seed {whole.seed}{server} --only {whole.number} --keep {keep}\n", flush=True)
+    print(
+        f"again: python -m proofs.simulation --seed {whole.seed}{server} --only {whole.number} --keep {keep}\n",
+        flush=True,
+    )
 
 
 def history(result: Result) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from proofs.simulation.facts import Facts
 from proofs.simulation.intentions import Finished, Intentions
-from proofs.simulation.plan import KNOWN, LABEL, MISTYPED, NEW, UNTOUCHED
+from proofs.simulation.plan import KNOWN, LABEL, MANAGERS_WITH_PHONES, MISTYPED, NEW, PHONES, UNTOUCHED
 from proofs.simulation.scene import CUSTOMER, STOCK, Scene
 from proofs.simulation.settling import accounts_for
 
+PICKERS = set(PHONES) - set(MANAGERS_WITH_PHONES)
 ALL_SKUS = (*KNOWN, *NEW, UNTOUCHED, MISTYPED)
 
 
@@ -172,15 +173,17 @@ def descriptions(outcome: Outcome) -> Iterator[str]:
 
 
 def existence(outcome: Outcome) -> Iterator[str]:
-    """What was created is there; what only one person touched and deleted is not."""
+    """What was created is there. What only one person touched and deleted is not, or, if a picker deleted it, a
+    manager is asked; and nobody but a manager deletes."""
     notes = outcome.notes
     for sku in (*KNOWN, *NEW):
         live = any(not row["archived"] for row in outcome.facts.of_sku(outcome.scene, sku))
         known = sku in KNOWN or sku in notes.created
-        if known and not notes.deleted.get(sku) and not live:
-            yield f"{sku}: nobody deleted it, but it is not in the list"
         deleters = notes.deleted.get(sku, set())
-        if live and len(deleters) == 1 and sku in KNOWN and not notes.touched.get(sku):
+        if known and not deleters - PICKERS and not live:
+            yield f"{sku}: no manager deleted it, but it is not in the list"
+        asked = deleters <= PICKERS and _is_flagged(outcome, sku, "deletion_asked")
+        if live and len(deleters) == 1 and sku in KNOWN and not notes.touched.get(sku) and not asked:
             yield f"{sku}: deleted by {deleters}, touched by nobody else, but still in the list"
 
 

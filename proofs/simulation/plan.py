@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PHONES = ("Anna", "Boris", "Clara")
+MANAGERS_WITH_PHONES = ("Anna",)
+"""Whose phones may delete; a picker's deletion is only a request to a manager (docs/rights.md)."""
 MANAGER, SHOP = "Vera", "shop"
 
 KNOWN = ("A", "B", "C")

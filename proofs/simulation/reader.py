@@ -9,6 +9,11 @@ from proofs.simulation.network import Line, Server
 from proofs.simulation.scene import PROGRAM
 
 
+def revision_in(etag: str) -> int:
+    """The revision in a list's ETag, which is `"epoch-revision.digest"`."""
+    return int(etag.strip('"').partition(".")[0].rpartition("-")[2])
+
+
 class Reader:
     """Polls the list of products and complains in `troubles`.
 
@@ -28,16 +33,16 @@ class Reader:
         """Read the fresh list, compare, and go on from there."""
         answer = self.dio.get("/products/", self.headers)
         fresh = {row["id"]: row for row in answer.data}
-        tag = int(answer.headers["etag"].strip('"').rpartition("-")[2])
-        if tag < self.cursor:
-            self.troubles.append(f"the list's revision went back from {self.cursor} to {tag}")
+        revision = revision_in(answer.headers["etag"])
+        if revision < self.cursor:
+            self.troubles.append(f"the list's revision went back from {self.cursor} to {revision}")
         if self.cursor >= 0:
             for row in fresh.values():
                 self._check_row(row)
             for product_id in set(self.state) - set(fresh):
                 self._check_gone(product_id)
         self.state = fresh
-        self.cursor = max([self.cursor, tag, *(row["revision"] for row in fresh.values())])
+        self.cursor = max([self.cursor, revision, *(row["revision"] for row in fresh.values())])
         return list(answer.data)
 
     def _check_row(self, row: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from proofs.phone.app import AuthRepository, Session
 from proofs.phone.dio import DART_USER_AGENT, Dio
 from proofs.simulation.network import Line, Server
-from proofs.simulation.plan import KNOWN, MANAGER, PHONES, SHOP, UNTOUCHED
+from proofs.simulation.plan import KNOWN, MANAGER, MANAGERS_WITH_PHONES, PHONES, SHOP, UNTOUCHED
 
 EMAIL, PASSWORD = "vera@example.com", "correct horse battery"
 PROGRAM = "warehouse-program/1.0"
@@ -71,7 +71,8 @@ def make_accounts(server: Server) -> None:
     """The people with phones; the manager's account is there already. Once for a database."""
     dio, headers = program(server, log_in(server, EMAIL, PROGRAM))
     for name in PHONES:
-        account = {"email": f"{name.lower()}@example.com", "username": name, "password": PASSWORD}
+        account: dict[str, Any] = {"email": f"{name.lower()}@example.com", "username": name, "password": PASSWORD}
+        account["is_staff"] = name in MANAGERS_WITH_PHONES
         dio.request("POST", "/users/", account, headers)
 
 

@@ -26,7 +26,7 @@ from api.actions import stock
 from api.actor import Actor
 from api.models import Product
 for number in itertools.cycle(Product.objects.live().values_list("pk", flat=True)):
-    stock.receive(number, 1, by=Actor(user=None), at=timezone.now())
+    stock.receive(number, 1, by=Actor(user=None, at=timezone.now()))
     print("received", flush=True)
 """
 """For `manage.py shell`: goods arrive without end."""

@@ -38,6 +38,7 @@ from proofs.phone.dio import Dio, DioException, FormData, MultipartFile
 from proofs.phone.smoke import app_calls
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
 from proofs.verification.engine import ROOT, Engine, engine, provide_images, run, say
+from proofs.verification.names import check_names
 
 BACKEND = ROOT / "easy_box_backend"
 PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
@@ -153,7 +154,7 @@ def contract(stack: Stack) -> None:
     environment = os.environ | {"EASYBOX_URL": stack.url, "EASYBOX_EMAIL": EMAIL, "EASYBOX_PASSWORD": PASSWORD}
     command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider", "-o", "addopts="]
     done = subprocess.run(
-        [*command, "--import-mode=importlib", "-q", "-x", "--no-header", "contract"],
+        [*command, "--import-mode=importlib", "-q", "-x", "--no-header", "proofs/contract"],
         cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-300:]
@@ -469,7 +470,8 @@ def temporary_stack(folder: Path) -> Iterator[Stack]:
 
 
 def main(chosen: list[str]) -> int:
-    """Run the checks named in `chosen`, or all; returns 1 if one failed."""
+    """Run the checks named in `chosen`, or all; returns 1 if one failed, and exits with 2 for an unknown name."""
+    check_names(chosen, [check.__name__ for check in CHECKS])
     signal.signal(signal.SIGTERM, _end)
     folder = Path(tempfile.mkdtemp(prefix="easybox-verify-"))
     began = time.monotonic()

@@ -21,14 +21,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from proofs.verification.names import check_names
+from proofs.verification.telegram import telegram
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = Path(".github/workflows/backend-deploy.yml")
@@ -96,29 +96,6 @@ runs:
         printf '%s\\n' 'NAME' >"$RECORDS/$n-$$.call"
         printf '%s\\n' "$INPUTS" >"$RECORDS/$n-$$.inputs"
 """
-
-
-class Telegram(ThreadingHTTPServer):
-    """A Bot API of our own, which keeps the texts."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Call)
-        self.texts: list[str] = []
-
-
-class _Call(BaseHTTPRequestHandler):
-    server: Telegram
-
-    def do_POST(self) -> None:
-        body = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        right = self.path == f"/bot{SECRETS['TELEGRAM_BOT_TOKEN']}/sendMessage"
-        right = right and body["chat_id"] == [SECRETS["TELEGRAM_CHAT_ID"]]
-        self.server.texts += body["text"] if right else ["sent with a wrong token or to a wrong chat"]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Says nothing."""
 
 
 @dataclass
@@ -460,8 +437,8 @@ class Stage:
             event["inputs"] = {"sha": self.before if story.chosen == "before" else story.chosen}
         (self.folder / "event.json").write_text(json.dumps(event))
         (self.folder / "secrets.yml").write_text(json.dumps(story.secrets))  # JSON is YAML
-        with telegram() as bot:
-            variables = VARIABLES | {"TELEGRAM_API_URL": f"http://127.0.0.1:{bot.server_port}"}
+        with telegram(SECRETS["TELEGRAM_BOT_TOKEN"], SECRETS["TELEGRAM_CHAT_ID"]) as bot:
+            variables = VARIABLES | {"TELEGRAM_API_URL": bot.url}
             command = [str(Path(sys.executable).parent / "act"), story.event, "--workflows", str(WORKFLOW)]
             command += ["--json", "--insecure-secrets", "--no-cache-server", "--concurrent-jobs", "2"]
             command += ["--platform", f"{RUNNER}=-self-hosted", "--action-cache-path", str(self.folder / "cache")]
@@ -502,22 +479,14 @@ class Stage:
         return Played(log, results, steps, calls, records, texts, self.head, self.before)
 
 
-@contextmanager
-def telegram() -> Iterator[Telegram]:
-    """The Bot API, for one run."""
-    with Telegram() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def main() -> int:
-    """Returns 0 if every story came out as it must, and every planted fault was noticed."""
+    """Returns 0 if every story came out as it must, and every planted fault was noticed.
+
+    Exits with 2 if the name of no story has one of the words.
+    """
     words = sys.argv[1:]
+    names = [story.name for story in STORIES]
+    check_names([word for word in words if not any(word in name for name in names)], names)
     stories = [story for story in STORIES if not words or any(word in story.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="easybox-workflow-") as folder:
         stage = Stage(Path(folder))
@@ -527,7 +496,7 @@ def main() -> int:
             missed = sum(not is_noticed(stage, *fault) for fault in FAULTS)
             print(f"\n{len(FAULTS) - missed} of {len(FAULTS)} planted faults noticed.")
             bad += missed
-    return 1 if bad or not stories else 0
+    return 1 if bad else 0
 
 
 def tell(stage: Stage, story: Story) -> bool:
