@@ -348,7 +348,7 @@ def test_it_is_told_in_english_if_that_is_the_managers_language(desk: Desk, tele
 
 
 def test_a_lost_connection_is_not_told_as_a_failed_release(desk: Desk, telegram: BotApi) -> None:
-    """The server goes on by itself."""
+    """The server continues by itself."""
     report(desk, telegram, REPORTED="lost", RESULTS="release=success deploy=failure")
     (text,) = telegram.messages[0][1]["text"]
     assert "deploy/status.sh" in text
@@ -360,7 +360,7 @@ def test_a_refused_message_fails_without_showing_the_token(desk: Desk, telegram:
     telegram.answer = answer
     result = report(desk, telegram)
     assert result.returncode == 1
-    assert "Telegram was not told" in result.stdout
+    assert "message could not be sent" in result.stdout
     assert TOKEN not in result.stdout + result.stderr
 
 
