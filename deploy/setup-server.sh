@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2329 # most functions are called by `step`
-# Prepares a bare Debian or Ubuntu for deploys. Runs as root and needs no other file of this project, so from your machine:
+# Prepares a bare Debian or Ubuntu for deploys. Runs as root and needs no other file of this project:
 #
 #   ssh root@SERVER 'bash -s -- --repository git@github.com:OWNER/easy_box.git --public-key "ssh-ed25519 AAAA… ci"' <deploy/setup-server.sh
 #

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints which release runs, the state of its services, and the last deploy. Changes nothing. Exit code 1: something needs
-# attention.
+# Prints which release runs, the state of its services, and the last deploy. Changes nothing.
+# Exit code 1: something needs attention.
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 

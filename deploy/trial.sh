@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Called by steps.sh: tries a release before it serves. Starts its image and nginx's files apart from production, on a copy
-# of the data, migrates the tables there, and then, as a manager and through nginx, makes every call of the app and opens
-# every page of the admin. Production is not changed.
+# Called by steps.sh: tries a release before it serves. Starts its image and nginx's files apart from production, on a
+# copy of the data, migrates the tables there, and then, as a manager and through nginx, makes every call of the app and
+# opens every page of the admin. Production is not changed.
 #
 #   VERSION=<SHA> trial.sh prepare      start its database
 #   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy; without it: empty tables

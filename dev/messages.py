@@ -1,4 +1,4 @@
-"""`make messages` collects all texts for translation and compiles the catalogues; `--check` fails if one is out of date.
+"""`make messages` collects texts for translation and compiles the catalogues; `--check` fails if one is out of date.
 
 Needs no gettext programs: Python is read as a syntax tree, templates by Django's converter, and polib writes the
 catalogues. It prints the texts that lack a translation; a person fills them in in api/locale/*/LC_MESSAGES/django.po.

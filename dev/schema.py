@@ -30,9 +30,7 @@ def main(*, check: bool) -> int:
     drift = list(difflib.unified_diff(*lines, "docs/openapi.yaml", "what the code says"))
     if drift:
         sys.stdout.writelines(drift[:200])
-        print(
-            'The API changed but docs/openapi.yaml did not. If the change is intended, run "make schema" and commit the file.'
-        )
+        print('The API changed but docs/openapi.yaml did not. If that is intended: "make schema", and commit the file.')
     return 1 if drift else 0
 
 

@@ -32,8 +32,8 @@ TEXTS = {
     },
     "en": {
         "before": "Release {release} was not deployed, what failed: {jobs}. The server is unchanged.",
-        "deploy": "Release {release} was not deployed: no connection to the server, or settings that it does not accept. "
-        "The previous release still serves.",
+        "deploy": "Release {release} was not deployed: no connection to the server, or settings that it does not "
+        "accept. The previous release still serves.",
         "lost": "The connection to the server was lost while release {release} was deployed. The server "
         "continues by itself: wait for its message, or run deploy/status.sh there.",
     },

@@ -23,7 +23,7 @@ fail() {
   exit 1
 }
 
-# Fails with the names of the variables that are missing. Without a host key nothing is connected: any server could answer.
+# Fails with the names of the missing variables. Without a host key nothing is connected: any server could answer.
 require() {
   local name missing=()
   for name in "$@"; do
@@ -76,8 +76,8 @@ END
   echo "Connected."
 }
 
-# SERVER_HOST_KEY: one or more lines of ssh-keyscan's output, or only "type key". The host name in it does not matter: our
-# ssh configuration calls the server "server".
+# SERVER_HOST_KEY: one or more lines of ssh-keyscan's output, or only "type key". The host name in it does not matter:
+# our ssh configuration calls the server "server".
 known_hosts() {
   local line
   while read -r line; do
