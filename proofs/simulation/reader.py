@@ -1,4 +1,4 @@
-"""A reader that keeps up by revision: old state and rows of greater revision must be the fresh list, always."""
+"""A reader that follows by revision: its old state and the rows of a greater revision must make up the fresh list."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def revision_in(etag: str) -> int:
 
 
 class Reader:
-    """Polls the list of products and complains in `troubles`.
+    """Polls the list of products and notes problems in `troubles`.
 
-    Its cursor is the highest revision that it has seen, in a row or in the list's tag. A row that is not greater must
-    be the row that it holds: a reader which asks for "greater than my cursor" would never see the difference.
+    Its cursor is the highest revision that it has seen, in a row or in the list's ETag. A row whose revision is not
+    greater must be the row that it knows: a client that asks for "greater than my cursor" would miss the difference.
     """
 
     def __init__(self, server: Server, token: str, who: str = "reader") -> None:
@@ -30,7 +30,7 @@ class Reader:
         self.troubles: list[str] = []
 
     def poll(self) -> list[dict[str, Any]]:
-        """Read the fresh list, compare, and go on from there."""
+        """Read the list, compare it with the known state, and keep it."""
         answer = self.dio.get("/products/", self.headers)
         fresh = {row["id"]: row for row in answer.data}
         revision = revision_in(answer.headers["etag"])

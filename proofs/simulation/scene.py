@@ -1,4 +1,4 @@
-"""What stands in the warehouse before a schedule, and who is logged in: made over HTTP by the manager."""
+"""The products, orders and logins before a schedule, made over HTTP by the manager."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Scene:
     """The start of a schedule.
 
     Attributes:
-        prefix: what this schedule's SKUs begin with, so that schedules can share a database.
+        prefix: of this schedule's SKUs, so that schedules can share a database.
         tokens: of the people with phones, and of the programs.
         products: SKU of the plan -> id.
         orders: ids, in the order of the plan; later ones are appended.
@@ -40,15 +40,15 @@ class Scene:
     manager: int = 0
 
     def sku(self, name: str) -> str:
-        """The SKU on the label of what the plan calls `name`; with the letters that make trouble in an address."""
+        """The SKU of what the plan calls `name`; one has characters that must be escaped in a URL."""
         return f"{self.prefix}Б+2/{name}" if name == "B" else f"{self.prefix}{name}"
 
     def new_label(self, name: str) -> str:
-        """The SKU that people may give it instead. Both labels are stuck on boxes then."""
+        """The SKU that people may give it instead. Boxes have both labels then."""
         return f"{self.sku(name)}{RELABELLED}"
 
     def name_of(self, sku: str) -> str:
-        """The other way round, by whichever label; "" for what is not of this schedule."""
+        """The plan's name of a SKU, old or new; "" if it is not of this schedule."""
         if not sku.startswith(self.prefix):
             return ""
         return sku.rpartition("/")[2].removeprefix(self.prefix).removesuffix(RELABELLED)
@@ -77,7 +77,7 @@ def make_accounts(server: Server) -> None:
 
 
 def make_scene(server: Server, prefix: str) -> Scene:
-    """Log everybody in, make products and orders."""
+    """Log everybody in, and create products and orders."""
     tokens = {name: log_in(server, f"{name.lower()}@example.com", DART_USER_AGENT) for name in PHONES}
     tokens |= {name: log_in(server, EMAIL, PROGRAM) for name in (MANAGER, SHOP, READER, REVOKED)}
     dio, revoked = program(server, tokens[REVOKED])
