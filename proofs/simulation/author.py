@@ -65,7 +65,7 @@ THEMES: dict[str, dict[str, float]] = {
     "orders": {"finish": 6.0, "orders": 2.0, "restart": 5.0, "cancel": 2.0, "extend": 2.0, "receive": 0.5},
     "products": {"create": 4.0, "delete": 3.0, "edit": 2.0, "photo": 5.0, "relabel": 3.0, "press": 0.5},
 }  # fmt: skip
-"""What a schedule is about: how much likelier each verb is than usual. Without it, rare coincidences would be too rare."""
+"""What a schedule is about: how much likelier each verb is. Without it, rare coincidences would be too rare."""
 REQUESTS = {"receive": 2, "photo": 2, "press": 1, "edit": 1, "relabel": 1, "create": 1, "delete": 1}
 """How many requests a pass makes of each, when it was done offline."""
 

@@ -55,8 +55,8 @@ class Person:
         getattr(self, f"do_{act.verb}")(act)
 
     def do_online(self, act: Act) -> None:
-        """Perhaps with a new login, which the queues outlive. The installed app has only additions and deletions in them
-        then."""
+        """Perhaps with a new login, which the queues outlive. The installed app has only additions and deletions in
+        them then."""
         self.phone.online = True
         queued = self.phone.store.queued()
         if act.logs_in and not (queued["creation"] or queued["product_update"] or queued["order_update"]):

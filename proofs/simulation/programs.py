@@ -1,4 +1,4 @@
-"""Clients that are not the app: the manager at a REST client, and a web shop. With conditional requests, without faults."""
+"""Clients that are not the app: a manager's REST client and a web shop, with conditional requests and no faults."""
 
 from __future__ import annotations
 

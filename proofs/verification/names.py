@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
+from typing import NoReturn
 
 WRONG_ARGUMENTS = 2
 
 
 def check_names(words: list[str], known: Collection[str], needs: Mapping[str, Collection[str]] | None = None) -> None:
-    """End with exit code 2 and a message if a word is unknown, or if a named scenario lacks another that it needs.
+    """Exit with code 2 and a message if a word is unknown, or if a scenario lacks another that it needs.
 
-    known: all names. needs: for a name, those of which at least one must be chosen too. No words mean everything.
+    words: the chosen names; none mean all. known: all names. needs: for a name, those of which one must be chosen too.
     """
     unknown = [word for word in words if word not in known]
     if unknown:
@@ -21,7 +22,7 @@ def check_names(words: list[str], known: Collection[str], needs: Mapping[str, Co
             stop(f"{name} needs one of these too: {', '.join(others)}")
 
 
-def stop(text: str) -> None:
-    """End with exit code 2 and a message on standard error."""
+def stop(text: str) -> NoReturn:
+    """Exit with code 2 and a message on standard error."""
     print(text, file=sys.stderr)
     sys.exit(WRONG_ARGUMENTS)
