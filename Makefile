@@ -15,7 +15,7 @@ SOURCES := easy_box_backend proofs dev
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
-	@echo "make test    the whole suite on SQLite and PostgreSQL (ARGS=\"-k orders\", DB=sqlite)"
+	@echo "make test    the whole suite on SQLite and PostgreSQL (ARGS=\"-k orders\", DB=sqlite, DB=both)"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

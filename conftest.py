@@ -9,10 +9,39 @@ from typing import Any
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make test` shares the suite between two processes, see dev/test.py."""
+    parser.addoption("--half", choices=["sqlite", "postgresql"], help="this database's share of the suite")
+
+
+@pytest.hookimpl(trylast=True)  # once every marker is there
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every test is in one half or in both: PostgreSQL's is what uses the database, without the browser's; SQLite's is
+    the rest, and what is marked as able to differ."""
+    half = config.getoption("--half")
+    if half is None:
+        return
+    chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        on_postgresql = uses_database(item) and not item.get_closest_marker("browser")
+        on_sqlite = not on_postgresql or item.get_closest_marker("both_databases") is not None
+        chosen[on_postgresql if half == "postgresql" else on_sqlite].append(item)
+    items[:] = chosen[True]
+    config.hook.pytest_deselected(items=chosen[False])
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Whether pytest-django lets this test at the database."""
+    fixtures = {"db", "transactional_db", "live_server", "django_db_setup"}
+    return bool(item.get_closest_marker("django_db") or fixtures & set(getattr(item, "fixturenames", ())))
+
+
 def pytest_collection_finish() -> None:
-    """Imported modules and collected tests stay to the end: exclude them from garbage collection."""
+    """Exclude imported modules and collected tests, which stay to the end, from garbage collection, and collect less
+    often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -21,11 +21,16 @@ GRACE_SECONDS = 15
 ROOM = 2**30  # bytes
 
 
-def settings_variables() -> set[str]:
-    """The names of all variables that the backend reads, from `.env.example`."""
-    lines = ENV_EXAMPLE.read_text(encoding="utf-8").splitlines()
-    names = {line.lstrip("# ").partition("=")[0] for line in lines if "=" in line}
-    return {name for name in names if name.isidentifier() and name.isupper()}
+def settings_defaults(*, of_stack: bool = False) -> dict[str, str]:
+    """The variables in `.env.example` with their defaults: those of the backend, or of the production stack alone."""
+    lines = ENV_EXAMPLE.read_text(encoding="utf-8").split("# === The production stack")[of_stack].splitlines()
+    pairs = (line.lstrip("# ").partition("=") for line in lines if "=" in line)
+    return {name: value for name, _, value in pairs if name.isidentifier() and name.isupper()}
+
+
+def settings_variables(*, of_stack: bool = False) -> set[str]:
+    """The names of these variables."""
+    return set(settings_defaults(of_stack=of_stack))
 
 
 def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:

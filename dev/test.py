@@ -1,10 +1,14 @@
-"""`make test`: the whole suite on SQLite and on PostgreSQL at once, and one line for each at the end.
+"""`make test`: the whole suite, on SQLite and on PostgreSQL at once, and one line for each at the end.
 
 On SQLite in development mode, as `make run` starts the server; on PostgreSQL in production mode, with the settings and
 the collected static files of a real one.
 
-ARGS="-k orders -x"    more arguments for pytest
-DB=sqlite              only that one (or postgresql)
+Every test runs at least once. Those that use the database run on PostgreSQL, and on SQLite too where the database can
+make a difference (marked `both_databases`). The others run in SQLite's half only: they use no database, or a browser.
+
+ARGS="-k orders -x"    more arguments for pytest; what they choose runs on both databases
+DB=both                every test on both databases
+DB=sqlite              every test on that one (or postgresql)
 WORKERS=4              processes for each database; 0: one after the other and none in parallel, for a debugger
 """
 
@@ -23,6 +27,7 @@ from dev.common import BACKEND, ROOT, clean_environment, database, memory_if_it_
 
 SECOND = "--second"
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+BOTH = "both"
 PRODUCTION = {
     "MODE": "production",
     "SECRET_KEY": "only-for-tests-" + "0123456789" * 5,
@@ -64,9 +69,9 @@ def main() -> int:
     if sys.argv[1:2] == [SECOND]:
         return second(*sys.argv[2:])
     chosen = os.environ.get("DB", "")
-    if chosen and chosen not in KINDS:
-        sys.exit(f"DB={chosen} is none of: {', '.join(KINDS)}")
-    if chosen:
+    if chosen and chosen not in (*KINDS, BOTH):
+        sys.exit(f"DB={chosen} is none of: {', '.join([*KINDS, BOTH])}")
+    if chosen in KINDS:
         results = [run_on(chosen, processors())]
     elif os.environ.get("WORKERS") == "0" or processors() == 1:
         results = [run_on(kind, 0) for kind in KINDS]
@@ -84,11 +89,15 @@ def processors() -> int:
 
 
 def both_at_once() -> int:
-    """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards."""
+    """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards.
+
+    PostgreSQL has about three quarters of the work and as many processes as there are processors, so that none is idle
+    once SQLite's half is done.
+    """
     workers = processors() // 2
     with temporary_folder() as folder:
         said, came_out = folder / "said.txt", folder / "came_out.txt"
-        command = [sys.executable, __file__, SECOND, str(workers), str(came_out)]
+        command = [sys.executable, __file__, SECOND, str(processors()), str(came_out)]
         with said.open("wb") as file:
             other = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
@@ -134,7 +143,7 @@ def run_on(kind: str, workers: int) -> Result:
                     environment |= PRODUCTION
                     collect = [sys.executable, str(BACKEND / "manage.py"), "collectstatic", "--no-input", "-v0"]
                     subprocess.run(collect, env=environment, check=True)
-                exit_code = run(command(report, workers), cwd=ROOT, env=environment)
+                exit_code = run(command(kind, report, workers), cwd=ROOT, env=environment)
         except RuntimeError as error:
             print(error)
             return Result(KINDS[kind], 1, time.monotonic() - start, trouble="the database did not start")
@@ -144,12 +153,14 @@ def run_on(kind: str, workers: int) -> Result:
         return result
 
 
-def command(report: Path, workers: int) -> list[str]:
+def command(kind: str, report: Path, workers: int) -> list[str]:
     """The pytest command, with the person's own arguments last."""
+    own = shlex.split(os.environ.get("ARGS", ""))
+    half = [] if own or os.environ.get("DB") else [f"--half={kind}"]  # see conftest.py
     workers = int(os.environ.get("WORKERS") or min(workers, 8))
     parallel = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     ours = [f"--junitxml={report}", *parallel]
-    return [sys.executable, "-m", "pytest", *ours, *shlex.split(os.environ.get("ARGS", ""))]
+    return [sys.executable, "-m", "pytest", *ours, *half, *own]
 
 
 def count(report: Path, result: Result) -> None:

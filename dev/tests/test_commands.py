@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from dev.common import BACKEND, ROOT
+from proofs.verification.deploy import with_needed
 
 PARTS = ("benchmarks", "contract", "phone", "simulation", "verification")
 TRIAL = "/srv/trial"
@@ -102,8 +103,10 @@ def test_an_unknown_scenario_is_an_error_with_the_list_of_names(name: str, known
     assert done.stdout == ""
 
 
-def test_a_scenario_that_needs_another_says_so() -> None:
+def test_a_scenario_that_needs_another_says_so_and_brings_it(capsys: pytest.CaptureFixture[str]) -> None:
     """There is nothing to roll back to after one deploy."""
-    done = verify("deploy", "rollback")
-    assert done.returncode == 2
-    assert "rollback needs one of these too: second, " in done.stderr
+    assert with_needed(["rollback"]) == ["rollback", "second"]
+    assert "second is run too: rollback needs it" in capsys.readouterr().out
+    assert with_needed(["rollback", "second"]) == ["rollback", "second"]
+    assert with_needed(["cut"]) == ["cut"]
+    assert capsys.readouterr().out == ""

@@ -49,10 +49,38 @@ def test_a_busy_port_is_refused_and_another_one_named() -> None:
     run.refuse_a_busy_port("127.0.0.1", port)
 
 
-def test_the_address_for_phones_is_none_of_this_machine_alone() -> None:
+@pytest.fixture
+def interfaces(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The addresses of this machine's network interfaces, by name; packets to elsewhere leave from "route"."""
+    addresses = {"lo": "127.0.0.1"}
+
+    class Probe(socket.socket):
+        def connect(self, address: object) -> None:
+            if "route" not in addresses:
+                raise OSError("Network is unreachable")
+
+        def getsockname(self) -> tuple[str, int]:
+            return addresses["route"], 9
+
+    def ioctl(_socket: int, _request: int, name: bytes) -> bytes:
+        return bytes(20) + socket.inet_aton(addresses[name.rstrip(b"\0").decode()]) + bytes(232)
+
+    names = [(1, "lo"), (2, "none"), (3, "eth0")]
+    monkeypatch.setattr(network.socket, "if_nameindex", lambda: [row for row in names if row[1] in addresses])
+    monkeypatch.setattr(network.socket, "socket", Probe)
+    monkeypatch.setattr(network.fcntl, "ioctl", ioctl)
+    return addresses
+
+
+def test_the_address_for_phones_is_none_of_this_machine_alone(interfaces: dict[str, str]) -> None:
     """A phone can't reach 127.0.0.1; without any network there is no address at all."""
-    address = network.address_for_phones()
-    assert address is None or not address.startswith(("127.", "0."))
+    assert network.address_for_phones() is None
+    interfaces["route"] = "127.0.0.1"
+    assert network.address_for_phones() is None
+    interfaces["eth0"] = "192.168.1.20"
+    assert network.address_for_phones() == "192.168.1.20"
+    interfaces["route"] = "192.168.1.30"
+    assert network.address_for_phones() == "192.168.1.30"
 
 
 @pytest.mark.django_db

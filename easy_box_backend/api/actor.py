@@ -9,10 +9,10 @@ from api.models import Device, User
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Made once at the front door and passed on as `by`.
+    """Made once by the front door and passed on as `by`.
 
     user: the person, None for the server itself. device: the login it came through, None for the admin. at: now.
-    connection: names the TCP connection, "" if it is unknown (`auth/callers.py`).
+    connection: a name of the TCP connection, "" if unknown (`auth/callers.py`).
     """
 
     user: User | None
@@ -31,5 +31,5 @@ class Actor:
         return self.user is None or self.user.is_manager
 
     def then(self, at: datetime) -> Self:
-        """The same at another time."""
+        """The same actor at another time."""
         return replace(self, at=at)

@@ -1,4 +1,4 @@
-"""Domain errors: why the server will not do what was asked, as a code, a sentence and facts. Knows no HTTP."""
+"""Domain errors: why a request is refused, as a code, a sentence and facts. Independent of HTTP."""
 
 import math
 from datetime import timedelta
@@ -10,13 +10,13 @@ Text = str | Promise
 
 
 class DomainError(Exception):
-    """Something that was understood and is not done.
+    """A request that was understood and is refused.
 
-    code: a word for machines, stable over versions.
+    code: a word for programs, stable across versions.
     detail: a translatable sentence for people.
-    facts: what a client or a log needs to understand it, JSON-able.
-    fields: messages by field name, in the shape that REST framework users expect.
-    retryable: whether the same request can succeed later without a change.
+    facts: what a client or a log needs to understand the error, JSON-able.
+    fields: messages by field name, in REST framework's shape.
+    retryable: whether the same request can succeed later unchanged.
     """
 
     code = "refused"
@@ -38,50 +38,59 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """The request itself is wrong; repeating it will not help."""
+    """The request itself is wrong; a retry will not help."""
 
     code = "invalid"
 
 
 class NotFound(DomainError):
-    """There is nothing under that name."""
+    """What was asked for does not exist."""
 
     code = "not_found"
 
 
+class NoSuch(NotFound):
+    """A row that does not exist. code: `no_such_` and the kind of row, under which the facts have its key."""
+
+    sentence: Text
+
+    def __init__(self, key: object) -> None:
+        super().__init__(self.sentence, facts={self.code.removeprefix("no_such_"): key})
+
+
 class Forbidden(DomainError):
-    """This person may not do that."""
+    """The person has no right to do this."""
 
     code = "forbidden"
 
 
 class Conflict(DomainError):
-    """It contradicts what is so now."""
+    """The request conflicts with the present state."""
 
     code = "conflict"
 
 
 class Stale(DomainError):
-    """The caller's version (If-Match) is not the current one."""
+    """The caller's version (If-Match) is outdated."""
 
     code = "stale"
 
 
 class Busy(DomainError):
-    """Not now. facts: retry_after_seconds."""
+    """The server is busy. facts: retry_after_seconds."""
 
     code = "busy"
     retryable = True
 
 
 class TooLarge(DomainError):
-    """More bytes than the server takes."""
+    """More bytes than the server accepts."""
 
     code = "too_large"
 
 
 class TooSoon(DomainError):
-    """Too often; it may be tried again after a while."""
+    """Too many requests. seconds: when to try again."""
 
     code = "throttled"
     retryable = True

@@ -1,5 +1,5 @@
-"""What a request may hold (serializers) and what an answer holds (plain functions: lists are built without
-ModelSerializer, which costs many times the CPU, see docs/architecture.md)."""
+"""Validation of requests (serializers) and the JSON of answers (plain functions: a ModelSerializer costs many times the
+CPU, see docs/architecture.md)."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from api import texts
+from api import images, texts
 from api.actions.orders import Line
 from api.discrepancies.kinds import Answer, Told
 from api.errors import Busy
@@ -33,7 +33,7 @@ LINE_FIELDS = (
 def product_json(row: Mapping[str, Any], photos: str) -> dict[str, Any]:
     """A product as the app reads it (docs/flutter-app.md, section 2), from its PRODUCT_FIELDS.
 
-    photos: what stands before a stored photo's name in its absolute URL.
+    photos: the prefix that makes a stored photo's name an absolute URL.
     """
     return {
         "id": row["id"],
@@ -66,15 +66,15 @@ def order_json(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], photo
 
 
 def line_json(line: Mapping[str, Any], photos: str, *, running: bool) -> dict[str, Any]:
-    """An order line. While the order is running its product goes by today's name and SKU, since that is what the
-    shelf and the scanner say; afterwards by those it was picked under."""
-    kept = "product__" if running else ""
+    """An order line. While the order is running, it has the product's current name and SKU, as on the shelf and in
+    the scanner; afterwards those under which it was picked."""
+    source = "product__" if running else ""
     image, thumbnail = line["product__image"], line["product__thumbnail"]
     return {
         "product": {
             "id": line["product_id"],
-            "name": line[f"{kept}name"],
-            "sku": line[f"{kept}sku"],
+            "name": line[f"{source}name"],
+            "sku": line[f"{source}sku"],
             "location": line["product__location"] or None,
             "image_url": photos + image if image else None,
             "thumbnail_url": photos + thumbnail if thumbnail else None,
@@ -127,7 +127,7 @@ def movement_json(movement: StockMovement) -> dict[str, Any]:
 
 
 def discrepancy_json(told: Told) -> dict[str, Any]:
-    """A discrepancy as recorded, and as it is told; `facts` are the raw ones, `details` those with names."""
+    """A discrepancy with its description: `facts` are stored, `details` are the same with labels for people."""
     row = told.row
     return {
         "id": row.pk,
@@ -152,7 +152,7 @@ def discrepancy_json(told: Told) -> dict[str, Any]:
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """A way of settling, with the numbers before and after."""
+    """A possible answer to a discrepancy, with the values before and after."""
     return {
         "action": answer.action,
         "text": answer.text,
@@ -173,7 +173,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 
 # --- Parts of requests --------------------------------------------------------------------------------------------
 class Whole(serializers.IntegerField):
-    """An integer, or its digits as forms send them; a fraction, a boolean or a word is refused."""
+    """An integer, or its digits as in a form. Fractions, booleans and words are refused."""
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
@@ -184,14 +184,14 @@ class Whole(serializers.IntegerField):
 
 
 class Text(serializers.CharField):
-    """A string; numbers are taken as their digits. Spaces around it and invisible signs are dropped."""
+    """A string, or a number as its digits. Spaces around it and invisible characters are removed."""
 
     def run_validation(self, data: Any = empty) -> Any:
         return super().run_validation(texts.tidy(data) if isinstance(data, str) else data)
 
 
 class Location(Text):
-    """Where a product lies; null and "" both mean nowhere."""
+    """A product's location; null and "" both mean that it has none."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=100, allow_blank=True, allow_null=True, required=False, **kwargs)
@@ -202,13 +202,13 @@ class Location(Text):
 
 
 class Flag(serializers.BooleanField):
-    """Yes or no. One that a form leaves out is not given (REST framework reads it as a box that is not ticked)."""
+    """A boolean. Absent from a form it is not set; REST framework would read an unticked box."""
 
     default_empty_html = empty
 
 
 class Moment(serializers.DateTimeField):
-    """A date and time with its offset from UTC (RFC 3339). Without one nobody can tell which moment is meant."""
+    """A date and time with its offset from UTC (RFC 3339). Without the offset it would be ambiguous."""
 
     default_error_messages = {
         "no_offset": _("Say the offset from UTC, as in 2026-01-31T10:00:00+03:00 or 2026-01-31T07:00:00Z.")
@@ -222,7 +222,7 @@ class Moment(serializers.DateTimeField):
 
 @extend_schema_field(OpenApiTypes.ANY)
 class AnyJson(serializers.Field[Any, Any, Any, Any]):
-    """Any JSON value. What a form sends is a text, whatever it looks like."""
+    """Any JSON value. From a form it is always a string."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
@@ -232,39 +232,39 @@ class AnyJson(serializers.Field[Any, Any, Any, Any]):
 
 
 class AnyWhole(Whole):
-    """An integer of any size, brought into the 64 bits that are stored: what it means is for the action to judge."""
+    """An integer of any size, clamped to 64 bits for storage. The action decides whether it is plausible."""
 
     def to_internal_value(self, data: Any) -> int:
         return max(-(2**63), min(super().to_internal_value(data), 2**63 - 1))
 
 
 class AppText(Text):
-    """A text from an app device, which is kept as it can be, since nobody may be there to mend it: cut, and without
-    what no database takes. Blank is allowed."""
+    """A text from an app device. It is never refused, since nobody may be there to correct it: it is cut at `longest`
+    characters, and characters that no database can store are removed. It may be blank."""
 
-    def __init__(self, most: int, **kwargs: Any) -> None:
+    def __init__(self, longest: int, **kwargs: Any) -> None:
         super().__init__(allow_blank=True, **kwargs)
-        self.most = most
+        self.longest = longest
 
     def run_validation(self, data: Any = empty) -> Any:
         return super().run_validation(self.kept(data) if isinstance(data, str) else data)
 
     def kept(self, text: str) -> str:
-        return texts.cut(texts.tidy(texts.storable(text)), self.most)
+        return texts.cut(texts.tidy(texts.storable(text)), self.longest)
 
 
 class AppSku(AppText):
-    """A SKU from an app device; one that is too long is kept under a shorter one of its own."""
+    """A SKU from an app device. A longer one is replaced by a shorter, unique one."""
 
     def __init__(self) -> None:
-        super().__init__(most=texts.MAX_SKU)
+        super().__init__(longest=texts.MAX_SKU)
 
     def kept(self, text: str) -> str:
         return texts.sku_of(text)
 
 
 class AppLocation(Location):
-    """Where a product lies, from an app device; one that is too long is cut."""
+    """A location from an app device. A longer one is cut."""
 
     def run_validation(self, data: Any = empty) -> Any:
         if isinstance(data, str):
@@ -274,11 +274,9 @@ class AppLocation(Location):
 
 @extend_schema_field(OpenApiTypes.BINARY)
 class Photo(serializers.Field[Any, Any, Any, Any]):
-    """An uploaded file, looked at by its content only (`api/images.py`)."""
+    """An uploaded image. Its type is detected from the bytes (`api/images`)."""
 
     def to_internal_value(self, data: Any) -> Any:
-        from api import images
-
         if not hasattr(data, "read"):
             raise serializers.ValidationError(_("This must be a file."))
         try:
@@ -290,14 +288,14 @@ class Photo(serializers.Field[Any, Any, Any, Any]):
 
 
 class UnreadablePhoto(str):
-    """Why a file did not become a photo, as a sentence."""
+    """The reason why a file is no photo, as a sentence. Stands in the place of the photo."""
 
     __slots__ = ()
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
 class AppPhoto(Photo):
-    """A file that comes with a product from an app device: the product is kept without it if it is no picture."""
+    """An image that comes with a product from an app device. If it is unreadable, the product is saved without it."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -309,7 +307,7 @@ class AppPhoto(Photo):
 
 
 class TriedPassword(serializers.CharField):
-    """A password to be tried. One that nobody can have is a wrong one like any other."""
+    """A password to check. An impossible one is not invalid, only wrong."""
 
     def __init__(self) -> None:
         super().__init__(trim_whitespace=False, allow_blank=True)
@@ -320,7 +318,7 @@ class TriedPassword(serializers.CharField):
 
 # --- Requests -----------------------------------------------------------------------------------------------------
 class Login(serializers.Serializer[Any]):
-    email = AppText(255)  # one that no account can have is a wrong one
+    email = AppText(255)  # an impossible address is not invalid, only wrong
     password = TriedPassword()
     device = Text(max_length=200, required=False, allow_blank=True)
     kind = serializers.ChoiceField(Device.Kind.choices, required=False)
@@ -336,7 +334,7 @@ class ProductCreate(serializers.Serializer[Any]):
 
 
 class ProductPut(serializers.Serializer[Any]):
-    """A whole product. `id` and `thumbnail_url`, which the app sends along, are not looked at."""
+    """A whole product. `id` and `thumbnail_url`, which the app also sends, are ignored."""
 
     sku = Text(max_length=texts.MAX_SKU)
     name = Text(max_length=255)
@@ -348,7 +346,7 @@ class ProductPut(serializers.Serializer[Any]):
 
 
 class AppProductCreate(ProductCreate):
-    """The same from an app device, for whom nothing is refused that its program can send."""
+    """The same from an app device. Nothing that the app can send is refused."""
 
     sku = AppSku()
     name = AppText(255)
@@ -387,10 +385,11 @@ class OrderLineIn(serializers.Serializer[Any]):
     quantity_picked = Whole(min_value=0, max_value=MAX_QUANTITY, required=False, allow_null=True)
 
     def to_internal_value(self, data: Any) -> Any:
-        """`product` may also be the object that a list gave."""
-        if isinstance(data, Mapping) and isinstance(data.get("product"), Mapping):
-            data = {**data, "product": data["product"].get("id")}
-        if isinstance(data, Mapping):  # a line is whole, also in a PATCH, where REST framework would let parts go
+        """`product` may be an id, or an object with one, as in lists."""
+        if isinstance(data, Mapping):
+            if isinstance(data.get("product"), Mapping):
+                data = {**data, "product": data["product"].get("id")}
+            # Also in a PATCH, where REST framework would accept a line without them:
             missing = [name for name in ("product", "quantity_to_pick") if name not in data]
             if missing:
                 required = self.fields["product"].error_messages["required"]
@@ -399,18 +398,18 @@ class OrderLineIn(serializers.Serializer[Any]):
 
 
 class OrderIn(serializers.Serializer[Any]):
-    """An order; `lines`, where given, is its whole composition."""
+    """An order. `lines`, if given, replaces all its lines."""
 
     customer_name = Text(max_length=255)
     status = serializers.ChoiceField(Order.Status.choices, required=False)
     lines = OrderLineIn(many=True, required=False, max_length=1000)  # type: ignore[call-arg]
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[Line]:
-        return [Line(n["product"], n["quantity_to_pick"], n.get("quantity_picked")) for n in lines]
+        return [Line(line["product"], line["quantity_to_pick"], line.get("quantity_picked")) for line in lines]
 
 
 class AppOrderIn(OrderIn):
-    """The same from an app device, which sends what an order has become, however many wrote in it."""
+    """The same from an app device, which sends back every line that the order has."""
 
     customer_name = AppText(255)
     lines = OrderLineIn(many=True, required=False, max_length=10_000)  # type: ignore[call-arg]
@@ -436,7 +435,7 @@ class Reason(serializers.Serializer[Any]):
 
 
 class Resolution(serializers.Serializer[Any]):
-    """How to settle a discrepancy. Which actions there are, and what each asks for, stands in its `answers`."""
+    """How to settle a discrepancy. Its `answers` list the possible actions and what each one asks for."""
 
     action = serializers.ChoiceField(["apply", "reverse", "move", "dismiss"])
     note = Text(max_length=2000, required=False, allow_blank=True, default="")
@@ -452,7 +451,7 @@ class Resolution(serializers.Serializer[Any]):
 
 
 class Email(serializers.EmailField):
-    """An e-mail address; spaces around it and invisible signs are dropped."""
+    """An e-mail address. Spaces around it and invisible characters are removed."""
 
     def run_validation(self, data: Any = empty) -> Any:
         return super().run_validation(texts.tidy(data) if isinstance(data, str) else data)
@@ -490,7 +489,7 @@ class ProductQuery(serializers.Serializer[Any]):
     """`GET /api/products/`: an exact SKU, or search, filter, order and page."""
 
     search = Text(required=False, allow_blank=True, max_length=200)
-    location = Text(required=False, allow_blank=True, max_length=100, help_text=_("Where the location begins so."))
+    location = Text(required=False, allow_blank=True, max_length=100, help_text=_("The beginning of the location."))
     ordering = serializers.ChoiceField(
         [sign + field for field in ("id", "sku", "name", "location", "quantity", "updated_at") for sign in ("", "-")],
         required=False,
@@ -506,7 +505,7 @@ class OrderQuery(serializers.Serializer[Any]):
 
 
 class Page(serializers.Serializer[Any]):
-    """A part of a list that only programs and people read: never all of it at once."""
+    """A page of a list that the app does not read, so its size is limited."""
 
     limit = Whole(min_value=1, max_value=1000, default=200)
     after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the page before."))

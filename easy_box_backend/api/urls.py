@@ -1,4 +1,4 @@
-"""The addresses below /api/, and the error log, which the app wants beside it."""
+"""The addresses below /api/."""
 
 from django.urls import path
 

@@ -23,11 +23,11 @@ from api.phones import updates as phone_updates
 from api.rest import answers, error_handler, lists, openapi, requests
 from api.rest.answers import created, movement_answer, page, row_answer
 from api.rest.lists import product_answer
-from api.rest.requests import as_far_as_kept, checked, known, number, revisions_held, sku_of_query
+from api.rest.requests import checked, checked_from_app, parse_id, require_id, revisions_held, sku_of_query
 
 
 def pull(request: Request, name: str, pulled: Callable[..., None]) -> HttpResponseBase:
-    """A whole list under its tag, or 304 for a caller who has it; an app device is remembered to have seen it."""
+    """A whole list with its tag, or 304 if the caller holds it. Records which state an app device has seen."""
     photos = answers.photo_base(request)
     state, body = revision.tag(), None
     if not answers.not_modified(request, answers.tag_of(state, photos.encode())):
@@ -43,7 +43,7 @@ class ProductList(APIView):
         parameters=[openapi.SKU, serializers.ProductQuery, openapi.LINK, *openapi.READS], responses=openapi.PRODUCTS
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """Products. Bare, all that are not archived; by `?sku=` the one with that very SKU, or none."""
+        """Products: all that are not archived; with `?sku=` the one with exactly that SKU, or none."""
         asked = sku_of_query(request, is_app=actor(request).is_app)
         if asked is not None:
             return Response(self._by_sku(request, asked))
@@ -71,7 +71,7 @@ class ProductList(APIView):
         """Create a product, with a photo if it is sent as a form."""
         by = actor(request)
         if by.is_app:
-            data, lost = as_far_as_kept(serializers.AppProductCreate, request.data)
+            data, lost = checked_from_app(serializers.AppProductCreate, request.data)
             data["photo"] = data.pop("image", None)
             product = phone_products.create(**data, lost=lost, by=by)
         else:
@@ -85,7 +85,7 @@ class ProductDetail(APIView):
     @extend_schema(parameters=openapi.READS, responses=openapi.PRODUCT_READ)
     def get(self, request: Request, key: str) -> HttpResponseBase:
         """One product, also an archived one."""
-        product = Product.objects.filter(id=known(key, products.NoSuchProduct)).first()
+        product = Product.objects.filter(id=require_id(key, products.NoSuchProduct)).first()
         if product is None:
             raise products.NoSuchProduct(key)
         return product_answer(request, product)
@@ -94,11 +94,11 @@ class ProductDetail(APIView):
         request=openapi.body(serializers.ProductPut), parameters=openapi.WRITES, responses=openapi.PRODUCT_CHANGED
     )
     def put(self, request: Request, key: str) -> HttpResponseBase:
-        """Give a product these values. From the app the quantity is read as what the buttons did to it."""
+        """Give a product these values. An app device's quantity is read as a difference from what it has seen."""
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
-        data, lost = as_far_as_kept(serializers.AppProductPut, request.data)
+        data, lost = checked_from_app(serializers.AppProductPut, request.data)
         data["photo"] = data.pop("image", None)
         product = phone_updates.put(key, **data, lost=lost, by=by)
         if product is None:
@@ -119,21 +119,21 @@ class ProductDetail(APIView):
         data.pop("image_url", None)
         photo, quantity = data.pop("image", None), data.pop("quantity", None)
         product = products.update(
-            known(key, products.NoSuchProduct), data, quantity=quantity, photo=photo,
+            require_id(key, products.NoSuchProduct), data, quantity=quantity, photo=photo,
             revisions_held=revisions_held(request), by=actor(request),
         )  # fmt: skip
         return product_answer(request, product)
 
     @extend_schema(parameters=[openapi.IF_MATCH], responses={204: None, **openapi.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive a product: it leaves the list, its history and its order lines stay. Twice is once. For managers;
-        what a picker deletes on a phone stays, and a manager is asked."""
+        """Archive a product: it leaves the list, its history and its order lines stay. Idempotent. For managers;
+        what a picker deletes on a phone stays, and a manager decides."""
         by = actor(request)
         if by.is_app:
             phone_products.delete(key, by=by)
         else:
             managers_only(request)
-            product_id = known(key, products.NoSuchProduct)
+            product_id = require_id(key, products.NoSuchProduct)
             products.archive(product_id, revisions_held=revisions_held(request), by=by)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -145,14 +145,14 @@ class AddStock(APIView):
         responses=openapi.MOVED,
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """Goods arrive: so many pieces more."""
+        """Receive goods: adds `quantity` pieces."""
         by, movement = actor(request), None
         if by.is_app:
             quantity = checked(serializers.AppAddition, request.data)["quantity"]
-            movement = phone_stock.add_stock(number(key), quantity, by=by, key=key)
+            movement = phone_stock.add_stock(parse_id(key), quantity, by=by, key=key)
         else:
             quantity = checked(serializers.Addition, request.data)["quantity"]
-            movement = stock.receive(known(key, products.NoSuchProduct), quantity, by=by)
+            movement = stock.receive(require_id(key, products.NoSuchProduct), quantity, by=by)
         return movement_answer(request, movement, serializers.movement_json(movement) if movement else {})
 
 
@@ -169,7 +169,7 @@ class UploadImage(APIView):
         if by.is_app:
             product = phone_products.set_photo(key, photo, by=by)
         else:
-            product_id, held = known(key, products.NoSuchProduct), revisions_held(request)
+            product_id, held = require_id(key, products.NoSuchProduct), revisions_held(request)
             product = products.update(product_id, {}, photo=photo, revisions_held=held, by=by)
         return product_answer(request, product)
 
@@ -186,7 +186,7 @@ class OrderList(APIView):
 
     @extend_schema(request=openapi.body(serializers.OrderIn), parameters=openapi.MAKES, responses=openapi.ORDER_MADE)
     def post(self, request: Request) -> HttpResponseBase:
-        """Make an order. For managers."""
+        """Create an order. For managers."""
         managers_only(request)
         data = order_data(request)
         data.setdefault("lines", [])
@@ -198,7 +198,7 @@ class OrderDetail(APIView):
     @extend_schema(parameters=openapi.READS, responses=openapi.ORDER_READ)
     def get(self, request: Request, key: str) -> HttpResponseBase:
         """One order."""
-        return order_answer(request, known(key, orders.NoSuchOrder))
+        return order_answer(request, require_id(key, orders.NoSuchOrder))
 
     @extend_schema(
         request=openapi.body(serializers.OrderIn), parameters=openapi.WRITES, responses=openapi.ORDER_CHANGED
@@ -208,9 +208,9 @@ class OrderDetail(APIView):
         by = actor(request)
         if not by.is_app:
             return self._change(request, key, partial=False)
-        data, lost = as_far_as_kept(serializers.AppOrderIn, order_body(request))
+        data, lost = checked_from_app(serializers.AppOrderIn, order_body(request))
         data = {"status": None, "lines": None, **data}
-        order = phone_orders.put(number(key), **data, lost=lost, by=by, key=key)
+        order = phone_orders.put(parse_id(key), **data, lost=lost, by=by, key=key)
         if order is None:
             return Response(error_handler.error_body("unknown_order", _("This order is gone; a manager will look.")))
         return order_answer(request, order.pk)
@@ -223,17 +223,17 @@ class OrderDetail(APIView):
         return self._change(request, key, partial=True)
 
     def _change(self, request: Request, key: str, *, partial: bool) -> HttpResponseBase:
-        order_id = known(key, orders.NoSuchOrder)
+        order_id = require_id(key, orders.NoSuchOrder)
         data = order_data(request, partial=partial)
         orders.update(order_id, **data, revisions_held=revisions_held(request), by=actor(request))
         return order_answer(request, order_id)
 
     @extend_schema(parameters=[openapi.IF_MATCH], responses={204: None, **openapi.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once. For
+        """Archive an order; what was picked for it returns to stock unless it was finished. Idempotent. For
         managers."""
         managers_only(request)
-        order_id, held = known(key, orders.NoSuchOrder), revisions_held(request)
+        order_id, held = require_id(key, orders.NoSuchOrder), revisions_held(request)
         orders.archive(order_id, revisions_held=held, by=actor(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

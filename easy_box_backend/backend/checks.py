@@ -1,4 +1,4 @@
-"""System checks: what must be chosen in production, each with a hint at what to set."""
+"""System checks for settings that production requires, each with a hint."""
 
 import re
 from typing import Any
@@ -7,13 +7,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]|\*", re.IGNORECASE | re.ASCII)
-"""What of ALLOWED_HOSTS a request can match; nginx/hosts.sh knows the same."""
+"""A usable entry of ALLOWED_HOSTS; nginx/hosts.sh has the same rule."""
 ORIGIN = re.compile(r"https?://[^/\s]+", re.IGNORECASE)
 
 
 @register(Tags.security)
 def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Production mode starts on no default: a guessable key, debugging, any host, or a throw-away database."""
+    """Production must not start with a guessable key, debugging, any host, or a development database."""
     if not settings.PRODUCTION:
         return []
     hosts = [host for host in settings.ALLOWED_HOSTS if not HOST.fullmatch(host)]
@@ -36,7 +36,7 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             "Set DATABASE_URL (or DATABASE_URL_FILE), e.g. DATABASE_URL=postgres://user:password@db:5432/easyboxdb.",
         ),
         (
-            hosts, "E006", f"ALLOWED_HOSTS has what no request can match: {', '.join(hosts)}.",
+            hosts, "E006", f"ALLOWED_HOSTS has entries that no request can match: {', '.join(hosts)}.",
             "Write the name or the address alone, without http://, port or slash, e.g. box.example.com. Names in other "
             "alphabets as xn--…, IPv6 in brackets.",
         ),
@@ -45,7 +45,7 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             "If it is the name of another variable, write its value instead; if it is the secret, choose another one.",
         ),
         (
-            origins, "E008", f"CSRF_TRUSTED_ORIGINS has what no browser can send: {', '.join(origins)}.",
+            origins, "E008", f"CSRF_TRUSTED_ORIGINS has entries that no browser can send: {', '.join(origins)}.",
             "Write scheme and host alone, without a slash at the end, e.g. https://box.example.com.",
         ),
     ]  # fmt: skip
@@ -54,10 +54,10 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def demo_accounts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Nobody can log in to a production server by what is printed in the README."""
+    """The demo password, which the README prints, must not work in production."""
     if not settings.PRODUCTION:
         return []
-    from api import demo  # not above: checks are registered before the tables can be imported
+    from api import demo  # not above: this module is imported before models can be
 
     found = demo.people_with_demo_password()
     if not found:

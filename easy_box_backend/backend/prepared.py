@@ -1,5 +1,5 @@
-"""The hottest statements, prepared: PostgreSQL parses and plans them once a connection instead of once a request, which
-halves what an addition costs (docs/benchmarks.md). Django's own cursors never prepare."""
+"""Prepared statements for the hottest queries: PostgreSQL parses and plans them once per connection, which halves the
+cost of an addition (docs/benchmarks.md). Django's own cursors never prepare."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from psycopg import Cursor
 
 
 def one_row(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
-    """The first row of the result, None if there is none. Raises what Django's cursor raises.
+    """The first row of the result, None if there is none. Raises Django's database errors.
 
-    It is an ordinary statement on SQLite, and where somebody counts or wraps statements.
+    On SQLite, and if queries are logged or wrapped, it is an ordinary statement.
     """
     connection.ensure_connection()
     if connection.vendor != "postgresql" or connection.queries_logged or connection.execute_wrappers:

@@ -1,7 +1,7 @@
-"""Settings, all from the environment, and the only place that reads it. `.env.example` lists every variable.
+"""Settings. Only this module reads the environment; `.env.example` lists every variable.
 
-A secret NAME can also come from the file that NAME_FILE names. Production mode (`MODE=production`) has no defaults
-for what must be chosen; `backend/checks.py` refuses to start and says what to set.
+A secret NAME can also come from the file that NAME_FILE names. Production mode (`MODE=production`) has no defaults for
+required settings: `backend/checks.py` stops the start and says what to set.
 """
 
 import re
@@ -25,7 +25,7 @@ environ.Env.read_env(env.str("ENV_FILE", default=str(ROOT_DIR / ".env")))
 
 
 def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
-    """The variable `name`, which must be one of `allowed`; raises ImproperlyConfigured on anything else."""
+    """The variable `name`. Raises ImproperlyConfigured if it is not one of `allowed`."""
     value = env.str(name, default=default)
     if value not in allowed:
         raise ImproperlyConfigured(f"{name}={value!r} is not one of: {', '.join(allowed)}.")
@@ -33,7 +33,7 @@ def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
 
 
 def boolean(name: str, default: bool) -> bool:
-    """The variable `name` as a bool; raises ImproperlyConfigured on what is neither true nor false."""
+    """The variable `name` as a bool. Raises ImproperlyConfigured if it is neither true nor false."""
     value = env.str(name, default=str(default)).strip().lower()
     if value in {"1", "true", "yes", "on"}:
         return True
@@ -43,7 +43,7 @@ def boolean(name: str, default: bool) -> bool:
 
 
 def natural(name: str, default: int) -> int:
-    """The variable `name` as a whole number of at least 0; raises ImproperlyConfigured on anything else."""
+    """The variable `name` as an integer. Raises ImproperlyConfigured if it is not a whole number of at least 0."""
     value = env.str(name, default=str(default)).strip()
     if not value.isdecimal():
         raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.")
@@ -51,17 +51,17 @@ def natural(name: str, default: int) -> int:
 
 
 def words(name: str, default: list[str]) -> list[str]:
-    """The variable `name` as a list, split at commas, empty parts dropped."""
+    """The variable `name` as a list, split at commas, without empty parts."""
     return [word.strip() for word in env.str(name, default=",".join(default)).split(",") if word.strip()]
 
 
 def secret(name: str) -> str:
-    """The variable `name` as it stands, "" if it is not set. For env.str, `$X` is the value of another variable X."""
+    """The variable `name` unchanged, "" if it is not set. (env.str replaces `$X` by the value of the variable X.)"""
     return str(env.ENVIRON.get(name, ""))
 
 
 def database(name: str, default: str) -> dict[str, Any]:
-    """The variable `name` as Django's description of a database. Its value holds a password, so it is not shown."""
+    """The variable `name` as an entry of DATABASES. Errors do not show its value, which contains a password."""
     value = secret(name).strip() or default
     if not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
         raise ImproperlyConfigured(
@@ -71,7 +71,7 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 
 def s3() -> dict[str, Any]:
-    """Photos in a bucket, by requirements-s3.txt. Names are never used twice, so they can be cached for ever."""
+    """Storage of photos in a bucket; needs requirements-s3.txt. Names are never reused, so they are cached for ever."""
     from botocore.config import Config
 
     bucket, public = env.str("S3_BUCKET", default=""), env.str("S3_PUBLIC_URL", default="").rstrip("/")
@@ -88,7 +88,7 @@ def s3() -> dict[str, Any]:
         "custom_domain": domain,
         "querystring_auth": False,
         "object_parameters": {"CacheControl": "public, max-age=31536000, immutable"},
-        # A request waits for it: no longer than a phone's user would. Not all that speak S3 know its newest checksums.
+        # A request waits for S3, so the timeouts are short. Not every S3 server knows the newest checksums.
         "client_config": Config(
             signature_version="s3v4", s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=20,
             retries={"max_attempts": 2}, request_checksum_calculation="when_required",
@@ -105,7 +105,7 @@ DEBUG = boolean("DEBUG", False)
 VERSION = env.str("VERSION", default="development")
 SECRET_KEY = secret("SECRET_KEY") or DEVELOPMENT_SECRET_KEY
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
-# Most likely `$NAME` was meant to be replaced, by a shell or by Compose, and was not (backend/checks.py).
+# Secrets that begin with `$`: most likely a shell or Compose should have replaced `$NAME` (backend/checks.py).
 UNREPLACED = [
     name
     for name in ("SECRET_KEY", "METRICS_TOKEN", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
@@ -124,10 +124,10 @@ CORS_URLS_REGEX = r"^/(api/|log-client-error|media/)"
 CORS_ALLOW_HEADERS = [*default_headers, "accept-language", "if-match", "if-none-match", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
-# The app is compiled for plain HTTP (docs/flutter-app.md, section 1): HTTPS is offered by the edge, never forced here.
+# The app is compiled for plain HTTP (docs/flutter-app.md, section 1): nginx offers HTTPS, nothing may force it.
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = boolean("SECURE_COOKIES", False)
-# For the same reason `check --deploy` need not ask for HSTS, the redirect, and cookies that plain HTTP would lose.
+# For the same reason `check --deploy` must not ask for HSTS, the redirect, or cookies that plain HTTP would lose.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 if not SESSION_COOKIE_SECURE:
     SILENCED_SYSTEM_CHECKS += ["security.W012", "security.W016"]
@@ -171,7 +171,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"
-# A redirect breaks the app's POST (docs/flutter-app.md, section 1), so a missing slash is a 404 that says so.
+# A redirect breaks the app's POST (docs/flutter-app.md, section 1), so a missing slash gives a 404.
 APPEND_SLASH = False
 TEMPLATES = [
     {
@@ -197,7 +197,7 @@ DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'easybox
 DB_POOL_MAX = natural("DB_POOL_MAX", 8)
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
-    # Writers queue up at BEGIN instead of failing half-way; readers never wait (WAL); an acknowledged write is on disk.
+    # Writers wait at BEGIN instead of failing half-way; readers never wait (WAL); a committed write is on disk (FULL).
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
@@ -206,7 +206,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", default=str(VAR_DIR / "test.sqlite3"))}
 elif _database["ENGINE"].endswith("postgresql"):
     # A pool or persistent connections, not both: the pool keeps connections, so CONN_MAX_AGE stays 0.
-    # Only backend/prepared.py's statements are prepared, from their third time on.
+    # Only the statements of backend/prepared.py are prepared, from their third execution on.
     ours: dict[str, Any] = {"application_name": "easybox", "prepare_threshold": 3}
     _database["OPTIONS"] = ours | _database.get("OPTIONS", {})
     if DB_POOL_MAX:
@@ -229,13 +229,13 @@ KNOX_TOKEN_MODEL = "knox.AuthToken"
 REST_KNOX = {
     "TOKEN_TTL": TOKEN_TTL,
     "AUTO_REFRESH": True,
-    # The expiry slides, but is written at most once a day for a device: it is months away.
+    # Each use extends the expiry, but it is written at most once a day per device.
     "MIN_REFRESH_INTERVAL": 24 * 3600,
 }
 
 # --- Reconciliation (docs/reconciliation.md) ----------------------------------------------------------------------
-# Requests of one phone that are closer together than this are one pass of the app's own, not a person's doing. A hint
-# that decides which cases a manager is asked about; no addition is ever dropped for it alone.
+# Requests of one phone closer together than this count as one pass of the app's queue, not as a person's actions. This
+# only decides which cases a manager is asked about; no addition is dropped because of it.
 PASS_GAP_MILLISECONDS = natural("PASS_GAP_MILLISECONDS", 2000)
 
 # --- REST ---------------------------------------------------------------------------------------------------------
@@ -249,16 +249,16 @@ REST_FRAMEWORK = {
         "api.rest.requests.FormParser",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.rest.requests.JsonAnyway",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.rest.answers.JsonAnyway",
     "EXCEPTION_HANDLER": "api.rest.error_handler.answer_exception",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 MAX_JSON_BYTES = 2 * 1024 * 1024
-# Above the largest photo (api/images.py), so that one of 21 MB still gets the answer that names its field.
+# More than the largest photo (api/images), so that a photo of 21 MB gets the error that names its field.
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-# An order of 1,000 lines in the admin, at 6 fields a line, and some more of its own.
+# An order of 1,000 lines in the admin has 6 fields per line, and some more.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 7000
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 SPECTACULAR_SETTINGS = {
@@ -285,7 +285,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 if TIME_ZONE not in available_timezones():
-    raise ImproperlyConfigured(f"TIME_ZONE={TIME_ZONE!r} is no time zone such as Europe/Berlin.")
+    raise ImproperlyConfigured(f"TIME_ZONE={TIME_ZONE!r} is not a time zone such as Europe/Berlin.")
 
 # --- Static files and photos --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -304,7 +304,7 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
-# jazzmin's pages name a folder, which has no entry in the manifest. A file that is not there fails all the same.
+# jazzmin's pages refer to a folder, which has no entry in the manifest. A missing file is still an error.
 WHITENOISE_MANIFEST_STRICT = False
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -313,16 +313,16 @@ TELEGRAM_BOT_TOKEN = secret("TELEGRAM_BOT_TOKEN").strip()
 TELEGRAM_CHAT_ID = env.str("TELEGRAM_CHAT_ID", default="").strip()
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org").strip().rstrip("/")
 if TELEGRAM_BOT_TOKEN and not re.fullmatch(r"\d+:[\w-]+", TELEGRAM_BOT_TOKEN, re.ASCII):
-    raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN is no token of a bot, such as 123456:AbC-dEf.")
+    raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN is not a bot's token such as 123456:AbC-dEf.")
 if bool(TELEGRAM_BOT_TOKEN) != bool(TELEGRAM_CHAT_ID):
-    raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID go together: set both, or none.")
+    raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID belong together: set both or none.")
 if not TELEGRAM_API_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"TELEGRAM_API_URL={TELEGRAM_API_URL!r} does not begin with http:// or https://.")
-# Touched at each turn of the worker's loop; `manage.py worker_health` looks at its age.
+# The worker touches it in each turn of its loop; `manage.py worker_health` checks its age.
 WORKER_HEARTBEAT = env.str("WORKER_HEARTBEAT", default="") or str(Path(tempfile.gettempdir()) / "easybox-worker")
 BACKUP_STATUS_FILE = env.str("BACKUP_STATUS_FILE", default="").strip()
 MIN_FREE_DISK_MB = natural("MIN_FREE_DISK_MB", 100)
-# Without a token nothing is counted, and /metrics is a 404.
+# Without a token nothing is counted, and /metrics gives a 404.
 METRICS_TOKEN = secret("METRICS_TOKEN").strip()
 METRICS_DIR = env.str("METRICS_DIR", default="") or str(Path(tempfile.gettempdir()) / "easybox-metrics")
 
@@ -336,7 +336,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        # A refusal has its access line; a fault is logged with its traceback.
+        # The request log has 4xx answers already; exceptions are logged with their traceback.
         "django.request": {"level": "ERROR"},
     },
 }

@@ -1,4 +1,4 @@
-"""SQLite as we need it: its own LIKE knows the case of A to Z only and would not find "Куртка" by "куртка"."""
+"""Case-insensitive LIKE for SQLite in every alphabet: its own would not find "Куртка" by "куртка"."""
 
 import re
 from functools import lru_cache
@@ -18,14 +18,14 @@ def _expression(pattern: str, escape: str) -> re.Pattern[str]:
 
 
 def like(pattern: Any, text: Any, escape: str = "") -> bool | None:
-    """SQL's LIKE in every alphabet, as PostgreSQL's ILIKE is."""
+    """SQL's LIKE, case-insensitive in every alphabet as PostgreSQL's ILIKE. None if an argument is NULL."""
     if pattern is None or text is None:
         return None
     return _expression(str(pattern), escape).fullmatch(str(text)) is not None
 
 
 def teach_alphabets(sender: Any, connection: Any, **kwargs: Any) -> None:
-    """Replace LIKE in a new connection to SQLite; a receiver of `connection_created`."""
+    """Receiver of `connection_created`: replaces LIKE on connections to SQLite."""
     if connection.vendor == "sqlite":
         for arguments in (2, 3):
             connection.connection.create_function("like", arguments, like, deterministic=True)

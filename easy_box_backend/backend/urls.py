@@ -1,4 +1,4 @@
-"""All addresses of the server."""
+"""The addresses of the server."""
 
 from django.conf import settings
 from django.contrib import admin

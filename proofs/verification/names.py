@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
-from typing import NoReturn
+from collections.abc import Collection
 
 WRONG_ARGUMENTS = 2
 
 
-def check_names(words: list[str], known: Collection[str], needs: Mapping[str, Collection[str]] | None = None) -> None:
-    """Exit with code 2 and a message if a word is unknown, or if a scenario lacks another that it needs.
-
-    words: the chosen names; none mean all. known: all names. needs: for a name, those of which one must be chosen too.
-    """
-    unknown = [word for word in words if word not in known]
-    if unknown:
-        stop("\n  ".join([f"Unknown: {', '.join(unknown)}. The names are:", *known]))
-    for name, others in (needs or {}).items():
-        if name in words and not set(others) & set(words):
-            stop(f"{name} needs one of these too: {', '.join(others)}")
-
-
-def stop(text: str) -> NoReturn:
-    """Exit with code 2 and a message on standard error."""
-    print(text, file=sys.stderr)
-    sys.exit(WRONG_ARGUMENTS)
+def check_names(chosen: Collection[str], known: Collection[str]) -> None:
+    """Exit with code 2 and all names if a chosen name is unknown: a misspelled check would pass without running."""
+    if unknown := [name for name in chosen if name not in known]:
+        print("\n  ".join([f"Unknown: {', '.join(unknown)}. The names are:", *known]), file=sys.stderr)
+        sys.exit(WRONG_ARGUMENTS)

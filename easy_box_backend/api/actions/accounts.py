@@ -1,4 +1,4 @@
-"""Accounts: make and change them, and who may do that to whom."""
+"""Accounts: create and change them, and who may change whose."""
 
 from datetime import datetime
 from typing import Any
@@ -40,14 +40,14 @@ class OwnRights(Forbidden):
 
 
 def needs_password(user: User, by: User, changes: dict[str, Any]) -> bool:
-    """Whether `by` must show their password for these changes: they are to their own e-mail or password."""
+    """Whether `by` must confirm these changes with their password: those of their own e-mail or password."""
     email = tidy(changes.get("email", user.email)).lower()
     return user.pk == by.pk and bool(changes.get("password") or email != user.email)
 
 
 @transaction.atomic
 def create(*, by: User, email: str, username: str, password: str, **fields: Any) -> User:
-    """A new account. Raises Forbidden, and Invalid for an e-mail that is taken or a weak password."""
+    """Create an account. Raises Forbidden, and Invalid for an e-mail that is taken or a weak password."""
     user = User(email=tidy(email).lower(), username=username, **fields)
     _check_rank(user, by, fields)
     try:
@@ -67,9 +67,9 @@ def change(
 ) -> User:  # fmt: skip
     """Change an account's fields and password. Raises Forbidden, OwnRights, and Invalid as `create`.
 
-    One that may no longer log in, or gets a new password, loses its devices at once, except `device`, from which a
-    person has changed their own. Whoever asks for a change of their own has shown their password (`needs_password`).
-    weak: what the caller calls the new password, for the refusal of a weak one.
+    A deactivated account, or one with a new password, is logged out on all devices except `device`, the one that a
+    person changes their own account from. The caller has checked the current password if `needs_password`.
+    weak: the field that the error for a weak password names.
     """
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not by.may_change(user):
@@ -93,14 +93,14 @@ def change(
 
 
 def _check_rank(user: User, by: User, fields: dict[str, Any]) -> None:
-    """Only an administrator makes managers and administrators, or unmakes them."""
+    """Raises Forbidden unless an administrator gives or takes the rights of a manager or administrator."""
     if not by.is_superuser and any(fields[name] != (getattr(user, name) if user.pk else False)
                                    for name in RANK if name in fields):  # fmt: skip
         raise Forbidden(_("Only an administrator makes managers."))
 
 
 def _set_password(user: User, new: str, field: str = "password") -> None:
-    """Raises Invalid, with the reasons, when it is too weak."""
+    """Raises Invalid, with the reasons, if it is too weak."""
     try:
         validate_password(new, user)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Stocktakes. The count that was taken last says what is on hand, together with what happened behind it."""
+"""Stocktakes. On hand is the latest count plus everything that happened after it."""
 
 from datetime import datetime, timedelta
 
@@ -15,11 +15,11 @@ from api.models import Product, StockMovement, StockMovementQuerySet
 Kind = StockMovement.Kind
 
 CLOCK_MAY_BE_AHEAD = timedelta(minutes=1)
-"""A count from so little in the future is from now: the clock of who counted is ahead of ours."""
+"""A count dated up to this far in the future is taken as counted now: the caller's clock is ahead of ours."""
 
 
 class BadMoment(Invalid):
-    """Nobody can have counted this product then."""
+    """The product cannot have been counted at that time."""
 
     code = "bad_counted_at"
 
@@ -28,14 +28,13 @@ class BadMoment(Invalid):
 def count(
     product_id: int, counted: int, *, counted_at: datetime, by: Actor, reason: str = ""
 ) -> tuple[StockMovement, StockMovement | None]:
-    """A stocktake: `counted` pieces lay there at `counted_at`. Brings on hand what lay there and what came since.
+    """Book a stocktake: `counted` pieces were there at `counted_at`. Sets on hand to these plus all movements since.
 
-    Returns the count, whose `quantity_delta` is the variance (0 when it agrees), and the count that was taken later
-    and stands, if there is one: then this one is only recorded. Raises BadMoment, ImplausibleQuantity, NoSuchProduct.
+    Returns the count, whose `quantity_delta` is the variance (0 if it agrees), and the valid count that was taken
+    later, None if there is none. If there is one, this count is only recorded. Raises BadMoment, ImplausibleQuantity,
+    NoSuchProduct.
     """
-    product = stock.lock([product_id]).get(product_id)
-    if product is None:
-        raise stock.NoSuchProduct(product_id)
+    product = stock.lock_one(product_id)
     counted_at = _checked(product, counted_at, by.at)
     stock.check_level(product, counted, field="counted")
     movements = StockMovement.objects.of_product(product.pk)
@@ -43,18 +42,18 @@ def count(
     later = latest if latest and latest.occurred_at > counted_at else None
     since = _pieces(movements.events().filter(occurred_at__gt=counted_at))
     variance = 0 if later else counted + since - product.quantity
-    # What changes nothing that phones see takes no number.
+    # Phones see no difference without a variance, so it takes no revision.
     number = revision.take() if variance else product.revision
     made = stock.move(
-        product, variance, Kind.COUNT, counted=counted, revision=number, by=by, reason=reason,
+        product, variance, Kind.COUNT, counted=counted, number=number, by=by, reason=reason,
         occurred_at=counted_at,
     )  # fmt: skip
     return made, later
 
 
 def take_back(count: StockMovement, product: Product, *, by: Actor, reason: str) -> StockMovement:
-    """Take back a count of a locked product as if it had never been: what it had kept from changing changes now, and
-    the count before it, if there is one, holds again. Returns the reversal. Raises OnHandOutOfBounds."""
+    """Reverse a count of a locked product. What it included takes effect again, and the count before it, if any, is
+    valid again. Returns the reversal. Raises OnHandOutOfBounds."""
     movements = StockMovement.objects.of_product(product.pk)
     level = product.quantity
     if count == movements.counts().first():
@@ -63,13 +62,13 @@ def take_back(count: StockMovement, product: Product, *, by: Actor, reason: str)
         level = (before.counted or 0 if before else 0) + _pieces(since)
     number = revision.take() if level != product.quantity else product.revision
     return stock.move(
-        product, level - product.quantity, Kind.REVERSAL, revision=number, by=by, reason=reason,
+        product, level - product.quantity, Kind.REVERSAL, number=number, by=by, reason=reason,
         reverses=count, occurred_at=count.occurred_at,
     )  # fmt: skip
 
 
 def _checked(product: Product, counted_at: datetime, at: datetime) -> datetime:
-    """The moment of a count, not later than now. Raises BadMoment."""
+    """The time of a count, at most now. Raises BadMoment."""
     first = product.versions.order_by("revision").values_list("changed_at", flat=True).first()
     detail = None
     if counted_at > at + CLOCK_MAY_BE_AHEAD:

@@ -8,16 +8,16 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
-from api.errors import Forbidden, NotFound
+from api.errors import Forbidden, NoSuch
 from api.models import Device, DeviceMemory, User
 
 MOST_LOGINS = 200
-"""A person has so many at once; the next one ends the one that was not seen for longest."""
+"""The most logins of a person at once. One more ends the login that was unused for longest."""
 
 
 @transaction.atomic
 def log_in(user: User, *, kind: str, name: str, at: datetime) -> tuple[Device, str]:
-    """A new device for a person who has shown their password. Returns it and its token, which is told only now."""
+    """Create a device for a person whose password was checked. Returns it and its token, which is shown only once."""
     token, key = AuthToken.objects.create(user=user)
     device = Device.objects.create(user=user, token=token, kind=kind, name=name[:200], last_seen_at=at)
     DeviceMemory.objects.create(device=device)
@@ -28,7 +28,7 @@ def log_in(user: User, *, kind: str, name: str, at: datetime) -> tuple[Device, s
 
 
 def _end_the_oldest(user: User, *, at: datetime) -> None:
-    """Keep a program that logs in for each request from filling the tables. What history names stays."""
+    """Bound the rows of a program that logs in for each request. Devices that history refers to are kept."""
     live = user.devices.filter(token__isnull=False).order_by("-last_seen_at", "-pk")
     for device in live[MOST_LOGINS : MOST_LOGINS + 10]:
         revoke(device, at=at)
@@ -38,7 +38,7 @@ def _end_the_oldest(user: User, *, at: datetime) -> None:
 
 @transaction.atomic
 def revoke(device: Device, *, at: datetime) -> None:
-    """End a device's login at once. The device stays, since history names it. Twice is once."""
+    """End a device's login at once. The device stays, since history refers to it. Idempotent."""
     device = Device.objects.select_for_update().get(pk=device.pk)
     token = device.token
     if token is None:
@@ -48,17 +48,14 @@ def revoke(device: Device, *, at: datetime) -> None:
     token.delete()
 
 
-class NoSuchDevice(NotFound):
-    code = "no_such_device"
-
-    def __init__(self, device_id: object) -> None:
-        super().__init__(_("There is no such device."), facts={"device": device_id})
+class NoSuchDevice(NoSuch):
+    code, sentence = "no_such_device", _("There is no such device.")
 
 
 def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
-    """Revoke one's own device, or one of a person whose account `user` may change.
+    """Revoke a device of `user`, or of a person whose account `user` may change.
 
-    Raises NoSuchDevice, also for what a picker can't know of, and Forbidden.
+    Raises Forbidden, and NoSuchDevice, for a picker also if the device is another person's.
     """
     device = Device.objects.select_related("user").filter(id=device_id).first()
     if device is None or not (user.is_manager or device.user == user):
@@ -69,7 +66,7 @@ def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
 
 
 def revoke_all(user: User, *, at: datetime, but: Device | None = None) -> None:
-    """End all logins of a person, except the device `but`."""
+    """End all logins of a person, except on the device `but`."""
     for device in user.devices.filter(token__isnull=False):
         if device != but:
             revoke(device, at=at)

@@ -1,4 +1,4 @@
-"""Recording what the server cannot decide by itself. Settling it is in `settling.py`."""
+"""Recording cases that a manager decides. `settling.py` settles them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from api.alerts import outbox
 from api.models import Discrepancy, Order, Product
 
 MAX_TEXT = 8_000
-"""Characters kept of a text among the facts: more than the largest QR code holds."""
+"""The most characters kept of a text in the facts: more than the largest QR code holds."""
 
 
 def _storable(value: Any) -> Any:
-    """JSON-able facts as the database takes them."""
+    """JSON-able facts, with texts cut and made storable."""
     if isinstance(value, str):
         return texts.storable(value[:MAX_TEXT])
     if isinstance(value, dict):
@@ -24,8 +24,10 @@ def _storable(value: Any) -> Any:
 def kept_in_part(
     lost: Mapping[str, str], *, by: Actor, product: Product | None = None, order: Order | None = None
 ) -> None:
-    """Put before a manager what a phone sent that could not be kept as it is. lost: by field, what was sent, or for a
-    photo why it is none. Nothing is asked where it is empty."""
+    """Record what a phone sent that could not be stored unchanged; nothing if `lost` is empty.
+
+    lost: by field, the text that was sent, or for a photo the reason why it was not stored.
+    """
     if lost:
         sent = {f"sent_{field}": text for field, text in lost.items()}
         record(Discrepancy.Kind.KEPT_IN_PART, by=by, product=product, order=order, **sent)
@@ -40,12 +42,12 @@ def record(
     sku: str = "",
     **facts: Any,
 ) -> Discrepancy:
-    """Put something before a manager, once: the same open question is not asked twice.
+    """Record a discrepancy for a manager, unless the same one is open already.
 
-    facts: JSON-able, enough to decide by. Two of them say what a click does (see `settling.py`): `booked`, the ids of
-    movements that were booked on a guess, and `pending`, what was not booked, `{"product", "delta"}` each, with `at`
-    (ISO 8601) where it happened at another time than now.
-    Texts are kept up to MAX_TEXT characters. Returns the discrepancy, new or the open one that says the same.
+    facts: JSON-able, all that a manager needs to decide. Two of them are what the answers act on (`deeds.py`):
+    `booked`, the ids of movements that were booked on a guess, and `pending`, what was not booked, as
+    `{"product", "delta"}` each, with `at` (ISO 8601) if it did not happen now. Texts are cut to MAX_TEXT characters.
+    Returns the new discrepancy, or the open one that is the same.
     """
     facts = _storable(facts)
     found, created = Discrepancy.objects.get_or_create(
@@ -64,7 +66,7 @@ def record(
 
 
 def answered(kind: Discrepancy.Kind, product: Product, *, by: Actor) -> None:
-    """What was asked about this product has been settled by what somebody did."""
+    """Close the open discrepancies of a kind about a product, which an action of `by` has settled."""
     Discrepancy.objects.open().filter(kind=kind, product=product).update(
         status=Discrepancy.Status.APPLIED, resolved_at=by.at, resolved_by=by.user
     )

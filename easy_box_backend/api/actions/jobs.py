@@ -1,4 +1,4 @@
-"""What is due regularly. The due times are rows, claimed by an update whose count says which worker won."""
+"""Regular jobs. Each is a row with its due time; of several workers, one wins the conditional UPDATE that claims it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,23 +8,23 @@ from django.utils import timezone
 from api.models import Job
 
 LEASE = timedelta(minutes=30)
-"""A job that has not ended after this is taken for dead and begun again."""
+"""A job that has not ended after this time counts as crashed and is started again."""
 
 
 def claim(name: str, *, at: datetime) -> bool:
-    """Whether the job is due and now the caller's to do. A job that nobody has heard of is due at once."""
+    """Claim a job if it is due. Returns whether the caller is to run it. An unknown job is due at once."""
     job, _new = Job.objects.get_or_create(name=name, defaults={"due_at": at})
     return job.due_at <= at and bool(Job.objects.filter(name=name, due_at=job.due_at).update(due_at=at + LEASE))
 
 
 def ended(name: str, *, next_at: datetime, ok: bool, report: dict[str, Any] | None = None) -> None:
-    """Write down how a job went, and when it is due again."""
+    """Record how a job went, and when it is due again."""
     facts = {"due_at": next_at, "ended_at": timezone.now(), "ok": ok, "report": report or {}}
     Job.objects.update_or_create(name=name, defaults=facts)
 
 
 def put_off(name: str, *, until: datetime) -> None:
-    """Not before `until`."""
+    """Make a job due at `until`."""
     Job.objects.update_or_create(name=name, defaults={"due_at": until})
 
 
@@ -33,5 +33,5 @@ def is_put_off(name: str, *, at: datetime) -> bool:
 
 
 def last_report(name: str) -> dict[str, Any]:
-    """What the job said the last time that it ended; empty if it never did."""
+    """The report of the job's last run; empty if there was none."""
     return Job.objects.filter(name=name).values_list("report", flat=True).first() or {}

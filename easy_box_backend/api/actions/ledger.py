@@ -1,4 +1,4 @@
-"""The proof that what is on hand is what the movements say, and its repair."""
+"""Checks that quantities on hand are the sums of the movements, and repairs them."""
 
 import logging
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ class BrokenLedger:
 
 
 def broken_ledgers() -> list[BrokenLedger]:
-    """Products, also archived ones, whose quantity or running totals are not what their movements add up to.
+    """Products, also archived ones, whose quantity or running totals differ from the sum of their movements.
 
-    Two queries. None are found in a right database, also while others write to it.
+    Two queries. Concurrent writes cause no false reports.
     """
     before = Window(
         Lag("quantity_after", default=0), partition_by=F("product_id"), order_by=F("id").asc()
@@ -51,15 +51,19 @@ def broken_ledgers() -> list[BrokenLedger]:
     ]
 
 
+def describe(found: BrokenLedger) -> str:
+    """A broken ledger in one line."""
+    line = f"product {found.product} ({found.sku}): on hand {found.quantity}, movements add up to {found.ledger}"
+    return f"{line}, running total off at movement {found.first_off}" if found.first_off else line
+
+
 @transaction.atomic
 def repair(product_id: int, *, by: Actor) -> bool:
-    """Make a product's quantity and its movements' running totals what the movements add up to; phones will see it.
+    """Set a product's quantity and its movements' running totals to the sums, under a new revision.
 
     Returns whether anything was wrong. Raises NoSuchProduct.
     """
-    product = stock.lock([product_id]).get(product_id)
-    if product is None:
-        raise stock.NoSuchProduct(product_id)
+    product = stock.lock_one(product_id)
     total, off = 0, []
     for movement in product.movements.order_by("id"):
         total += movement.quantity_delta

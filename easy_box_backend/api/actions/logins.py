@@ -1,8 +1,8 @@
-"""Guessing passwords: who is slowed down, and by whose failures.
+"""The limit on wrong passwords, and for whom they are counted (docs/rights.md).
 
-Ten wrong passwords within a minute are the limit. A stranger's are counted for the account and for the network, so that
-neither many accounts nor many networks give more guesses. Whoever comes from where the account has been before has a
-count of their own, which no stranger can use up: a right password works there whatever happens elsewhere.
+A stranger's wrong passwords count for the account and for the network, so neither many accounts nor many networks allow
+more guesses. A device or network where the account was logged in before has a count of its own, which no stranger can
+use up: the right password always works there.
 """
 
 from datetime import datetime, timedelta
@@ -11,18 +11,18 @@ from api import limits
 from api.models import KnownPlace, User
 
 LIMIT = limits.Limit(most=10, period=timedelta(minutes=1))
-"""Wrong passwords, under each key."""
+"""Wrong passwords per key."""
 PLACE_KEPT = timedelta(days=30)
-"""For so long an account is known in a network after it was last there."""
+"""How long an account is known in a network after it was last there."""
 PLACES_KEPT = 100
-"""So many networks are kept of a person, the latest."""
+"""How many networks are kept of a person, the latest ones."""
 
 
 def keys(account: str, network: str, *, device: str = "", at: datetime) -> list[str]:
-    """Under which keys a wrong password for this account is counted.
+    """The keys under which a wrong password for this account is counted.
 
-    account: the e-mail, in lower case. network: as `http.client_network` gives it, "" if there is none. device: a name
-    of the caller's device, if it has shown that this account has logged in on it.
+    account: the e-mail, in lower case. network: as `callers.client_network` returns it. device: a name of the caller's
+    device if this account has logged in on it before, else "".
     """
     if device:
         return [f"device {device}"]
@@ -38,7 +38,7 @@ def is_known(account: str, network: str, *, at: datetime) -> bool:
 
 
 def was_here(user: User, network: str, *, at: datetime) -> None:
-    """The person has shown by a password or a token that they are in this network."""
+    """Remember that a person with a valid password or token was in this network; nothing if it is ""."""
     if not network:
         return
     KnownPlace.objects.bulk_create(

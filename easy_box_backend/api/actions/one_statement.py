@@ -1,10 +1,10 @@
-"""Goods arrive, as a single statement of PostgreSQL: the hot write."""
+"""A receipt as a single statement of PostgreSQL, since it is the most frequent write."""
 
 from api.actor import Actor
 from api.models import StockMovement
 from backend import prepared
 
-# The revision's row is locked last, since its update waits for `goods`, which waits for the product's row.
+# The revision's row is locked last: its update waits for `goods`, which waits for the product's row.
 _RECEIVE = """
 WITH goods AS (
     SELECT id FROM api_product WHERE id = %(product)s AND archived_at IS NULL AND quantity <= %(room)s::bigint
@@ -24,10 +24,10 @@ RETURNING id, quantity_after, revision
 
 
 def receive(product_id: int, quantity: int, *, most: int, by: Actor) -> StockMovement | None:
-    """The hot write in one round trip; `stock.move` says what it does.
+    """Book a receipt in one round trip, as `stock.receive` does.
 
-    most: how many may be on hand afterwards. Returns None, with nothing written, if they would be more, and for a
-    product that is unknown or archived.
+    most: how many pieces may be on hand afterwards. Returns None, with nothing written, if there would be more, or if
+    the product is unknown or archived.
     """
     row = prepared.one_row(
         _RECEIVE,
@@ -42,7 +42,8 @@ def receive(product_id: int, quantity: int, *, most: int, by: Actor) -> StockMov
     )
     if row is None:
         return None
+    movement_id, on_hand, number = row
     return StockMovement(
-        id=row[0], product_id=product_id, kind=StockMovement.Kind.RECEIPT, quantity_delta=quantity,
-        quantity_after=row[1], revision=row[2], user=by.user, device=by.device, occurred_at=by.at, recorded_at=by.at,
+        id=movement_id, product_id=product_id, kind=StockMovement.Kind.RECEIPT, quantity_delta=quantity,
+        quantity_after=on_hand, revision=number, user=by.user, device=by.device, occurred_at=by.at, recorded_at=by.at,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from api import revision
 from api.actions import discrepancies, stock
 from api.actor import Actor
-from api.errors import Forbidden, Invalid, NotFound, Stale
+from api.errors import Forbidden, Invalid, NoSuch, Stale
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
 
 Kind = StockMovement.Kind
@@ -17,18 +17,15 @@ Kind = StockMovement.Kind
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as somebody wants it: so many pieces of a product, of which so many are picked (None: leave as it is)."""
+    """A wanted order line: pieces to pick of a product, and how many of them are picked (None: unchanged)."""
 
     product: int
     quantity_to_pick: int
     quantity_picked: int | None = None
 
 
-class NoSuchOrder(NotFound):
-    code = "no_such_order"
-
-    def __init__(self, order_id: object) -> None:
-        super().__init__(_("There is no such order."), facts={"order": order_id})
+class NoSuchOrder(NoSuch):
+    code, sentence = "no_such_order", _("There is no such order.")
 
 
 class UnknownProducts(Invalid):
@@ -40,7 +37,7 @@ class UnknownProducts(Invalid):
 
 
 def lock(order_id: int) -> Order:
-    """This order, locked to the end of the transaction. Raises NoSuchOrder, also for an archived one."""
+    """This order, locked until the end of the transaction. Raises NoSuchOrder, also for an archived one."""
     order = Order.objects.live().select_for_update(no_key=True).filter(id=order_id).first()
     if order is None:
         raise NoSuchOrder(order_id)
@@ -49,7 +46,7 @@ def lock(order_id: int) -> Order:
 
 @transaction.atomic
 def create(*, customer_name: str, lines: Sequence[Line], status: str = Order.Status.OPEN, by: Actor) -> Order:
-    """A new order. Raises ImplausibleQuantity, OnHandOutOfBounds, and UnknownProducts, also for archived ones."""
+    """Create an order. Raises ImplausibleQuantity, OnHandOutOfBounds, and UnknownProducts, also for archived ones."""
     order = Order.objects.create(customer_name=customer_name, status=status)
     write(order, lines, by=by)
     return order
@@ -65,9 +62,9 @@ def update(
     by: Actor,
     revisions_held: Collection[int] | None = None,
 ) -> Order:
-    """Change what is given of an order; `lines`, if given, is the whole composition, others are removed.
+    """Change the given values of an order. `lines`, if given, replaces all its lines.
 
-    Picked quantities take or return stock by their difference; cancelling returns all that was picked.
+    The difference in picked quantities is taken from stock or returned; cancelling returns all that was picked.
     Raises Forbidden for a picker who does more than pick, ImplausibleQuantity, NoSuchOrder, OnHandOutOfBounds,
     UnknownProducts, Stale.
     """
@@ -84,17 +81,17 @@ def update(
 
 
 def require_held(order: Order, revisions: Collection[int] | None) -> None:
-    """Raise Stale if a locked order is none of these versions; None: any will do."""
+    """Raise Stale unless a locked order has one of these revisions; None: any."""
     if revisions is not None and order.revision not in revisions:
         raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
 
 
 PICKERS = (Order.Status.IN_PROGRESS, Order.Status.PICKED)
-"""What a picker may make of a running order."""
+"""The statuses that a picker may give a running order."""
 
 
 def _only_picks(order: Order, customer: str | None, status: str | None, lines: Sequence[Line] | None) -> bool:
-    """Whether this changes no more than what is picked of a running order, and that it is begun or finished."""
+    """Whether a change is one that a picker may make: of picked quantities, and the PICKERS statuses."""
     now = {line.product_id: line for line in order.lines.filter(removed_at__isnull=True)}
     wanted = [] if lines is None else merged(lines)
     if customer not in (None, order.customer_name):
@@ -111,9 +108,9 @@ def _only_picks(order: Order, customer: str | None, status: str | None, lines: S
 
 @transaction.atomic
 def archive(order_id: int, *, by: Actor, revisions_held: Collection[int] | None = None) -> None:
-    """Take an order off the list; what was picked for it and not handed over (any status but picked) returns.
+    """Archive an order. Unless its status is picked, the picked goods return to stock.
 
-    Archiving twice is archiving once. Raises NoSuchOrder for an id that never was, Stale as `update` does.
+    Idempotent. Raises NoSuchOrder for an unknown id, Stale as `update` does.
     """
     if Order.objects.filter(id=order_id, archived_at__isnull=False).exists():
         return
@@ -126,7 +123,7 @@ def archive(order_id: int, *, by: Actor, revisions_held: Collection[int] | None 
 
 
 def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor) -> None:
-    """Bring a locked (or new) order, its lines and the stock to what is wanted, under one revision."""
+    """Save a locked (or new) order with these lines (None: unchanged), and move stock to match, under one revision."""
     lines = {line.product_id: line for line in order.lines.all()}
     if wanted is None:
         wanted = [
@@ -154,7 +151,7 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor) -> None:
         product, kept = products[line.product], lines[line.product]
         kept.order, before = order, _values(kept)
         if running:
-            # What the list has shown while the order was running is what it keeps.
+            # A finished order keeps the SKU and name that it had while it was running.
             kept.sku, kept.name = product.sku, product.name
         _set_line(kept, line, before, product, number, by)
     for product_id in set(lines) - {line.product for line in wanted}:
@@ -165,19 +162,19 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor) -> None:
 
 
 def merged(lines: Iterable[Line]) -> list[Line]:
-    """The lines with each product once: quantities of a product that is named twice add up."""
+    """The lines with each product once; the quantities of repeated products are added."""
     result: dict[int, Line] = {}
     for line in lines:
         if known := result.get(line.product):
-            picked = [n for n in (known.quantity_picked, line.quantity_picked) if n is not None]
+            picked = [pieces for pieces in (known.quantity_picked, line.quantity_picked) if pieces is not None]
             line = Line(line.product, known.quantity_to_pick + line.quantity_to_pick, sum(picked) if picked else None)
         result[line.product] = line
     return list(result.values())
 
 
 def beyond_limit(line: Line) -> int:
-    """The quantity of a line that is more than can be meant, 0 if there is none; lines that were merged add up."""
-    return next((n for n in (line.quantity_to_pick, line.quantity_picked or 0) if n > MAX_QUANTITY), 0)
+    """The quantity of a line that is above MAX_QUANTITY, as merging can make it; 0 if there is none."""
+    return next((pieces for pieces in (line.quantity_to_pick, line.quantity_picked or 0) if pieces > MAX_QUANTITY), 0)
 
 
 def _values(line: OrderLine) -> tuple[object, ...]:
@@ -185,7 +182,7 @@ def _values(line: OrderLine) -> tuple[object, ...]:
 
 
 def _set_line(line: OrderLine, wanted: Line, was: tuple[object, ...], product: Product, number: int, by: Actor) -> None:
-    """was: the values of the line as it is stored, so that of a thousand lines only those that change are saved."""
+    """was: the stored values of the line, so that only lines that change are saved."""
     order, before = line.order, line.quantity_picked
     picked = before if wanted.quantity_picked is None else wanted.quantity_picked
     if order.status == Order.Status.CANCELLED:
@@ -210,42 +207,35 @@ def _remove_line(line: OrderLine, product: Product, number: int, by: Actor) -> N
 
 
 def _move_picked(line: OrderLine, product: Product, more: int, number: int, by: Actor) -> None:
-    """`more` pieces were picked for the line: they leave the stock; a negative number returns."""
+    """Take `more` picked pieces of a line from stock, or return them if negative."""
     if more:
         kind = Kind.PICK if more > 0 else Kind.RETURN
-        stock.move(product, -more, kind, revision=number, by=by, order_line=line)
+        stock.move(product, -more, kind, number=number, by=by, order_line=line)
 
 
-def count_picked(order: Order, line: OrderLine, pieces: int, *, revision: int, by: Actor) -> None:
-    """So many pieces more of a line of a locked order are picked; their movement is the caller's to post.
+def count_picked(order: Order, line: OrderLine, pieces: int, *, number: int, by: Actor) -> None:
+    """Add `pieces` (negative: fewer) to what is picked of a line of a locked order. The caller books their movement.
 
-    A negative number: fewer. Raises ImplausibleQuantity.
+    number: the transaction's revision. Raises ImplausibleQuantity.
     """
     if line.quantity_picked + pieces > MAX_QUANTITY:
         raise stock.ImplausibleQuantity(line.quantity_picked + pieces)
     line.quantity_picked += pieces
     line.save(update_fields=["quantity_picked"])
-    order.revision = revision
+    order.revision = number
     order.save(update_fields=["revision", "updated_at"])
     remember(order, by=by)
 
 
 def remember(order: Order, *, by: Actor) -> None:
-    """Keep how the order stands under its revision."""
+    """Save the present state of the order as the version of its revision."""
     lines = order.lines.filter(removed_at__isnull=True).order_by("id")
     OrderVersion.objects.create(
         order=order,
         revision=order.revision,
         customer_name=order.customer_name,
         status=order.status,
-        lines=[
-            {
-                "product": n.product_id,
-                "quantity_to_pick": n.quantity_to_pick,
-                "quantity_picked": n.quantity_picked,
-            }
-            for n in lines
-        ],
+        lines=list(lines.values("product", "quantity_to_pick", "quantity_picked")),
         archived=order.archived_at is not None,
         user=by.user,
         device=by.device,

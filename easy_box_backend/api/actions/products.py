@@ -1,4 +1,4 @@
-"""Products: create, change, archive. Strict, as any program but the app's gets it (see `app_products.py` for that)."""
+"""Products: create, change, archive. For programs and the desk; the app's verbs are in `phones/products.py`."""
 
 import logging
 import secrets
@@ -21,11 +21,11 @@ from api.models import Discrepancy, Product, ProductVersion, StockMovement
 log = logging.getLogger(__name__)
 
 DESCRIPTIVE = ("sku", "name", "location", "min_quantity", "unverified")
-"""What `update` can change, besides quantity and photo."""
+"""The fields that `update` can change, besides quantity and photo."""
 
 
 class SkuTaken(Invalid):
-    """A live product has this SKU already. The app tells this one apart by the key `sku`."""
+    """A live product has this SKU already. The app recognises this error by the key `sku`."""
 
     code = "sku_taken"
 
@@ -35,7 +35,7 @@ class SkuTaken(Invalid):
 
 
 class SkuTakenMeanwhile(Conflict):
-    """A live product has the SKU of an archived one, which therefore can't come back as it was."""
+    """An archived product cannot be restored, since a live one has its SKU."""
 
     code = "sku_taken"
 
@@ -55,7 +55,7 @@ def create(
     unverified: bool = False,
     by: Actor,
 ) -> Product:
-    """A new product, with `quantity` pieces on hand to begin with. Raises SkuTaken."""
+    """Create a product with `quantity` pieces on hand. Raises SkuTaken."""
     product = Product(sku=sku, name=name, location=location, min_quantity=min_quantity, unverified=unverified)
     if photo is not None:
         keep_photo(product, photo)
@@ -63,12 +63,12 @@ def create(
         with transaction.atomic():
             product.save(force_insert=True)
     except IntegrityError as error:
-        remove_files([product.image.name, product.thumbnail.name])  # stored for nothing
-        raise SkuTaken(sku, _id_of_live(sku)) from error
+        remove_files([product.image.name, product.thumbnail.name])
+        raise SkuTaken(sku, id_of_live(sku)) from error
     number = revision.take()
-    describe(product, revision=number, by=by)
+    describe(product, number=number, by=by)
     if quantity:
-        stock.move(product, quantity, StockMovement.Kind.RECEIPT, revision=number, by=by)
+        stock.move(product, quantity, StockMovement.Kind.RECEIPT, number=number, by=by)
     return product
 
 
@@ -84,29 +84,24 @@ def update(
 ) -> Product:
     """Give a live product the values in `changes` (keys of DESCRIPTIVE) and the absolute `quantity`, if any.
 
-    revisions_held: the versions that the caller has seen (If-Match). Raises Forbidden for a picker who sends another
-    quantity than what is on hand, ImplausibleQuantity (`stock.check_level`), NoSuchProduct, SkuTaken, Stale.
+    revisions_held: the revisions that the caller has seen (If-Match), None: any. Raises Forbidden for a picker who
+    changes the quantity on hand, ImplausibleQuantity (`stock.check_level`), NoSuchProduct, SkuTaken, Stale.
     """
-    product = stock.lock([product_id]).get(product_id)
-    if product is None or product.is_archived:
+    product = stock.lock_one(product_id)
+    if product.is_archived:
         raise NoSuchProduct(product_id)
     require_held(product, revisions_held)
     if quantity not in (None, product.quantity) and not by.is_manager:
         raise Forbidden(_("Only a manager sets what is on hand."), facts={"on_hand": product.quantity})
     if quantity is not None:
         stock.check_level(product, quantity, field="quantity")
-    apply(
-        product,
-        changes,
-        delta=0 if quantity is None else quantity - product.quantity,
-        photo=photo,
-        by=by,
-    )
+    delta = 0 if quantity is None else quantity - product.quantity
+    apply(product, changes, delta=delta, photo=photo, by=by)
     return product
 
 
 def require_held(product: Product, revisions: Collection[int] | None) -> None:
-    """Raise Stale if a locked product is none of these versions; None: any will do."""
+    """Raise Stale unless a locked product has one of these revisions; None: any."""
     if revisions is not None and product.revision not in revisions:
         raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
 
@@ -122,14 +117,13 @@ def apply(
     reason: str = "",
     revive: bool = False,
 ) -> StockMovement | None:
-    """Change a product that the caller has locked: descriptive fields, photo, and `delta` pieces on hand (a movement
-    of `kind`).
+    """Change a locked product: descriptive fields, photo, and `delta` pieces on hand (a movement of `kind`).
 
-    revive: bring an archived product back. Takes one revision if anything changes, none otherwise.
-    Returns the stock movement, None when there is none. Raises OnHandOutOfBounds, SkuTaken.
+    revive: restore an archived product. Takes one revision if anything changes, none otherwise.
+    Returns the stock movement, None if there is none. Raises OnHandOutOfBounds, SkuTaken.
     """
     if product.unverified and changes.get("name", product.name) != product.name:
-        changes = {"unverified": False, **changes}  # whoever names it knows what it is
+        changes = {"unverified": False, **changes}  # a person has identified it
     changed = [field for field in DESCRIPTIVE if field in changes and changes[field] != getattr(product, field)]
     for field in changed:
         setattr(product, field, changes[field])
@@ -144,46 +138,42 @@ def apply(
                 product.save(update_fields=[*changed, "updated_at"])
         except IntegrityError as error:
             if "image" in changed:
-                remove_files([product.image.name, product.thumbnail.name])  # stored for nothing
-            raise SkuTaken(product.sku, _id_of_live(product.sku)) from error
+                remove_files([product.image.name, product.thumbnail.name])
+            raise SkuTaken(product.sku, id_of_live(product.sku)) from error
     if not changed and not delta:
         return None
     number = revision.take()
     if changed:
-        describe(product, revision=number, by=by)
+        describe(product, number=number, by=by)
     if "unverified" in changed and not product.unverified:
         discrepancies.answered(Discrepancy.Kind.UNKNOWN_SKU, product, by=by)
     if not delta:
         return None
-    return stock.move(product, delta, kind, revision=number, by=by, reason=reason)
+    return stock.move(product, delta, kind, number=number, by=by, reason=reason)
 
 
 @transaction.atomic
 def archive(product_id: int, *, by: Actor, revisions_held: Collection[int] | None = None) -> Product:
-    """Take a product off the list. It stays in orders and history, and its SKU is free again.
+    """Archive a product. It stays in orders and history, and its SKU is free again.
 
-    Archiving twice is archiving once. Raises NoSuchProduct for an id that never was, Stale as `update` does.
+    Idempotent. Raises NoSuchProduct for an unknown id, Stale as `update` does.
     """
-    product = stock.lock([product_id]).get(product_id)
-    if product is None:
-        raise NoSuchProduct(product_id)
+    product = stock.lock_one(product_id)
     if not product.is_archived:
         require_held(product, revisions_held)
         product.archived_at = by.at
         product.save(update_fields=["archived_at", "updated_at"])
-        describe(product, revision=revision.take(), by=by)
+        describe(product, number=revision.take(), by=by)
     return product
 
 
 @transaction.atomic
 def unarchive(product_id: int, *, by: Actor) -> Product:
-    """Put an archived product on the list again, with all that it had. One that is live stays as it is.
+    """Restore an archived product with all that it had. A live one stays unchanged.
 
     Raises NoSuchProduct, and SkuTakenMeanwhile if another live product has its SKU now.
     """
-    product = stock.lock([product_id]).get(product_id)
-    if product is None:
-        raise NoSuchProduct(product_id)
+    product = stock.lock_one(product_id)
     try:
         apply(product, {}, revive=True, by=by)
     except SkuTaken as taken:
@@ -191,17 +181,18 @@ def unarchive(product_id: int, *, by: Actor) -> Product:
     return product
 
 
-def _id_of_live(sku: str) -> int | None:
+def id_of_live(sku: str) -> int | None:
+    """The id of the live product with this SKU, None if there is none."""
     return Product.objects.live().filter(sku=sku).values_list("id", flat=True).first()
 
 
-def describe(product: Product, *, revision: int, by: Actor) -> None:
-    """Stamp a new or locked product with the transaction's revision and keep how it is described from there on."""
-    product.revision = revision
+def describe(product: Product, *, number: int, by: Actor) -> None:
+    """Give a new or locked product the transaction's revision and save its fields as the version of this revision."""
+    product.revision = number
     product.save(update_fields=["revision"])
     ProductVersion.objects.create(
         product=product,
-        revision=revision,
+        revision=number,
         sku=product.sku,
         name=product.name,
         location=product.location,
@@ -216,8 +207,8 @@ def describe(product: Product, *, revision: int, by: Actor) -> None:
 def keep_photo(product: Product, photo: Photo) -> bool:
     """Store a photo's two files and put their names on the (unsaved) product. Returns whether it is another photo.
 
-    The names hold the content's digest, so that a changed picture has a changed URL (phones cache by URL), and a
-    random part, so that removing one product's files can never take away another's.
+    The names contain the content's digest, so that a changed picture has a new URL (phones cache by URL), and a random
+    part, so that no two products share a file.
     """
     if product.image.name and photo.digest[:32] in product.image.name:
         return False
@@ -230,7 +221,7 @@ def keep_photo(product: Product, photo: Photo) -> bool:
 
 
 def remove_files(names: list[str | None]) -> None:
-    """Remove stored files that no row names any more. A failure leaves an orphan: no reason to fail a phone."""
+    """Remove stored files that no row refers to. A failure is only logged: the file is an orphan, and pruned later."""
     for name in filter(None, names):
         try:
             default_storage.delete(name)

@@ -1,4 +1,4 @@
-"""What phones report of themselves."""
+"""Errors that phones report."""
 
 import hashlib
 import re
@@ -12,25 +12,25 @@ from api.alerts import outbox
 from api.models import ClientError
 
 MAX_BYTES = 8_000
-"""Kept of a message, as UTF-8; a stack trace fits."""
+"""The most bytes (UTF-8) kept of a message; a stack trace fits."""
 MAX_ROWS = 1_000
-"""Different errors kept, the latest; so all of them take 10 MB at most, whoever sends however many."""
+"""How many different errors are kept, the latest ones: at most 10 MB in all."""
 
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\d+")
 
 
 def fingerprint(message: str) -> str:
-    """The same for messages that differ only in numbers, addresses and UUIDs."""
+    """A digest that is the same for messages that differ only in numbers, addresses and UUIDs."""
     return hashlib.sha256(_VARYING.sub("#", message).encode()).hexdigest()
 
 
 @transaction.atomic
 def record_client_error(message: str, *, user_agent: str, at: datetime) -> ClientError:
-    """Keep an error that a phone reports, and tell of it; one like an earlier one counts up instead.
+    """Save an error that a phone reports, and alert about it. A repeated error only increases its count.
 
-    Anybody can send them, so there are ceilings: of a message (MAX_BYTES), of rows (MAX_ROWS, beside those that are
-    being written in this moment), and of alerts (`alerts.MOST_NEW`). A new row makes room for itself, an old one at a
-    time or a hundred, so that a report costs the same whatever there is already.
+    Anybody can send errors, so there are limits: on a message (MAX_BYTES), on rows (MAX_ROWS, beside those that are
+    being written at this moment) and on alerts (`outbox.MOST_NEW`). A new row deletes a bounded number of old ones, so
+    the cost of a report does not depend on the number of rows.
     """
     message = "".join(c for c in message[:MAX_BYTES] if c.isprintable() or c in "\n\t")
     message = message.encode(errors="replace")[:MAX_BYTES].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""Taking a movement back, and with it what it stands for. Whoever reverses something, does it here."""
+"""Reversing a movement, together with its effect on counts and orders. Every reversal is made here."""
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -6,10 +6,14 @@ from django.utils.translation import gettext_lazy as _
 from api import revision
 from api.actions import counts, orders, stock
 from api.actor import Actor
-from api.errors import Invalid, NotFound
+from api.errors import Invalid, NoSuch
 from api.models import Order, OrderLine, StockMovement
 
 Kind = StockMovement.Kind
+
+
+class NoSuchMovement(NoSuch):
+    code, sentence = "no_such_movement", _("There is no such movement.")
 
 
 class NotReversible(Invalid):
@@ -18,15 +22,15 @@ class NotReversible(Invalid):
 
 @transaction.atomic
 def reverse(movement_id: int, *, by: Actor, reason: str = "") -> StockMovement:
-    """Take a movement back by an opposite one, as if it had never been.
+    """Reverse a movement by an opposite one.
 
-    A pick leaves its order line, goods that came back are in it again, and what a later count includes stays as it was
-    counted. Returns the opposite movement. Raises NotFound, OnHandOutOfBounds, and NotReversible for a second time, a
-    reversal, a part of a count, and where the order line can't follow.
+    For a pick or a return, the picked quantity of its order line changes too. If a later count includes the movement,
+    on hand stays as counted. Returns the opposite movement. Raises NoSuchMovement, OnHandOutOfBounds, and NotReversible
+    if the movement is reversed already, a reversal, a part of a count, or its order line cannot take the change.
     """
     movement = StockMovement.objects.select_related("order_line").filter(id=movement_id).first()
     if movement is None:
-        raise NotFound(_("There is no such movement."), facts={"movement": movement_id})
+        raise NoSuchMovement(movement_id)
     order = _order_of(movement)
     product = stock.lock([movement.product_id])[movement.product_id]
     if movement.reverses_id or StockMovement.objects.filter(reverses=movement).exists():
@@ -38,18 +42,18 @@ def reverse(movement_id: int, *, by: Actor, reason: str = "") -> StockMovement:
     line = _line_of(movement, order) if order else None
     number = revision.take()
     back = stock.move(
-        product, -movement.quantity_delta, Kind.REVERSAL, revision=number, by=by,
+        product, -movement.quantity_delta, Kind.REVERSAL, number=number, by=by,
         reason=reason, reverses=movement, order_line=movement.order_line, occurred_at=movement.occurred_at,
         within=stock.count_with(product, movement.occurred_at, movement),
     )  # fmt: skip
     if order and line:
-        orders.count_picked(order, line, movement.quantity_delta, revision=number, by=by)
+        orders.count_picked(order, line, movement.quantity_delta, number=number, by=by)
     return back
 
 
 def _order_of(movement: StockMovement) -> Order | None:
-    """The order, locked, in whose lines this movement is counted. None also for goods that left for an order without
-    a line to hold them, such as what was picked after it had been cancelled: then the order did not change with it."""
+    """The locked order whose picked quantities include this movement, None if there is none. A pick after cancellation
+    has an order line too, but the order did not change with it."""
     if movement.order_line is None or movement.kind not in (Kind.PICK, Kind.RETURN):
         return None
     order = Order.objects.select_for_update(no_key=True).get(id=movement.order_line.order_id)
@@ -57,7 +61,7 @@ def _order_of(movement: StockMovement) -> Order | None:
 
 
 def _line_of(movement: StockMovement, order: Order) -> OrderLine:
-    """The line as it stands, which is to give up or to take in what was moved. Raises NotReversible if it can't."""
+    """The movement's order line as it is now. Raises NotReversible if its picked quantity cannot change back."""
     line = OrderLine.objects.get(movements=movement)
     pieces = movement.quantity_delta
     facts = {"movement": movement.pk, "pieces": abs(pieces), "picked": line.quantity_picked}

@@ -1,6 +1,6 @@
-"""What is on hand, and its only writer: nothing else changes a quantity or writes a movement.
+"""The only writer of the ledger: no other module changes a quantity or writes a movement.
 
-Counts are in `counts.py`, taking movements back in `reversing.py`, the proof of the ledger in `ledger.py`.
+Counts are in `counts.py`, reversals in `reversing.py`, checks of the ledger in `ledger.py`.
 """
 
 from collections.abc import Iterable
@@ -14,21 +14,18 @@ from api import revision
 from api.actions import discrepancies, one_statement
 from api.actor import Actor
 from api.alerts import outbox
-from api.errors import Invalid, NotFound
+from api.errors import Invalid, NoSuch
 from api.models import EXACT, MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
 
 Kind = StockMovement.Kind
 
 
-class NoSuchProduct(NotFound):
-    code = "no_such_product"
-
-    def __init__(self, product_id: object) -> None:
-        super().__init__(_("There is no such product."), facts={"product": product_id})
+class NoSuchProduct(NoSuch):
+    code, sentence = "no_such_product", _("There is no such product.")
 
 
 class ImplausibleQuantity(Invalid):
-    """More than one operation can mean. field: under which name the caller gave it."""
+    """More pieces than one operation may move. field: where the request has the quantity."""
 
     code = "implausible_quantity"
 
@@ -38,7 +35,7 @@ class ImplausibleQuantity(Invalid):
 
 
 class OnHandOutOfBounds(Invalid):
-    """What is on hand would leave ±MAX_ON_HAND."""
+    """On hand would exceed ±MAX_ON_HAND."""
 
     code = "on_hand_out_of_bounds"
 
@@ -49,17 +46,24 @@ class OnHandOutOfBounds(Invalid):
 
 
 def lock(product_ids: Iterable[int]) -> dict[int, Product]:
-    """These products by id, locked to the end of the transaction, in the order of their ids (so nobody deadlocks).
+    """These products by id, locked until the end of the transaction, in the order of their ids to avoid deadlocks.
 
-    An id that does not exist is missing from the answer.
+    Unknown ids are missing from the result.
     """
     found = Product.objects.filter(id__in=set(product_ids)).order_by("id").select_for_update(no_key=True)
     return {product.id: product for product in found}
 
 
+def lock_one(product_id: int) -> Product:
+    """This product, also if archived, locked until the end of the transaction. Raises NoSuchProduct."""
+    if product := lock([product_id]).get(product_id):
+        return product
+    raise NoSuchProduct(product_id)
+
+
 def check_level(product: Product, level: int, *, field: str) -> None:
-    """Whether somebody can mean that `level` pieces of this product are on hand: a number is believed up to
-    MAX_QUANTITY beyond what is on hand (or beyond none). Raises ImplausibleQuantity."""
+    """Raise ImplausibleQuantity if `level` is no plausible quantity on hand: more than MAX_QUANTITY above or below the
+    present one (and 0), or outside ±MAX_ON_HAND. field: see ImplausibleQuantity."""
     most = min(max(product.quantity, 0) + MAX_QUANTITY, MAX_ON_HAND)
     least = max(min(product.quantity, 0) - MAX_QUANTITY, -MAX_ON_HAND)
     if not least <= level <= most:
@@ -67,7 +71,7 @@ def check_level(product: Product, level: int, *, field: str) -> None:
 
 
 def fits(product: Product, delta: int) -> bool:
-    """Whether what is on hand stays within ±MAX_ON_HAND; from outside, whether it comes nearer."""
+    """Whether on hand stays within ±MAX_ON_HAND after `delta` pieces, or comes nearer if it is outside already."""
     after = abs(product.quantity + delta)
     return after <= MAX_ON_HAND or after <= abs(product.quantity)
 
@@ -75,7 +79,7 @@ def fits(product: Product, delta: int) -> bool:
 def count_with(product: Product, happened_at: datetime, movement: StockMovement | None = None) -> StockMovement | None:
     """The latest count of a locked product, if it includes what happened at `happened_at`; None otherwise.
 
-    movement: the one that stands for it, if it is booked already.
+    movement: its movement, if it is booked already.
     """
     count = StockMovement.objects.of_product(product.pk).counts().first()
     if count is None:
@@ -89,7 +93,7 @@ def move(
     delta: int,
     kind: Kind,
     *,
-    revision: int,
+    number: int,
     by: Actor,
     reason: str = "",
     order_line: OrderLine | None = None,
@@ -99,19 +103,19 @@ def move(
     counted: int | None = None,
     within: StockMovement | None = None,
 ) -> StockMovement:
-    """Change what is on hand of a product that the caller has locked, by `delta` pieces, and write it down.
+    """Change what is on hand of a locked product by `delta` pieces, and record the movement.
 
-    revision: the transaction's number, taken after all its locks. occurred_at: when it happened in the warehouse,
-    if not now. counted: see `StockMovement`. within: the count that includes it already (`count_with`); then another
-    movement makes up for it and nothing changes on hand. delta is not 0, but for counts and their reversals.
-    Goods that fall below none are recorded as they are, and put before a manager; falling below the product's minimum
-    is told. Raises OnHandOutOfBounds.
+    delta: 0 only for counts and their reversals. number: the transaction's revision, taken after all its locks.
+    occurred_at: when it happened in the warehouse, if not now. counted: see `StockMovement`. within: the count that
+    includes it already (`count_with`); a second movement then compensates for it, and on hand does not change.
+    On hand below 0 is allowed and recorded as a discrepancy; below the product's minimum, people are alerted.
+    Raises OnHandOutOfBounds.
     """
     before, change = product.quantity, 0 if within else delta
     if not fits(product, change) or abs(delta) > EXACT:
         raise OnHandOutOfBounds(product.pk, before, delta)
     if within is not None:
-        _keep_count(within, product, delta, revision=revision, by=by)
+        _keep_count(within, product, delta, number=number, by=by)
     movement = StockMovement.objects.create(
         product=product,
         kind=kind,
@@ -124,38 +128,33 @@ def move(
         order_line=order_line,
         reverses=reverses,
         op_key=op_key,
-        revision=revision,
+        revision=number,
         occurred_at=occurred_at or by.at,
         recorded_at=by.at,
     )
     if delta:
-        product.quantity, product.revision = before + change, revision
+        product.quantity, product.revision = before + change, number
         product.save(update_fields=["quantity", "revision", "updated_at"])
-        _tell(product, change, by=by)
+        _report(product, change, by=by)
     return movement
 
 
-def _keep_count(count: StockMovement, product: Product, delta: int, *, revision: int, by: Actor) -> None:
-    """Make up for `delta` pieces that are to be booked next and that this count includes, so that it holds."""
+def _keep_count(count: StockMovement, product: Product, delta: int, *, number: int, by: Actor) -> None:
+    """Compensate for `delta` pieces that are booked next although this count includes them."""
     when = f"{timezone.localtime(count.occurred_at):%Y-%m-%d %H:%M}"
     StockMovement.objects.create(
         product=product, kind=Kind.COUNT, quantity_delta=-delta, quantity_after=product.quantity - delta,
         reason=str(_("The count of %(when)s includes it.") % {"when": when}), user=by.user, device=by.device,
-        revision=revision, occurred_at=count.occurred_at, recorded_at=by.at,
+        revision=number, occurred_at=count.occurred_at, recorded_at=by.at,
     )  # fmt: skip
 
 
-def _tell(product: Product, delta: int, *, by: Actor) -> None:
-    """Say what people are to hear of after `delta` pieces: once as a line is crossed, not at each piece below it."""
+def _report(product: Product, delta: int, *, by: Actor) -> None:
+    """Report negative and low stock after `delta` pieces: once, when the limit is crossed."""
     before = product.quantity - delta
     if product.quantity < 0 <= before:
-        discrepancies.record(
-            Discrepancy.Kind.NEGATIVE_STOCK,
-            by=by,
-            product=product,
-            on_hand=product.quantity,
-            change=delta,
-        )
+        kind = Discrepancy.Kind.NEGATIVE_STOCK
+        discrepancies.record(kind, by=by, product=product, on_hand=product.quantity, change=delta)
     if product.min_quantity > 0 and product.quantity < product.min_quantity <= before:
         outbox.tell(
             "low_stock", at=by.at, product=product.pk, sku=product.sku, name=product.name, on_hand=product.quantity,
@@ -164,9 +163,9 @@ def _tell(product: Product, delta: int, *, by: Actor) -> None:
 
 
 def receive(product_id: int, quantity: int, *, by: Actor, occurred_at: datetime | None = None) -> StockMovement:
-    """Goods arrive: `quantity` pieces (1 to MAX_QUANTITY) more of a live product.
+    """Book a receipt of `quantity` pieces (1 to MAX_QUANTITY) of a live product.
 
-    occurred_at: when they arrived, if not now; a count since then includes them.
+    occurred_at: when they arrived, if not now. A count since then includes them.
     Raises ImplausibleQuantity, OnHandOutOfBounds, and NoSuchProduct if it is unknown or archived.
     """
     if not 1 <= quantity <= MAX_QUANTITY:
@@ -178,25 +177,20 @@ def receive(product_id: int, quantity: int, *, by: Actor, occurred_at: datetime 
         on_hand = Product.objects.live().filter(id=product_id).values_list("quantity", flat=True).first()
         raise NoSuchProduct(product_id) if on_hand is None else OnHandOutOfBounds(product_id, on_hand, quantity)
     with transaction.atomic():
-        product = lock([product_id]).get(product_id)
-        if product is None or product.is_archived:
+        product = lock_one(product_id)
+        if product.is_archived:
             raise NoSuchProduct(product_id)
         within = count_with(product, occurred_at) if occurred_at else None
-        return move(
-            product, quantity, Kind.RECEIPT, revision=revision.take(), by=by, occurred_at=occurred_at,
-            within=within,
-        )  # fmt: skip
+        number = revision.take()
+        return move(product, quantity, Kind.RECEIPT, number=number, by=by, occurred_at=occurred_at, within=within)
 
 
 @transaction.atomic
 def adjust(product_id: int, delta: int, *, reason: str, by: Actor) -> StockMovement:
-    """A manager corrects what is on hand by `delta` pieces (not 0), saying why.
+    """Correct what is on hand by `delta` pieces (not 0), for a reason.
 
     Raises ImplausibleQuantity, NoSuchProduct and OnHandOutOfBounds.
     """
     if delta == 0 or abs(delta) > MAX_QUANTITY:
         raise ImplausibleQuantity(delta, field="quantity_delta")
-    product = lock([product_id]).get(product_id)
-    if product is None:
-        raise NoSuchProduct(product_id)
-    return move(product, delta, Kind.ADJUSTMENT, revision=revision.take(), by=by, reason=reason)
+    return move(lock_one(product_id), delta, Kind.ADJUSTMENT, number=revision.take(), by=by, reason=reason)

@@ -1,4 +1,4 @@
-"""Goods that came under a SKU that no product had, and turn out to be another product's."""
+"""Goods that were received under an unknown SKU and turn out to be another product's."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,9 +23,8 @@ class NoSuchSku(Invalid):
 
 
 def named(sku: str | None) -> int | None:
-    """The id of the live product with this SKU; None if there is none."""
-    wanted = (sku or "").strip()
-    return Product.objects.live().filter(sku=wanted).values_list("id", flat=True).first() if wanted else None
+    """The id of the live product with the SKU that a manager entered; None if there is none."""
+    return products.id_of_live((sku or "").strip())
 
 
 def target_of(sku: str, typed: Product, locked: Mapping[int, Product]) -> Product:
@@ -37,37 +36,37 @@ def target_of(sku: str, typed: Product, locked: Mapping[int, Product]) -> Produc
 
 
 def move(typed: Product, target: Product, asked: Discrepancy, *, by: Actor) -> None:
-    """What is on hand of `typed` goes to `target`; both are locked. `typed` is archived.
+    """Move what is on hand of `typed` to `target`, both locked, and archive `typed`.
 
-    Each receipt that stands is reversed and received by the target instead, as of now, so that no count of either
-    product takes it in; what else is on hand is adjusted from one to the other. Open questions about these receipts are
-    about the target's from then on.
+    Each valid receipt is reversed and booked to the target instead, as of now, so that no count of either product
+    includes it. The rest of what is on hand is adjusted from one to the other. Open discrepancies of `typed` become the
+    target's.
     """
     reason, number = str(asked.get_kind_display()), revision.take()
     receipts = list(typed.movements.filter(kind=Kind.RECEIPT, reversed_by__isnull=True).order_by("id"))
     rest = typed.quantity - sum(receipt.quantity_delta for receipt in receipts)
-    if rest:  # before the receipts are taken back, so that nothing falls below none on the way
-        stock.move(typed, -rest, Kind.ADJUSTMENT, revision=number, by=by, reason=reason)
-    went: dict[int, int] = {}
+    if rest:  # before the reversals, so that on hand never falls below 0
+        stock.move(typed, -rest, Kind.ADJUSTMENT, number=number, by=by, reason=reason)
+    moved: dict[int, int] = {}
     for receipt in receipts:
         stock.move(
-            typed, -receipt.quantity_delta, Kind.REVERSAL, revision=number, by=by, reason=reason,
+            typed, -receipt.quantity_delta, Kind.REVERSAL, number=number, by=by, reason=reason,
             reverses=receipt,
         )  # fmt: skip
-        instead = stock.move(target, receipt.quantity_delta, Kind.RECEIPT, revision=number, by=by, reason=reason)
-        went[receipt.pk] = instead.pk
+        instead = stock.move(target, receipt.quantity_delta, Kind.RECEIPT, number=number, by=by, reason=reason)
+        moved[receipt.pk] = instead.pk
     if rest:
-        stock.move(target, rest, Kind.ADJUSTMENT, revision=number, by=by, reason=reason)
-    _questions_go_along(typed, target, went, asked)
-    asked.facts = {**asked.facts, "moved_to": target.pk, "moved": {str(old): new for old, new in went.items()}}
+        stock.move(target, rest, Kind.ADJUSTMENT, number=number, by=by, reason=reason)
+    _move_discrepancies(typed, target, moved, asked)
+    asked.facts = {**asked.facts, "moved_to": target.pk, "moved": {str(old): new for old, new in moved.items()}}
     products.archive(typed.pk, by=by)
 
 
-def _questions_go_along(typed: Product, target: Product, went: Mapping[int, int], asked: Discrepancy) -> None:
+def _move_discrepancies(typed: Product, target: Product, moved: Mapping[int, int], asked: Discrepancy) -> None:
     for other in Discrepancy.objects.open().filter(product=typed).exclude(pk=asked.pk):
         facts = dict(other.facts)
         if "booked" in facts:
-            facts["booked"] = [went.get(key, key) for key in facts["booked"]]
+            facts["booked"] = [moved.get(key, key) for key in facts["booked"]]
         if "pending" in facts:
             facts["pending"] = [
                 {**entry, "product": target.pk if entry["product"] == typed.pk else entry["product"]}
@@ -79,12 +78,12 @@ def _questions_go_along(typed: Product, target: Product, went: Mapping[int, int]
 
 # --- What a phone sends later under the typed SKU ---------------------------------------------------------------------
 def known_as(sku: str) -> Product | None:
-    """The live product that a manager has said to be meant by this SKU."""
+    """The live product that a manager has chosen for this SKU, None if there is none."""
     return _target(Discrepancy.objects.filter(sku=sku))
 
 
 def heir_of(typed_id: int) -> Product | None:
-    """The live product that the goods of this one went to."""
+    """The live product that the goods of this one were moved to, None if there is none."""
     return _target(Discrepancy.objects.filter(product=typed_id))
 
 
@@ -94,7 +93,7 @@ def _target(settled: "QuerySet[Discrepancy]") -> Product | None:
 
 
 def went(movements: Sequence[int]) -> list[int]:
-    """These receipts, or those that took their place when their goods went to another product."""
+    """These receipts; one whose goods were moved to another product is replaced by the receipt there."""
     typed = StockMovement.objects.filter(id__in=movements).values("product")
     settled = Discrepancy.objects.filter(
         kind=Discrepancy.Kind.UNKNOWN_SKU, facts__has_key="moved", product__in=typed

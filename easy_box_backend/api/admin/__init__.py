@@ -1,4 +1,4 @@
-"""The manager's front door. It shows tables and calls the same actions as the API; it writes nothing by itself."""
+"""The admin for managers. It shows tables and calls the same actions as the API; it writes nothing itself."""
 
 from api.admin import orders, people, products, reports, site, stock
 

@@ -1,4 +1,4 @@
-"""What all pages share: who may see them, forms that actions save, refusals as messages, one-click buttons."""
+"""Shared by all pages: permissions, forms saved by actions, errors as messages, one-click buttons."""
 
 import hashlib
 import json
@@ -41,24 +41,24 @@ EMPTY = "–"
 
 
 class WholeInput(forms.NumberInput):
-    """A number field that looks like the others."""
+    """A number field with the style of the other fields."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__({"class": "form-control", **(attrs or {})})
 
 
 def is_manager(request: HttpRequest) -> bool:
-    """Whether the person may see the admin at all; there is no finer grain than this and `is_superuser`."""
+    """Whether the person may use the admin. The only other distinction is `is_superuser`."""
     return bool(request.user.is_active and request.user.is_staff)
 
 
 def actor(request: HttpRequest) -> Actor:
-    """The person at the desk, who acts through no device."""
+    """The person in the admin, who acts without a device."""
     return Actor(user=request.user, at=timezone.now())  # type: ignore[arg-type]
 
 
 class TidyField(forms.CharField):
-    """A text without blanks around it and without invisible signs, which come along when it is pasted."""
+    """A text without surrounding spaces and invisible characters, which pasting often adds."""
 
     def to_python(self, value: Any) -> Any:
         return super().to_python(tidy(value) if isinstance(value, str) else value)
@@ -72,39 +72,39 @@ class TidyEmailField(forms.EmailField):
 
 
 class ActionForm(forms.ModelForm):
-    """A form that an action saves, so that rules over tables are the action's to check and to put into words.
+    """A form that an action saves. The action checks the rules that need the database, and words their errors.
 
-    refusal: what the action said to these very values, if it has been tried.
-    refusal_fields: under which of the form's fields a refusal's field is shown, where the names differ.
+    error: the action's error for these values, once it was called.
+    error_fields: the form's field for a field of the error, where the names differ.
     """
 
-    refusal: DomainError | None = None
-    refusal_fields: dict[str, str] = {}
+    error: DomainError | None = None
+    error_fields: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Constraints over tables are the action's too: it says which value is taken, Django would name a constraint.
+        # The action names the value that is taken; Django would name the constraint.
         self.instance.validate_constraints = lambda exclude=None: None
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if self.refusal is not None:
+        if self.error is not None:
             shown = False
-            for name, texts in self.refusal.fields.items():
-                field = self.refusal_fields.get(name, name)
+            for name, texts in self.error.fields.items():
+                field = self.error_fields.get(name, name)
                 if field in self.fields:
                     self.add_error(field, [str(text) for text in texts])
                     shown = True
             if not shown:
-                self.add_error(None, str(self.refusal.detail))
+                self.add_error(None, str(self.error.detail))
         return data
 
     def validate_unique(self) -> None:
-        """Left to the action."""
+        """The action does that."""
 
 
 class ManagersOnly:
-    """Rights that depend on being a manager, not on permissions by table."""
+    """Permissions that depend on being a manager, not on permissions per table."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_manager(request)
@@ -122,8 +122,8 @@ class ManagersOnly:
         return is_manager(request) and getattr(obj, "archived_at", None) is None
 
 
-class LooksOnly(ManagersOnly):
-    """For what is a record of what happened."""
+class ReadOnly(ManagersOnly):
+    """For tables that record what happened."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -137,7 +137,7 @@ class LooksOnly(ManagersOnly):
 
 class List(ChangeList):
     def get_filters(self, request: HttpRequest) -> Any:
-        """A filter that no database can follow is a wrong one, as Django says of others: NUL, a year beyond 9999."""
+        """Django's. Also treats a NUL and a year beyond 9999 as invalid filters: they would fail in the database."""
         for name, value in request.GET.items():
             if "\0" in value or (name.endswith("__year") and not re.fullmatch("[1-9][0-9]{0,3}", str(value))):
                 raise IncorrectLookupParameters
@@ -145,39 +145,39 @@ class List(ChangeList):
 
 
 class Lists(admin.ModelAdmin):
-    """A table's pages, whose list stands anything in its address."""
+    """A table's pages. Its list accepts any query."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return List
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Django's, which leads from a wrong filter to ?e=1. What else stands beside that is not looked at: if it were
-        wrong again, Django would show a page that our theme can't."""
+        """Django's, which redirects an invalid filter to ?e=1. Removes all other parameters there: if one were invalid,
+        Django would render a page that our theme can't."""
         if ERROR_FLAG in request.GET and request.GET.dict() != {ERROR_FLAG: "1"}:
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
         return super().changelist_view(request, extra_context)
 
 
 TOKEN = "form_token"
-"""The name of the one-time token in forms, and in the addresses of buttons."""
+"""The name of the one-time token in forms and in the addresses of buttons."""
 
 
 class SentOnce(Lists):
-    """A form that is sent twice, as by a double click, acts once: the second time is answered as the first was."""
+    """Makes forms idempotent: one that is sent twice, as by a double click, acts once and gets the same answer."""
 
     def message_user(
         self, request: HttpRequest, message: Any, level: Any = messages.INFO, *args: Any, **more: Any
     ) -> None:
-        """Django's; the message is kept for a second sending."""
-        said = request.__dict__.setdefault("said", [])
-        said.append([level, str(message), isinstance(message, SafeString)])
+        """Django's. Also keeps the message for a duplicate of the form."""
+        kept = request.__dict__.setdefault("messages_shown", [])
+        kept.append([level, str(message), isinstance(message, SafeString)])
         super().message_user(request, message, level, *args, **more)
 
     def once(self, request: HttpRequest, answer: Callable[[], HttpResponse], *, together: bool = True) -> HttpResponse:
-        """What `answer` says to a form that is sent the first time. Anything but a redirect means that nothing was
-        done, so it may be sent again.
+        """The result of `answer` if the form is new, else the stored answer to the first one. Any answer but a redirect
+        means that nothing was done, so the form may be sent again.
 
-        together: in one transaction with what it does. Otherwise `answer` has transactions of its own.
+        together: run `answer` and store its result in one transaction. Otherwise `answer` has its own transactions.
         """
         token = request.POST.get(TOKEN) or request.GET.get(TOKEN)
         if request.method != "POST" or not token:
@@ -191,8 +191,8 @@ class SentOnce(Lists):
                 response = answer()
             finally:
                 if response is not None and response.status_code == 302:
-                    kept = {"location": response.headers["Location"], "said": request.__dict__.get("said", [])}
-                    once.keep(key, kept)
+                    shown = request.__dict__.get("messages_shown", [])
+                    once.keep(key, {"location": response.headers["Location"], "said": shown})
                 elif not together:
                     once.forget(key)
                 elif response is not None:
@@ -201,18 +201,18 @@ class SentOnce(Lists):
 
     def answer_again(self, request: HttpRequest, kept: dict[str, Any] | None) -> HttpResponse:
         for level, text, is_safe in kept["said"] if kept else []:
-            self.message_user(request, mark_safe(text) if is_safe else text, level)  # noqa: S308 # as we said it
+            self.message_user(request, mark_safe(text) if is_safe else text, level)  # noqa: S308 # it was safe before
         self.message_user(request, gettext("The form was sent twice. It was done once."))
         return HttpResponseRedirect(kept["location"] if kept else request.get_full_path())
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Django's. What is done to many rows is done to each in a transaction of its own."""
+        """Django's. An action on many rows has one transaction per row."""
         view = super().changelist_view
         return self.once(request, lambda: view(request, extra_context), together=False)
 
 
 def _form_key(request: HttpRequest) -> str:
-    """Stands for who sends this form with this content: a page that is gone back to and changed is another one."""
+    """A hash of user, address and content, so that going back and changing the form makes a new one."""
     files = [(name, [(one.name, one.size) for one in request.FILES.getlist(name)]) for name in sorted(request.FILES)]
     content = [(name, values) for name, values in sorted(request.POST.lists()) if name != "csrfmiddlewaretoken"]
     sent = json.dumps([request.user.pk, request.get_full_path(), content, files])
@@ -220,7 +220,7 @@ def _form_key(request: HttpRequest) -> str:
 
 
 class Desk(ManagersOnly, SentOnce):
-    """A table's pages. Subclasses save by actions; what these refuse becomes an error in the form."""
+    """A table's pages. Subclasses save by actions, whose errors become errors of the form."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -228,7 +228,7 @@ class Desk(ManagersOnly, SentOnce):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.refusal = getattr(request, "refusal", None)
+        form.error = getattr(request, "action_error", None)
         return form
 
     def changeform_view(
@@ -238,14 +238,14 @@ class Desk(ManagersOnly, SentOnce):
         form_url: str = "",
         extra_context: Any = None,
     ) -> HttpResponse:
-        """Django's, and once more when the action has refused: then the form shows why."""
+        """Django's. If the action raises an error, renders the form again with it."""
         view = super().changeform_view
 
         def answer() -> HttpResponse:
             try:
                 return view(request, object_id, form_url, extra_context)
-            except DomainError as refusal:
-                request.refusal = refusal  # type: ignore[attr-defined]
+            except DomainError as error:
+                request.action_error = error  # type: ignore[attr-defined]
                 return view(request, object_id, form_url, extra_context)
 
         return self.once(request, answer)
@@ -254,11 +254,11 @@ class Desk(ManagersOnly, SentOnce):
         raise NotImplementedError("An action saves.")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """There is nothing beside what the action has saved."""
+        """The action has saved everything."""
 
 
 class Buttons(SentOnce):
-    """Adds one-click verbs, in lists and on pages. `do` calls the action and says what to tell the person."""
+    """Adds one-click buttons to lists and pages. `do` calls the action and returns the message for the person."""
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_do"
@@ -266,7 +266,7 @@ class Buttons(SentOnce):
         return [ours, *super().get_urls()]
 
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
-        """Do `verb` to the row `key` by an action. Raises DomainError, and KeyError for an unknown verb."""
+        """Call the action `verb` for the row `key`. Raises DomainError, and KeyError for an unknown verb."""
         raise NotImplementedError
 
     def do_view(self, request: HttpRequest, key: int, verb: str) -> HttpResponse:
@@ -279,21 +279,21 @@ class Buttons(SentOnce):
     def done(self, request: HttpRequest, key: int, verb: str) -> HttpResponse:
         try:
             self.message_user(request, self.do(request, key, verb), messages.SUCCESS)
-        except DomainError as refusal:
-            self.message_user(request, str(refusal.detail), messages.ERROR)
+        except DomainError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
         except KeyError:
             return HttpResponse(status=404)
         return HttpResponseRedirect(self.way_back(request))
 
     def way_back(self, request: HttpRequest) -> str:
-        """The page that the button was on, if it was one of ours, else the list."""
+        """The page with the button if it is on this host, else the list."""
         before = request.headers.get("Referer", "")
         if url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure()):
             return before
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     def button(self, key: int, verb: str, label: Text, look: str = "outline-primary", **query: str) -> SafeString:
-        """A button for use within a page's own form, whose CSRF token it sends along. query: what else it says."""
+        """A button inside a page's form, whose CSRF token it sends. query: more parameters of its address."""
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[key, verb])
         return format_html(
             '<button type="submit" class="btn btn-sm btn-{}" formaction="{}?{}" formmethod="post"'
@@ -303,7 +303,7 @@ class Buttons(SentOnce):
 
 
 class Archives(Desk):
-    """Deleting is archiving: the row goes off the list, and stays in history."""
+    """Deleting archives the row: it leaves the list and stays in history."""
 
     actions = ["archive_selected"]
     delete_confirmation_template = "admin/api/archive_confirmation.html"
@@ -313,7 +313,7 @@ class Archives(Desk):
         raise NotImplementedError
 
     def worth_knowing(self, row: Any) -> Text:
-        """What a person is to know of this row before it is archived; "" for nothing."""
+        """What to tell the person before this row is archived; "" for nothing."""
         return ""
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -336,7 +336,7 @@ class Archives(Desk):
         return None
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Nothing else goes along, and nothing stands in the way."""
+        """Only the rows themselves: archiving deletes no other rows and needs no permission for them."""
         return [str(row) for row in objs], {}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
@@ -347,8 +347,8 @@ class Archives(Desk):
         context = {**(extra_context or {}), "worth_knowing": self.worth_knowing(row) if row else ""}
         try:
             return super().delete_view(request, object_id, context)
-        except DomainError as refusal:
-            self.message_user(request, str(refusal.detail), messages.ERROR)
+        except DomainError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[unquote(object_id)])
             )
@@ -359,7 +359,7 @@ class Archives(Desk):
 
 
 class ArchivedFilter(admin.SimpleListFilter):
-    """What is in use, unless one asks for the rest."""
+    """Shows rows that are in use by default."""
 
     title = _("archive")
     parameter_name = "archived"
@@ -377,20 +377,20 @@ class ArchivedFilter(admin.SimpleListFilter):
 
 
 def renamed(choices: Iterable[Any], first: Text) -> Iterator[Any]:
-    """A filter's choices with another name for the first, which is the default and not "all"."""
-    for number, choice in enumerate(choices):
-        yield {**choice, "display": first} if number == 0 else choice
+    """A filter's choices with another name for the first, which is the default here, not "all"."""
+    for position, choice in enumerate(choices):
+        yield choice if position else {**choice, "display": first}
 
 
 def for_each(desk: admin.ModelAdmin, request: HttpRequest, rows: Iterable[Model], do: Callable[[Any], Any]) -> int:
-    """Do something to each row; what is refused becomes a message. Returns how many were done."""
+    """Call `do` for each row and show its errors as messages. Returns how many succeeded."""
     done = 0
     for row in rows:
         try:
             do(row)
             done += 1
-        except DomainError as refusal:
-            desk.message_user(request, f"{row}: {refusal.detail}", messages.ERROR)
+        except DomainError as error:
+            desk.message_user(request, f"{row}: {error.detail}", messages.ERROR)
     return done
 
 
@@ -402,7 +402,7 @@ def link(page: str, key: int | None, text: object) -> SafeString | str:
 
 
 def badge(text: object, look: str = "secondary") -> SafeString:
-    """A short word on a coloured ground; `look` is one of Bootstrap's."""
+    """A coloured badge; `look` is a Bootstrap colour."""
     return format_html('<span class="badge text-bg-{}">{}</span>', look, text)
 
 

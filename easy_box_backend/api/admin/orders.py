@@ -1,4 +1,4 @@
-"""Orders come into being here: the app has no screen for it."""
+"""Orders. They are created here, since the app has no screen for it."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -28,17 +27,13 @@ from api.admin.base import (
 )
 from api.admin.products import LATEST, became, picture
 from api.models import MAX_QUANTITY, Order, OrderLine, OrderVersion, Product
+from api.rest.requests import parse_id
 
 LOOKS = {"open": "primary", "inProgress": "info", "picked": "success", "cancelled": "secondary"}
 
 
-def number(text: Any) -> int:
-    """An id as a form or an address says it; 0, which is nobody's, for what can't be one."""
-    return int(text) if str(text).isascii() and str(text).isdecimal() and len(text) <= 18 else 0
-
-
 class ProductChoice(AutocompleteSelect):
-    """A product by search. The names of those already in the order come from one query for all lines."""
+    """A product by search. One query gets the names for all lines of the order."""
 
     known: dict[int, str] = {}
 
@@ -51,7 +46,7 @@ class ProductChoice(AutocompleteSelect):
 
 
 class KnownRow(forms.ModelChoiceField):
-    """A row by its id, from those that were read at once: an order can have a thousand lines."""
+    """A row by its id, from rows that one query has read: an order can have a thousand lines."""
 
     rows: dict[str, Any] = {}
 
@@ -73,24 +68,24 @@ class LineForm(ActionForm):
         return self.cleaned_data["quantity_picked"] or 0
 
     def _get_validation_exclusions(self) -> set[str]:
-        """The product has been found already; Django would ask for each once more."""
+        """Without the product, which is known to exist; Django would query it for each line."""
         return {*super()._get_validation_exclusions(), "product"}  # type: ignore[misc]
 
 
 class LineFormSet(forms.BaseInlineFormSet):
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
-        line, there = form.instance, form.fields["id"]
-        there = KnownRow(there.queryset, initial=there.initial, required=False, widget=forms.HiddenInput)
-        there.rows = {str(line.pk): line} if line.pk else {}
-        form.fields["id"] = there
+        line, before = form.instance, form.fields["id"]
+        field = KnownRow(before.queryset, initial=before.initial, required=False, widget=forms.HiddenInput)
+        field.rows = {str(line.pk): line} if line.pk else {}
+        form.fields["id"] = field
 
     def validate_unique(self) -> None:
-        """A product named twice is one line of both quantities, says the action."""
+        """Left to the action, which makes one line of two with the same product."""
 
     @property
     def wanted(self) -> list[orders.Line]:
-        """The whole composition as the person left it."""
+        """All lines of the submitted form."""
         kept = [form for form in self.forms if form not in self.deleted_forms and form.cleaned_data.get("product")]
         return [
             orders.Line(data["product"].pk, data["quantity_to_pick"], data["quantity_picked"])
@@ -113,7 +108,7 @@ class LineInline(ManagersOnly, admin.TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[OrderLine]":
         lines = super().get_queryset(request).select_related("product")
-        # A line that somebody has removed meanwhile may be among those sent: the action then says so.
+        # A submitted line may have been removed meanwhile; the action reports that.
         return lines if request.method == "POST" else lines.filter(removed_at__isnull=True)
 
     def get_formset(self, request: HttpRequest, obj: Order | None = None, **kwargs: Any) -> Any:
@@ -124,8 +119,8 @@ class LineInline(ManagersOnly, admin.TabularInline):
         if db_field.name != "product":
             return super().formfield_for_foreignkey(db_field, request, **kwargs)
         key = request.resolver_match.kwargs.get("object_id", "") if request.resolver_match else ""
-        here = set(OrderLine.objects.filter(order=number(key)).values_list("product_id", flat=True))
-        sent = {number(value) for name, value in request.POST.items() if name.endswith("-product")}
+        here = set(OrderLine.objects.filter(order=parse_id(key)).values_list("product_id", flat=True))
+        sent = {parse_id(str(value)) for name, value in request.POST.items() if name.endswith("-product")} - {None}
         choices = Product.objects.filter(Q(archived_at__isnull=True) | Q(pk__in=here))
         known = list(choices.filter(pk__in=here | sent))
         widget = ProductChoice(db_field, self.admin_site)
@@ -136,7 +131,7 @@ class LineInline(ManagersOnly, admin.TabularInline):
         return field
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Without the links beside a product that would change or delete it from here."""
+        """Without the links to change or delete the product."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "product" and field is not None:
             field.widget.can_add_related = field.widget.can_change_related = False
@@ -156,7 +151,7 @@ class LineInline(ManagersOnly, admin.TabularInline):
 
 
 class OrderForm(ActionForm):
-    """`held` is the version that the person saw: what the warehouse did meanwhile is not written over."""
+    """`held` is the revision that the person saw, so that later changes are not overwritten."""
 
     held = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -205,21 +200,21 @@ class OrderAdmin(Archives):
 
     # --- Saving ---------------------------------------------------------------------------------------------------
     def save_model(self, request: HttpRequest, obj: Order, form: Any, change: bool) -> None:
-        """An order is saved together with its lines, below."""
+        """`save_related` saves the order together with its lines."""
 
     def save_related(self, request: HttpRequest, form: OrderForm, formsets: Any, change: bool) -> None:
         lines: LineFormSet = formsets[0]
         order, data = form.instance, form.cleaned_data
         wanted = {
             "customer_name": data["customer_name"], "status": data["status"], "lines": lines.wanted,
-            "by": actor(request), "at": timezone.now(),
+            "by": actor(request),
         }  # fmt: skip
         if change:
             held = None if data["held"] is None else [data["held"]]
             orders.update(order.pk, **wanted, revisions_held=held)
         else:
             order.pk = orders.create(**wanted).pk
-        # What Django's own history of the page names.
+        # For Django's log of the page:
         lines.new_objects = [f.instance for f in lines.extra_forms if f.has_changed()]
         lines.changed_objects = [(f.instance, f.changed_data) for f in lines.initial_forms if f.has_changed()]
         lines.deleted_objects = [f.instance for f in lines.deleted_forms]
@@ -257,23 +252,23 @@ class OrderAdmin(Archives):
 
 
 def what_changed(version: OrderVersion, before: OrderVersion | None, names: dict[int, str]) -> list[str]:
-    """A version against the one before it, in words; None: the first. names: of products, by id."""
+    """The changes of a version in words. before: the one before it, None for the first. names: of products, by id."""
     if before is None:
         return [gettext("Created")]
-    words = []
+    changes = []
     arrow = _("%(field)s: %(old)s → %(new)s")
     if version.customer_name != before.customer_name:
-        words.append(arrow % {"field": _("customer"), "old": before.customer_name, "new": version.customer_name})
+        changes.append(arrow % {"field": _("customer"), "old": before.customer_name, "new": version.customer_name})
     if version.status != before.status:
         old, new = before.get_status_display(), version.get_status_display()
-        words.append(arrow % {"field": _("status"), "old": old, "new": new})
+        changes.append(arrow % {"field": _("status"), "old": old, "new": new})
     old_lines = {line["product"]: line for line in before.lines}
     new_lines = {line["product"]: line for line in version.lines}
     for product in {**old_lines, **new_lines}:
-        words += _line_changed(names.get(product, f"#{product}"), old_lines.get(product), new_lines.get(product))
+        changes += _line_changed(names.get(product, f"#{product}"), old_lines.get(product), new_lines.get(product))
     if version.archived != before.archived:
-        words.append(gettext("Archived"))
-    return words or [gettext("Saved without a change")]
+        changes.append(gettext("Archived"))
+    return changes or [gettext("Saved without a change")]
 
 
 def _line_changed(name: str, old: dict[str, int] | None, new: dict[str, int] | None) -> list[str]:

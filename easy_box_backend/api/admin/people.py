@@ -18,7 +18,7 @@ from api.admin.base import (
     ActionForm,
     Buttons,
     Desk,
-    LooksOnly,
+    ReadOnly,
     Text,
     TidyEmailField,
     TidyField,
@@ -34,9 +34,9 @@ ACCOUNT = ("username", "email", "is_active", "is_staff", "is_superuser")
 
 
 class UserForm(ActionForm):
-    """An account, with a password that is asked for twice; left empty, it stays as it is."""
+    """An account. An empty password leaves it unchanged."""
 
-    refusal_fields = {"password": "password1"}
+    error_fields = {"password": "password1"}
 
     current_password = forms.CharField(
         label=_("your current password"), required=False, strip=False, max_length=1000,
@@ -83,7 +83,7 @@ class UserForm(ActionForm):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The account's fields that the person at the desk changed."""
+        """The account's fields that were changed in the form."""
         return {name: self.cleaned_data[name] for name in ACCOUNT if name in self.changed_data}
 
 
@@ -106,12 +106,7 @@ class UserAdmin(Desk):
         if obj is None:
             return [(None, {"fields": ("username", "email", "password1", "password2", *rights[1:])})]
         if not self.has_change_permission(request, obj):
-            return [
-                (
-                    None,
-                    {"fields": ("username", "email", "is_active", "is_staff", "last_login", "date_joined")},
-                )
-            ]
+            return [(None, {"fields": ("username", "email", "is_active", "is_staff", "last_login", "date_joined")})]
         own = ("current_password",) if obj.pk == request.user.pk else ()
         return [
             (None, {"fields": ("username", "email", *rights, "last_login", "date_joined")}),
@@ -119,11 +114,11 @@ class UserAdmin(Desk):
         ]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A manager changes pickers and themselves, an administrator everybody."""
+        """A manager may change pickers and themselves, an administrator everybody."""
         return is_manager(request) and (obj is None or manager(request).may_change(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """An account is deactivated: history names it."""
+        """An account can only be deactivated, since history refers to it."""
         return False
 
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -165,7 +160,7 @@ class UserAdmin(Desk):
 
 
 def manager(request: HttpRequest) -> User:
-    """The person at the desk."""
+    """The person in the admin."""
     return cast(User, request.user)
 
 
@@ -185,7 +180,7 @@ class LoggedInFilter(admin.SimpleListFilter):
 
 
 @admin.register(Device)
-class DeviceAdmin(LooksOnly, Buttons):
+class DeviceAdmin(ReadOnly, Buttons):
     list_display = ("named", "person", "kind", "created_at", "last_seen_at", "state")
     list_filter = (LoggedInFilter, "kind")
     list_select_related = ("user",)

@@ -1,4 +1,4 @@
-"""Products: what there is, where it lies, how many, and what happened to it."""
+"""Products: their data, location, stock and history."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from django.utils.translation import gettext_lazy as _
 
 from api import images
 from api.actions import products, stock
-from api.admin import words
 from api.admin.base import (
     EMPTY,
     ActionForm,
@@ -33,6 +32,7 @@ from api.admin.base import (
     badge,
     table,
 )
+from api.discrepancies.case import number
 from api.models import MAX_QUANTITY, Order, Product, ProductVersion
 
 LATEST = 10
@@ -42,10 +42,10 @@ DESCRIPTIVE = ("sku", "name", "location", "min_quantity", "unverified")
 
 
 class ProductForm(ActionForm):
-    """The values that the person found travel along (`show_hidden_initial`): only what they changed is written, so
-    that a page left open takes back nobody else's work."""
+    """The form also sends the values that it showed (`show_hidden_initial`). Only changed fields are written, so a page
+    that was left open does not overwrite other people's work."""
 
-    refusal_fields = {"quantity": "adjust_by"}
+    error_fields = {"quantity": "adjust_by"}
 
     photo = forms.FileField(
         label=_("new photo"), required=False, widget=forms.FileInput(attrs={"accept": "image/*"}),
@@ -102,7 +102,7 @@ class ProductForm(ActionForm):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The descriptive values that the person gave."""
+        """The descriptive fields that were changed in the form."""
         return {name: self.cleaned_data[name] for name in DESCRIPTIVE if name in self.changed_data}
 
 
@@ -158,7 +158,7 @@ class ProductAdmin(Archives, Buttons):
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Product]", search_term: str
     ) -> tuple["QuerySet[Product]", bool]:
-        """An order is made of live products."""
+        """Django's. The product field of an order offers only live products."""
         if request.path.endswith("/autocomplete/"):
             queryset = queryset.live()  # type: ignore[attr-defined]
         return super().get_search_results(request, queryset, search_term)
@@ -183,7 +183,7 @@ class ProductAdmin(Archives, Buttons):
 
     def worth_knowing(self, row: Product) -> Text:
         waiting = list(Order.objects.waiting_for(row.pk).order_by("id").values_list("id", flat=True))
-        facts = {"on_hand": words.number(row.quantity), "orders": ", ".join(f"#{key}" for key in waiting)}
+        facts = {"on_hand": number(row.quantity), "orders": ", ".join(f"#{key}" for key in waiting)}
         if not waiting:
             return gettext("%(on_hand)s on hand; in no open order.") % facts
         text = ngettext("%(on_hand)s on hand; in the open order %(orders)s.",
@@ -238,7 +238,7 @@ class ProductAdmin(Archives, Buttons):
 
 
 def picture(product: Product, side: int) -> SafeString | str:
-    """A product's thumbnail, loaded when it is scrolled to."""
+    """A product's thumbnail, loaded lazily. side: in pixels."""
     if not product.thumbnail:
         return format_html('<span class="desk-no-photo" style="width:{0}px;height:{0}px"></span>', side)
     return format_html(
@@ -249,23 +249,23 @@ def picture(product: Product, side: int) -> SafeString | str:
 
 
 def became(field: Text, old: object, new: object) -> str:
-    """A changed value in words."""
+    """A changed value in words. field: its label."""
     facts = {"field": field, "old": EMPTY if old == "" else old, "new": EMPTY if new == "" else new}
     return gettext("%(field)s: %(old)s → %(new)s") % facts
 
 
 def what_changed(version: ProductVersion, before: ProductVersion | None) -> list[str]:
-    """A version against the one before it, in words; None: the first."""
+    """The changes of a version in words. before: the version before it, None for the first."""
     if before is None:
         return [gettext("Created")]
     names = {"sku": _("SKU"), "name": _("name"), "location": _("location")}
-    words = [
+    changes = [
         became(name, getattr(before, field), getattr(version, field))
         for field, name in names.items()
         if getattr(before, field) != getattr(version, field)
     ]
     if version.image != before.image:
-        words.append(gettext("New photo"))
+        changes.append(gettext("New photo"))
     if version.archived != before.archived:
-        words.append(gettext("Archived") if version.archived else gettext("Brought back from the archive"))
-    return words or [gettext("Minimum or check mark changed")]
+        changes.append(gettext("Archived") if version.archived else gettext("Brought back from the archive"))
+    return changes or [gettext("Minimum or check mark changed")]

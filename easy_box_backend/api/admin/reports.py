@@ -1,4 +1,4 @@
-"""Errors that phones report."""
+"""Errors reported by phones."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -7,12 +7,12 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from api.admin.base import Lists, LooksOnly, is_manager
+from api.admin.base import Lists, ReadOnly, is_manager
 from api.models import ClientError
 
 
 @admin.register(ClientError)
-class ClientErrorAdmin(LooksOnly, Lists):
+class ClientErrorAdmin(ReadOnly, Lists):
     list_display = ("short", "count", "last_seen_at", "first_seen_at", "user_agent")
     search_fields = ("message", "user_agent")
     date_hierarchy = "last_seen_at"
@@ -22,7 +22,7 @@ class ClientErrorAdmin(LooksOnly, Lists):
     readonly_fields = fields
 
     def has_delete_permission(self, request: HttpRequest, obj: ClientError | None = None) -> bool:
-        """A report that was dealt with may go: it is no history of the warehouse."""
+        """Reports may be deleted: they are not part of the warehouse's history."""
         return is_manager(request)
 
     @admin.display(description=_("message"))

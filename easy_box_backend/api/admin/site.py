@@ -1,4 +1,4 @@
-"""The site around the pages: logging in by e-mail, one's own password, nothing that is not for managers."""
+"""The admin site: login by e-mail, change of one's password, no pages of other apps."""
 
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from api.auth import callers, passwords
 from api.errors import DomainError
 from api.models import User
 
-# The two modules register these when they are imported, whatever order the applications are loaded in.
+# Importing the two modules registers these models, so this works in any order of the applications.
 for model, module in ((Group, django.contrib.auth.admin), (AuthToken, knox.admin)):
     assert module
     if site.is_registered(model):
@@ -30,7 +30,7 @@ for model, module in ((Group, django.contrib.auth.admin), (AuthToken, knox.admin
 
 
 class LoginForm(AdminAuthenticationForm):
-    """One logs in by e-mail."""
+    """Login by e-mail."""
 
     username = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autofocus": True}))
     error_messages = {
@@ -42,7 +42,7 @@ class LoginForm(AdminAuthenticationForm):
         return self.cleaned_data["username"].strip().lower()
 
     def clean(self) -> dict[str, Any]:
-        """Django's, with the guard that the API has. Raises TooManyGuesses."""
+        """Django's, with the API's limit on wrong passwords. Raises TooManyGuesses."""
         data, request = self.cleaned_data, cast(HttpRequest, self.request)
         if data.get("username") and data.get("password"):
             self.user_cache = passwords.check_password(request, data["username"], data["password"])
@@ -54,13 +54,13 @@ class LoginForm(AdminAuthenticationForm):
 
 
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
-    """Django's page. A browser in which somebody has logged in is known from then on."""
+    """Django's page. Remembers the browser after a login, and shows a page of its own after too many guesses."""
     try:
         response = django_login(request, extra_context)
-    except passwords.TooManyGuesses as refusal:
-        page = {"title": refusal.detail, "sentence": refusal.detail}
+    except passwords.TooManyGuesses as error:
+        page = {"title": error.detail, "sentence": error.detail}
         locked_out = render(request, "admin/locked_out.html", page, status=429)
-        locked_out.headers["Retry-After"] = str(refusal.seconds)
+        locked_out.headers["Retry-After"] = str(error.seconds)
         return locked_out
     if request.method == "POST" and request.user.is_authenticated:
         passwords.remember_browser(request, response, request.user)
@@ -68,18 +68,18 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
-    """One's own password; all one's phones have to log in again."""
+    """A new password for oneself. All devices of the person have to log in again."""
 
     def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
         self.request = request
 
     def clean_old_password(self) -> str:
-        """Django's, for which guessing has no limit."""
+        """Like Django's, but with a limit on wrong passwords."""
         try:
             passwords.confirm_password(self.request, self.user, self.cleaned_data["old_password"], None)
-        except DomainError as refusal:
-            raise ValidationError(str(refusal.detail), code=refusal.code) from refusal
+        except DomainError as error:
+            raise ValidationError(str(error.detail), code=error.code) from error
         return self.cleaned_data["old_password"]
 
     def save(self, commit: bool = True) -> User:
@@ -97,7 +97,7 @@ class OwnPassword(PasswordChangeView):
 
 
 def password_change(request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponseBase:
-    """Django's page, whose form would write by itself, with ours."""
+    """Django's page with our form, which calls an action."""
     request.current_app = site.name
     view = OwnPassword.as_view(
         success_url=reverse("admin:password_change_done"),

@@ -1,4 +1,4 @@
-"""The ledger, and what the server could not decide by itself."""
+"""Stock movements and discrepancies."""
 
 import json
 from typing import Any
@@ -15,20 +15,21 @@ from django.utils.translation import gettext_lazy as _
 
 from api.actions import reversing, settling
 from api.admin import words
-from api.admin.base import EMPTY, Buttons, LooksOnly, Text, actor, badge, for_each, link, renamed, table
+from api.admin.base import EMPTY, Buttons, ReadOnly, Text, actor, badge, for_each, link, renamed, table
 from api.discrepancies import kinds
 from api.discrepancies.case import device_name, moment, signed
 from api.errors import DomainError, Invalid
 from api.models import Device, Discrepancy, Product, StockMovement
+from api.rest.requests import parse_id
 
 MOST_CHOICES = 100
-"""How many products or phones a filter offers; search finds the rest."""
+"""How many products or phones a filter offers at most; search finds the others."""
 
 MOST_REASONS = 10
-"""How many refusals are told in full when many are settled at once."""
+"""How many errors are shown in full when many discrepancies are settled at once."""
 
 
-class Record(LooksOnly, Buttons):
+class Record(ReadOnly, Buttons):
     list_per_page = 50
     show_full_result_count = False
     empty_value_display = EMPTY
@@ -46,17 +47,7 @@ class Record(LooksOnly, Buttons):
 
 @admin.register(StockMovement)
 class StockMovementAdmin(Record):
-    list_display = (
-        "recorded_at",
-        "goods",
-        "kind",
-        "change",
-        "quantity_after",
-        "reason",
-        "order",
-        "who",
-        "state",
-    )
+    list_display = ("recorded_at", "goods", "kind", "change", "quantity_after", "reason", "order", "who", "state")
     list_filter = ("kind", "user")
     list_select_related = ("product", "user", "device", "order_line", "reversed_by")
     search_fields = ("product__sku", "product__name", "reason")
@@ -70,7 +61,7 @@ class StockMovementAdmin(Record):
     actions = ("reverse_selected",)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """`product__id__exact` is what a product's page links to."""
+        """Also allows `product__id__exact`, for the link on a product's page."""
         return lookup == "product__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
@@ -108,7 +99,7 @@ class StockMovementAdmin(Record):
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """What waits for a manager, unless one asks for the rest."""
+    """Shows open discrepancies by default."""
 
     title = _("status")
     parameter_name = "status"
@@ -126,28 +117,22 @@ class OpenFilter(admin.SimpleListFilter):
         return renamed(super().choices(changelist), _("open"))
 
 
-def number_of(choice: admin.SimpleListFilter) -> int | None:
-    """The id that a filter is set to; None for none, and for what can be no id."""
-    value = str(choice.value() or "")
-    return int(value) if value.isascii() and value.isdecimal() and len(value) <= 18 else None
-
-
 class GoodsFilter(admin.SimpleListFilter):
-    """The products that most questions are about."""
+    """The products with most open discrepancies."""
 
     title = _("product")
     parameter_name = "product"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
-        asked = Product.objects.filter(discrepancies__status=Discrepancy.Status.OPEN)
-        chosen = number_of(self)
-        most = list(asked.annotate(questions=Count("discrepancies")).order_by("-questions", "sku")[:MOST_CHOICES])
+        found = Product.objects.filter(discrepancies__status=Discrepancy.Status.OPEN)
+        chosen = parse_id(self.value() or "")
+        most = list(found.annotate(cases=Count("discrepancies")).order_by("-cases", "sku")[:MOST_CHOICES])
         if chosen and chosen not in {product.pk for product in most}:
             most += Product.objects.filter(pk=chosen)
         return [(str(product.pk), str(product)) for product in most]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
-        chosen = number_of(self)
+        chosen = parse_id(self.value() or "")
         return queryset.filter(product=chosen) if chosen else queryset
 
 
@@ -156,12 +141,12 @@ class PhoneFilter(admin.SimpleListFilter):
     parameter_name = "device"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
-        asked = Discrepancy.objects.filter(device__isnull=False).values("device")
-        phones = Device.objects.filter(pk__in=asked).select_related("user").order_by("user__username", "name", "pk")
+        concerned = Discrepancy.objects.filter(device__isnull=False).values("device")
+        phones = Device.objects.filter(pk__in=concerned).select_related("user").order_by("user__username", "name", "pk")
         return [(str(phone.pk), f"{phone.user} · {device_name(phone)}") for phone in phones[:MOST_CHOICES]]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
-        chosen = number_of(self)
+        chosen = parse_id(self.value() or "")
         return queryset.filter(device=chosen) if chosen else queryset
 
 
@@ -180,12 +165,12 @@ class DiscrepancyAdmin(Record):
     actions = ("apply_selected", "reverse_selected", "dismiss_selected")
 
     def get_fields(self, request: HttpRequest, obj: Discrepancy | None = None) -> Any:
-        """An open one has not been settled by anybody yet."""
+        """An open discrepancy has no `resolved_…` fields and no note to show."""
         still_open = obj is not None and obj.status == Discrepancy.Status.OPEN
         return self.fields[:-3] if still_open else self.fields
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Django's; the page's rows are described together, so that their number makes no more queries."""
+        """Django's. Describes all rows of the page together, in a fixed number of queries."""
         page = super().get_changelist_instance(request)
         rows = list(page.result_list)
         for told in kinds.describe(rows):
@@ -222,7 +207,7 @@ class DiscrepancyAdmin(Record):
     def settle_selected(
         self, request: HttpRequest, queryset: "QuerySet[Discrepancy]", verb: str
     ) -> HttpResponse | None:
-        """First a page that says what will happen to each, with the numbers; what it showed is then done."""
+        """First shows a page with what will happen to each discrepancy. When it is confirmed, does exactly that."""
         if shown := request.POST.get("shown"):
             self.do_to_many(request, shown, verb)
             return None
@@ -243,23 +228,23 @@ class DiscrepancyAdmin(Record):
         try:
             wanted = {int(key): str(token) for key, token in json.loads(shown).items()}
             note = request.POST.get("note", "").strip()[:1000]
-            done, refused = settling.resolve_many(wanted, verb, by=actor(request), note=note)
+            done, failed = settling.resolve_many(wanted, verb, by=actor(request), note=note)
         except (ValueError, AttributeError):
             self.message_user(request, gettext("Nothing is selected."), messages.ERROR)
             return
-        except DomainError as refusal:
-            self.message_user(request, str(refusal.detail), messages.ERROR)
+        except DomainError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
             return
         if done:
             text = ngettext("%(count)d is settled.", "%(count)d are settled.", len(done)) % {"count": len(done)}
             self.message_user(request, text, messages.SUCCESS)
-        if refused:
-            text = ngettext("%(count)d is not settled.", "%(count)d are not settled.", len(refused))
-            rows = Discrepancy.objects.in_bulk(list(refused)[:MOST_REASONS])
-            reasons = [f"{rows.get(key, '')}: {refused[key].detail}" for key in list(refused)[:MOST_REASONS]]
-            if len(refused) > MOST_REASONS:
+        if failed:
+            text = ngettext("%(count)d is not settled.", "%(count)d are not settled.", len(failed))
+            rows = Discrepancy.objects.in_bulk(list(failed)[:MOST_REASONS])
+            reasons = [f"{rows.get(key, '')}: {failed[key].detail}" for key in list(failed)[:MOST_REASONS]]
+            if len(failed) > MOST_REASONS:
                 reasons.append("…")
-            self.message_user(request, " ".join([text % {"count": len(refused)}, *reasons]), messages.ERROR)
+            self.message_user(request, " ".join([text % {"count": len(failed)}, *reasons]), messages.ERROR)
 
     # --- Columns and fields ---------------------------------------------------------------------------------------
     @admin.display(description=_("when"), ordering="created_at")
@@ -272,13 +257,7 @@ class DiscrepancyAdmin(Record):
 
     @admin.display(description=_("facts"))
     def facts_told(self, row: Discrepancy) -> SafeString:
-        pages = {
-            "product": "product",
-            "archived": "product",
-            "taken_by": "product",
-            "moved_to": "product",
-            "order": "order",
-        }
+        pages = dict.fromkeys(("product", "archived", "taken_by", "moved_to"), "product") | {"order": "order"}
         rows = [
             (fact.label, link(pages[fact.name], fact.value["id"], fact.text) if fact.name in pages else fact.text)
             for fact in told_of(row).facts
@@ -311,7 +290,7 @@ class DiscrepancyAdmin(Record):
     def settle(self, row: Discrepancy) -> SafeString:
         if row.status != Discrepancy.Status.OPEN:
             return self.state(row)
-        # What asks for something comes first: the Enter key, which scanners send too, presses a form's first button.
+        # Answers with a field come first: Enter, which scanners send too, presses the first button of a form.
         answers = sorted(told_of(row).answers, key=lambda answer: not answer.asks)
         return table("answers", [(answer, self.answer_button(row, answer)) for answer in answers])
 
@@ -320,12 +299,12 @@ class DiscrepancyAdmin(Record):
 
 
 def told_of(row: Any) -> kinds.Told:
-    """A row as it is told; described on its own, if its page hasn't been."""
+    """The row's description: that of its page, else a new one."""
     return getattr(row, "told", None) or kinds.describe([row])[0]
 
 
 def whole(text: str) -> int:
-    """The number that somebody has entered. Raises Invalid."""
+    """The whole number in the text. Raises Invalid if it is none."""
     plain = "".join(text.split())
     if not plain.isascii() or not plain.isdecimal() or len(plain) > 18:
         raise Invalid(_("Enter a whole number."), fields={"quantity": [_("Enter a whole number.")]})

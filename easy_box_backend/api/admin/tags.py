@@ -1,4 +1,4 @@
-"""The admin's template tags: what its front page counts, signed numbers, the one-time tokens of its forms."""
+"""The admin's template tags: the counts of its front page, signed numbers, one-time tokens of forms."""
 
 import secrets
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ register.filter("signed", signed)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number that leads to the rows that it counts."""
+    """A count with a link to its rows."""
 
     label: Promise
-    number: int
+    count: int
     url: str
     icon: str
     calls: bool
-    """Whether somebody should do something about it."""
+    """Whether a manager should act."""
 
 
 @register.simple_tag
 def desk_tiles() -> list[Tile]:
-    """What waits for a manager, the most urgent first; four counts."""
+    """The tiles of the front page, the most urgent first; four queries."""
     live = Product.objects.live()
     low = live.filter(quantity__lt=F("min_quantity"))
     running = Order.objects.live().filter(status__in=[Order.Status.OPEN, Order.Status.IN_PROGRESS])
@@ -47,13 +47,12 @@ def desk_tiles() -> list[Tile]:
 
 
 def tile(label: Promise, rows: QuerySet[Any], page: str, query: str, icon: str, *, calls: bool = True) -> Tile:
-    """A tile that leads to the list `page`, filtered by `query`."""
-    number = rows.count()
-    url = reverse(f"admin:api_{page}_changelist") + query
-    return Tile(label, number, url, f"fa-{icon}", calls and number > 0)
+    """A tile with a link to the list `page`, filtered by `query`."""
+    count = rows.count()
+    return Tile(label, count, reverse(f"admin:api_{page}_changelist") + query, f"fa-{icon}", calls and count > 0)
 
 
 @register.simple_tag
 def form_token() -> SafeString:
-    """A hidden field that makes a form act once, however often it is sent."""
+    """A hidden field that makes a form idempotent (`SentOnce`)."""
     return format_html('<input type="hidden" name="{}" value="{}">', TOKEN, secrets.token_urlsafe(12))

@@ -1,15 +1,11 @@
-"""What the desk says around discrepancies. What they are about is said by `discrepancy_kinds`."""
+"""Looks and messages for answers to discrepancies, which `discrepancies/kinds.py` describes."""
 
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from api.discrepancies.case import number, signed
-
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
-
-__all__ = ["LOOKS", "SETTLED", "number", "signed"]
 
 LOOKS: dict[str, str] = {
     "apply": "success",
@@ -17,7 +13,7 @@ LOOKS: dict[str, str] = {
     "reverse": "outline-danger",
     "dismiss": "outline-secondary",
 }
-"""How the answers' buttons look, as Bootstrap calls it."""
+"""The Bootstrap style of each answer's button."""
 
 SETTLED: "dict[str, _StrPromise]" = {
     "apply": _("Applied."),

@@ -2,10 +2,11 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.db import OperationalError, connection
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.auth import TokenAuthentication
@@ -23,26 +24,28 @@ from api.models import Device, User
 from backend import prepared
 
 log = logging.getLogger(__name__)
+M = TypeVar("M", bound=Model)
 
 LAST_SEEN_STEP = timedelta(minutes=5)
 """`last_seen_at` is written no more often than this: it is for people, and a write on each read would cost more."""
 
 
-# The columns of each table in the order of its model's fields, as `Model.from_db` takes them.
-_USER = ("id", "is_superuser", "email", "username", "is_active", "is_staff")
-_DEVICE = ("id", "user_id", "token_id", "kind", "name", "last_seen_at")
-_TOKEN = ("digest", "expiry")
-_LOOK_UP = """
-SELECT person.id, person.is_superuser, person.email, person.username, person.is_active, person.is_staff,
-    device.id, device.user_id, device.token_id, device.kind, device.name, device.last_seen_at,
-    token.digest, token.expiry,
-    COALESCE(memory.number, 0)
+# The columns that are read, by table. `Model.from_db` takes them in the order in which the model has its fields.
+_COLUMNS = {
+    "person": ("id", "is_superuser", "email", "username", "is_active", "is_staff"),
+    "device": ("id", "user_id", "token_id", "kind", "name", "last_seen_at"),
+    "token": ("digest", "expiry"),
+}
+_NAMES = {table: [f"{table}.{column}" for column in columns] for table, columns in _COLUMNS.items()}
+_SELECTED = [name for names in _NAMES.values() for name in names]
+_LOOK_UP = f"""
+SELECT {", ".join(_SELECTED)}, COALESCE(memory.number, 0)
 FROM knox_authtoken token
 JOIN api_device device ON device.token_id = token.digest
 JOIN api_user person ON person.id = device.user_id
 LEFT JOIN api_devicememory memory ON memory.device_id = device.id
 WHERE token.digest = %s AND person.is_active
-"""
+"""  # noqa: S608 (all names are constants)
 
 
 class DeviceTokenAuthentication(TokenAuthentication):
@@ -97,12 +100,20 @@ def find_device(digest: str) -> Device | None:
         row = _look_up(digest)
     if row is None:
         return None
-    # What is not read here is loaded when it is asked for.
-    user = User.from_db("default", _USER, [bool(value) if n in (1, 4, 5) else value for n, value in enumerate(row[:6])])
-    device = Device.from_db("default", _DEVICE, (*row[6:11], time_of(row[11])))
-    device.user, device.token = user, AuthToken.from_db("default", _TOKEN, (row[12], time_of(row[13])))
-    device.requests_read = row[14]
+    found = dict(zip((*_SELECTED, "requests_read"), row, strict=True))
+    for name in ("person.is_superuser", "person.is_active", "person.is_staff"):
+        found[name] = bool(found[name])  # SQLite has 0 and 1
+    for name in ("device.last_seen_at", "token.expiry"):
+        found[name] = time_of(found[name])
+    device = _from_db(Device, "device", found)
+    device.user, device.token = _from_db(User, "person", found), _from_db(AuthToken, "token", found)
+    device.requests_read = found["requests_read"]
     return device
+
+
+def _from_db(model: type[M], table: str, found: dict[str, Any]) -> M:
+    """The row of one table. Django loads its other fields when they are read."""
+    return model.from_db("default", _COLUMNS[table], [found[name] for name in _NAMES[table]])
 
 
 def time_of(value: Any) -> datetime | None:

@@ -9,10 +9,10 @@ from api.rest.error_handler import answer_error
 
 
 class ReadToEndMiddleware:
-    """Reads what a refused request still has to say.
+    """Reads the rest of a request's body after the answer is made.
 
-    An answer that goes out before the body is read, such as a 401 to an upload, would leave the rest on the connection,
-    where the server would have to cut it off, and with it the phone's next request (RFC 9112, section 9.3).
+    Otherwise the server would have to close a connection whose request was refused before its body was read, such as
+    an upload with a 401, and the phone's next request on it would fail (RFC 9112, section 9.3).
     """
 
     MOST = 32 * 1024 * 1024
@@ -22,7 +22,7 @@ class ReadToEndMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            # The server in front has left the body in chunks, which Django takes for none (see backend/wsgi.py).
+            # The server in front left the body in chunks, which Django reads as an empty one (see backend/wsgi.py).
             return answer_error(request, "length_required", _("A body needs a Content-Length."), 411)
         response = self.get_response(request)
         left = self.MOST
@@ -30,5 +30,5 @@ class ReadToEndMiddleware:
             while left > 0 and (part := request.read(65536)):
                 left -= len(part)
         except (UnreadablePostError, ValueError, OSError):
-            pass  # nobody is there any more, or the form parser has closed what it read
+            pass  # the client is gone, or the form parser has closed the stream
         return response

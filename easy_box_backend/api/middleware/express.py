@@ -1,8 +1,8 @@
-"""The express lane: the one hot write, `add_stock` of an integration on PostgreSQL, ahead of REST framework and most
-middleware, which cost more than the addition itself (docs/benchmarks.md).
+"""The fast path for `add_stock` of an integration on PostgreSQL. It skips REST framework and most middleware, which
+cost more than the addition itself (docs/benchmarks.md).
 
-It takes what is entirely ordinary and calls the same action as the view. Anything else, every refusal included, goes
-the normal way with nothing written yet; so one place words all errors, and without the lane only the time differs.
+It handles only ordinary requests, and calls the same action as the view. All others, including every error, go to the
+view before anything is written: errors have one source, and without this middleware only the time differs.
 """
 
 import re
@@ -31,7 +31,7 @@ from backend import prepared
 _PATH = re.compile(r"/api/products/([0-9]{1,18})/add_stock/")
 _MOST = 1000  # bytes of a body
 _UNUSUAL = ("HTTP_ORIGIN", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING")
-# Nothing besides the addition is to be written: no expiry put off, no last use noted.
+# Only if neither the token's expiry nor the device's last use has to be written.
 _CALLER = """
 SELECT device.id, device.user_id FROM knox_authtoken token
 JOIN api_device device ON device.token_id = token.digest JOIN api_user person ON person.id = device.user_id
@@ -48,7 +48,7 @@ _body = msgspec.json.Decoder(Addition)
 
 
 class ExpressLane:
-    """See above. Behind the middleware that logs, outside of all others."""
+    """Runs inside the request log and outside all other middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         if connection.vendor != "postgresql":
@@ -64,7 +64,7 @@ class ExpressLane:
 
 
 def add_stock(request: HttpRequest, product_id: int, *, at: datetime) -> HttpResponse | None:
-    """The answer to an ordinary addition; None, and nothing written, for the normal way."""
+    """The answer to an ordinary addition. None, with nothing written, if the view has to answer."""
     meta = request.META
     scheme, _, key = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     ordinary = scheme == "Token" and key.isascii() and meta.get("CONTENT_TYPE") == "application/json"
@@ -76,10 +76,10 @@ def add_stock(request: HttpRequest, product_id: int, *, at: datetime) -> HttpRes
         by = caller(key, at) if len(request.body) == length(request) else None
         if by is None:
             return None
-        movement = stock.receive(product_id, quantity, by=by.then(at))
+        movement = stock.receive(product_id, quantity, by=by)
     except (msgspec.DecodeError, UnicodeDecodeError, SuspiciousOperation, UnreadablePostError, DomainError):
         return None
-    request.__dict__.update(user=by.user, auth=by.device)  # for the log, as is:
+    request.__dict__.update(user=by.user, auth=by.device)  # for the request log, like the next line
     request.resolver_match = resolve(request.path_info)
     body = answers.dump(serializers.movement_json(movement))
     found_at = answers.address_of(request, "movement", movement.pk)
@@ -88,20 +88,18 @@ def add_stock(request: HttpRequest, product_id: int, *, at: datetime) -> HttpRes
 
 
 def length(request: HttpRequest) -> int:
-    """Of the body, in bytes; 0 if the caller does not say."""
-    said = request.META.get("CONTENT_LENGTH") or "0"
-    return int(said) if said.isascii() and said.isdecimal() else 0
+    """The announced length of the body in bytes; 0 if there is none."""
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    return int(announced) if announced.isascii() and announced.isdecimal() else 0
 
 
 def caller(key: str, at: datetime) -> Actor | None:
-    """The person and the integration with this token; None for any other caller, and when the database is away."""
+    """The integration with this token. None for any other caller, or if the database can't be reached."""
     renewal = settings.TOKEN_TTL - timedelta(seconds=cast(int, settings.REST_KNOX["MIN_REFRESH_INTERVAL"]))
     try:
         row = prepared.one_row(_CALLER, [hash_token(key), at - LAST_SEEN_STEP, at + renewal])
     except OperationalError:
-        return None  # the normal way knows what to do
+        return None  # the view answers
     if row is None:
         return None
-    return Actor(
-        user=User(pk=row[1]), device=Device(pk=row[0], user_id=row[1], kind=Device.Kind.INTEGRATION), at=timezone.now()
-    )
+    return Actor(User(pk=row[1]), Device(pk=row[0], user_id=row[1], kind=Device.Kind.INTEGRATION), at=at)

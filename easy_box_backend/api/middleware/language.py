@@ -8,7 +8,7 @@ from django.utils import translation
 
 
 class AdminLanguageMiddleware:
-    """The admin speaks Russian unless the person chose another language there."""
+    """Shows the admin in ADMIN_LANGUAGE_CODE unless the person has chosen another language there."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Answers the probes ahead of everything else."""
+"""Answers the probes before all other middleware."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from api.ops.health import _json, healthz, metrics_page, readyz
+from api.ops.health import answer, healthz, metrics_page, readyz
 
 
 class ProbesMiddleware:
-    """Answers the three addresses; lets everything else through."""
+    """Answers `/healthz`, `/readyz` and `/metrics`; passes all other requests on."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -21,5 +21,5 @@ class ProbesMiddleware:
         if probe is None or (probe is metrics_page and not settings.METRICS_TOKEN):
             return self.get_response(request)
         if request.method not in ("GET", "HEAD"):
-            return _json({"status": "method_not_allowed"}, 405, {"Allow": "GET, HEAD"})
+            return answer({"status": "method_not_allowed"}, 405, {"Allow": "GET, HEAD"})
         return probe(request)

@@ -1,4 +1,4 @@
-"""Each request gets an id and one line in the log: no body, no query, no token. Counts it, if anybody asks."""
+"""An id and one log line for each request, without body, query or token; and its metrics, if they are on."""
 
 import logging
 import re
@@ -19,19 +19,19 @@ _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestLogMiddleware:
-    """Gives each request its id (nginx's `X-Request-ID` behind a trusted proxy), logs it, counts it."""
+    """Gives each request an id (behind a trusted proxy that of `X-Request-ID`), logs it and counts it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
-        name = id_of(request)
-        request.request_id = name  # type: ignore[attr-defined]
-        before = request_id.set(name)
+        key = id_of(request)
+        request.request_id = key  # type: ignore[attr-defined]
+        before = request_id.set(key)
         try:
             response = self.get_response(request)
-            response.headers["X-Request-ID"] = name
+            response.headers["X-Request-ID"] = key
             self.note(request, response.status_code, perf_counter() - began)
             return response
         finally:
@@ -48,7 +48,7 @@ class RequestLogMiddleware:
 
 
 def id_of(request: HttpRequest) -> str:
-    """The id that our proxy gave the request, else a new one. What a stranger sends is not believed."""
+    """The request id from a trusted proxy, else a new one: a client's own id is ignored."""
     if settings.TRUSTED_PROXIES:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         if _ID.fullmatch(given):
@@ -57,7 +57,7 @@ def id_of(request: HttpRequest) -> str:
 
 
 def who(request: HttpRequest) -> dict[str, Any]:
-    """The ids of the person and the device, as far as they are known already: nothing is looked up for a log."""
+    """The ids of the user and the device if they are loaded already: the log makes no queries."""
     known = request.__dict__
     user = known.get("_cached_user") or known.get("user")
     is_looked_up = "_cached_user" in known or hasattr(type(user), "_meta")  # a lazy user is neither

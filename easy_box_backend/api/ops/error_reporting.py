@@ -1,4 +1,4 @@
-"""Faults of the server, put into the outbox: one alert by error and route, however often it happens."""
+"""Puts unexpected exceptions into the outbox: one alert per exception type and route, with a count."""
 
 import logging
 import sys
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def tell(sender: object, request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Receiver of `got_request_exception`: the failed transaction is rolled back by now, so this one is its own."""
+    """Receiver of `got_request_exception`. The request's transaction is rolled back by then, so this is a new one."""
     error = sys.exc_info()[1]
     if error is None:
         return
@@ -35,12 +35,12 @@ def tell(sender: object, request: HttpRequest | None = None, **kwargs: Any) -> N
             place=place(error),
             request_id=getattr(request, "request_id", ""),
         )
-    except Exception:  # the database itself may be what is broken: the log has the fault, the phone its 500
-        log.exception("A fault could not be put into the outbox")
+    except Exception:  # the database may be the cause; the client gets its 500 all the same
+        log.exception("An alert about a server error could not be stored")
 
 
 def place(error: BaseException) -> str:
-    """Where in our own code it happened, as file:line."""
+    """The innermost frame in our own code, as `file:line function`; "" if there is none."""
     own = str(settings.BASE_DIR)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(own)]
     if not frames:

@@ -1,7 +1,7 @@
-"""What machines ask: `/healthz` (is the process alive?), `/readyz` (can it serve?), `/metrics`.
+"""The probes: `/healthz` (is the process alive?), `/readyz` (can it serve?), `/metrics`.
 
-Answered before everything else, so that a probe needs no right `Host`, leaves no line in the log and is counted
-nowhere. `/api/health/` is for people and phones.
+They are answered before all other middleware, so a probe needs no valid `Host`, and is neither logged nor counted.
+`/api/health/` is for people and phones.
 """
 
 import secrets
@@ -19,22 +19,22 @@ from api.ops import metrics
 
 RETRY_AFTER_SECONDS = 5
 _migrated: set[str] = set()
-"""The databases that were seen to have all migrations of this code: that can't become untrue while it runs."""
+"""Databases that have all migrations of this code, which can't change while the process runs."""
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Looks at nothing else: what is broken outside of it, a restart would not mend."""
-    return _json({"status": "ok", "version": settings.VERSION})
+    """The process is alive. Checks nothing else: a restart would not repair anything outside the process."""
+    return answer({"status": "ok", "version": settings.VERSION})
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether requests should be sent here: database, migrations, room for photos. 503 if not, with what is wrong."""
+    """Readiness: database, migrations, and disk space for photos. 503 with the reason if requests would fail."""
     facts: dict[str, Any] = {"version": settings.VERSION, "database": {"kind": connection.vendor}}
-    wrong = _database(facts["database"]) or _migrations() or _disk(facts)
-    if wrong:
+    reason = _database(facts["database"]) or _migrations() or _disk(facts)
+    if reason:
         retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return _json({"status": "unavailable", "reason": wrong, **facts}, 503, retry)
-    return _json({"status": "ok", **facts})
+        return answer({"status": "unavailable", "reason": reason, **facts}, 503, retry)
+    return answer({"status": "ok", **facts})
 
 
 def _database(facts: dict[str, Any]) -> str:
@@ -66,20 +66,21 @@ def _disk(facts: dict[str, Any]) -> str:
     if not isinstance(storages["default"], FileSystemStorage):
         return ""
     folder = Path(settings.MEDIA_ROOT)
-    while not folder.exists():  # made with the first photo
+    while not folder.exists():  # the first photo creates it
         folder = folder.parent
     facts["disk_free_mb"] = shutil.disk_usage(folder).free // 2**20
     return "disk" if facts["disk_free_mb"] < settings.MIN_FREE_DISK_MB else ""
 
 
 def metrics_page(request: HttpRequest) -> HttpResponse:
-    """Figures, for the one who has METRICS_TOKEN."""
+    """Metrics, for requests with METRICS_TOKEN."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     if not secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
-        return _json({"status": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
+        return answer({"status": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
     return HttpResponse(metrics.render(), content_type=metrics.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
-def _json(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+def answer(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """A probe's answer: JSON that no cache stores."""
     headers = {"Cache-Control": "no-store", **(headers or {})}
     return JsonResponse(body, status=status, headers=headers)

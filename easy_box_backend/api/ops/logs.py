@@ -1,6 +1,6 @@
-"""How a log line looks: an object (in production) or text; with the id of the request it belongs to, without secrets.
+"""Log formatters: JSON (in production) or text, with the id of the request, without secrets.
 
-Of our own: a structured-logging package would cost half a millisecond a request; the access line takes 60 µs.
+Not a structured-logging package, which would cost half a millisecond per request; the access line takes 60 µs.
 """
 
 import json
@@ -14,11 +14,11 @@ import msgspec
 from api.texts.redact import redact
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request that this thread is at, "" if it is at none."""
+"""The id of the request that this thread handles, "" outside of requests."""
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line: time, level, logger, message, request_id, what the access line knows, the exception."""
+    """One JSON object per line: time, level, logger, message, request_id, the access line's facts, the exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -27,19 +27,19 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": redact(record.getMessage()),
         }
-        if name := request_id.get():
-            line["request_id"] = name
+        if key := request_id.get():
+            line["request_id"] = key
         line.update(getattr(record, "facts", {}))
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
         try:
             return msgspec.json.encode(line, enc_hook=str).decode()
-        except UnicodeEncodeError:  # half a surrogate pair
+        except UnicodeEncodeError:  # msgspec encodes no lone surrogate
             return json.dumps(line, default=str)
 
 
 class PlainFormatter(logging.Formatter):
-    """The same for people."""
+    """The same as text."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -49,4 +49,4 @@ class PlainFormatter(logging.Formatter):
         facts: dict[str, Any] = getattr(record, "facts", {})
         if facts:
             text += f" {facts['ms']} ms user={facts['user'] or '-'} device={facts['device'] or '-'}"
-        return f"{text} [{name}]" if (name := request_id.get()) else text
+        return f"{text} [{key}]" if (key := request_id.get()) else text

@@ -1,10 +1,11 @@
-"""Figures for Prometheus, only when METRICS_TOKEN is set. Requests are counted by all processes of a machine into files
-of METRICS_DIR; what the database knows is read when it is asked for.
+"""Figures for Prometheus, only when METRICS_TOKEN is set. All processes of a machine count requests in files of
+METRICS_DIR; figures from the database are read on request.
 
-prometheus_client with the two instruments we need, not django-prometheus: 12 to 20 against 70 µs a request, measured.
+`prometheus_client` with two instruments, not django-prometheus: 12 to 20 µs a request instead of 70, measured.
 """
 
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @lru_cache(maxsize=1)
 def _instruments() -> tuple[Any, Any]:
-    """Counter and histogram. The library looks at the folder's variable once, when it is imported: not before this."""
+    """The request counter and the histogram of durations.
+
+    The library reads PROMETHEUS_MULTIPROC_DIR once, when it is imported, so it must not be imported earlier.
+    """
     Path(settings.METRICS_DIR).mkdir(parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = settings.METRICS_DIR
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -36,55 +40,43 @@ def _instruments() -> tuple[Any, Any]:
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request that was answered. Routes are those of the address table, so their number is bounded."""
+    """Count an answered request. `route` is a pattern of the URL configuration, so the number of labels is bounded."""
     method = method if method in _METHODS else "OTHER"
     requests, durations = _instruments()
     requests.labels(method, route or "none", status).inc()
     durations.labels(method, route or "none").observe(seconds)
 
 
-def facts() -> dict[str, tuple[str, float]]:
-    """Name to help text and value, of what the database knows."""
-    waiting = Alert.objects.open()
-    figures: dict[str, tuple[str, float]] = {
-        "easybox_alerts_waiting": ("Alerts not sent yet", waiting.count()),
-        "easybox_alerts_failing": ("Alerts not sent yet that were tried", waiting.exclude(error="").count()),
-        "easybox_alerts_dropped": ("Alerts that were given up", Alert.objects.filter(dropped_at__isnull=False).count()),
-        "easybox_discrepancies_open": ("Discrepancies to be settled", Discrepancy.objects.open().count()),
-        "easybox_revision": ("The revision counter", revision.current()),
-    }
-    for job in Job.objects.filter(ended_at__isnull=False):
-        figures[f'easybox_job_ok{{job="{job.name}"}}'] = ("Whether the job went well", float(bool(job.ok)))
-        ended = job.ended_at.timestamp() if job.ended_at else 0.0
-        figures[f'easybox_job_ended_timestamp_seconds{{job="{job.name}"}}'] = ("When the job ended", ended)
-        if job.name == "check_ledger" and "broken" in job.report:
-            figures["easybox_ledgers_broken"] = ("Found by the last check", job.report["broken"])
-    return figures
+class DatabaseFigures:
+    """A collector of what the database knows."""
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import GaugeMetricFamily as Gauge
+
+        waiting = Alert.objects.open()
+        dropped = Alert.objects.filter(dropped_at__isnull=False)
+        yield Gauge("easybox_alerts_waiting", "Alerts not sent yet", waiting.count())
+        yield Gauge("easybox_alerts_failing", "Alerts not sent yet that were tried", waiting.exclude(error="").count())
+        yield Gauge("easybox_alerts_dropped", "Alerts that were given up", dropped.count())
+        yield Gauge("easybox_discrepancies_open", "Discrepancies to be settled", Discrepancy.objects.open().count())
+        yield Gauge("easybox_revision", "The revision counter", revision.current())
+        ok = Gauge("easybox_job_ok", "Whether the job went well", labels=["job"])
+        ended = Gauge("easybox_job_ended_timestamp_seconds", "When the job ended", labels=["job"])
+        for job in Job.objects.exclude(ended_at=None).order_by("name"):
+            ok.add_metric([job.name], bool(job.ok))
+            ended.add_metric([job.name], job.ended_at.timestamp())  # type: ignore[union-attr]
+            if job.name == "check_ledger" and "broken" in job.report:
+                yield Gauge("easybox_ledgers_broken", "Found by the last check", job.report["broken"])
+        yield from (ok, ended)
 
 
 def render() -> bytes:
-    """All figures, in Prometheus' text format."""
-    return counted() + known()
-
-
-def counted() -> bytes:
-    """What all processes of this machine have counted."""
+    """All figures in Prometheus' text format: requests of all processes of this machine, and the database's."""
     _instruments()
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)
+    MultiProcessCollector(registry, path=settings.METRICS_DIR)
+    registry.register(DatabaseFigures())  # not a subclass of Collector, which can't be imported above
     return bytes(generate_latest(registry))
-
-
-def known() -> bytes:
-    """What the database knows."""
-    lines, described = [], set()
-    for name, (help_text, value) in sorted(facts().items()):
-        family = name.partition("{")[0]
-        if family not in described:
-            described.add(family)
-            lines.append(f"# HELP {family} {help_text}\n# TYPE {family} gauge\n")
-        lines.append(f"{name} {value:.15g}\n")
-    return "".join(lines).encode()

@@ -1,4 +1,4 @@
-"""Taking away what nobody needs any more. Never history: devices, movements, versions and discrepancies stay."""
+"""Deletes rows and files that are no longer needed. History stays: devices, movements, versions, discrepancies."""
 
 import logging
 from collections.abc import Callable
@@ -22,17 +22,17 @@ PHOTO_IS_BEING_STORED = timedelta(days=1)
 
 
 def prune(at: datetime) -> dict[str, int]:
-    """Take everything away that has had its time. Returns how many of each."""
+    """Delete everything that has expired. Returns the number of deleted rows or files by name of the step."""
     return {name: step(at) for name, step in _STEPS.items()}
 
 
 def expired_tokens(at: datetime) -> int:
-    """Their devices stay, since history names them."""
+    """Delete expired tokens. Their devices stay, since history refers to them."""
     return AuthToken.objects.filter(expiry__lte=at).delete()[1].get("knox.AuthToken", 0)
 
 
 def memories(at: datetime) -> int:
-    """What is remembered of devices whose login has ended, once no other login can go on from there."""
+    """Delete the memory of devices whose login has ended, once no later login can continue from it."""
     gone = DeviceMemory.objects.filter(device__token__isnull=True).filter(
         Q(device__revoked_at__isnull=True) | Q(device__revoked_at__lt=at - former_logins.KEPT)
     )
@@ -40,7 +40,7 @@ def memories(at: datetime) -> int:
 
 
 def occurrences(at: datetime) -> int:
-    """Wrong passwords and what else is limited; most go when the next one comes."""
+    """Delete expired records of wrong passwords and other limits. Most are deleted when the next one is recorded."""
     return Occurrence.objects.filter(until__lte=at).delete()[0]
 
 
@@ -62,29 +62,29 @@ def sessions(at: datetime) -> int:
 
 
 def sent_forms(at: datetime) -> int:
-    """A page that was left open for longer has to be sent anew by hand, so nobody sends it twice by mistake."""
+    """Delete old form tokens: a double click sends the same form within seconds, not days."""
     return SentForm.objects.filter(sent_at__lt=at - FORMS_KEPT).delete()[0]
 
 
 def orphaned_photos(at: datetime) -> int:
-    """Files that no product names, such as what a process that was killed between file and row has left."""
+    """Delete photos that no product refers to, such as one whose process was killed before it wrote the row."""
     try:
         names = default_storage.listdir("products")[1]
     except FileNotFoundError:
         return 0
-    named = named_photos()
-    candidates = [name for name in (f"products/{file}" for file in names) if name not in named]
-    # What was stored and named after we looked is young.
+    in_use = named_photos()
+    candidates = [name for name in (f"products/{file}" for file in names) if name not in in_use]
+    # A file that was stored after the query above is younger than this.
     before = at - PHOTO_IS_BEING_STORED
     orphans = [name for name in candidates if default_storage.get_modified_time(name) < before]
     for name in orphans:
         default_storage.delete(name)
-        log.info("A photo that no product names was removed: %s", name)
+        log.info("Deleted a photo that no product refers to: %s", name)
     return len(orphans)
 
 
 def named_photos() -> set[str]:
-    """The files that products name, archived ones included."""
+    """The files that products refer to, archived products included."""
     rows = Product.objects.exclude(image="").values_list("image", "thumbnail")
     return {name for row in rows for name in row if name}
 

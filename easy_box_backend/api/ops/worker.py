@@ -1,9 +1,8 @@
-"""The worker: sends alerts and does what is due regularly. `manage.py run_worker` runs it, as many as you like.
+"""The worker: sends alerts and runs regular jobs. Start it with `manage.py run_worker`; several may run at once.
 
 A loop over the database, without a job library: the outbox and the due times must be rows anyway (an alert commits
-with what it tells of; several workers must not repeat a job), and a queue such as huey would hold the same work a
-second time, with a state of its own to lose. Steps return whether they found work and are told the time, so they are
-tested without the loop around them.
+together with its cause; several workers must not repeat a job), and a queue such as huey would store the same work a
+second time. Each step takes the time and returns whether it found work, so tests need no loop.
 """
 
 import json
@@ -31,20 +30,20 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 2.0
 ERROR_SECONDS = 5.0
 SECONDS_TO_END = 4.0
-"""What is under way at a termination signal may take this long; then it is left (its claim runs out by itself)."""
+"""How long a step may still run after a termination signal. Then it is abandoned, and its claim expires."""
 HEARTBEAT_MAX_AGE = timedelta(minutes=5)
 JOB_RETRY = timedelta(minutes=10)
 REFUSED_WAIT = timedelta(minutes=15)
-"""A wrong token or chat is looked at again after this; everything waits for it and nothing is lost."""
+"""How long all alerts wait after Telegram refused the token or the chat. None is lost."""
 BACKUP_MAX_AGE = timedelta(hours=26)
-UNHEARD_KEPT = timedelta(days=1)
-"""While alerts are off, older ones are dropped, so that switching them on does not tell of last year."""
+UNSENT_KEPT = timedelta(days=1)
+"""While alerts are off, older alerts are dropped, so that switching alerts on sends no old ones."""
 _CHANNEL = "telegram"
 
 
 # --- Alerts -------------------------------------------------------------------------------------------------------
 def chat() -> telegram.Chat | None:
-    """Where alerts go; None if that was not set up."""
+    """The Telegram chat for alerts; None if alerts are off."""
     if not settings.TELEGRAM_BOT_TOKEN:
         return None
     return telegram.Chat(
@@ -53,7 +52,7 @@ def chat() -> telegram.Chat | None:
 
 
 def send_next_message(at: datetime) -> bool:
-    """Send what is due of one kind as one message. Returns whether there was something to send."""
+    """Send the due alerts of one kind as one message. Returns whether there were any."""
     to = chat()
     if to is None or jobs.is_put_off(_CHANNEL, at=at):
         return False
@@ -61,14 +60,14 @@ def send_next_message(at: datetime) -> bool:
     if not batch:
         return False
     try:
-        telegram.send(messages.compose(batch), to)  # in no transaction: it may take seconds
+        telegram.send(messages.compose(batch), to)  # outside a transaction: it may take seconds
     except telegram.Unreachable as failure:
         until = timezone.now() + outbox.wait(max(alert.attempts for alert in batch), failure.retry_after)
         _hold(batch, until, failure)
     except telegram.Refused as failure:
         _hold(batch, timezone.now() + REFUSED_WAIT, failure)
     except telegram.BadMessage as failure:
-        log.error("Telegram will never take this message, so it is dropped: %s", failure)
+        log.error("Telegram rejected the message, so it is dropped: %s", failure)
         outbox.drop(batch, at=timezone.now(), error=str(failure))
     else:
         outbox.sent(batch, at=timezone.now())
@@ -76,7 +75,7 @@ def send_next_message(at: datetime) -> bool:
 
 
 def _hold(batch: list[Alert], until: datetime, failure: telegram.Failed) -> None:
-    """All messages wait, not this one alone: the next would fail as well, and asking more often makes it worse."""
+    """Delay all messages, not only this one: the next would fail too, and more requests would prolong a rate limit."""
     log.warning("Alerts wait until %s: %s", until.isoformat(timespec="seconds"), failure)
     outbox.put_back(batch, until=until, error=str(failure))
     jobs.put_off(_CHANNEL, until=until)
@@ -84,35 +83,33 @@ def _hold(batch: list[Alert], until: datetime, failure: telegram.Failed) -> None
 
 # --- Regular jobs -------------------------------------------------------------------------------------------------
 def check_ledger(at: datetime) -> dict[str, Any]:
-    """Prove the first invariant; tell if it is broken."""
-    from api.management.commands.check_ledger import describe
-
+    """Check the first invariant (docs/architecture.md); alert if it is broken."""
     broken = ledger.broken_ledgers()
     if broken:
-        lines = [describe(found) for found in broken[:20]]
+        lines = [ledger.describe(found) for found in broken[:20]]
         outbox.count_up("ledger_broken", key="ledger", at=at, broken=len(broken), products=lines)
         log.error("%s ledgers are broken", len(broken))
     return {"broken": len(broken)}
 
 
 def prune(at: datetime) -> dict[str, Any]:
-    """Take away what has had its time (`actions/pruning.py`)."""
+    """Delete what has expired (`ops/pruning.py`), and drop old alerts while alerts are off."""
     removed = pruning.prune(at)
     if chat() is None:
-        unheard = Alert.objects.open().filter(created_at__lt=at - UNHEARD_KEPT)
+        unheard = Alert.objects.open().filter(created_at__lt=at - UNSENT_KEPT)
         removed["unheard"] = unheard.update(dropped_at=at, error="alerts were off")
     return removed
 
 
 def check_backup(at: datetime) -> dict[str, Any]:
-    """Tell if the last backup failed or is too old. What makes backups writes BACKUP_STATUS_FILE:
+    """Alert if the last backup failed or is too old. The backup script writes BACKUP_STATUS_FILE:
     `{"ok": true, "at": "2026-05-04T03:00:00Z", "text": "what went wrong, if it did"}`."""
     if not settings.BACKUP_STATUS_FILE:
         return {}
     report: dict[str, Any] = {}
     try:
-        text = _said_of_backup(json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes()), at)
-    except FileNotFoundError:  # a new server has until after its first night
+        text = _backup_problem(json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes()), at)
+    except FileNotFoundError:  # normal on a new server until its first night is over
         report["missing_since"] = jobs.last_report("check_backup").get("missing_since") or at.isoformat()
         is_late = at - datetime.fromisoformat(report["missing_since"]) > BACKUP_MAX_AGE
         text = "There is no backup yet." if is_late else ""
@@ -123,8 +120,8 @@ def check_backup(at: datetime) -> dict[str, Any]:
     return {"failed": bool(text), **report}
 
 
-def _said_of_backup(status: dict[str, Any], at: datetime) -> str:
-    """What is wrong, "" if nothing is. Raises KeyError, TypeError or ValueError for what is no status."""
+def _backup_problem(status: dict[str, Any], at: datetime) -> str:
+    """The problem, "" if there is none. Raises KeyError, TypeError or ValueError for an invalid status."""
     made_at = parse_datetime(status["at"])
     if made_at is None or made_at.tzinfo is None:
         raise ValueError(status["at"])
@@ -142,7 +139,7 @@ JOBS: dict[str, tuple[Job, timedelta]] = {
 
 
 def run_due_job(at: datetime) -> bool:
-    """Do one job that is due. Returns whether there was one."""
+    """Run one due job. Returns whether there was one."""
     for name, (job, period) in JOBS.items():
         if jobs.claim(name, at=at):
             _do(name, job, period, at)
@@ -165,14 +162,14 @@ STEPS: tuple[Callable[[datetime], bool], ...] = (send_next_message, run_due_job)
 
 
 def turn() -> bool:
-    """Each step once. Returns whether any found work."""
+    """Run each step once. Returns whether any found work."""
     worked = [step(timezone.now()) for step in STEPS]
     return any(worked)
 
 
 def run(stop: threading.Event) -> None:
-    """Work until `stop`. A database that is away is waited for."""
-    log.info("The worker works%s", "" if chat() else "; alerts are off: TELEGRAM_BOT_TOKEN is not set")
+    """Run until `stop` is set. If the database can't be reached, waits for it."""
+    log.info("The worker runs%s", "" if chat() else "; alerts are off: TELEGRAM_BOT_TOKEN is not set")
     while not stop.is_set():
         try:
             close_old_connections()
@@ -181,7 +178,7 @@ def run(stop: threading.Event) -> None:
             log.error("The worker waits for the database: %s", redact(str(error)).strip())
             pause = ERROR_SECONDS
         except Exception:
-            log.exception("The worker stumbled and goes on")
+            log.exception("A step of the worker failed; the worker continues")
             pause = ERROR_SECONDS
         beat()
         stop.wait(pause)
@@ -189,7 +186,7 @@ def run(stop: threading.Event) -> None:
 
 
 def run_until(stop: threading.Event) -> bool:
-    """`run` in a thread of its own, so that nothing that blocks can hold up the end. Whether it ended by itself."""
+    """`run` in its own thread, so that a blocked step can't delay the exit. Returns whether it ended in time."""
     thread = threading.Thread(target=run, args=[stop], name="worker", daemon=True)
     thread.start()
     while thread.is_alive() and not stop.wait(60):
@@ -199,7 +196,7 @@ def run_until(stop: threading.Event) -> bool:
 
 
 def beat() -> None:
-    """Show that the loop turns."""
+    """Touch the heartbeat file."""
     try:
         Path(settings.WORKER_HEARTBEAT).touch()
         os.utime(settings.WORKER_HEARTBEAT)
@@ -208,7 +205,7 @@ def beat() -> None:
 
 
 def is_alive() -> bool:
-    """Whether the loop on this machine has turned lately."""
+    """Whether the worker on this machine has touched its heartbeat file within HEARTBEAT_MAX_AGE."""
     try:
         age = timezone.now().timestamp() - Path(settings.WORKER_HEARTBEAT).stat().st_mtime
     except OSError:

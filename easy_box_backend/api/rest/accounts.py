@@ -1,4 +1,4 @@
-"""Logging in and out, one's devices and profile, and the accounts that managers keep."""
+"""Login and logout, the caller's devices and profile, and accounts (for managers)."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from api.errors import NotFound
 from api.models import Device, User
 from api.rest import openapi
 from api.rest.answers import created, page
-from api.rest.requests import checked, known
+from api.rest.requests import checked, require_id
 
 
 class Token(APIView):
@@ -30,7 +30,7 @@ class Token(APIView):
         request=openapi.body(serializers.Login), responses={200: openapi.TokenOut, **openapi.REFUSED}, auth=[]
     )
     def post(self, request: Request) -> Response:
-        """Log in: a token of its own for this device. Whatever is wrong with the credentials, it is the same 401."""
+        """Log in: returns a token for this device. Any wrong credentials give the same 401."""
         data = checked(serializers.Login, request.data)
         user = passwords.check_password(request._request, data["email"], data["password"])
         if user is None:
@@ -56,7 +56,7 @@ class Devices(APIView):
         responses={200: openapi.DeviceOut(many=True), **openapi.REFUSED},
     )
     def get(self, request: Request) -> Response:
-        """One's own devices, the latest login first; a manager's `?all=1` lists everybody's."""
+        """Your devices, the latest login first; for a manager `?all=1` lists all devices."""
         query = checked(serializers.DeviceQuery, request.query_params)
         found = Device.objects.order_by("-id")
         if not (tokens.person(request).is_manager and query.get("all") == "1"):
@@ -70,20 +70,21 @@ class Devices(APIView):
 class DeviceDetail(APIView):
     @extend_schema(responses={204: None, **openapi.REFUSED})
     def delete(self, request: Request, key: str) -> Response:
-        """Revoke a device: its token stops at once. One's own; a manager a picker's; an administrator any."""
-        devices.revoke_of(tokens.person(request), known(key, devices.NoSuchDevice), at=timezone.now())
+        """Revoke a device: its token becomes invalid at once. Everybody may revoke their own devices, a manager also
+        pickers' devices, an administrator any device."""
+        devices.revoke_of(tokens.person(request), require_id(key, devices.NoSuchDevice), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class Me(APIView):
     @extend_schema(responses={200: openapi.UserOut, **openapi.REFUSED})
     def get(self, request: Request) -> Response:
-        """Who is logged in; `username` is the name on the app's home screen."""
+        """The account that is logged in; the app's home screen shows `username`."""
         return Response(serializers.user_json(tokens.person(request)))
 
     @extend_schema(request=openapi.body(serializers.ProfileChange), responses={200: openapi.UserOut, **openapi.REFUSED})
     def patch(self, request: Request) -> Response:
-        """Change one's shown name; or one's e-mail, for which the current password is asked."""
+        """Change your name or e-mail. A new e-mail needs the current password."""
         data = checked(serializers.ProfileChange, request.data)
         return Response(serializers.user_json(change(request, tokens.person(request), data)))
 
@@ -91,7 +92,7 @@ class Me(APIView):
 class Password(APIView):
     @extend_schema(request=openapi.body(serializers.PasswordChange), responses={204: None, **openapi.REFUSED})
     def post(self, request: Request) -> Response:
-        """Change one's password. All other devices have to log in again."""
+        """Change your password. Your other devices have to log in again."""
         data = checked(serializers.PasswordChange, request.data)
         data["password"] = data.pop("new_password")
         change(request, tokens.person(request), data, weak="new_password")
@@ -116,7 +117,7 @@ class Users(APIView):
         responses={201: openapi.UserOut, **openapi.REFUSED},
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Make an account; for managers."""
+        """Create an account; for managers."""
         data = checked(serializers.NewUser, request.data)
         user = accounts.create(by=tokens.person(request), **data)
         return created(request, Response(serializers.user_json(user), status.HTTP_201_CREATED), "user", user.pk)
@@ -132,17 +133,17 @@ class UserDetail(APIView):
 
     @extend_schema(request=openapi.body(serializers.UserIn), responses={200: openapi.UserOut, **openapi.REFUSED})
     def patch(self, request: Request, key: str) -> Response:
-        """Change an account; for managers. One that may no longer log in loses its devices at once.
+        """Change an account; for managers. Deactivating it revokes its devices at once.
 
-        A manager changes pickers and themselves, an administrator everybody. For one's own e-mail or password the
-        current password is asked.
+        A manager may change pickers and themselves, an administrator everybody. Changing your own e-mail or
+        password needs the current password.
         """
         data = checked(serializers.UserIn, request.data, partial=True)
         return Response(serializers.user_json(change(request, _user(key), data)))
 
 
 def change(request: Request, user: User, data: dict[str, Any], **more: Any) -> User:
-    """Change an account by what was sent; whoever changes their own password or e-mail shows that they know it."""
+    """Change an account. Checks the current password if people change their own password or e-mail."""
     by, device, current = tokens.person(request), tokens.device_of(request), data.pop("current_password", "")
     if accounts.needs_password(user, by, data):
         passwords.confirm_password(request._request, by, current, device)
@@ -150,7 +151,7 @@ def change(request: Request, user: User, data: dict[str, Any], **more: Any) -> U
 
 
 def _user(key: str) -> User:
-    user = User.objects.filter(id=known(key, NoSuchUser)).first()
+    user = User.objects.filter(id=require_id(key, NoSuchUser)).first()
     if user is None:
         raise NoSuchUser(key)
     return user

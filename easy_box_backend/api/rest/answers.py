@@ -1,4 +1,4 @@
-"""What an answer looks like: JSON, addresses of photos and rows, tags, pages."""
+"""Building an answer: JSON, absolute addresses, entity tags, pages."""
 
 from collections.abc import Mapping
 from hashlib import blake2s
@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
 from django.utils.http import parse_etags, quote_etag
-from rest_framework import status
+from rest_framework import exceptions, status
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,8 +21,9 @@ from rest_framework.response import Response
 from api.models import StockMovement
 
 
+# --- JSON ---------------------------------------------------------------------------------------------------------
 def _plain(value: Any) -> Any:
-    """What msgspec does not know: lazy translations, and the str subclass that REST framework's errors are."""
+    """Types that msgspec does not know: lazy translations, and the str subclass of REST framework's errors."""
     if isinstance(value, Promise | str):
         return str(value)
     if isinstance(value, Mapping):
@@ -45,88 +47,95 @@ class JsonRenderer(BaseRenderer):
         return b"" if data is None else dump(data)
 
 
+class JsonAnyway(DefaultContentNegotiation):
+    """Answers in JSON also if the client asks for another type: a phone must not fail because of its `Accept`."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        if len(renderers) == 1:  # also spares the query: a SKU full of `&` is not a query with too many fields
+            return renderers[0], renderers[0].media_type
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except (exceptions.NotAcceptable, Http404):
+            return renderers[0], renderers[0].media_type
+
+
+# --- Addresses ----------------------------------------------------------------------------------------------------
 def public_base(request: HttpRequest | Request) -> str:
     """Scheme and host as the caller used them, without a slash at the end (docs/flutter-app.md, section 2)."""
     return settings.PUBLIC_BASE_URL or f"{request.scheme}://{request.get_host()}"
 
 
 def photo_base(request: HttpRequest | Request) -> str:
-    """What stands before a stored photo's name in its absolute URL."""
+    """The prefix that makes a stored photo's name an absolute URL."""
     prefix = default_storage.url("")
     return prefix if prefix.startswith("http") else public_base(request) + prefix
 
 
-def tag_of(version: object, rest: bytes) -> str:
-    """A version, and after a dot a mark of what else the answer's bytes depend on (RFC 9110, section 8.8.3).
+def address_of(request: HttpRequest | Request, name: str, key: object) -> str:
+    """The absolute address of a row, for `Location`. name: of its route below /api/."""
+    return public_base(request) + reverse(f"api:{name}", args=[key])
 
-    rest: at the least where photos are, since their URLs bear the host that was called.
+
+def created(request: Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:
+    """The response with the `Location` of the created row. name: of its route below /api/."""
+    response.headers["Location"] = address_of(request, name, key)
+    return response
+
+
+def movement_answer(request: Request, movement: StockMovement | None, body: Any) -> HttpResponseBase:
+    """The answer to a change of stock. movement: None if nothing had to be booked."""
+    return created(request, Response(body), "movement", movement.pk) if movement else Response(body)
+
+
+# --- Entity tags --------------------------------------------------------------------------------------------------
+def tag_of(version: object, rest: bytes) -> str:
+    """A version, a dot, and a hash of everything else that the answer depends on (RFC 9110, section 8.8.3).
+
+    rest: at least the prefix of photo URLs, which contain the host that was called.
     """
     return f"{version}.{blake2s(rest, digest_size=6).hexdigest()}"
 
 
 def tags(header: str) -> list[str]:
-    """The tags in an `If-Match` or `If-None-Match`, without their quotes; ["*"] for any, [] if there are none.
+    """The tags in an `If-Match` or `If-None-Match`, without quotes; ["*"] for any, [] if there are none.
 
-    Weak ones are taken as strong: nginx makes a tag weak when it compresses an answer.
+    Weak tags count as strong: nginx makes a tag weak when it compresses an answer.
     """
     return [tag.removeprefix("W/").strip('"') for tag in parse_etags(header)]
 
 
 def not_modified(request: Request, tag: str) -> bool:
-    """Whether the caller holds this very version (`If-None-Match`, RFC 9110, section 13.1.2)."""
+    """Whether the caller holds this version (`If-None-Match`, RFC 9110, section 13.1.2)."""
     held = tags(request.headers.get("If-None-Match", ""))
     return tag in held or held == ["*"]
 
 
-def with_tag(response: HttpResponseBase, tag: str) -> HttpResponseBase:
+def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HTTP_200_OK) -> HttpResponseBase:
+    """JSON with its tag, or a 304 if the caller holds it. body: None only for a caller who holds it."""
+    response: HttpResponseBase
+    if body is None or (request.method in ("GET", "HEAD") and not_modified(request, tag)):
+        response = Response(status=status.HTTP_304_NOT_MODIFIED)
+    else:
+        response = HttpResponse(body, status=code, content_type="application/json")
     response.headers["ETag"] = quote_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Authorization"])
     return response
 
 
-def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HTTP_200_OK) -> HttpResponseBase:
-    """JSON under its tag, or 304 for a caller who asks for it and has it. body: None only for such a caller."""
-    if body is None or (request.method in ("GET", "HEAD") and not_modified(request, tag)):
-        return with_tag(Response(status=status.HTTP_304_NOT_MODIFIED), tag)
-    return with_tag(HttpResponse(body, status=code, content_type="application/json"), tag)
-
-
-def address_of(request: HttpRequest | Request, name: str, key: object) -> str:
-    """The absolute address of a thing, for `Location`. name: of its route below /api/."""
-    return public_base(request) + reverse(f"api:{name}", args=[key])
-
-
-def next_link(request: Request, after: int) -> str:
-    """A `Link` header (RFC 8288) to the page behind the row `after`."""
-    query = request.query_params.copy()
-    query["after"] = str(after)
-    return f'<{public_base(request)}{request.path}?{query.urlencode()}>; rel="next"'
-
-
 def row_answer(request: Request, row: dict[str, Any], code: int = status.HTTP_200_OK) -> HttpResponseBase:
-    """A row under its tag: its revision, which `If-Match` may hold, and a mark of its bytes.
-
-    An order's bytes change also with the products that it names.
-    """
+    """A row with its tag: its revision, which `If-Match` may hold, and a hash of its bytes, since an order's also
+    change with its products."""
     body = dump(row)
     return tagged(request, tag_of(row["revision"], body), body, code)
 
 
-def created(request: Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:
-    """The answer, saying where that is which was made."""
-    response.headers["Location"] = address_of(request, name, key)
-    return response
-
-
-def movement_answer(request: Request, movement: StockMovement | None, body: Any) -> HttpResponseBase:
-    """The answer to a change of stock; None: nothing had to be booked."""
-    return created(request, Response(body), "movement", movement.pk) if movement else Response(body)
-
-
+# --- Pages --------------------------------------------------------------------------------------------------------
 def page(request: Request, rows: list[dict[str, Any]], query: dict[str, Any]) -> Response:
-    """A part of a list, with a link to the part behind it where there may be more."""
+    """A page of a list, with a `Link` (RFC 8288) to the next one if there may be more."""
     response = Response(rows)
     if rows and len(rows) == query.get("limit"):
-        response.headers["Link"] = next_link(request, rows[-1]["id"])
+        parameters = request.query_params.copy()
+        parameters["after"] = str(rows[-1]["id"])
+        response.headers["Link"] = f'<{public_base(request)}{request.path}?{parameters.urlencode()}>; rel="next"'
     return response

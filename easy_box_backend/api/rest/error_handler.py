@@ -1,4 +1,4 @@
-"""The one shape of every error."""
+"""Turns every exception into the same error body."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,22 +31,23 @@ def error_body(
     retryable: bool = False,
     fields: Any = None,
 ) -> dict[str, Any]:
-    """The one error shape: `code`, `detail`, `facts`, `retryable`, beside messages by field name."""
+    """The error body: `code`, `detail`, `facts`, `retryable`, beside messages by field name."""
     return {**(fields or {}), "code": code, "detail": detail, "facts": facts or {}, "retryable": retryable}
 
 
 def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """REST framework's exception handler: any refusal in the one shape. None for a fault of ours, which is a 500."""
+    """REST framework's exception handler. Returns None for an unexpected exception, which becomes a 500."""
     request = context["request"]
     request.accepted_renderer, request.accepted_media_type = JsonRenderer(), JsonRenderer.media_type
     headers: dict[str, str] = {}
     if isinstance(exc, errors.DomainError):
-        code = next(number for kind, number in _STATUS.items() if isinstance(exc, kind))
+        status_code = next(known for kind, known in _STATUS.items() if isinstance(exc, kind))
         if isinstance(exc, errors.Busy):
             headers["Retry-After"] = str(exc.facts["retry_after_seconds"])
         if isinstance(exc, errors.TooSoon):
             headers["Retry-After"] = str(exc.seconds)
-        return Response(error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields), code, headers=headers)
+        body = error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields)
+        return Response(body, status_code, headers=headers)
     if isinstance(exc, UnreadablePostError):
         exc = exceptions.ParseError(_("The request ended before it was complete."))
     elif isinstance(exc, Http404):
@@ -68,9 +69,9 @@ def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | N
     if wait is not None:
         headers["Retry-After"] = str(max(1, round(wait)))
         facts["retry_after_seconds"] = max(1, round(wait))
-    code_word = exc.get_codes() if isinstance(exc.get_codes(), str) else exc.default_code
+    code = exc.get_codes() if isinstance(exc.get_codes(), str) else exc.default_code
     retryable = exc.status_code == status.HTTP_429_TOO_MANY_REQUESTS
-    return Response(error_body(str(code_word), exc.detail, facts, retryable), exc.status_code, headers=headers)
+    return Response(error_body(str(code), exc.detail, facts, retryable), exc.status_code, headers=headers)
 
 
 def _validation_body(detail: Any) -> dict[str, Any]:
@@ -84,12 +85,9 @@ def _first_sentence(value: Any) -> str:
     return value
 
 
-def answer_error(request: HttpRequest, code: str, detail: Any, number: int) -> HttpResponse:
-    """An error outside REST framework's views, in the same shape."""
-    # By this id the fault is found in the logs and in the alert.
-    facts = {"request_id": getattr(request, "request_id", "")} if number >= 500 else {}
-    return HttpResponse(
-        dump(error_body(code, detail, facts, retryable=number >= 500)),
-        status=number,
-        content_type="application/json",
-    )
+def answer_error(request: HttpRequest, code: str, detail: Any, status_code: int) -> HttpResponse:
+    """An error outside REST framework's views, with the same body."""
+    is_ours = status_code >= 500
+    facts = {"request_id": getattr(request, "request_id", "")} if is_ours else {}  # for the logs and the alert
+    body = dump(error_body(code, detail, facts, retryable=is_ours))
+    return HttpResponse(body, status=status_code, content_type="application/json")

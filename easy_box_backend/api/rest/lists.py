@@ -1,4 +1,4 @@
-"""Reading lists: the queries behind them and the JSON they become. A fixed number of queries, whatever the length."""
+"""Lists: their queries and their JSON. The number of queries does not depend on the length."""
 
 from collections import defaultdict
 from typing import Any
@@ -21,29 +21,32 @@ def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, 
     return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS)]
 
 
-_kept: dict[tuple[str, str], tuple[str, bytes]] = {}
-"""By list and address of photos: the last list that this process made, as JSON, with its tag. A tag names a state of
-the database for good, so what is kept under it is right; whether it is the present one, the database is asked."""
+_cache: dict[tuple[str, str], tuple[str, bytes]] = {}
+"""The last JSON of each list and photo prefix in this process, with its tag. A tag never names another state of the
+database, so an entry is valid as long as its tag is the current one, which each request reads."""
 
-MOST_KEPT = 8
+CACHE_SIZE = 8
 
 
 def whole_list(name: str, photos: str) -> tuple[str, bytes]:
-    """The whole list "products" or "orders" as JSON, and the tag (epoch and revision) that it is true for."""
-    tag, body = _kept.get((name, photos), ("", b""))
+    """The tag (epoch and revision) and the JSON of the whole list.
+
+    name: "products" or "orders". photos: the prefix of photo URLs.
+    """
+    tag, body = _cache.get((name, photos), ("", b""))
     if tag == revision.tag():
         return tag, body
     tag, rows = revision.consistent(lambda: _LISTS[name](photos))
     body = dump(rows)
-    if len(_kept) >= MOST_KEPT:
-        _kept.clear()
-    _kept[name, photos] = tag, body
+    if len(_cache) >= CACHE_SIZE:
+        _cache.clear()
+    _cache[name, photos] = tag, body
     return tag, body
 
 
 def forget() -> None:
-    """Keep no list any more. Only for a database that goes back to a state under the same epoch, as in tests."""
-    _kept.clear()
+    """Empty the cache. Only needed if the database goes back to an earlier state of the same epoch, as in tests."""
+    _cache.clear()
 
 
 def product_list(photos: str) -> list[dict[str, Any]]:
@@ -60,15 +63,14 @@ _LISTS = {"products": product_list, "orders": order_list}
 
 
 def product_with_sku(skus: list[str]) -> Product | None:
-    """The live product with the first of these SKUs that has one; None if none has."""
-    found = {
-        product.sku: product for product in Product.objects.live().filter(sku__in=[s for s in skus if "\0" not in s])
-    }
+    """The live product with the first of these SKUs that exists; None if none does."""
+    live = Product.objects.live().filter(sku__in=[sku for sku in skus if "\0" not in sku])
+    found = {product.sku: product for product in live}
     return next((found[sku] for sku in skus if sku in found), None)
 
 
 def one_product(product: Product, photos: str) -> dict[str, Any]:
-    """A product as it stands in memory."""
+    """The JSON of a product that is already loaded."""
     row = {field: getattr(product, field) for field in PRODUCT_FIELDS}
     row["image"], row["thumbnail"] = product.image.name, product.thumbnail.name
     return product_json(row, photos)
@@ -87,7 +89,10 @@ def orders_json(orders: "QuerySet[Order]", photos: str) -> list[dict[str, Any]]:
 
 
 def products_matching(query: dict[str, Any]) -> "QuerySet[Product]":
-    """The live products that a checked ProductQuery asks for, in its order and page. Raises Invalid."""
+    """The live products that a validated ProductQuery asks for: one page, in its order.
+
+    Raises Invalid if `after` names no product.
+    """
     products = Product.objects.live()
     if search := query.get("search"):
         products = products.matching(search)
@@ -102,7 +107,7 @@ def products_matching(query: dict[str, Any]) -> "QuerySet[Product]":
 
 
 def _behind(field: str, down: bool, after: int) -> Q:
-    """What comes behind the row `after` in this order; equal values are in the order of their ids."""
+    """The condition for rows behind the row `after` in this order. Rows of equal value are ordered by id."""
     if field == "id":
         return Q(id__lt=after) if down else Q(id__gt=after)
     value = Product.objects.filter(id=after).values_list(field, flat=True).first()
@@ -113,7 +118,7 @@ def _behind(field: str, down: bool, after: int) -> Q:
 
 
 def orders_matching(query: dict[str, Any]) -> "QuerySet[Order]":
-    """The orders that a checked OrderQuery asks for."""
+    """The live orders that a validated OrderQuery asks for."""
     orders = Order.objects.live().order_by("id")
     if status := query.get("status"):
         orders = orders.with_status(status)

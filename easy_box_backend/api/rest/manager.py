@@ -1,4 +1,4 @@
-"""The manager's calls: discrepancies, adjustments, stocktakes, reversals."""
+"""Requests for managers: discrepancies, adjustments, stocktakes, reversals."""
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +17,7 @@ from api.models import Discrepancy
 from api.rest import openapi
 from api.rest.answers import movement_answer, page
 from api.rest.lists import product_answer
-from api.rest.requests import checked, known
+from api.rest.requests import checked, require_id
 
 
 class NoSuchDiscrepancy(NotFound):
@@ -42,8 +42,8 @@ class Discrepancies(APIView):
         responses={200: openapi.DiscrepancyOut(many=True), **openapi.REFUSED},
     )
     def get(self, request: Request) -> Response:
-        """What the server could not decide by itself, the latest first; the open ones unless asked otherwise. For
-        managers."""
+        """Discrepancies, that is, unclear cases for a manager to decide: the latest first, by default the open ones.
+        For managers."""
         query = checked(serializers.DiscrepancyQuery, request.query_params)
         found = Discrepancy.objects.order_by("-id")
         if "after" in query:
@@ -67,7 +67,7 @@ class Resolve(APIView):
         dismiss it. For managers."""
         data = checked(serializers.Resolution, request.data)
         found = settling.resolve(
-            known(key, NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request),
+            require_id(key, NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request),
             entered=settling.Entered(data.get("quantity"), data.get("sku"), data.get("name")),
             shown=data.get("token"),
         )  # fmt: skip
@@ -83,10 +83,10 @@ class Adjust(APIView):
         responses=openapi.MOVED,
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """Correct what is on hand by so many pieces, saying why. For managers."""
+        """Adjust the quantity on hand by `quantity_delta` pieces, with a reason. For managers."""
         data = checked(serializers.Adjustment, request.data)
         movement = stock.adjust(
-            known(key, stock.NoSuchProduct), data["quantity_delta"], reason=data["reason"], by=actor(request),
+            require_id(key, stock.NoSuchProduct), data["quantity_delta"], reason=data["reason"], by=actor(request),
         )  # fmt: skip
         return movement_answer(request, movement, serializers.movement_json(movement))
 
@@ -100,12 +100,12 @@ class Count(APIView):
         responses={200: openapi.CountOut, **openapi.REFUSED},
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """A stocktake: so many pieces lay there at `counted_at` (now, if not given), whatever was booked before it and
-        is corrected later. Posts the variance. Of two counts the one taken later holds, in whatever order they come.
-        For managers."""
+        """A stocktake: `counted` pieces lay there at `counted_at` (default: now). Posts the variance. Corrections of
+        earlier movements do not change a count. Of two counts the one taken later holds, in whatever order they
+        arrive. For managers."""
         data, by = checked(serializers.Count, request.data), actor(request)
         made, later = counts.count(
-            known(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or by.at,
+            require_id(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or by.at,
             reason=data["reason"], by=by,
         )  # fmt: skip
         body = {
@@ -121,8 +121,8 @@ class Unarchive(APIView):
 
     @extend_schema(request=None, parameters=openapi.WRITES, responses=openapi.PRODUCT_CHANGED)
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """Put an archived product on the list again; 409 if another one has its SKU now. For managers."""
-        product = products.unarchive(known(key, stock.NoSuchProduct), by=actor(request))
+        """Restore an archived product; 409 if another one has its SKU now. For managers."""
+        product = products.unarchive(require_id(key, stock.NoSuchProduct), by=actor(request))
         return product_answer(request, product)
 
 
@@ -135,7 +135,7 @@ class Reverse(APIView):
         responses=openapi.MOVED,
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """Take a movement back by an opposite one. For managers."""
+        """Reverse a movement by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
-        movement = reversing.reverse(known(key, NoSuchMovement), reason=reason, by=actor(request))
+        movement = reversing.reverse(require_id(key, NoSuchMovement), reason=reason, by=actor(request))
         return movement_answer(request, movement, serializers.movement_json(movement))

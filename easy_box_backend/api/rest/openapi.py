@@ -1,4 +1,4 @@
-"""What the OpenAPI description says of answers, which are built by hand and so can't be read off a serializer."""
+"""The OpenAPI description, and the serializers that describe answers in it: answers are built without serializers."""
 
 from typing import Any, ClassVar
 
@@ -18,10 +18,10 @@ from api.models import Device, Discrepancy, Order, StockMovement
 
 
 class Description(SpectacularAPIView):
-    """GET /api/schema/. Anybody may ask for it and it takes a quarter of a second to make, so each language and format
-    of it is made once and kept: nothing in it can change while the process runs."""
+    """GET /api/schema/. It is public and takes a quarter of a second to build, so each language and format is cached:
+    nothing in it changes while the process runs."""
 
-    _kept: ClassVar[dict[tuple[str, str], bytes]] = {}
+    _cache: ClassVar[dict[tuple[str, str], bytes]] = {}
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -33,19 +33,19 @@ class Description(SpectacularAPIView):
             language = settings.LANGUAGE_CODE
         renderer = request.accepted_renderer
         key = (language, renderer.media_type)
-        if key not in self._kept:
+        if key not in self._cache:
             with translation.override(language):
-                self._kept[key] = renderer.render(self._get_schema_response(request).data, renderer.media_type, {})
+                self._cache[key] = renderer.render(self._get_schema_response(request).data, renderer.media_type, {})
         kind = f"{renderer.media_type}; charset={renderer.charset}" if renderer.charset else renderer.media_type
         headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
-        return HttpResponse(self._kept[key], content_type=kind, headers=headers)
+        return HttpResponse(self._cache[key], content_type=kind, headers=headers)
 
 
 class Page(SpectacularSwaggerView):
-    """GET /api/rest/openapi/: the description for people."""
+    """GET /api/docs/: Swagger UI."""
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """The methods. REST framework would put what it knows of the page into the page's own template, and fail."""
+        """The allowed methods. REST framework would render its metadata with the page's template, and fail."""
         return HttpResponse(headers={"Allow": ", ".join(self.allowed_methods)})
 
 
@@ -117,7 +117,8 @@ class CountOut(serializers.Serializer[Any]):
 
 
 class Detail(serializers.Serializer[Any]):
-    """A fact: its name for programs, the rest for people. A product is `{id, sku, name}`, an order `{id, customer}`."""
+    """A fact: `name` is for programs, `label` and `text` are for people. A product is `{id, sku, name}`, an order
+    `{id, customer}`."""
 
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
@@ -203,7 +204,7 @@ class HealthOut(serializers.Serializer[Any]):
 
 
 class Error(serializers.Serializer[Any]):
-    """Every refusal: a code for machines, a sentence for people, facts; beside them messages by field name."""
+    """Every error: a code for programs, a sentence for people, facts; beside them messages by field name."""
 
     code = serializers.CharField()
     detail = serializers.CharField()
@@ -212,7 +213,7 @@ class Error(serializers.Serializer[Any]):
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """How a request says who it is: `Authorization: Token <key>`."""
+    """Describes the authentication: `Authorization: Token <key>`."""
 
     target_class = "api.auth.tokens.DeviceTokenAuthentication"
     name = "tokenAuth"
@@ -223,7 +224,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 def header(name: str, description: Any, codes: tuple[int, ...] = (), kind: Any = OpenApiTypes.STR) -> OpenApiParameter:
-    """A header of the request or, with `codes`, of the answers of these statuses."""
+    """A request header or, with `codes`, a header of the answers with these status codes."""
     return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, response=codes or False)
 
 
@@ -250,8 +251,8 @@ MOVED = {200: OpenApiResponse(Movement), **REFUSED}
 
 
 def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """What every call has, added to the finished description: ids are integers, and a 429 says when to come again."""
-    again = {"schema": {"type": "integer"}, "description": str(_("In so many seconds."))}
+    """Postprocessing hook of drf-spectacular for all operations: ids are integers, and a 429 has `Retry-After`."""
+    again = {"schema": {"type": "integer"}, "description": str(_("Seconds until the next attempt is allowed."))}
     for operation in (operation for methods in result["paths"].values() for operation in methods.values()):
         for parameter in operation.get("parameters", []):
             if (parameter["in"], parameter["name"]) == ("path", "key"):
@@ -262,7 +263,7 @@ def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 
 def body(serializer: type) -> dict[str, type]:
-    """A request body that is taken as JSON and as either kind of form."""
+    """A request body that may be JSON or either kind of form."""
     return {
         "application/json": serializer,
         "multipart/form-data": serializer,
@@ -271,5 +272,5 @@ def body(serializer: type) -> dict[str, type]:
 
 
 def form(serializer: type) -> dict[str, type]:
-    """A request body with a file, which only a multipart form can hold."""
+    """A request body with a file, which must be a multipart form."""
     return {"multipart/form-data": serializer}

@@ -1,4 +1,4 @@
-"""What is looked at rather than done: movements, discrepancies, client errors, health."""
+"""Movements, client errors, health, photos and the error pages."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -19,7 +19,7 @@ from api.models import Product, StockMovement
 from api.rest import answers, error_handler, openapi
 from api.rest.answers import page
 from api.rest.manager import NoSuchMovement
-from api.rest.requests import checked, known
+from api.rest.requests import checked, require_id
 
 
 class ErrorLog(APIView):
@@ -28,7 +28,8 @@ class ErrorLog(APIView):
 
     @extend_schema(request=openapi.body(serializers.ErrorReport), responses={201: None, **openapi.REFUSED}, auth=[])
     def post(self, request: Request) -> Response:
-        """Take an error that the app reports. No token, no slash at the end, not under /api."""
+        """Record an error that the app reports. Needs no token; the address has no slash at the end and is not under
+        /api."""
         message = checked(serializers.ErrorReport, request.data)["message"]
         text = message if isinstance(message, str) else answers.dump(message).decode()
         reports.record_client_error(text, user_agent=callers.user_agent(request), at=timezone.now())
@@ -41,12 +42,12 @@ class Movements(APIView):
         responses={200: openapi.Movement(many=True), **openapi.REFUSED},
     )
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
-        """Stock movements, the latest first; those of all products for managers."""
+        """Stock movements, the latest first: of one product, or (for managers) of all."""
         if key is None:
             tokens.managers_only(request)
         query = checked(serializers.MovementQuery, request.query_params)
         if key is not None:
-            query["product"] = known(key, stock.NoSuchProduct)
+            query["product"] = require_id(key, stock.NoSuchProduct)
             if not Product.objects.filter(id=query["product"]).exists():
                 raise stock.NoSuchProduct(key)
         names = {
@@ -62,7 +63,7 @@ class MovementDetail(APIView):
     @extend_schema(responses=openapi.MOVED)
     def get(self, request: Request, key: str) -> Response:
         """One stock movement."""
-        movement = StockMovement.objects.filter(id=known(key, NoSuchMovement)).first()
+        movement = StockMovement.objects.filter(id=require_id(key, NoSuchMovement)).first()
         if movement is None:
             raise NoSuchMovement(key)
         return Response(serializers.movement_json(movement))
@@ -74,7 +75,7 @@ class Health(APIView):
 
     @extend_schema(responses={200: openapi.HealthOut, **openapi.REFUSED}, auth=[])
     def get(self, request: Request) -> Response:
-        """Whether the server runs and reaches its database, and which kind of database that is."""
+        """Whether the server runs and reaches its database, and the kind of that database."""
         revision.current()
         return Response(
             {
@@ -87,25 +88,25 @@ class Health(APIView):
 
 
 def stored_photo(request: HttpRequest, path: str) -> HttpResponseBase:
-    """A photo. Open to all, since the app loads photos without its token; a name changes with the content."""
+    """A photo. It needs no token, since the app sends none; a new photo gets a new name, so caches may keep it."""
     try:
         response = serve(request, path, document_root=settings.MEDIA_ROOT)
-    except OSError as error:  # a name that no file can have
+    except OSError as error:  # not a possible file name
         raise Http404 from error
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Any address that leads nowhere."""
+    """Django's handler404."""
     return error_handler.answer_error(request, "not_found", _("There is nothing at this address."), 404)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request that Django itself finds malformed, such as a wrong `Host`."""
+    """Django's handler400: a request that Django itself rejects, such as a wrong `Host`."""
     return error_handler.answer_error(request, "bad_request", _("The request is malformed."), 400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """A fault of ours."""
+    """Django's handler500."""
     return error_handler.answer_error(request, "server_error", _("Something went wrong on the server."), 500)

@@ -1,4 +1,4 @@
-"""What a request says: its body, strictly and of bounded size; its query and its conditions."""
+"""Reading a request: its media types, its body (strict and of bounded size), ids, conditions and query."""
 
 import re
 from typing import IO, Any, cast
@@ -7,28 +7,46 @@ from urllib.parse import unquote
 import msgspec
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import Http404, QueryDict
+from django.http import QueryDict
 from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 
 from api import errors, serializers, texts
-from api.errors import Invalid
 from api.rest.answers import tags
 
-# An escape of JSON: a pair of surrogates, one of them alone, or any other.
+# A JSON escape: a surrogate pair, half of one (the group), or any other.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
+_SKU = re.compile(r"(?:^|&)sku(?:=([^&]*))?(?=&|$)")
+_SKU_OF_APP = re.compile(r"(?:^|&)sku=(.*)", re.DOTALL)
 
 
+# --- Media types --------------------------------------------------------------------------------------------------
+class ReadableRequest(WSGIRequest):
+    """A request with media types that Django can parse. One in an unknown encoding (`text/plain; a*=x''b`, RFC 2231)
+    would make Django raise an error before any view could answer."""
+
+    INSTEAD = {"CONTENT_TYPE": "application/octet-stream", "HTTP_ACCEPT": "*/*"}
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        for name, instead in self.INSTEAD.items():
+            if "*=" in environ.get(name, ""):
+                try:
+                    parse_header_parameters(environ[name])
+                except ValueError:
+                    environ = {**environ, name: instead}
+        super().__init__(environ)
+
+
+# --- Bodies -------------------------------------------------------------------------------------------------------
 def load(text: str | bytes) -> Any:
-    """What a JSON text holds, with U+FFFD for half a pair of surrogates: a text cut within an emoji has one at its end.
+    """The value of a JSON text. Half a surrogate pair, as in a text cut within an emoji, becomes U+FFFD.
 
-    Raises ValueError, also for one nested without end.
+    Raises ValueError if it is not JSON or nested too deeply.
     """
     try:
         return _decoded(text)
@@ -47,20 +65,8 @@ def _decoded(text: str | bytes) -> Any:
         raise ValueError(str(error)) from error
 
 
-class JsonAnyway(DefaultContentNegotiation):
-    """Answers in JSON also to a client that asks for something else: that is no reason to fail a phone."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        if len(renderers) == 1:  # nothing to choose; and a SKU full of `&` is no query with too many fields
-            return renderers[0], renderers[0].media_type
-        try:
-            return super().select_renderer(request, renderers, format_suffix)
-        except (exceptions.NotAcceptable, Http404):
-            return renderers[0], renderers[0].media_type
-
-
 class _Counted:
-    """A request's body, whose bytes are counted as they are read."""
+    """A request's body that counts its bytes as they are read."""
 
     def __init__(self, stream: Any, parser_context: Any) -> None:
         self.stream, self.count = stream, 0
@@ -72,47 +78,11 @@ class _Counted:
         return part
 
     def require_end(self) -> None:
-        """Raise ParseError if the connection broke off before all announced bytes came: what came may look whole."""
+        """Raise ParseError if the connection broke before all announced bytes came: a part may look complete."""
         while self.read(65536):
             pass
         if self.announced.isdecimal() and self.count < int(self.announced):
             raise exceptions.ParseError(_("The request ended before it was complete."))
-
-
-class JsonParser(BaseParser):
-    """Strict JSON of bounded size: no NaN, no bottomless nesting."""
-
-    media_type = "application/json"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        try:
-            data = load(_read(stream, settings.MAX_JSON_BYTES, parser_context))
-        except ValueError as error:
-            raise exceptions.ParseError(_("The request is not valid JSON.")) from error
-        if not isinstance(data, dict):
-            raise exceptions.ParseError(_("The request must be a JSON object."))
-        return data
-
-
-class FormParser(BaseParser):
-    """A URL-encoded form of bounded size (REST framework's own reads one of any size into memory)."""
-
-    media_type = "application/x-www-form-urlencoded"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> QueryDict:
-        return QueryDict(_read(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE, parser_context), encoding="utf-8")
-
-
-class UploadParser(MultiPartParser):
-    """A multipart form. One that is larger than any photo we take is refused before it fills the disk."""
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        if (stream.META.get("CONTENT_LENGTH") or "0").isdecimal():
-            _check_size(int(stream.META.get("CONTENT_LENGTH") or 0), settings.MAX_UPLOAD_BYTES)
-        counted = _Counted(stream, parser_context)
-        form = super().parse(cast("IO[bytes]", counted), media_type, {**(parser_context or {}), "encoding": "utf-8"})
-        counted.require_end()
-        return form
 
 
 def _read(stream: Any, limit: int, parser_context: Any) -> bytes:
@@ -128,37 +98,54 @@ def _check_size(size: int, limit: int) -> None:
         raise errors.TooLarge(_("The request is too large."), facts={"limit_bytes": limit})
 
 
-class ReadableRequest(WSGIRequest):
-    """A request whose media types can be read. For one in an unknown encoding (`text/plain; a*=x''b`, RFC 2231) Django
-    would raise an error before anybody could answer it."""
+class JsonParser(BaseParser):
+    """Strict JSON of bounded size and depth, without NaN."""
 
-    INSTEAD = {"CONTENT_TYPE": "application/octet-stream", "HTTP_ACCEPT": "*/*"}
+    media_type = "application/json"
 
-    def __init__(self, environ: dict[str, Any]) -> None:
-        for name, instead in self.INSTEAD.items():
-            if "*=" in environ.get(name, ""):
-                try:
-                    parse_header_parameters(environ[name])
-                except ValueError:
-                    environ = {**environ, name: instead}
-        super().__init__(environ)
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            data = load(_read(stream, settings.MAX_JSON_BYTES, parser_context))
+        except ValueError as error:
+            raise exceptions.ParseError(_("The request is not valid JSON.")) from error
+        if not isinstance(data, dict):
+            raise exceptions.ParseError(_("The request must be a JSON object."))
+        return data
 
 
-_ASKED = re.compile(r"(?:^|&)sku(?:=([^&]*))?(?=&|$)")
-_ASKED_BY_APP = re.compile(r"(?:^|&)sku=(.*)", re.DOTALL)
+class FormParser(BaseParser):
+    """A URL-encoded form of bounded size. REST framework's own parser reads any size into memory."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> QueryDict:
+        return QueryDict(_read(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE, parser_context), encoding="utf-8")
+
+
+class UploadParser(MultiPartParser):
+    """A multipart form. One larger than the largest photo is refused before it fills the disk."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        counted = _Counted(stream, parser_context)
+        if counted.announced.isdecimal():
+            _check_size(int(counted.announced), settings.MAX_UPLOAD_BYTES)
+        form = super().parse(cast("IO[bytes]", counted), media_type, {**(parser_context or {}), "encoding": "utf-8"})
+        counted.require_end()
+        return form
 
 
 def checked(serializer: type, data: Any, **kwargs: Any) -> dict[str, Any]:
-    """What `data` holds by this serializer. Raises ValidationError, a 400 with the reasons."""
+    """The validated data. Raises ValidationError, a 400 with the reasons."""
     parsed = serializer(data=data, **kwargs)
     parsed.is_valid(raise_exception=True)
     return dict(parsed.validated_data)
 
 
-def as_far_as_kept(serializer: type, data: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """What an app device sent, as far as it can be kept, and by field what was sent of the rest (or why it is lost).
+def checked_from_app(serializer: type, data: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """The data of an app device as far as it can be stored; and by field the original text where it had to change, or
+    why a photo is lost.
 
-    Raises ValidationError for what no app sends: a field that is missing, or of another JSON type.
+    Raises ValidationError for what the app never sends: a missing field, or one of another JSON type.
     """
     kept = checked(serializer, data)
     blank = {name for name in ("sku", "name") if kept.get(name) == ""}
@@ -171,42 +158,44 @@ def as_far_as_kept(serializer: type, data: Any) -> tuple[dict[str, Any], dict[st
     return kept, lost
 
 
-def number(text: str) -> int | None:
-    """An id from a path; None for what can't be one, such as a phone's UUID."""
+# --- Path, conditions, query --------------------------------------------------------------------------------------
+def parse_id(text: str) -> int | None:
+    """An id from a path; None if the text can't be one, such as a phone's UUID."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
-def known(text: str, refusal: type[Exception]) -> int:
-    """An id from a path. Raises `refusal` for what can't be one."""
-    found = number(text)
+def require_id(text: str, not_found: type[Exception]) -> int:
+    """An id from a path. Raises `not_found` if the text can't be one."""
+    found = parse_id(text)
     if found is None:
-        raise refusal(text[:100])
+        raise not_found(text[:100])
     return found
 
 
 def revisions_held(request: Request) -> set[int] | None:
-    """The row versions in `If-Match` (RFC 9110, section 13.1.1); None when the caller sets no condition.
+    """The row versions in `If-Match` (RFC 9110, section 13.1.1); None if the caller sets no condition.
 
-    A tag of something else is no version of any row. Quotes may be missing, as when a body's `revision` is sent.
-    Raises Invalid for what is no tag at all.
+    A tag of another resource is no row version. Quotes may be missing, as when a body's `revision` is sent.
+    Raises Invalid if there is no tag in it.
     """
     text = request.headers.get("If-Match", "").strip()
     if text in ("", "*"):
         return None
     held = tags(text) or tags(f'"{text}"')
     if not held:
-        raise Invalid(_("If-Match holds no version of ours."), code="bad_if_match")
-    return {int(version) for tag in held if number(version := tag.partition(".")[0]) is not None}
+        raise errors.Invalid(_("If-Match contains no version tag."), code="bad_if_match")
+    return {version for tag in held if (version := parse_id(tag.partition(".")[0])) is not None}
 
 
 def sku_of_query(request: Request, *, is_app: bool) -> list[str] | None:
-    """The ways to read `?sku=`, the likeliest first (a `+` is a plus as the app sends it, else a space); None without.
+    """The possible readings of `?sku=`, the likeliest first; None without `sku`.
 
-    The app pastes a SKU into the address as it was scanned, so that for it all that follows is the SKU, `&` and `=`
-    included, and what looks like an escape may be none (docs/flutter-app.md, section 1).
+    The app puts a `+` into the address as it is; elsewhere it means a space. The app also pastes the scanned SKU in
+    unescaped, so for it everything that follows is the SKU, `&` and `=` included, and what looks like an escape may be
+    none (docs/flutter-app.md, section 1).
     """
     text = request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode(errors="replace")
-    asked = (_ASKED_BY_APP if is_app else _ASKED).search(text)
+    asked = (_SKU_OF_APP if is_app else _SKU).search(text)
     if asked is None:
         return None
     raw = asked[1] or ""

@@ -78,6 +78,6 @@ ENDPOINTS = [
     Endpoint("DELETE", "/api/orders/{order}/", is_for_staff=True),
     Endpoint("GET", "/api/health/", is_open=True),
     Endpoint("GET", "/api/schema/", query=("format", "lang"), is_open=True),
-    Endpoint("GET", "/api/rest/openapi/", is_open=True),
+    Endpoint("GET", "/api/docs/", is_open=True),
     Endpoint("POST", "/log-client-error", {"message": "boom"}, is_open=True),
 ]  # fmt: skip

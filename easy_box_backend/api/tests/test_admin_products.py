@@ -202,5 +202,5 @@ def test_a_page_takes_a_fixed_number_of_queries(
 
 
 def test_nothing_found_says_so(desk: Desk) -> None:
-    assert "Nothing is found" in text(desk.list("product", "?q=nothing-like-it"))
+    assert "Nothing was found" in text(desk.list("product", "?q=nothing-like-it"))
     assert "There is nothing here." in text(desk.list("product"))

@@ -13,7 +13,7 @@ from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 from api.tests.reconcile.people import Phone, Warehouse
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from api.actions import ledger, products, stock
 from api.actor import Actor
 from api.models import Product, StockMovement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 NOBODY = Actor(user=None, at=timezone.now())
 

@@ -15,6 +15,8 @@ from api.actions import devices, ledger, products
 from api.actor import Actor
 from api.models import Order, Product, StockMovement, User
 
+pytestmark = pytest.mark.both_databases
+
 THREADS, ADDITIONS = 8, 12
 
 

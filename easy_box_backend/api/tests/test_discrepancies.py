@@ -17,7 +17,7 @@ from api.models import Alert, Discrepancy, Order
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 URL = "/api/discrepancies/"
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 Kind = Discrepancy.Kind

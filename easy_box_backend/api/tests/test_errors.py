@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -59,14 +58,6 @@ def test_a_fault_of_ours_is_500_in_the_same_shape_and_tells_nothing(
     answer = picker.get(PRODUCTS, {"limit": "1"})
     assert check_error(answer, 500, "server_error")["retryable"] is True
     assert b"secret" not in answer.content
-
-
-@pytest.mark.parametrize(("language", "letters"), [("ru", "[А-я]"), ("de", "[A-Za-z]"), ("en", "[A-Za-z]")])
-def test_messages_are_in_the_callers_language(picker: Caller, language: str, letters: str) -> None:
-    answer = picker.post(PRODUCTS, {}, headers={"Accept-Language": language})
-    body = check_error(answer, 400)
-    assert re.search(letters, body["sku"][0])
-    assert answer["Content-Language"] == language
 
 
 @pytest.mark.parametrize("language", ["xx", "", "\x00", "ru;q=x", "a" * 5000, "*", "de-AT-1996", "zh-Hans"])
@@ -207,22 +198,20 @@ def test_a_request_that_breaks_off_is_400(picker: Caller, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("header", ["USER_AGENT", "IF_NONE_MATCH", "IF_MATCH", "ACCEPT", "ACCEPT_LANGUAGE", "COOKIE",
                                     "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "REFERER", "RANGE", "ORIGIN",
                                     "X_REQUEST_ID", "IDEMPOTENCY_KEY"])  # fmt: skip
-@pytest.mark.parametrize("value", ["\x00", "ÿþ", "x" * 20_000, "", ",,,", '"', "%00", "-1", "🙂"])
-def test_a_strange_header_is_no_5xx(
-    picker: Caller, make_product: MakeProduct, settings: Any, header: str, value: str
-) -> None:
+def test_a_strange_header_is_no_5xx(picker: Caller, make_product: MakeProduct, settings: Any, header: str) -> None:
     settings.TRUSTED_PROXIES = 2
     picker.raise_request_exception = False
-    extra = {f"HTTP_{header}": value.encode().decode("latin-1")}
     product = make_product(quantity=1)
     login = {"email": "picker@example.com", "password": "x"}
-    for method, path, body in (
-        ("get", PRODUCTS, None),
-        ("patch", f"{PRODUCTS}{product.pk}/", {"name": "x"}),
-        ("post", "/api/auth/token/", login),
-        ("post", "/log-client-error", {"message": "x"}),
-    ):
-        assert getattr(picker, method)(path, body, **extra).status_code < 500, path
+    for value in ("\x00", "ÿþ", "x" * 20_000, "", ",,,", '"', "%00", "-1", "🙂"):
+        extra = {f"HTTP_{header}": value.encode().decode("latin-1")}
+        for method, path, body in (
+            ("get", PRODUCTS, None),
+            ("patch", f"{PRODUCTS}{product.pk}/", {"name": "x"}),
+            ("post", "/api/auth/token/", login),
+            ("post", "/log-client-error", {"message": "x"}),
+        ):
+            assert getattr(picker, method)(path, body, **extra).status_code < 500, (path, value[:20])
 
 
 @pytest.mark.parametrize("query", ["%00", "%", "%ED%A0%80=%ED%A0%80", "a=" * 2000, "&" * 500, "=", "sku", "sku[]=1",

@@ -16,7 +16,7 @@ from api.models import KnownPlace, Occurrence, User
 from api.tests.calls import PASSWORD, Caller
 from api.tests.conftest import MakeUser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LOGIN = "/api/auth/token/"
 NOON = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
 WAREHOUSE, ELSEWHERE = "198.51.100.7", "203.0.113.66"

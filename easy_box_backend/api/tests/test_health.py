@@ -10,6 +10,8 @@ from rest_framework.test import APIClient
 
 from api.ops import health
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:

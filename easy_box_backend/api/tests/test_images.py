@@ -104,18 +104,18 @@ def test_the_makers_photos_are_not_upright_as_stored():
 
 
 @pytest.mark.parametrize(
-    "raw",
+    "make",
     [
-        photos.jpeg(640, 480, 6),
-        photos.heic(640, 480, 6),
-        photos.webp(640, 480, 6),
-        photos.png(),
-        photos.jpeg(640, 480, 3, True),
+        lambda: photos.jpeg(640, 480, 6),
+        lambda: photos.heic(640, 480, 6),
+        lambda: photos.webp(640, 480, 6),
+        photos.png,
+        lambda: photos.jpeg(640, 480, 3, True),
     ],
     ids=["jpeg", "heic", "webp", "png", "progressive"],
 )
-def test_no_metadata_survives(raw: bytes):
-    photo = prepared(raw)
+def test_no_metadata_survives(make: Callable[[], bytes]):
+    photo = prepared(make())
     for data in (photo.image, photo.thumbnail):
         picture = shown(data)
         assert picture.format == "JPEG"
@@ -209,28 +209,28 @@ def _palette(transparency: int | bytes | None) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected"),
+    ("make", "expected"),
     [
-        (_palette(None), (0, 90, 200)),
-        (_palette(1), (255, 255, 255)),
-        (_palette(b"\xff\x00"), (255, 255, 255)),
-        (saved(Image.new("L", (50, 50), 77)), (77, 77, 77)),
-        (saved(Image.new("L", (50, 50), 77), transparency=77), (255, 255, 255)),
-        (saved(Image.new("LA", (50, 50), (0, 128))), (127, 127, 127)),
-        (saved(Image.new("RGBA", (2600, 2600), (255, 0, 0, 128))), (255, 127, 127)),
-        (saved(Image.new("RGB", (50, 50), (9, 9, 9)), transparency=(9, 9, 9)), (255, 255, 255)),
-        (saved(Image.new("1", (50, 50), 1)), (255, 255, 255)),
-        (saved(Image.new("I;16", (50, 50), 30_000)), (116, 116, 116)),
-        (saved(Image.new("RGBA", (50, 50), (0, 0, 0, 0)), "WEBP"), (255, 255, 255)),
-        (saved(Image.new("CMYK", (50, 50), (0, 255, 255, 0)), "JPEG"), (255, 0, 0)),
+        (lambda: _palette(None), (0, 90, 200)),
+        (lambda: _palette(1), (255, 255, 255)),
+        (lambda: _palette(b"\xff\x00"), (255, 255, 255)),
+        (lambda: saved(Image.new("L", (50, 50), 77)), (77, 77, 77)),
+        (lambda: saved(Image.new("L", (50, 50), 77), transparency=77), (255, 255, 255)),
+        (lambda: saved(Image.new("LA", (50, 50), (0, 128))), (127, 127, 127)),
+        (lambda: saved(Image.new("RGBA", (2600, 2600), (255, 0, 0, 128))), (255, 127, 127)),
+        (lambda: saved(Image.new("RGB", (50, 50), (9, 9, 9)), transparency=(9, 9, 9)), (255, 255, 255)),
+        (lambda: saved(Image.new("1", (50, 50), 1)), (255, 255, 255)),
+        (lambda: saved(Image.new("I;16", (50, 50), 30_000)), (116, 116, 116)),
+        (lambda: saved(Image.new("RGBA", (50, 50), (0, 0, 0, 0)), "WEBP"), (255, 255, 255)),
+        (lambda: saved(Image.new("CMYK", (50, 50), (0, 255, 255, 0)), "JPEG"), (255, 0, 0)),
     ],
     ids=[
         "palette", "palette-key", "palette-alpha", "grey", "grey-key", "grey-alpha", "rgba", "rgb-key",
         "bits", "16-bit", "webp-alpha", "cmyk",
     ],
 )  # fmt: skip
-def test_every_kind_of_colour_comes_out_as_it_looks(raw: bytes, expected: tuple[int, ...]):
-    assert_close(colour(raw), expected)
+def test_every_kind_of_colour_comes_out_as_it_looks(make: Callable[[], bytes], expected: tuple[int, ...]):
+    assert_close(colour(make()), expected)
 
 
 def test_a_print_shops_cmyk_jpeg_keeps_its_colours():
@@ -335,48 +335,49 @@ def _one_pixel_png(*chunks: bytes) -> bytes:
     return photos.png_of(*chunks, photos.png_chunk(b"IDAT", zlib.compress(bytes(4))), end)
 
 
-REFUSED = {
-    "empty": (b"", "image_empty"),
-    "text": (b"hello", "not_an_image"),
-    "html": (photos.html(), "not_an_image"),
-    "zeros": (bytes(5000), "not_an_image"),
-    "video": (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(500), "not_an_image"),
-    "svg": (photos.svg(), "unsupported_format"),
-    "gif": (saved(Image.new("L", (9, 9)), "GIF"), "unsupported_format"),
-    "tiff": (saved(Image.new("L", (9, 9)), "TIFF"), "unsupported_format"),
-    "bmp": (saved(Image.new("L", (9, 9)), "BMP"), "unsupported_format"),
-    "pdf": (saved(Image.new("L", (9, 9)), "PDF"), "unsupported_format"),
-    "avif": (photos.avif(), "unsupported_format"),
-    "21 MB": (photos.too_large_jpeg(), "image_too_large"),
-    "truncated jpeg": (photos.truncated_jpeg(), "image_truncated"),
-    "truncated heic": (photos.heic()[:20_000], "image_truncated"),
-    "truncated webp": (photos.webp()[:-2000], "image_truncated"),
-    "truncated png": (photos.png()[:-90_000], "image_truncated"),
-    "header only": (photos.jpeg()[:3], "image_truncated"),
-    "bomb png": (photos.bomb_png(), "too_many_pixels"),
-    "bomb jpeg": (photos.huge_jpeg(), "too_many_pixels"),
-    "bomb heic": (_huge_heic(), "too_many_pixels"),
-    "bomb webp": (_huge_webp(16_000, 16_000), "too_many_pixels"),
-    "bigger webp": (_huge_webp(5500, 5500), "too_many_pixels"),
-    "tiny webp": (photos.tiny_webp(7000), "too_many_pixels"),
-    "progressive jpeg": (_taller(photos.jpeg(64, 48, 1, True), 60_000), "too_many_pixels"),
-    "slow scans": (_taller(photos.scan_bomb_jpeg(40), 40_000), "image_too_complex"),
-    "lossless jpeg": (photos.jpeg().replace(b"\xff\xc0", b"\xff\xc3", 1), "image_too_complex"),
-    "cut to a half": (photos.cut_jpeg(0.5), "image_truncated"),
-    "no picture data": (photos.jpeg()[: photos.jpeg().index(b"\xff\xda") + 14], "image_truncated"),
-    "lying heic": (_heic_that_lies(), "image_truncated"),
-    "scan bomb": (photos.scan_bomb_jpeg(), "image_too_complex"),
-    "text bomb": (photos.text_bomb_png(), "image_truncated"),
-    "no pixels": (_one_pixel_png(photos.png_header(0, 5)), "image_truncated"),
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "image_empty"),
+    "text": (lambda: b"hello", "not_an_image"),
+    "html": (photos.html, "not_an_image"),
+    "zeros": (lambda: bytes(5000), "not_an_image"),
+    "video": (lambda: b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(500), "not_an_image"),
+    "svg": (photos.svg, "unsupported_format"),
+    "gif": (lambda: saved(Image.new("L", (9, 9)), "GIF"), "unsupported_format"),
+    "tiff": (lambda: saved(Image.new("L", (9, 9)), "TIFF"), "unsupported_format"),
+    "bmp": (lambda: saved(Image.new("L", (9, 9)), "BMP"), "unsupported_format"),
+    "pdf": (lambda: saved(Image.new("L", (9, 9)), "PDF"), "unsupported_format"),
+    "avif": (photos.avif, "unsupported_format"),
+    "21 MB": (photos.too_large_jpeg, "image_too_large"),
+    "truncated jpeg": (photos.truncated_jpeg, "image_truncated"),
+    "truncated heic": (lambda: photos.heic()[:20_000], "image_truncated"),
+    "truncated webp": (lambda: photos.webp()[:-2000], "image_truncated"),
+    "truncated png": (lambda: photos.png()[:-90_000], "image_truncated"),
+    "header only": (lambda: photos.jpeg()[:3], "image_truncated"),
+    "bomb png": (photos.bomb_png, "too_many_pixels"),
+    "bomb jpeg": (photos.huge_jpeg, "too_many_pixels"),
+    "bomb heic": (_huge_heic, "too_many_pixels"),
+    "bomb webp": (lambda: _huge_webp(16_000, 16_000), "too_many_pixels"),
+    "bigger webp": (lambda: _huge_webp(5500, 5500), "too_many_pixels"),
+    "tiny webp": (lambda: photos.tiny_webp(7000), "too_many_pixels"),
+    "progressive jpeg": (lambda: _taller(photos.jpeg(64, 48, 1, True), 60_000), "too_many_pixels"),
+    "slow scans": (lambda: _taller(photos.scan_bomb_jpeg(40), 40_000), "image_too_complex"),
+    "lossless jpeg": (lambda: photos.jpeg().replace(b"\xff\xc0", b"\xff\xc3", 1), "image_too_complex"),
+    "cut to a half": (lambda: photos.cut_jpeg(0.5), "image_truncated"),
+    "no picture data": (lambda: photos.jpeg()[: photos.jpeg().index(b"\xff\xda") + 14], "image_truncated"),
+    "lying heic": (_heic_that_lies, "image_truncated"),
+    "scan bomb": (photos.scan_bomb_jpeg, "image_too_complex"),
+    "text bomb": (photos.text_bomb_png, "image_truncated"),
+    "no pixels": (lambda: _one_pixel_png(photos.png_header(0, 5)), "image_truncated"),
     "transparencies": (
-        _one_pixel_png(photos.png_header(1, 1, 8, 3), photos.png_chunk(b"tRNS", bytes(300))),
+        lambda: _one_pixel_png(photos.png_header(1, 1, 8, 3), photos.png_chunk(b"tRNS", bytes(300))),
         "image_truncated",
     ),
 }
 
 
-@pytest.mark.parametrize(("raw", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_become_a_photo_is_refused_at_once_with_its_reason(raw: bytes, code: str):
+@pytest.mark.parametrize(("make", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_become_a_photo_is_refused_at_once_with_its_reason(make: Callable[[], bytes], code: str):
+    raw = make()
     start = sum(os.times()[:4])  # the decoder's time too
     error = refusal(raw)
     assert error.code == code
@@ -493,7 +494,7 @@ def test_any_combination_of_png_tables_is_a_photo_or_a_refusal(
 
 # --- The other process --------------------------------------------------------------------------------------
 
-_BACKEND = str(Path(images.__file__).parents[1])
+_FOLDER = str(Path(images.__file__).parent)
 
 
 @pytest.fixture
@@ -502,7 +503,7 @@ def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
     def put(program: str) -> None:
         file = tmp_path / "decoder.py"
-        file.write_text(f"import os, sys, time\nsys.path.append({_BACKEND!r})\nfrom api import decoder\n{program}\n")
+        file.write_text(f"import os, sys, time\nsys.path.append({_FOLDER!r})\nimport decoder\n{program}\n")
         monkeypatch.setattr(images, "_DECODER", file)
 
     return put
@@ -600,8 +601,8 @@ def test_a_photo_waits_for_one_of_another_process_and_not_for_ever(monkeypatch: 
 
 _MEASURE = f"""
 import sys
-sys.path.append({_BACKEND!r})
-from api import decoder
+sys.path.append({_FOLDER!r})
+import decoder
 decoder.main()
 sys.stderr.write(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """

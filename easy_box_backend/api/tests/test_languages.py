@@ -46,7 +46,8 @@ def test_refusals_follow_accept_language(
     product = make_product(sku="TAKEN")
     said: dict[str, Any] = {"headers": {"accept-language": language}}
     assert refused(picker.post("/api/products/", {"sku": "TAKEN", "name": "x"}, **said), "sku") == taken
-    assert refused(picker.post("/api/products/", {"sku": "X"}, **said), "name") == missing
+    answer = picker.post("/api/products/", {"sku": "X"}, **said)
+    assert (refused(answer, "name"), answer["Content-Language"]) == (missing, language)
     wrong = {"email": "picker@example.com", "password": "wrong"}
     assert refused(guest.post("/api/auth/token/", wrong, **said)) == login
     add = picker.post(f"/api/products/{product.pk}/add_stock/", {"quantity": "1.5"}, **said)

@@ -1,19 +1,22 @@
 """The demo data: complete, true to the ledger, and never in production."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.db.models import Count, F
-from django.test import Client
-from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
+from django.test import Client, TestCase, override_settings
+from pytest_django import DjangoDbBlocker
+from pytest_django.fixtures import Settings
 
 from api import demo
 from api.actions import ledger
-from api.models import Discrepancy, Order, OrderLine, Product, StockMovement, User
+from api.models import Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
 from backend.checks import demo_accounts
 
 pytestmark = pytest.mark.django_db
@@ -34,85 +37,112 @@ def media(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
+@pytest.fixture(scope="class")
+def shop(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """The demo data, loaded once for all tests of a class, each of which undoes its own changes; what the command
+    says, and the folder of photos."""
+    media, out = tmp_path_factory.mktemp("demo"), StringIO()
+    own = override_settings(
+        MEDIA_ROOT=str(media), PRODUCTION=False, PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]
+    )
+    with django_db_blocker.unblock(), transaction.atomic():
+        Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
+        with own, pytest.MonkeyPatch.context() as patch, TestCase.captureOnCommitCallbacks(execute=True):
+            patch.setattr(demo, "draw_photos", drawn_once)
+            call_command("load_demo", stdout=out)
+        yield out.getvalue(), media
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def loaded(media: Path, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> str:
-    out = StringIO()
-    with django_capture_on_commit_callbacks(execute=True):
-        call_command("load_demo", stdout=out)
-    return out.getvalue()
+def loaded(shop: tuple[str, Path], settings: Settings) -> str:
+    said, media = shop
+    settings.MEDIA_ROOT = str(media)
+    return said
 
 
-def test_it_makes_a_manager_and_a_picker_who_can_log_in(loaded: str, client: Client) -> None:
-    admin, picker = User.objects.order_by("id")
-    assert (admin.email, admin.username, admin.is_staff, admin.is_superuser) == (
-        "admin@example.com", "Admin User", True, True,
-    )  # fmt: skip
-    assert (picker.email, picker.username, picker.is_staff, picker.is_superuser) == (
-        "picker@example.com", "Picker", False, False,
-    )  # fmt: skip
-    assert "admin@example.com" in loaded
-    for email in ("admin@example.com", "picker@example.com"):
-        answer = client.post("/api/auth/token/", {"email": email, "password": "password"}, "application/json")
-        assert answer.status_code == 200
+class TestLoaded:
+    def test_it_makes_a_manager_and_a_picker_who_can_log_in(self, loaded: str, client: Client) -> None:
+        admin, picker = User.objects.order_by("id")
+        assert (admin.email, admin.username, admin.is_staff, admin.is_superuser) == (
+            "admin@example.com", "Admin User", True, True,
+        )  # fmt: skip
+        assert (picker.email, picker.username, picker.is_staff, picker.is_superuser) == (
+            "picker@example.com", "Picker", False, False,
+        )  # fmt: skip
+        assert "admin@example.com" in loaded
+        for email in ("admin@example.com", "picker@example.com"):
+            answer = client.post("/api/auth/token/", {"email": email, "password": "password"}, "application/json")
+            assert answer.status_code == 200
 
+    def test_every_product_has_a_place_a_photo_and_goods(self, loaded: str, settings: Settings) -> None:
+        media, shelf = Path(settings.MEDIA_ROOT), list(Product.objects.all())
+        assert len(shelf) == 24
+        assert len({product.location for product in shelf}) == 24
+        for product in shelf:
+            assert product.quantity > 0
+            assert (media / product.image.name).stat().st_size > 1000
+            assert (media / product.thumbnail.name).stat().st_size > 300
 
-def test_every_product_has_a_place_a_photo_and_goods(loaded: str, media: Path) -> None:
-    shelf = list(Product.objects.all())
-    assert len(shelf) == 24
-    assert len({product.location for product in shelf}) == 24
-    for product in shelf:
-        assert product.quantity > 0
-        assert (media / product.image.name).stat().st_size > 1000
-        assert (media / product.thumbnail.name).stat().st_size > 300
+    def test_barcodes_have_a_valid_check_digit(self, loaded: str) -> None:
+        codes = [sku for sku in Product.objects.values_list("sku", flat=True) if sku.isdecimal()]
+        assert len(codes) >= 8
+        for code in codes:
+            assert len(code) == 13
+            assert sum(int(digit) * (1, 3)[place % 2] for place, digit in enumerate(code)) % 10 == 0
 
+    def test_two_products_are_low_on_stock(self, loaded: str) -> None:
+        low = Product.objects.filter(quantity__lt=F("min_quantity"))
+        assert set(low.values_list("sku", flat=True)) == {"BLT-BRN-95", "GLV-BLK-M"}
 
-def test_barcodes_have_a_valid_check_digit(loaded: str) -> None:
-    codes = [sku for sku in Product.objects.values_list("sku", flat=True) if sku.isdecimal()]
-    assert len(codes) >= 8
-    for code in codes:
-        assert len(code) == 13
-        assert sum(int(digit) * (1, 3)[place % 2] for place, digit in enumerate(code)) % 10 == 0
+    def test_there_are_six_orders_of_several_lines_in_every_status(self, loaded: str) -> None:
+        assert Counter(Order.objects.values_list("status", flat=True)) == dict.fromkeys(Order.Status.values, 6)
+        assert not Order.objects.annotate(length=Count("lines")).filter(length__lt=2).exists()
 
+    def test_orders_are_picked_as_far_as_their_status_says(self, loaded: str) -> None:
+        for order in Order.objects.prefetch_related("lines"):
+            picked = sum(line.quantity_picked for line in order.lines.all())
+            wanted = sum(line.quantity_to_pick for line in order.lines.all())
+            match order.status:
+                case Order.Status.OPEN | Order.Status.CANCELLED:
+                    assert picked == 0
+                case Order.Status.IN_PROGRESS:
+                    assert 0 < picked < wanted
+                case Order.Status.PICKED:
+                    assert picked == wanted
 
-def test_two_products_are_low_on_stock(loaded: str) -> None:
-    low = Product.objects.filter(quantity__lt=F("min_quantity"))
-    assert set(low.values_list("sku", flat=True)) == {"BLT-BRN-95", "GLV-BLK-M"}
+    def test_the_ledger_is_true_and_nothing_needs_a_manager(self, loaded: str) -> None:
+        assert ledger.broken_ledgers() == []
+        assert not Discrepancy.objects.exists()
+        kinds = set(StockMovement.objects.values_list("kind", flat=True))
+        assert kinds == {"receipt", "pick", "return", "adjustment"}
 
+    def test_a_database_with_data_is_refused_and_left_alone(self, loaded: str) -> None:
+        before = (User.objects.count(), Product.objects.count(), OrderLine.objects.count())
+        with pytest.raises(CommandError, match="not empty"):
+            call_command("load_demo")
+        assert (User.objects.count(), Product.objects.count(), OrderLine.objects.count()) == before
 
-def test_there_are_six_orders_of_several_lines_in_every_status(loaded: str) -> None:
-    assert Counter(Order.objects.values_list("status", flat=True)) == dict.fromkeys(Order.Status.values, 6)
-    assert not Order.objects.annotate(length=Count("lines")).filter(length__lt=2).exists()
-
-
-def test_orders_are_picked_as_far_as_their_status_says(loaded: str) -> None:
-    for order in Order.objects.prefetch_related("lines"):
-        picked = sum(line.quantity_picked for line in order.lines.all())
-        wanted = sum(line.quantity_to_pick for line in order.lines.all())
-        match order.status:
-            case Order.Status.OPEN | Order.Status.CANCELLED:
-                assert picked == 0
-            case Order.Status.IN_PROGRESS:
-                assert 0 < picked < wanted
-            case Order.Status.PICKED:
-                assert picked == wanted
-
-
-def test_the_ledger_is_true_and_nothing_needs_a_manager(loaded: str) -> None:
-    assert ledger.broken_ledgers() == []
-    assert not Discrepancy.objects.exists()
-    kinds = set(StockMovement.objects.values_list("kind", flat=True))
-    assert kinds == {"receipt", "pick", "return", "adjustment"}
+    def test_production_mode_reports_demo_accounts_until_their_password_changes(
+        self, loaded: str, settings: Settings
+    ) -> None:
+        assert demo_accounts(None) == []
+        settings.PRODUCTION = True
+        (error,) = demo_accounts(None)
+        assert error.id == "backend.E005"
+        assert "admin@example.com, picker@example.com" in error.msg
+        admin, picker = User.objects.order_by("id")
+        admin.set_password("correct horse battery")
+        admin.save()
+        picker.is_active = False
+        picker.save()
+        assert demo_accounts(None) == []
 
 
 def test_the_same_data_come_out_each_time(media: Path) -> None:
     assert draw_photos() == drawn_once()
-
-
-def test_a_database_with_data_is_refused_and_left_alone(loaded: str) -> None:
-    before = (User.objects.count(), Product.objects.count(), OrderLine.objects.count())
-    with pytest.raises(CommandError, match="not empty"):
-        call_command("load_demo")
-    assert (User.objects.count(), Product.objects.count(), OrderLine.objects.count()) == before
 
 
 def test_if_empty_does_nothing_beside_a_person(media: Path) -> None:
@@ -136,17 +166,3 @@ def test_a_failure_leaves_nothing_behind(media: Path, monkeypatch: pytest.Monkey
         call_command("load_demo")
     assert not User.objects.exists()
     assert not Product.objects.exists()
-
-
-def test_production_mode_reports_demo_accounts_until_their_password_changes(loaded: str, settings: Settings) -> None:
-    assert demo_accounts(None) == []
-    settings.PRODUCTION = True
-    (error,) = demo_accounts(None)
-    assert error.id == "backend.E005"
-    assert "admin@example.com, picker@example.com" in error.msg
-    admin, picker = User.objects.order_by("id")
-    admin.set_password("correct horse battery")
-    admin.save()
-    picker.is_active = False
-    picker.save()
-    assert demo_accounts(None) == []

@@ -20,7 +20,7 @@ from api.models import Device, User
 from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
 from api.tests.conftest import MakeUser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LOGIN = "/api/auth/token/"
 NOON = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from api.actions import ledger, reversing
 from api.actor import Actor
 from api.models import Product, StockMovement
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 TEN = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
 

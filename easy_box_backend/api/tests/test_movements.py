@@ -15,7 +15,7 @@ from api.models import Product, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 MOVEMENTS = "/api/movements/"
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 ONE = (NOON + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -76,17 +76,18 @@ def test_filters(manager: Caller, colleague: Caller, goods: list[Product]) -> No
         assert deltas(manager.get(MOVEMENTS, query)) == found, query
 
 
+STRANGE = ["x", "-1", "1.5", "9" * 30, "\x00", "true", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
+           "2030-02-30", "٣", "{}", "2030-05-01T12:00:00", "1e999", "inf"]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["product", "order", "device", "user", "kind", "since", "until", "limit", "after"])
-@pytest.mark.parametrize(
-    "value", ["x", "-1", "1.5", "9" * 30, "\x00", "true", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
-              "2030-02-30", "٣", "{}", "2030-05-01T12:00:00", "1e999", "inf"],
-)  # fmt: skip
-def test_a_strange_filter_is_200_or_a_400_that_names_it(
-    manager: Caller, goods: list[Product], name: str, value: str
-) -> None:
-    answer = manager.get(MOVEMENTS, {name: value})
-    if answer.status_code != 200:
-        assert name in check_error(answer, 400, "invalid")
+def test_a_strange_filter_is_200_or_a_400_that_names_it(manager: Caller, goods: list[Product], name: str) -> None:
+    manager.raise_request_exception = False
+    for value in STRANGE:
+        answer = manager.get(MOVEMENTS, {name: value})
+        assert answer.status_code in (200, 400), (name, value, answer.content[:300])
+        if answer.status_code != 200:
+            assert name in check_error(answer, 400, "invalid"), (name, value)
 
 
 def test_pages_hold_every_movement_exactly_once_while_new_ones_arrive(manager: Caller, goods: list[Product]) -> None:

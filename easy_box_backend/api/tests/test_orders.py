@@ -15,7 +15,7 @@ from api.models import Order, OrderLine, OrderVersion, Product, Revision, StockM
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ORDERS = "/api/orders/"
 
 

@@ -12,7 +12,7 @@ from api.models import Discrepancy, StockMovement, User
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 LISTS = ["/api/discrepancies/", "/api/users/", "/api/auth/devices/?all=1", "/api/movements/"]
 

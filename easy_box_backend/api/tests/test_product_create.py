@@ -12,7 +12,7 @@ from api.tests import photos
 from api.tests.calls import BODY_KINDS, Caller, check_error, send, upload
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 PRODUCTS = "/api/products/"
 
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 STRANGE = [
     "A+B", "A B", "A/B", "A.B", "../A", "A%20B", "A%2BB", "A&B", "A=B", "A#B", "A?B", "Арт-5", "商品", "📦", "a;b",
     "'; DROP TABLE api_product; --", '"', "\\", "%", "_", "null", "0", "-1", "x" * 100, "A\u00a0B", "é", "e\u0301",

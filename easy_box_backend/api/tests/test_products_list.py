@@ -17,7 +17,7 @@ from api.models import Product
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 PRODUCTS = "/api/products/"
 
 

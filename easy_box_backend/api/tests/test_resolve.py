@@ -563,7 +563,7 @@ def test_what_is_no_way_of_settling_is_400(two_names: None, desk: Any, manager: 
 
 @pytest.mark.parametrize("key", ["99999999", "x", "-1", "9" * 30])
 def test_what_never_was_is_404(manager: Caller, key: str) -> None:
-    check_error(manager.post(f"/api/discrepancies/{key}/resolve/", {"action": "dismiss"}), 404)
+    check_error(manager.post(f"/api/discrepancies/{key}/resolve/", {"action": "dismiss"}), 404, "no_such_discrepancy")
 
 
 # --- What the button said ---------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from api.models import Product, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture
@@ -79,4 +79,4 @@ def test_only_a_manager(picker: Caller, guest: APIClient, booked: StockMovement)
 
 @pytest.mark.parametrize("key", ["99999999", "x", "-1", "9" * 30])
 def test_an_unknown_movement_is_404(manager: Caller, key: str) -> None:
-    check_error(manager.post(f"/api/movements/{key}/reverse/"), 404)
+    check_error(manager.post(f"/api/movements/{key}/reverse/"), 404, "no_such_movement")

@@ -25,6 +25,8 @@ from api.phones import stock as phone_stock
 from api.phones import updates as phone_updates
 from api.rest import lists
 
+pytestmark = pytest.mark.both_databases
+
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 Rows = dict[int, dict[str, Any]]
 

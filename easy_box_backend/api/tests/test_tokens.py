@@ -15,7 +15,7 @@ from api.models import User
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ME = "/api/users/me/"
 NOON = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from api.models import User
 from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
 from api.tests.conftest import LogIn, MakeUser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 USERS = "/api/users/"
 NEW = {"email": "New@Example.com", "username": "Newcomer", "password": "another battery staple"}
 

@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from api import revision
 from api.actions import ledger
-from api.management.commands.check_ledger import describe
 from api.models import Order, Product, StockMovement
 from api.ops import pruning
 
@@ -29,7 +28,7 @@ class Command(BaseCommand):
         latest = StockMovement.objects.order_by("-id").first()
         until = f", the last one of {latest.recorded_at.isoformat(timespec='seconds')}" if latest else ""
         self.stdout.write(f"movements: {StockMovement.objects.count()}{until}")
-        broken = [describe(found) for found in ledger.broken_ledgers()]
+        broken = [ledger.describe(found) for found in ledger.broken_ledgers()]
         self.count("broken ledgers", broken)
         named = pruning.named_photos()
         missing = sorted(name for name in named if not default_storage.exists(name))

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, repair: bool = False, **options: Any) -> None:
         broken = ledger.broken_ledgers()
         for found in broken:
-            self.stdout.write(describe(found))
+            self.stdout.write(ledger.describe(found))
             if repair:
                 ledger.repair(found.product, by=Actor(user=None, at=timezone.now()))
         if broken and not repair:
@@ -29,9 +29,3 @@ class Command(BaseCommand):
             raise CommandError(f"{len(still_broken)} ledgers could not be repaired.", returncode=1)
         done = f" {len(broken)} repaired." if broken else ""
         self.stdout.write(f"{Product.objects.count()} products checked, all ledgers are right.{done}")
-
-
-def describe(found: ledger.BrokenLedger) -> str:
-    """A broken ledger in a line."""
-    line = f"product {found.product} ({found.sku}): on hand {found.quantity}, movements add up to {found.ledger}"
-    return f"{line}, running total off at movement {found.first_off}" if found.first_off else line

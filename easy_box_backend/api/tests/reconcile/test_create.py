@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from api.models import Discrepancy, Product, ProductVersion
 from api.tests import photos
 from api.tests.calls import check_error
 from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_an_unknown_sku_is_a_new_product_and_nothing_else(warehouse: Warehouse, anna: Phone) -> None:

@@ -8,6 +8,8 @@ from api import texts
 from api.models import Product
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.both_databases
+
 
 # --- Archived since ---------------------------------------------------------------------------------------------------
 def test_a_product_archived_since_the_pull_is_still_shown(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from api.models import StockMovement
 from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_queue_that_turns_out_to_come_again_goes_on_where_its_repetition_was_reversed_by_hand(

@@ -13,6 +13,8 @@ from api.auth import tokens
 from api.models import Device, DeviceMemory, Discrepancy, StockMovement, User
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def socks(warehouse: Warehouse) -> int:

@@ -1,0 +1,118 @@
+"""What each answer to a discrepancy does. `settling.py` locks what it acts on and checks the answer first."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from api import revision
+from api.actions import orders, products, reversing, stock, unknown_goods
+from api.actor import Actor
+from api.discrepancies.kinds import Deed
+from api.models import Discrepancy, Order, OrderLine, Product, StockMovement
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What the manager entered, None for nothing. quantity: in pieces, without a sign."""
+
+    quantity: int | None = None
+    sku: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What an answer acts on: the discrepancy, its order and its products by id, all locked."""
+
+    found: Discrepancy
+    order: Order | None
+    locked: dict[int, Product]
+    entered: Entered
+    by: Actor
+
+    @property
+    def product(self) -> Product:
+        return self.locked[self.found.product_id or 0]
+
+    @property
+    def reason(self) -> str:
+        return str(self.found.get_kind_display())
+
+
+def _book(the: Settlement) -> None:
+    """Book what was not booked, with the quantity that the manager entered, if any."""
+    pending: list[dict[str, Any]] = the.found.facts["pending"]
+    if the.entered.quantity is not None:
+        sign = 1 if sum(entry["delta"] for entry in pending) > 0 else -1
+        pending = [{**pending[0], "delta": sign * the.entered.quantity}]
+    for entry in pending:
+        _book_one(the, entry)
+
+
+def _book_one(the: Settlement, entry: dict[str, Any]) -> None:
+    """Book one pending entry as of when it happened. A count since then includes it."""
+    product, delta, order = the.locked[entry["product"]], entry["delta"], the.order
+    happened_at = datetime.fromisoformat(entry["at"]) if "at" in entry else the.found.created_at
+    line = OrderLine.objects.filter(order=order, product=product).first() if order else None
+    kind = StockMovement.Kind.PICK if line else StockMovement.Kind.ADJUSTMENT
+    number = revision.take()
+    stock.move(
+        product, delta, kind, number=number, by=the.by, reason=the.reason, order_line=line,
+        occurred_at=happened_at, within=stock.count_with(product, happened_at),
+    )  # fmt: skip
+    if order and order.status != Order.Status.CANCELLED and line and line.removed_at is None:
+        # So that cancelling the order returns them.
+        orders.count_picked(order, line, -delta, number=number, by=the.by)
+
+
+def _take_back(the: Settlement) -> None:
+    """Reverse what was booked on a guess, unless it is reversed already."""
+    booked = StockMovement.objects.filter(id__in=the.found.facts["booked"]).not_reversed().order_by("id")
+    for movement in list(booked):
+        reversing.reverse(movement.pk, by=the.by, reason=the.reason)
+
+
+def _describe(*fields: str) -> Callable[[Settlement], None]:
+    """A deed that sets these fields of the product to what the phone sent."""
+
+    def do(the: Settlement) -> None:
+        products.apply(the.product, dict.fromkeys(fields, the.found.facts["sent"]), by=the.by)
+
+    return do
+
+
+def _verify(the: Settlement) -> None:
+    products.apply(the.product, {"unverified": False}, by=the.by)
+
+
+def _move(the: Settlement) -> None:
+    target = unknown_goods.target_of(the.entered.sku or "", the.product, the.locked)
+    unknown_goods.move(the.product, target, the.found, by=the.by)
+
+
+def _create(the: Settlement) -> None:
+    facts, entered = the.found.facts, the.entered
+    sku = entered.sku or the.found.sku
+    made = products.create(
+        sku=sku, name=entered.name or facts.get("name") or sku, quantity=entered.quantity or 0, by=the.by
+    )
+    the.found.facts = {**facts, "made": made.pk}
+
+
+def _archive(the: Settlement) -> None:
+    products.archive(the.product.pk, by=the.by)
+
+
+DEEDS: dict[Deed, Callable[[Settlement], None] | None] = {
+    Deed.BOOK: _book,
+    Deed.LEAVE: None,
+    Deed.TAKE_BACK: _take_back,
+    Deed.RENAME: _describe("name"),
+    Deed.RELABEL: _describe("sku"),
+    Deed.VERIFY: _verify,
+    Deed.MOVE: _move,
+    Deed.CREATE: _create,
+    Deed.ARCHIVE: _archive,
+    Deed.NOTHING: None,
+}
