@@ -10,14 +10,14 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make test` shares the suite between two processes, see dev/test.py."""
+    """`make test` splits the suite between two processes, see dev/test.py."""
     parser.addoption("--half", choices=["sqlite", "postgresql"], help="this database's share of the suite")
 
 
 @pytest.hookimpl(trylast=True)  # once every marker is there
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every test is in one half or in both: PostgreSQL's is what uses the database, without the browser's; SQLite's is
-    the rest, and what is marked as able to differ."""
+    """Keep this database's half. PostgreSQL's: tests that use the database, without the browser tests. SQLite's: all
+    others, and those marked `both_databases`."""
     half = config.getoption("--half")
     if half is None:
         return
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def uses_database(item: pytest.Item) -> bool:
-    """Whether pytest-django lets this test at the database."""
+    """Whether pytest-django gives this test access to the database."""
     fixtures = {"db", "transactional_db", "live_server", "django_db_setup"}
     return bool(item.get_closest_marker("django_db") or fixtures & set(getattr(item, "fixturenames", ())))
 

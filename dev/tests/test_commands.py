@@ -16,6 +16,8 @@ from dev.common import BACKEND, ROOT
 from proofs.verification.deploy import with_needed
 
 PARTS = ("benchmarks", "contract", "phone", "simulation", "verification")
+OLD_NAMES = {"", "CHANGELOG.md", "docs/upgrade.md"}
+"""These tell what a thing was called before."""
 TRIAL = "/srv/trial"
 COMPOSE = yaml.safe_load((BACKEND / "docker-compose.prod.yml").read_text(encoding="utf-8"))
 
@@ -24,7 +26,7 @@ def texts() -> dict[str, str]:
     """Every text file of the project, by its path."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     kinds = {".py", ".md", ".sh", ".yml", ".toml", ""}
-    paths = [ROOT / name for name in listed.split("\0") if name and Path(name).suffix in kinds]
+    paths = [ROOT / name for name in listed.split("\0") if Path(name).suffix in kinds and name not in OLD_NAMES]
     return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths if path.is_file()}
 
 

@@ -1,4 +1,4 @@
-"""What `make run` finds out before anything is started."""
+"""What `make run` checks before the server starts."""
 
 import re
 import socket
