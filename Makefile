@@ -1,4 +1,4 @@
-# Easy Box: every command that people and CI use. What they do is in dev/.
+# Easy Box: the commands for people and CI. Most of them run a script of dev/ or proofs/.
 
 PYTHON ?= python3
 SEED ?= 1
@@ -22,7 +22,7 @@ help:
 run: venv ## Start the backend for phones on this network
 	@$(PY) dev/run.py
 
-dev: venv ## The same with DEBUG and reload on every change of the code
+dev: venv ## The same with DEBUG, and a reload on every change of the code
 	@$(PY) dev/run.py --reload
 
 test: venv-dev ## The whole suite on SQLite and PostgreSQL
@@ -33,7 +33,7 @@ lint: venv-dev ## Style, types, layers and shell scripts
 	@$(PY) -m ruff format --check --quiet || { echo 'Not formatted: run "make format".'; exit 1; }
 	@$(MAKE) --no-print-directory types layers scripts
 
-format: venv-dev ## Bring the code into shape
+format: venv-dev ## Format the code
 	@$(PY) -m ruff check --fix --quiet || true
 	@$(PY) -m ruff format
 
@@ -46,13 +46,13 @@ layers: venv-dev ## The layer rules of docs/architecture.md
 scripts: venv-dev ## shellcheck
 	@$(PY) dev/shell_scripts.py
 
-schema: venv-dev ## Write docs/openapi.yaml anew
+schema: venv-dev ## Write docs/openapi.yaml from the code
 	@$(PY) dev/schema.py
 
-check-schema: venv-dev ## Fail if docs/openapi.yaml is not what the code says
+check-schema: venv-dev ## Fail if docs/openapi.yaml is out of date
 	@$(PY) dev/schema.py --check
 
-check-migrations: venv-dev ## Fail if a model changed without a migration; migrate from nothing on both databases
+check-migrations: venv-dev ## Fail if a model changed without a migration; migrate empty databases of both kinds
 	@$(PY) dev/migrations.py
 
 messages: venv-dev ## Collect texts for translation and compile the catalogues
@@ -64,38 +64,38 @@ check-messages: venv-dev ## Fail if a text is not translated
 simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real)
 	@$(PY) -m proofs.simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER)
 
-simulate-mutants: venv-dev ## Prove the simulation: it must catch every planted bug
+simulate-mutants: venv-dev ## Test the simulation: it must find every planted bug
 	@$(PY) -m proofs.simulation.mutants
 
-bench: venv-dev ## Measure
+bench: venv-dev ## Measure reading and writing (docs/benchmarks.md)
 	@$(PY) -m proofs.benchmarks
 
-backup: ## Production: one set of the database and all photos (docs/operations.md)
+backup: ## Production: make a backup set of the database and all photos (docs/operations.md)
 	@deploy/backup.sh
 
-restore: ## Production: bring a set back into an empty stack (FROM=latest)
+restore: ## Production: restore a set into an empty stack (FROM=latest)
 	@deploy/restore.sh "$(FROM)"
 
-restore-drill: venv-dev ## A backup set, everything destroyed, and back, without Docker
+restore-drill: venv-dev ## Back up, destroy everything and restore, without Docker
 	@$(PY) -m proofs.verification.drill
 
-verify-stack: venv-dev ## Prove the production stack on a real Docker Engine (ARGS="rolling restore")
+verify-stack: venv-dev ## Check the production stack on a real Docker Engine (ARGS="rolling restore")
 	@$(PY) -m proofs.verification.stack $(ARGS)
 
-verify-deploy: venv-dev ## Prove deploys over SSH on a real Docker Engine, and setup-server.sh (ARGS="cut rollback")
-	@PYTHONPATH=easy_box_backend $(PY) -m proofs.verification.deploy $(ARGS)
+verify-deploy: venv-dev ## Check deploys over SSH on a real Docker Engine, and setup-server.sh (ARGS="cut rollback")
+	@$(PY) -m proofs.verification.deploy $(ARGS)
 
 check-workflow: venv-dev ## actionlint and zizmor on the GitHub workflow
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" actionlint
 	@.venv/bin/zizmor --offline --pedantic --quiet .
 
-verify-workflow: check-workflow ## Play the GitHub workflow with everything faked, and look for leaked secrets
+verify-workflow: check-workflow ## Run the GitHub workflow with stand-ins for everything around it, and look for leaked secrets
 	@$(PY) -m proofs.verification.workflow $(ARGS)
 
-gitflow: ## The branches: develop, and feature/NAME (NAME=stock-report, PUSH=1 publishes them)
+gitflow: ## Create the branches develop and feature/NAME (NAME=stock-report, PUSH=1 publishes them)
 	@NAME="$(NAME)" PUSH="$(PUSH)" dev/gitflow.sh
 
-lock: venv-dev ## Pin the dependencies anew (UPGRADE=1: to the newest versions)
+lock: venv-dev ## Pin the dependencies again (UPGRADE=1: to the newest versions)
 	@cd easy_box_backend && for file in requirements requirements-s3 requirements-dev; do \
 	  ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(if $(UPGRADE),--upgrade) \
 	    --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; done
@@ -108,6 +108,6 @@ venv-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) dev/venv.py dev
 
-clean: ## Remove what can be made again (not var/: it holds your data)
+clean: ## Remove what can be made again (not var/, which has your data)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

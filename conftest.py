@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""Fixtures for all tests."""
 
 import gc
 import sys
@@ -10,14 +10,14 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make test` shares the suite between two processes, see dev/test.py."""
+    """`make test` splits the suite between two processes, see dev/test.py."""
     parser.addoption("--half", choices=["sqlite", "postgresql"], help="this database's share of the suite")
 
 
 @pytest.hookimpl(trylast=True)  # once every marker is there
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every test is in one half or in both: PostgreSQL's is what uses the database, without the browser's; SQLite's is
-    the rest, and what is marked as able to differ."""
+    """Keep this database's half. PostgreSQL's: tests that use the database, without the browser tests. SQLite's: all
+    others, and those marked `both_databases`."""
     half = config.getoption("--half")
     if half is None:
         return
@@ -31,14 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def uses_database(item: pytest.Item) -> bool:
-    """Whether pytest-django lets this test at the database."""
+    """Whether pytest-django gives this test access to the database."""
     fixtures = {"db", "transactional_db", "live_server", "django_db_setup"}
     return bool(item.get_closest_marker("django_db") or fixtures & set(getattr(item, "fixturenames", ())))
 
 
 def pytest_collection_finish() -> None:
-    """What is imported and collected stays to the end: the garbage collector need not look through it each time, and
-    need not look so often."""
+    """Exclude imported modules and collected tests, which stay to the end, from garbage collection, and collect less
+    often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -46,7 +46,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def static_files_are_listed_once() -> Iterator[None]:
-    """Each test client loads the middleware anew; WhiteNoise would look through all static files each time (50 ms)."""
+    """Each test client loads the middleware again, and WhiteNoise would list all static files each time (50 ms)."""
     from whitenoise.middleware import WhiteNoiseMiddleware
 
     listed: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -70,7 +70,7 @@ def static_files_are_listed_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def live_servers_serve_static_files_as_real_ones_do() -> Iterator[None]:
-    """By WhiteNoise. Django's own way knows no names that carry their content, which production's do."""
+    """By WhiteNoise. Django's handler does not know the file names with a hash that production uses."""
     from django.contrib.staticfiles.handlers import StaticFilesHandler
 
     with pytest.MonkeyPatch.context() as patch:
@@ -79,19 +79,19 @@ def live_servers_serve_static_files_as_real_ones_do() -> Iterator[None]:
 
 
 class AtWork:
-    """How many requests test servers work at. One still has something to do when its client has the whole answer."""
+    """Counts the requests that test servers work on. A server still works when its client has the whole answer."""
 
     def __init__(self) -> None:
         self._number, self._changed = 0, threading.Condition()
 
     def change(self, by: int) -> None:
-        """One more, or one less."""
+        """Add `by` (1 or -1) to the count."""
         with self._changed:
             self._number += by
             self._changed.notify_all()
 
     def wait(self, seconds: float = 10) -> None:
-        """Return once there is none."""
+        """Return once there is none, or after so many seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._number == 0, seconds)
 
@@ -101,8 +101,8 @@ at_work = AtWork()
 
 @pytest.fixture(autouse=True, scope="session")
 def live_servers_answer_at_once() -> Iterator[None]:
-    """Django's test server sends head and body one by one, and the kernel holds the second back for 40 ms, until the
-    client has acknowledged the first. A real server switches that off."""
+    """Django's test server sends head and body separately, and the kernel delays the body for 40 ms, until the client
+    has acknowledged the head (Nagle's algorithm). Real servers switch that off."""
     from django.core.servers.basehttp import ServerHandler
     from django.test.testcases import QuietWSGIRequestHandler
 
@@ -124,8 +124,8 @@ def live_servers_answer_at_once() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
     """After a test with real transactions every table is emptied, as Django does it, but by DELETE, which takes a tenth
-    of TRUNCATE's time for a few rows; and what is the same for ever (kinds of content, permissions) stays, instead of
-    being made anew (0.15 s a test)."""
+    of TRUNCATE's time for a few rows. Content types and permissions, which never change, stay instead of being
+    created again (0.15 s per test)."""
     from django.db import connections, transaction
     from django.test import TransactionTestCase
 
@@ -147,7 +147,7 @@ def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_list_of_the_test_before() -> Iterator[None]:
-    """A test's database goes back to where it was, and so do its revisions, which never happens to a real one."""
+    """Forget the cached lists: a test's rollback also takes revisions back, which never happens in production."""
     yield
     if feeds := sys.modules.get("api.rest.lists"):
         feeds.forget()

@@ -1,31 +1,31 @@
 # shellcheck shell=bash
-# What the scripts of this folder share. Sourced, not run.
+# Shared by the scripts of this folder. Sourced, not run.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BACKEND=$ROOT/easy_box_backend
 ENV_FILE=$BACKEND/.env
-# What deploys remember: the lock, the releases that served, logs.
+# What is kept between deploys: the lock, the releases that served, logs.
 STATE=$ROOT/var/deploy
 
 say() { printf '==> %(%T)T %s\n' -1 "$*"; }
-# Its text is told to Telegram and shown by the workflow, so it holds no secret and no data, nor what a tool has said.
+# The text goes to Telegram and the workflow's log, so it must contain no secret, no data and no output of a tool.
 fail() {
   printf 'FAILED: %s\n' "$*" >&2
   exit 1
 }
 
-# Files of another owner (root's, say) would stop the next deploy.
-as_owner() { [ -O "$BACKEND" ] || fail "call it as $(stat --format %U "$BACKEND"), to whom $ROOT belongs"; }
+# Files of another owner, such as root, would break the next deploy.
+as_owner() { [ -O "$BACKEND" ] || fail "run it as $(stat --format %U "$BACKEND"), the owner of $ROOT"; }
 
-# Docker Compose on the production stack, from wherever we were called. STACK, .env and the rest as in its file.
+# Docker Compose on the production stack, from any folder. The settings are those of docker-compose.prod.yml.
 compose() { docker compose --project-directory "$BACKEND" -f "$BACKEND/docker-compose.prod.yml" "$@"; }
 
-# A manage.py command in a container of its own, which needs nothing but the database.
+# Runs a manage.py command in a container of its own; only the database must run.
 manage() { compose run --rm --no-deps -T migrate python manage.py "$@"; }
 
 # --- Settings -----------------------------------------------------------------------------------------------------
-# setting NAME [DEFAULT]: as Compose sees it, the environment before .env. One line only, which is all we ask for here.
+# setting NAME [DEFAULT]: the value as Compose sees it: the environment comes before .env. Values of one line only.
 setting() {
   local value=${!1:-}
   if [ -z "$value" ] && [ -f "$ENV_FILE" ]; then
@@ -39,7 +39,7 @@ setting() {
   printf '%s' "${value:-${2:-}}"
 }
 
-# secret NAME: its value, or the content of the file that NAME_FILE names as a container sees it.
+# secret NAME: its value, or the content of the file NAME_FILE, which is a path inside a container.
 secret() {
   local value file
   value=$(setting "$1")
@@ -48,7 +48,7 @@ secret() {
   printf '%s' "$value"
 }
 
-# folder NAME DEFAULT: a setting that is a folder; relative ones lie in easy_box_backend, as for Compose.
+# folder NAME DEFAULT: a setting that is a folder. Relative paths are in easy_box_backend, as for Compose.
 folder() {
   local path
   path=$(setting "$1" "$2")
@@ -62,8 +62,8 @@ folder() {
 image() { setting IMAGE easybox-backend; }
 stack() { setting STACK easybox; }
 
-# The release that serves: VERSION in .env, which a deploy changes last, so it is also what a reboot or an
-# `up` by hand starts. Nothing if none was deployed yet.
+# The release that serves: VERSION in .env. A deploy changes it last, so a reboot or an `up` by hand starts the same
+# release. Empty if none was deployed yet.
 running_release() { (unset VERSION && setting VERSION); }
 
 write_release() { # SHA
@@ -72,18 +72,18 @@ write_release() { # SHA
   (umask 077 && printf 'VERSION=%s\n%s\n' "$1" "$rest" >"$ENV_FILE.half") && mv "$ENV_FILE.half" "$ENV_FILE"
 }
 
-# Releases that served, the latest first, each once.
+# The releases that served, without repetition, the latest first.
 releases() { [ ! -f "$STATE/releases" ] || tac "$STATE/releases" | awk '!seen[$1]++ { print $1 }'; }
 
 # --- What runs ----------------------------------------------------------------------------------------------------
-# Docker itself is asked where it can be: it answers many times sooner than Compose.
-containers() { # service, template: of those that run and are no one-off
+# Ask Docker where possible: it answers many times faster than Compose.
+containers() { # service, template: running containers, without those of `compose run`
   docker ps --filter "label=com.docker.compose.project=$(stack)" --filter "label=com.docker.compose.service=$1" \
     --filter label=com.docker.compose.oneoff=False --format "$2"
 }
 container() { containers "$1" '{{.ID}}' | sed -n 1p; }
 
-# Whether a service runs, and was made of this checkout's compose file and these settings.
+# Whether a service runs with the configuration of this checkout's compose file and settings.
 HASHES=
 up_to_date() { # service
   local wanted
@@ -92,14 +92,14 @@ up_to_date() { # service
   [ -n "$wanted" ] && containers "$1" '{{.Label "com.docker.compose.config-hash"}}' | grep -x "$wanted" >/dev/null
 }
 
-# The address where this machine's own requests reach nginx.
+# The URL of nginx for requests from this machine.
 edge() {
   local address
   address=$(setting HTTP_BIND 127.0.0.1)
   printf 'http://%s:%s' "${address/#0.0.0.0/127.0.0.1}" "$(setting HTTP_PORT 80)"
 }
 
-# A name that the server answers to.
+# A host name that the server accepts.
 host_name() {
   local first
   first=$(setting ALLOWED_HOSTS localhost)
@@ -107,7 +107,7 @@ host_name() {
   printf '%s' "${first/#\*/localhost}"
 }
 
-# ask PATH [curl's options]: the answer of the server that everybody reaches.
+# ask PATH [curl's options]: the answer of the running server, through nginx.
 ask() {
   local path=$1
   shift
@@ -115,8 +115,8 @@ ask() {
 }
 
 # --- Under guard ----------------------------------------------------------------------------------------------------
-# Runs guarded.sh in a session of its own, so that it goes on when the connection to us breaks, and follows it.
-# Ctrl-C, or a signal to us, tells it to go back.
+# Runs guarded.sh in a session of its own, so that it continues if the SSH connection breaks, and shows its log.
+# Ctrl-C or a signal to this script makes guarded.sh restore the previous release.
 run_guarded() { # deploy|rollback SHA [LINK]
   local log guard code=0 shown='^(==>|FAILED)'
   as_owner
@@ -126,14 +126,14 @@ run_guarded() { # deploy|rollback SHA [LINK]
   LOG=$log setsid "$ROOT/deploy/guarded.sh" "$@" >"$log" 2>&1 </dev/null &
   guard=$!
   trap 'kill -TERM "$guard" 2>/dev/null || true' INT TERM
-  # What tools say may hold data of the shop: it stays here, but for a person at a terminal.
+  # The output of tools may contain data of the shop, so only a person at a terminal sees it.
   if [ -t 1 ]; then shown=; fi
   tail --pid="$guard" --sleep-interval=0.3 -n +1 -f "$log" | grep --line-buffered -E "$shown" &
   while kill -0 "$guard" 2>/dev/null; do
     wait "$guard" && code=0 || code=$?
   done
   wait || true
-  [ "$code" = 0 ] || say "Everything it said: $log"
+  [ "$code" = 0 ] || say "The whole log: $log"
   find "$STATE/logs" -name '*.log' -mtime +90 -delete
   return "$code"
 }

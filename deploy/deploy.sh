@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# A release into production, proven first; or, if anything goes wrong, everything as it was.
+# Deploys a release after a trial on a copy of the data. If anything fails, the previous release still serves.
 #
-#   deploy/deploy.sh SHA [LINK]     SHA: the commit (40 hex digits), whose image is IMAGE:SHA; LINK: for the message
+#   deploy/deploy.sh SHA [LINK]     SHA: the commit (40 hex digits); its image is IMAGE:SHA. LINK: for the message
 #
-# It goes on if the connection breaks, and goes back upon Ctrl-C or a signal. What it ends with: deploy/README.md
+# It continues if the SSH connection breaks. Ctrl-C or a signal restores the previous release.
+# Exit codes: deploy/README.md
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 

@@ -1,30 +1,31 @@
 #!/usr/bin/env bash
-# Not called by people: deploy.sh and rollback.sh run it in the background.
+# Called by deploy.sh and rollback.sh, which run it in the background.
 #
 #   guarded.sh deploy|rollback SHA [LINK]
 #
-# One at a time; takes that release's files, runs its own steps.sh, and if that fails or is ended by whomever, brings back
-# what ran before. This script is of the release that runs, which is known to be good. LOG: where our output goes.
+# Only one runs at a time. It checks out the release's files and runs that release's own steps.sh. If that fails or is
+# ended by a signal, it restores the previous release. This script is of the running release, which is known to work.
+# LOG: the file that our output goes to.
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=deploy/report.sh
 . "$ROOT/deploy/report.sh"
 
-umask 022 # containers read nginx's files and proofs/phone/ as users of their own
+umask 022 # containers read nginx's files and proofs/phone/ as other users
 
 main() {
   kind=$1 sha=$2 LINK=${3:-}
   exec 9>>"$STATE/lock"
-  if ! flock --timeout 2 9; then # status.sh looks at it for a moment
+  if ! flock --timeout 2 9; then # status.sh holds it for a moment
     say "Another deploy or rollback is running, so this one does nothing."
     report busy "$sha"
     return 75
   fi
-  # Those who follow us may go away.
+  # deploy.sh, which shows our log, may end before us.
   trap '' HUP PIPE
   if [ -e "$STATE/unfinished" ]; then
     say "The last one was killed before it could go back: that first"
-    go_back || true # whether we get on from here, the next steps tell
+    go_back || true # if that fails, the next steps will show it
   fi
 
   trap 'ended=yes' TERM INT
@@ -50,7 +51,7 @@ main() {
   return 3
 }
 
-# Runs a command in a process group of its own, to end all of it when we are told to. Returns how it ended.
+# Runs a command in a process group of its own, so that a signal to us ends all of it. Returns whether it succeeded.
 ended=
 watched() {
   local child code=0
@@ -66,7 +67,7 @@ watched() {
       code=143
     fi
   done
-  end_group "$child" # what it may have left in the background
+  end_group "$child" # background processes that it has left
   [ "$code" = 0 ]
 }
 
@@ -77,12 +78,12 @@ end_group() {
     kill -0 -- "-$1" 2>/dev/null || return 0
     sleep 0.3
   done
-  say "Not gone after $((tries * 3 / 10)) s, so killed"
+  say "Still running after $((tries * 3 / 10)) s: killed"
   kill -KILL -- "-$1" 2>/dev/null || true
 }
 
 # shellcheck disable=SC2329 # called by watched
-# The release's files, and the settings that write-env.sh has brought.
+# Checks out the release's files and puts the settings of write-env.sh into .env.
 take_files() {
   if ! git -C "$ROOT" cat-file -e "$sha^{commit}" 2>/dev/null; then
     timeout 120 git -C "$ROOT" fetch --quiet --tags origin || fail "git can't fetch from origin"
@@ -93,14 +94,14 @@ take_files() {
   if [ "$kind" = deploy ] && [ -f "$ENV_FILE.next" ]; then
     [ -f "$ENV_FILE" ] || touch "$ENV_FILE" || fail "there can be no .env"
     cp --preserve=mode "$ENV_FILE" "$ENV_FILE.before" || fail ".env can't be kept"
-    # The release in it is still the one that runs, whatever it was when write-env.sh was called.
+    # VERSION must be the running release: it may have changed since write-env.sh was called.
     mv "$ENV_FILE.next" "$ENV_FILE" || fail ".env can't be written"
     [ -z "$before" ] || write_release "$before" || fail ".env can't be written"
   fi
   git -C "$ROOT" checkout --quiet --detach "$sha" || fail "git can't check out $sha"
 }
 
-# Releases that served, the last one last. A rollback forgets those that came after: they are not to be gone back to.
+# Adds the release to the list of those that served, the latest last. A rollback removes the later ones: they are bad.
 remember() {
   local kept=
   if [ "$kind" = rollback ] && grep -q "^$sha " "$STATE/releases" 2>/dev/null; then
@@ -112,22 +113,22 @@ remember() {
   fi
 }
 
-# What ran before runs again: its files, its settings, its containers. What is as it was is not touched.
+# Restores the files, settings and containers of the previous release. Unchanged services are not restarted.
 go_back() {
-  trap '' TERM INT # nothing is better than going on
+  trap '' TERM INT # a restore must not be interrupted
   learn_whom_to_tell
   local commit project code=0
   commit=$(cat "$STATE/unfinished")
-  project=$(stack) # by the settings that have failed
+  project=$(stack) # of the failed settings
   say "Going back"
-  # The trial's, and those that a step has started for one command.
+  # Remove the trial's containers and those that a step has started for one command.
   docker ps --all --filter "label=com.docker.compose.project=$project" \
     --format '{{.Label "com.docker.compose.oneoff"}} {{.Label "com.docker.compose.service"}} {{.ID}}' |
     sed -nE 's/^[^ ]+ trial-[^ ]+ //p; s/^True (migrate|backup) //p' |
     xargs --no-run-if-empty docker rm --force --volumes >/dev/null || true
   if [ -f "$ENV_FILE.before" ]; then mv "$ENV_FILE.before" "$ENV_FILE"; fi
   if [ -z "$(running_release)" ]; then
-    # Nothing ran before: what has failed shall not serve.
+    # No release ran before: stop the failed one.
     docker ps --quiet --filter "label=com.docker.compose.project=$project" | xargs --no-run-if-empty docker stop >/dev/null || code=1
     git -C "$ROOT" checkout --quiet --detach "$commit" || code=1
   else
@@ -142,7 +143,7 @@ go_back() {
   return "$code"
 }
 
-# What the steps have said last, for people.
+# The reason for people: the last FAILED line of the steps.
 why() {
   if [ -n "$ended" ]; then
     echo "it was ended by a signal"
@@ -151,7 +152,7 @@ why() {
   fi
 }
 
-# The images of the last three releases stay, for rollback.sh.
+# Removes old images. Those of the last three releases stay, for rollback.sh.
 prune_images() {
   local kept
   kept=$(releases | sed -n 1,3p)

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Replaces the two backends one after the other, so that no request fails: nginx stops sending to one (a marker, no
-# reload), it finishes what it has begun, the new one takes its place, and only when that is healthy the other's turn
-# comes. If the new one does not become healthy, it gets no request, and this ends with an error while the other one
-# serves as before. Called again, with the old release or a better one, it begins with the one that is out.
+# Replaces the two backends one after the other, so that no request fails. nginx stops sending requests to the first
+# (a marker file, no reload), which finishes its requests and is replaced. Once the new one is healthy, the second one
+# follows. If the new one does not become healthy, it gets no requests, and the script ends with an error while the other
+# one serves. Called again with the old release or a better one, it begins with the backend that gets no requests.
 #
 #   VERSION=<git SHA> deploy/replace-backends.sh
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
-# nginx asks Docker's name server again every 2 seconds.
+# nginx resolves the backends' names again every 2 seconds.
 NAMES_SECONDS=3
 
 nginx=$(container nginx)
 [ -n "$nginx" ] || fail "nginx does not run"
 in_nginx() { docker exec "$nginx" "$@"; }
 
-# The container's own health check, but asked often: Docker asks every 5 seconds.
+# Runs the container's health check more often than Docker, which runs it every 5 seconds.
 wait_for() { # service
   local backend until=$((SECONDS + $(setting HEALTHY_SECONDS 90)))
   until backend=$(container "$1") && docker exec "$backend" python docker/healthcheck.py >/dev/null 2>&1; do
@@ -31,7 +31,7 @@ for name in $order; do
   if ! up_to_date "backend-$name"; then
     say "Replacing backend-$name"
     in_nginx touch "/tmp/drain-$name"
-    sleep 0.5 # what nginx has just sent there has arrived
+    sleep 0.5 # until the last requests from nginx have arrived
     compose up --detach --no-deps "backend-$name" || fail "backend-$name does not start. It gets no requests; the other one serves."
     known=$((SECONDS + NAMES_SECONDS))
     wait_for "backend-$name" || fail "backend-$name did not become healthy. It gets no requests; the other one serves."

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What people are told about a deploy, by Telegram. Sourced by guarded.sh, after common.sh; LINK may be set.
+# The Telegram messages about a deploy. Sourced by guarded.sh after common.sh; LINK may be set.
 
-# Whom to tell, as long as nobody is known: the settings may be gone when it is time to tell.
+# Reads the bot and the chat once, early: the settings may be replaced before the message is sent.
 token='' chat='' api='' language=''
 learn_whom_to_tell() {
   [ -z "$token" ] || return 0
@@ -11,7 +11,7 @@ learn_whom_to_tell() {
   language=$(setting ADMIN_LANGUAGE_CODE ru)
 }
 
-# report WHAT SHA [...]: never fails, since a message that is lost must not stop anything.
+# report WHAT SHA [...]: sends a message. Never fails: a lost message must not stop a deploy.
 report() {
   local text
   learn_whom_to_tell
@@ -20,7 +20,7 @@ report() {
     *) text=$(in_english "$@") ;;
   esac
   [ -z "${LINK:-}" ] || text+=$'\n'"$(escape "$LINK")"
-  tell "$text" || say "Telegram was not told."
+  tell "$text" || say "The Telegram message could not be sent."
 }
 
 in_russian() { # WHAT SHA [...]
@@ -43,7 +43,7 @@ in_russian() { # WHAT SHA [...]
   esac
 }
 
-# What `fail` has said, for those who read Russian. Unknown texts stay as they are.
+# The text of `fail` in Russian. Unknown texts stay in English.
 reason_in_russian() {
   case $1 in
     *"was ended by a signal"*) echo "его прервали" ;;
@@ -91,7 +91,7 @@ in_english() { # WHAT SHA [...]
   esac
 }
 
-# Text that is no markup. Telegram refuses what is too long, and other control characters are no JSON.
+# Escapes HTML. Telegram refuses long messages, and JSON allows no other control characters.
 escape() {
   local text
   text=$(printf '%s' "${1:0:1000}" | tr -d '\000-\010\013-\037')
@@ -105,10 +105,10 @@ in_json() {
   printf '"%s"' "${text//$'\t'/ }"
 }
 
-# The token stands in the address, so it is in no command line, and what curl says about a failure is not shown.
+# The URL contains the token, so it goes to curl by standard input, and curl's error messages are not shown.
 tell() { # HTML
   if [ -z "$token" ] || [ -z "$chat" ]; then
-    say "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID are not set, so nobody is told."
+    say "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID are not set, so no message is sent."
     return 0
   fi
   curl --config - --silent --output /dev/null --fail --max-time 10 --retry 2 --retry-delay 2 --retry-connrefused \

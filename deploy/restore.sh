@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A backup set into an empty stack, proven, and the stack started on it.
+# Restores a backup set into an empty stack, checks the ledger, and starts the stack.
 #
 #   deploy/restore.sh latest
 #   deploy/restore.sh 2026-01-31T023000Z          a set in BACKUP_DIR (easy_box_backend/backups)
 #   deploy/restore.sh /media/usb/2026-01-31T023000Z
 #
-# It refuses a database or a media volume that is not empty. To go back in a stack that has data, first make a set
-# of what is there (deploy/backup.sh), then remove the data:
+# It refuses a database or a media volume that is not empty. To restore into a stack that has data, first back that data
+# up (deploy/backup.sh), then remove it:
 #   docker compose -f docker-compose.prod.yml down && docker volume rm easybox_database easybox_media
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
@@ -29,14 +29,14 @@ fi
 
 say "Starting the database"
 compose up --detach --wait db
-say "Checking the set and bringing it back"
+say "Checking and restoring the set"
 compose run --rm --no-deps -T restore restore "$set_name"
-say "Bringing the tables up to this release"
+say "Migrating"
 compose run --rm --no-deps -T migrate
-say "Proving the ledger"
+say "Checking the ledger"
 manage check_ledger
-say "Beginning a new epoch: phones and programs fetch everything anew"
+say "Beginning a new epoch: phones and programs fetch everything again"
 manage begin_epoch
 say "Starting the stack"
 compose up --detach --wait --remove-orphans
-say "Done in $((SECONDS - began)) s: $set_name is restored, its ledger is right, the stack serves."
+say "Done in $((SECONDS - began)) s: $set_name is restored, the ledger is correct, the stack serves."

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The release before this one again, or the one that is named. Data stays as it is: tables only ever grow within a
-# release, so the one before runs on them too.
+# Goes back to the previous release, or to the one that is named. The data stays: migrations only expand the tables
+# (dev/expanding.py), so the previous release runs on them.
 #
-#   deploy/rollback.sh [SHA]
+#   deploy/rollback.sh [SHA]     SHA: 40 hex digits
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 

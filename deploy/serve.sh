@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Not called by people: what runs becomes what this checkout, .env and VERSION say, without a failed request. What is
-# so already is not touched.
+# Called by steps.sh and guarded.sh: makes the running stack match this checkout, .env and VERSION, without a failed
+# request. Services that match already are not restarted.
 #
 #   VERSION=<SHA> serve.sh
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
-# Everything but `migrate`, which would run again.
+# All services but `migrate`, which would run again.
 services() { compose config --services | grep -vx migrate; }
 
-# nginx reads its files again if they are not those that it has read, and only if they are right.
+# Reloads nginx if its files have changed since it last read them and are valid.
 reload_nginx() {
   # shellcheck disable=SC2016 # expanded in the container
   docker exec "$(container nginx)" sh -ec '
@@ -21,10 +21,10 @@ reload_nginx() {
     echo "$now" >/tmp/loaded' || fail "nginx refuses its files"
 }
 
-# The app's first calls, as anybody may make them: nothing is written. The others were made in the trial.
+# A few calls that need no login and write nothing. The trial has made all the others.
 check() {
   local path tries
-  for tries in {1..4}; do # both backends
+  for tries in {1..4}; do # enough to reach both backends
     ask /api/health/ | grep -F "\"$VERSION\"" >/dev/null || fail "the server does not answer as $VERSION (try $tries)"
   done
   [ "$(ask /api/products/ --header 'Authorization: Token null' --output /dev/null --write-out '%{http_code}')" = 401 ] ||
@@ -34,7 +34,7 @@ check() {
 }
 
 if [ -n "$(container nginx)" ]; then
-  # The worker and what else nobody waits for change places meanwhile, but don't hold up the first backend.
+  # The worker and the backup service are replaced meanwhile, a little later so as not to slow the first backend down.
   (sleep 4 && compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" worker backup) &
   others=$!
   "$ROOT/deploy/replace-backends.sh"
@@ -44,8 +44,8 @@ else
   say "Starting the backends"
   compose up --detach --no-deps --wait db backend-a backend-b || fail "the backends did not become healthy"
 fi
-say "Everything else"
+say "Starting the other services"
 # shellcheck disable=SC2046 # words
 compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" --remove-orphans $(services) || fail "a service did not become healthy"
-say "Looking at what is served"
+say "Checking what is served"
 check

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2329 # most functions are called by `step`
-# A bare Debian or Ubuntu to a server that takes deploys. As root; needs nothing else of this project, so from elsewhere:
+# Prepares a bare Debian or Ubuntu for deploys. Runs as root and needs no other file of this project:
 #
 #   ssh root@SERVER 'bash -s -- --repository git@github.com:OWNER/easy_box.git --public-key "ssh-ed25519 AAAA… ci"' <deploy/setup-server.sh
 #
-#   --repository URL      what is cloned into ~/easy_box of the deploy user
-#   --public-key KEY      whose private half is SSH_PRIVATE_KEY of the workflow; may be given several times
+#   --repository URL      the repository to clone into ~/easy_box of the deploy user
+#   --public-key KEY      the public key for the workflow's SSH_PRIVATE_KEY; may be given several times
 #   --user NAME           the deploy user (deploy)
 #   --branch NAME         main
-#   --ssh-port NUMBER     what the firewall leaves open (where this connection came in, or else 22)
+#   --ssh-port NUMBER     the SSH port that the firewall leaves open (that of this connection, or else 22)
 #   --swap SIZE           2G; 0: none
-#   --docker WHENCE       docker: Docker's own packages; distribution: those of Debian or Ubuntu; auto: the first, or the
+#   --docker SOURCE       docker: Docker's own packages; distribution: those of Debian or Ubuntu; auto: the first, or the
 #                         second if Docker's can't be reached (auto)
 #
-# Each step says "already so" or "done". Called again, it changes nothing that is already so; steps that need a running
-# system (a container or chroot is none) are skipped, and say it.
+# Each step prints "already so" or "done". Called again, it changes only what is missing. Steps that need systemd are
+# skipped, with a message, in a container or chroot.
 set -euo pipefail
 
 DOCKER_KEY=9DC858229FC7DD38854AE2D88D81803C0EBFCD88 # docs.docker.com/engine/install
@@ -28,23 +28,23 @@ fail() {
 }
 row() { printf '%-10s %s\n' "$1" "$2"; }
 
-# step TEXT CHECK ACTION: does what is not so yet, and sees whether it is then.
+# step TEXT CHECK ACTION: runs ACTION if CHECK fails, then checks again.
 step() {
   if "$2"; then
     row "already so" "$1"
   else
     "$3" || fail "$1"
-    "$2" || fail "$1: done, but it is not so"
+    "$2" || fail "$1: done, but the check still fails"
     row "done" "$1"
   fi
 }
 
-# The same for what needs systemd and a kernel of its own.
+# The same for steps that need systemd and a kernel of their own.
 live_step() {
   if [ -d /run/systemd/system ]; then
     step "$@"
   else
-    row "skipped" "$1: this system is not running (a container or chroot)"
+    row "skipped" "$1: no systemd here (a container or chroot)"
   fi
 }
 
@@ -99,7 +99,7 @@ docker_own() {
 }
 docker_of_distribution() {
   local compose
-  row "note" "Docker of this distribution is taken"
+  row "note" "The packages of this distribution are used"
   [ -n "$updated" ] || apt-get update -qq
   updated=yes
   for compose in docker-compose-v2 docker-compose; do # Ubuntu's, Debian's
@@ -109,9 +109,9 @@ docker_of_distribution() {
   has_docker || fail "Compose here is older than $OLDEST_COMPOSE: Docker's own packages are needed (--docker docker)"
 }
 
-# An update of Docker itself, or a restart of it, leaves containers running.
+# Containers keep running while Docker is updated or restarted.
 DAEMON='{"live-restore": true}'
-daemon_is_set() { [ -s /etc/docker/daemon.json ]; } # an operator's own file stays
+daemon_is_set() { [ -s /etc/docker/daemon.json ]; } # an existing file of the operator stays
 set_daemon() {
   mkdir -p /etc/docker
   printf '%s\n' "$DAEMON" >/etc/docker/daemon.json
@@ -158,7 +158,7 @@ clone() {
   fi
   return 1
 }
-# Made now, since Docker would make them as root's.
+# Created now, since Docker would create them as root.
 FOLDERS=(backups certs secrets)
 has_folders() {
   local name
@@ -167,7 +167,7 @@ has_folders() {
 add_folders() { as_user mkdir -p "${FOLDERS[@]/#/$home/easy_box/easy_box_backend/}"; }
 
 # --- The system ------------------------------------------------------------------------------------------------------------
-# Docker's published ports pass by ufw; ours are nginx's 80 and 443 only, which are open anyway.
+# Docker's published ports bypass ufw; we publish only nginx's 80 and 443, which are open anyway.
 has_rules() {
   local port
   for port in "$ssh_port" 80 443; do ufw show added 2>/dev/null | grep -x "ufw allow $port/tcp" >/dev/null || return 1; done
@@ -199,7 +199,7 @@ clock_on() { timedatectl set-ntp true; }
 # --- All together ------------------------------------------------------------------------------------------------------------
 main() {
   repository='' user=deploy branch=main swap=2G docker=auto keys=()
-  # Of "client port server port" the last is where we came in.
+  # SSH_CONNECTION is "client port server port": the last one is the SSH port of this server.
   ssh_port=${SSH_CONNECTION:-22} ssh_port=${ssh_port##* }
   while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || fail "$1 needs a value"
@@ -215,10 +215,10 @@ main() {
     esac
     shift 2
   done
-  [ -n "$repository" ] || fail "say what to clone: --repository URL"
+  [ -n "$repository" ] || fail "--repository URL is missing"
   [[ $docker =~ ^(auto|docker|distribution)$ ]] || fail "--docker is auto, docker or distribution"
   [ "$(id -u)" = 0 ] || fail "this needs root"
-  command -v apt-get >/dev/null || fail "this is neither Debian nor Ubuntu"
+  command -v apt-get >/dev/null || fail "this needs Debian or Ubuntu"
   home=/home/$user
   [ "$user" != root ] || home=/root
 
@@ -227,25 +227,25 @@ main() {
   step "Docker's settings" daemon_is_set set_daemon
   live_step "Docker runs, also after a reboot" docker_runs run_docker
   step "The user $user, who may use Docker" has_user add_user
-  if [ ${#keys[@]} -gt 0 ]; then step "Who may log in as $user" has_keys add_keys; fi
+  if [ ${#keys[@]} -gt 0 ]; then step "SSH keys for $user" has_keys add_keys; fi
   if [[ $repository == *@*:* || $repository == ssh://* ]]; then
-    step "A key of $user's own, to read the repository" has_deploy_key add_deploy_key
+    step "An SSH key of $user, to read the repository" has_deploy_key add_deploy_key
     step "GitHub's host key" knows_github add_github
   fi
   step "The project in $home/easy_box" has_clone clone
   step "Folders for backups, certificates and secrets" has_folders add_folders
-  step "Firewall: only $ssh_port, 80 and 443 are let in" has_rules add_rules
+  step "Firewall rules: only $ssh_port, 80 and 443 are open" has_rules add_rules
   live_step "Firewall is on" firewall_is_on firewall_on
   step "Security updates install themselves" updates_are_on updates_on
   step "Swap: $swap" has_swap_file add_swap_file
   live_step "Swap is on" swap_is_on swap_on
-  step "A clock that is right: a time service" has_clock add_clock
-  live_step "The clock is kept right" clock_is_on clock_on
+  step "A time service" has_clock add_clock
+  live_step "The clock is synchronised" clock_is_on clock_on
 
   printf "\nReady. Secrets of the workflow: SERVER_USER=%s SERVER_PORT=%s, and SERVER_HOST_KEY:\n" "$user" "$ssh_port"
   sed 's/^/  /' /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo "  (this system has no SSH server)"
 }
 
-# All is read before anything runs, since what runs may read standard input, which may be this very script.
+# bash reads the whole script before it runs main, because a command may read standard input, which may be this script.
 main "$@" </dev/null
 exit

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What runs, how it is, and what was last done. Changes nothing. Ends with 1 if something needs a person.
+# Prints which release runs, the state of its services, and the last deploy. Changes nothing.
+# Exit code 1: something needs attention.
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -21,7 +22,7 @@ mkdir -p "$STATE"
 if ! flock --nonblock "$STATE/lock" true; then
   echo "A deploy or rollback is running now."
 elif [ -e "$STATE/unfinished" ]; then
-  bad "the last deploy was killed and has left things half done: deploy/rollback.sh $VERSION"
+  bad "the last deploy was killed and left things half done: deploy/rollback.sh $VERSION"
 fi
 last=$(find "$STATE/logs" -name '*.log' 2>/dev/null | sort | tail -n 1)
 [ -z "$last" ] || printf 'Last log:  %s\n           %s\n' "$last" "$(grep -E '^(==>|FAILED)' "$last" | tail -n 1)"
@@ -30,7 +31,7 @@ echo
 compose ps --all --format 'table {{.Service}}\t{{.Image}}\t{{.Status}}' | grep -v '^migrate' || true
 for service in $(compose config --services | grep -vx migrate); do
   state=$(compose ps --all --format '{{.State}} {{.Health}}' "$service")
-  [[ $state == "running healthy" || $state == "running " || $state == running ]] || bad "$service: ${state:-is not there}"
+  [[ $state == "running healthy" || $state == "running " || $state == running ]] || bad "$service: ${state:-does not exist}"
 done
 
 echo

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Not called by people: what it takes to make this checkout serve. guarded.sh undoes what it leaves if it fails.
+# Called by guarded.sh: the steps that make this checkout serve. If one fails, guarded.sh restores the previous release.
 #
 #   steps.sh deploy|rollback SHA
 # shellcheck source=deploy/common.sh
@@ -11,7 +11,7 @@ preflight() {
   local unset path free wanted
   say "Checking what is needed for $VERSION"
   if ! unset=$(compose config --quiet 2>&1); then
-    # Only what we say ourselves there: the rest may quote a line of .env.
+    # Only our own text from docker-compose.prod.yml: the rest may quote a line of .env.
     fail "settings are missing or wrong. $(grep -oE 'required variable [A-Z_]+ is missing.*' <<<"$unset" | sed -n 1p || true)"
   fi
   wanted=$(setting DEPLOY_FREE_MB 2000)
@@ -27,11 +27,11 @@ preflight() {
   compose pull --quiet --policy missing --ignore-buildable || fail "an image of the stack can't be pulled"
 }
 
-# Before anything is changed; the trial runs on it. Nothing to do if there is no data yet.
+# Makes a backup set before anything changes; the trial runs on a copy of it. Without a running release there is no data.
 backup() {
   [ -n "$(running_release)" ] || return 0
   say "Making a backup"
-  # The database of the release that runs is not touched, unless this release has another one.
+  # The database is restarted only if this release changes its settings.
   up_to_date db || compose up --detach --no-deps --wait db || fail "the database did not become healthy"
   "$ROOT/deploy/backup.sh" || fail "the backup failed, so nothing was changed"
   set_name=$(sed -nE 's/.*"set":"([^"]+)".*/\1/p' "$(folder BACKUP_DIR backups)/status.json")
@@ -41,12 +41,12 @@ backup() {
 case $1 in
   deploy)
     preflight
-    "$ROOT/deploy/trial.sh" prepare & # meanwhile
+    "$ROOT/deploy/trial.sh" prepare & # during the backup
     set_name=''
     backup
     wait
     "$ROOT/deploy/trial.sh" run "$set_name"
-    "$ROOT/deploy/trial.sh" clean & # likewise; if anything fails, guarded.sh does it
+    "$ROOT/deploy/trial.sh" clean & # in the background; if a step fails, guarded.sh does it
     say "Migrating"
     compose up --detach --no-deps --wait db || fail "the database did not become healthy"
     compose run --rm --no-deps -T migrate || fail "the migration failed on the database itself, though not on its copy"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Not called by people: proves a release before anybody's request meets it. Its image and nginx's files are started
-# apart from everything else, on a copy of the data; the tables are migrated there, and through nginx every call of the
-# app is made and every page of the desk opened, as a manager. Nothing that serves is touched.
+# Called by steps.sh: tries a release before it serves. Starts its image and nginx's files apart from production, on a
+# copy of the data, migrates the tables there, and then, as a manager and through nginx, makes every call of the app and
+# opens every page of the admin. Production is not changed.
 #
 #   VERSION=<SHA> trial.sh prepare      start its database
-#   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy; none: from nothing
-#   VERSION=<SHA> trial.sh clean        nothing of it is left
+#   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy; without it: empty tables
+#   VERSION=<SHA> trial.sh clean        remove everything that it has started
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -14,13 +14,13 @@ EMAIL=trial@example.invalid
 TRIAL_PASSWORD=$(head -c 24 /dev/urandom | base64)
 export TRIAL_PASSWORD
 
-# Killed, since nobody waits for an answer of theirs.
+# Kill instead of stop: no client waits for an answer.
 clean() {
   local services=(trial-nginx trial-backend trial-restore trial-db)
   compose --profile trial kill "${services[@]}" >/dev/null 2>&1 || true
   compose --profile trial rm --force --volumes "${services[@]}" >/dev/null 2>&1 || true
 }
-# What a failed container has said stays in the log on this machine.
+# Puts the containers' output into the log on this machine, and fails.
 lost() {
   compose logs --tail 60 --no-log-prefix trial-backend trial-nginx || true
   fail "$*"
@@ -28,7 +28,7 @@ lost() {
 case $1 in
   prepare)
     clean
-    compose up --detach --no-deps trial-db || true # `run` sees what is the matter
+    compose up --detach --no-deps trial-db || true # `run` reports the error
     exit
     ;;
   clean)
@@ -42,7 +42,7 @@ compose up --detach --no-deps --wait trial-db || fail "the trial's database did 
 [ -z "$set_name" ] || compose run --rm --no-deps -T trial-restore \
   --exit-on-error --no-owner --no-privileges --jobs=2 --dbname=trial "/backups/$set_name/database.dump" ||
   fail "the set $set_name can't be restored"
-# In one process: Django takes its time to start.
+# In one process, since starting Django takes seconds.
 compose run --rm --no-deps -T -e DJANGO_SETTINGS_MODULE=backend.settings trial-backend python -c "
 import os, django
 from django.core.management import call_command

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# New settings and secrets, from standard input, so that they pass through no command line and no log. The next
-# deploy.sh takes them into use, and forgets them if it fails.
+# Reads new settings and secrets from standard input, so that they appear in no command line and no log. The next
+# deploy.sh puts them into use, or discards them if it fails.
 #
-#   deploy/write-env.sh <settings            NAME=value, one a line; # begins a comment
-#   printf '%s=%s\0' … | deploy/write-env.sh if there is a NUL byte, each record ends with one, and values are taken as
-#                                            they are, newlines and all
+#   deploy/write-env.sh <settings            NAME=value, one per line; # begins a comment
+#   printf '%s=%s\0' … | deploy/write-env.sh if there is a NUL byte, each record ends with one, and a value may contain
+#                                            any character, newlines too
 #
-# They come to the end of easy_box_backend/.env between two marks, all else in it stays. An empty value means "not
-# given". What is said about names: deploy/README.md
+# They go to the end of easy_box_backend/.env, below a marker line; the lines above it stay. An empty value means "not
+# given". The names: deploy/README.md
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 as_owner
@@ -39,7 +39,7 @@ read_records() {
   fi
 }
 
-# As Compose reads it back: in '…' only \' is special, but a backslash before a quote can't be written there.
+# Quotes a value for Compose: in '…' only \' is special, but a backslash before a quote can't be written there.
 quoted() {
   local value=$1
   if [[ $value == *\\* ]]; then
@@ -50,7 +50,7 @@ quoted() {
   fi
 }
 
-# Given now, or by the operator's own lines.
+# Whether one of the names is given now or in the operator's own lines.
 has() {
   local name
   for name in "$@"; do
@@ -67,7 +67,7 @@ validate() {
   [ ${#missing[@]} = 0 ] || fail "missing: ${missing[*]}. Nothing was changed."
   [ ${#values[SECRET_KEY]} -ge 50 ] || ! has SECRET_KEY || [ -z "${values[SECRET_KEY]:-}" ] ||
     fail "SECRET_KEY has less than 50 characters. Nothing was changed."
-  # It becomes a part of an address (DATABASE_URL), where these would mean something.
+  # It becomes a part of DATABASE_URL, where other characters have a meaning.
   [[ ! ${values[POSTGRES_PASSWORD]:-} =~ [^A-Za-z0-9._~-] ]] || [ -n "${values[DATABASE_URL]:-}" ] ||
     fail "POSTGRES_PASSWORD may have letters, digits and . _ ~ - only (openssl rand -hex 24). Nothing was changed."
 }
@@ -95,11 +95,11 @@ trap 'rm -f "$half"' EXIT
   printf '%s\n' "$BEGIN"
   for name in "${names[@]}"; do
     case $name in
-      # The first are for Docker only, the last is written by deploy.sh.
+      # DOCKER_… are for `docker login` only; deploy.sh writes VERSION.
       DOCKER_USERNAME | DOCKER_PASSWORD | VERSION) ;;
       *) printf '%s=%s\n' "$name" "$(quoted "${values[$name]}")" ;;
     esac
   done
 } >"$half"
 mv "$half" "$ENV_FILE.next"
-say "${#names[@]} values are taken into use by the next deploy: ${names[*]}"
+say "The next deploy uses these ${#names[@]} values: ${names[*]}"

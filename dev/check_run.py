@@ -1,6 +1,6 @@
-"""Is `make run` what the README promises? Starts it as a new user would, and uses what it prints.
+"""Checks that `make run` does what the README promises: starts it as a new user would, and uses what it prints.
 
-python3 dev/check_run.py    standard library only; ends every server that it starts
+python3 dev/check_run.py    standard library only; stops every server that it starts
 """
 
 import json
@@ -59,13 +59,13 @@ class Server:
         raise AssertionError(f"`make run` never said {text!r}:\n" + "\n".join(self.lines))
 
     def said(self, name: str) -> str:
-        """What the banner says behind `name`."""
+        """The text behind `name` in the banner."""
         found = re.search(rf"^  {name} +(.+)$", "\n".join(self.lines), re.MULTILINE)
         assert found, f"{name!r} is missing in:\n" + "\n".join(self.lines)
         return found[1]
 
     def stop(self) -> None:
-        """Ctrl-C, as in a terminal: to the whole group."""
+        """Send Ctrl-C to the whole process group, as a terminal does."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
             try:
@@ -76,7 +76,7 @@ class Server:
 
 
 def environment(port: int, folder: Path) -> dict[str, str]:
-    """The person's environment, with a port, a database and photos of our own."""
+    """The person's environment, with a port, a database and a photo folder for this check."""
     ours = {
         "PORT": str(port),
         "HOST": "127.0.0.1",
@@ -88,7 +88,7 @@ def environment(port: int, folder: Path) -> dict[str, str]:
 
 @contextmanager
 def running(port: int, folder: Path) -> Iterator[tuple[Server, float]]:
-    """A server that is up, and the seconds that took."""
+    """A running server, and how many seconds its start took."""
     server = Server(port, folder)
     try:
         yield server, server.wait_for("Ctrl-C stops it")
@@ -97,7 +97,7 @@ def running(port: int, folder: Path) -> Iterator[tuple[Server, float]]:
 
 
 def fetch(url: str, *, token: str = "", body: Any = None) -> bytes:
-    """The body of a 200 from `url`; a POST of JSON if there is a `body`."""
+    """The body of the answer from `url`. Sends `body` as JSON by POST, or GET if it is None. Raises HTTPError."""
     headers = {"Authorization": f"Token {token}"} if token else {}
     data = None
     if body is not None:
@@ -109,7 +109,7 @@ def fetch(url: str, *, token: str = "", body: Any = None) -> bytes:
 
 
 def use(server: Server) -> int:
-    """Log in as the banner says and look at everything; returns how many products there are."""
+    """Log in as the banner says and open everything; returns the number of products."""
     api = server.said("API for the phones")
     email, password = server.said("Log in as").split(" / ")
     token = json.loads(fetch(f"{api}/auth/token/", body={"email": email, "password": password}))["token"]
@@ -139,7 +139,7 @@ def refuses_a_busy_port(port: int, folder: Path) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses now."""
+    """A TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -147,7 +147,7 @@ def free_port() -> int:
 
 
 def main() -> None:
-    """Two starts on one database, and a third one beside them."""
+    """Start twice on one database, and meanwhile try a second server on the same port."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="easybox-run-") as name:
         folder = Path(name)
@@ -165,4 +165,4 @@ if __name__ == "__main__":
     try:
         main()
     except (AssertionError, urllib.error.URLError) as error:
-        sys.exit(f"make run is not what it should be: {error}")
+        sys.exit(f"make run failed the check: {error}")

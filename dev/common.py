@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: places, clean environments, the two databases."""
+"""Shared by the scripts of this folder: paths, clean environments, the two databases."""
 
 import os
 import shutil
@@ -34,11 +34,11 @@ def settings_variables(*, of_stack: bool = False) -> set[str]:
 
 
 def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:
-    """The environment for a check: nothing of the person's own settings and `.env`, all files in `folder`."""
+    """The environment for a check: without the person's own settings and `.env`, and with all files in `folder`."""
     ours = settings_variables()
     (folder / "static").mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours}
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process would compile everything anew
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # otherwise each process compiles everything again
     return kept | {
         "DATABASE_URL": database_url,
         "ENV_FILE": os.devnull,
@@ -51,14 +51,14 @@ def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:
 
 
 def memory_if_it_has_room() -> str | None:
-    """A folder that lies in memory, where no write waits for a disk; None if there is none, or it is small."""
+    """A folder in memory, where writes do not wait for a disk; None if there is none with ROOM bytes free."""
     memory = Path("/dev/shm")
     return str(memory) if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM else None
 
 
 @contextmanager
 def temporary_folder(within: str | None = None) -> Iterator[Path]:
-    """A folder that is gone afterwards, also upon an error, Ctrl-C or a termination signal."""
+    """A folder that is removed afterwards, also after an error, Ctrl-C or a termination signal."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     folder = Path(tempfile.mkdtemp(prefix="easybox-", dir=within))
@@ -72,7 +72,7 @@ def temporary_folder(within: str | None = None) -> Iterator[Path]:
 def database(kind: str, folder: Path) -> Iterator[str]:
     """The DATABASE_URL of a database of `kind` ("sqlite" or "postgresql") to check on.
 
-    PostgreSQL is the one of TEST_DATABASE_URL, or a server of our own that ends with the block.
+    PostgreSQL is the server of TEST_DATABASE_URL, or else a temporary one that stops at the end of the block.
     """
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'easybox.sqlite3'}"
@@ -84,7 +84,7 @@ def database(kind: str, folder: Path) -> Iterator[str]:
 
 
 def run(command: list[str], **options: Any) -> int:
-    """Run `command` and return its exit code; if we are asked to end meanwhile, it may clean up first."""
+    """Run `command` and return its exit code. If this process is interrupted, `command` gets time to clean up."""
     with subprocess.Popen(command, **options) as child:
         try:
             return child.wait()
@@ -98,6 +98,6 @@ def run(command: list[str], **options: Any) -> int:
             raise
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    """End by an exception, so that everything opened is closed on the way."""
-    sys.exit(128 + number)
+def _stop(signal_number: int, _frame: FrameType | None) -> None:
+    """Exit by an exception, so that context managers clean up."""
+    sys.exit(128 + signal_number)

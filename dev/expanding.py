@@ -1,8 +1,8 @@
-"""Migrations must only expand: while a release is replaced, and after a rollback, the release before runs on the tables
-of the new one. What it still reads or writes may not be gone, renamed or newly demanded.
+"""Checks that migrations only expand. While a release is replaced, and after a rollback, the previous release runs on
+the tables of the new one, so what it reads or writes must not be removed, renamed or made required.
 
-A part of `make check-migrations`, on PostgreSQL. A column goes in two releases: first the code stops using it (and a
-NOT NULL column gets a `db_default`, so that it need not be written), and a later release drops it and says so:
+Part of `make check-migrations`, on PostgreSQL. Removing a column takes two releases: the first stops using it (a NOT
+NULL column also gets a `db_default`, so that it need not be written), and a later one drops it and declares that:
 
     class Migration(migrations.Migration):
         contracts = "Product.color: not used since 1.4"
@@ -25,11 +25,11 @@ from django.db.models import CharField
 
 APP = "api"
 FIRST_RELEASE = "0003_alert_outbox_and_jobs"
-"""Up to here no release had run before."""
+"""Migrations up to this one are not checked: no release ran before it."""
 
 
 def contractions(migration: Migration, state: ProjectState) -> list[str]:
-    """What the release before could not live with, by the SQL of each operation. `state`: before the migration."""
+    """What would break the previous release, from the SQL of each operation. state: before the migration."""
     from django_migration_linter.sql_analyser import analyse_sql_statements, get_sql_analyser_class
 
     analyser = get_sql_analyser_class(connection.vendor)
@@ -41,8 +41,8 @@ def contractions(migration: Migration, state: ProjectState) -> list[str]:
             operation.state_forwards(APP, state)
             continue
         statements = sql_of(operation, state)
-        # One operation at a time, since a default in one would excuse the lack of it in another; and with the tables
-        # that are new, which nobody uses yet.
+        # One operation at a time, since a default in one would hide its lack in another. The new tables are included,
+        # because changes to them are harmless: no release uses them yet.
         errors, _ignored, _warnings = analyse_sql_statements(analyser, [*created, *statements])
         found += [f"{operation.describe()}: {error.message}" for error in errors]
         created += [statement for statement in statements if statement.startswith("CREATE TABLE")]
@@ -50,8 +50,8 @@ def contractions(migration: Migration, state: ProjectState) -> list[str]:
 
 
 def widens(operation: Operation, state: ProjectState) -> bool:
-    """Whether `operation` only lets a text be longer, which PostgreSQL notes down without touching a row. `state`:
-    before it."""
+    """Whether `operation` only makes a text column longer, which PostgreSQL does without rewriting rows. state:
+    before the operation."""
     if not isinstance(operation, AlterField) or not isinstance(operation.field, CharField):
         return False
     before = state.models[APP, operation.model_name_lower].fields[operation.name]
@@ -62,7 +62,7 @@ def widens(operation: Operation, state: ProjectState) -> bool:
 
 
 def sql_of(operation: Operation, state: ProjectState) -> list[str]:
-    """The SQL that `operation` would run, without running it; `state` is moved on to after it."""
+    """The SQL that `operation` would run, without running it. Applies the operation to `state`."""
     with connection.schema_editor(collect_sql=True) as editor:
         before = state.clone()
         operation.state_forwards(APP, state)
@@ -72,7 +72,7 @@ def sql_of(operation: Operation, state: ProjectState) -> list[str]:
 
 
 def refused(migrations: Iterable[tuple[Migration, ProjectState]]) -> list[str]:
-    """A line for everything in `migrations` that contracts without saying so."""
+    """A line for everything in `migrations` that contracts and does not declare it in `contracts`."""
     return [
         f"{migration.name}: {text}"
         for migration, state in migrations
@@ -89,13 +89,13 @@ def ours() -> list[tuple[Migration, ProjectState]]:
 
 
 def main() -> int:
-    """Returns 1 if something is refused, and says what."""
+    """Print what is refused; returns the exit code, 1 if there is something."""
     django.setup()
     lines = refused(ours())
     for line in lines:
         print(line)
     if lines:
-        print("The release before could not run on these tables: dev/expanding.py says how to do it in two releases.")
+        print("The previous release could not run on these tables. dev/expanding.py explains the two-release way.")
     return 1 if lines else 0
 
 

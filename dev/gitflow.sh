@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make gitflow [NAME=stock-report] [PUSH=1]`: the branches of CONTRIBUTING.md. Makes `develop` from `main` if there is
-# none, and feature/NAME from `develop`, and switches to it; PUSH=1 publishes both. What is there already stays as it is.
+# `make gitflow [NAME=stock-report] [PUSH=1]`: the branches of docs/branches.md. Creates `develop` from `main` if it does
+# not exist, creates feature/NAME from `develop` and switches to it. PUSH=1 publishes both. Existing branches do not move.
 set -euo pipefail
 
 NAME=${NAME:-}
@@ -11,7 +11,7 @@ fail() {
 }
 exists() { git show-ref --verify --quiet "$1"; }
 
-# A branch here: as it is, else as the remote one has it, else from $2.
+# Creates the local branch $1 from the remote one, or from $2 if there is none. An existing branch stays.
 branch() {
   local name=$1 from=$2
   if exists "refs/heads/$name"; then
@@ -27,14 +27,14 @@ branch() {
 
 publish() {
   if exists "refs/remotes/$REMOTE/$1" && git merge-base --is-ancestor "$1" "$REMOTE/$1"; then
-    return # nothing there that they have not
+    return # the remote has all of it
   fi
   git push --quiet --set-upstream "$REMOTE" "$1"
   echo "$1: pushed to $REMOTE"
 }
 
 NAME=${NAME#feature/}
-[ -z "$NAME" ] || git check-ref-format --branch "feature/$NAME" >/dev/null 2>&1 || fail "NAME=$NAME can't be a branch."
+[ -z "$NAME" ] || git check-ref-format --branch "feature/$NAME" >/dev/null 2>&1 || fail "NAME=$NAME is not a valid branch name."
 cd "$(git rev-parse --show-toplevel)"
 git remote get-url "$REMOTE" >/dev/null 2>&1 && git fetch --quiet "$REMOTE"
 exists refs/heads/main || exists "refs/remotes/$REMOTE/main" || fail "There is no main yet: commit something first."

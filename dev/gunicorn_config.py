@@ -1,4 +1,4 @@
-"""gunicorn for `make run`: one process for SQLite's sake, several threads so that phones don't wait."""
+"""gunicorn for `make run`: one process because of SQLite, several threads so that phones do not wait."""
 
 import os
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 worker_class = "gthread"
 workers = 1
 threads = 8
-# Phones keep connections for 15 seconds; a server that closes sooner makes their next request fail.
+# Phones keep idle connections for 15 seconds. If the server closed them sooner, their next request would fail.
 keepalive = 75
-# The most that gunicorn can be given, short of no limit at all (in production nginx has one).
+# gunicorn's largest limit (0 would mean none). In production nginx has a limit of its own.
 limit_request_line = 8190
 graceful_timeout = 5
 control_socket_disable = True
@@ -16,5 +16,5 @@ loglevel = "warning"
 
 
 def when_ready(_server: Any) -> None:
-    """Say where the server is, now that it is there."""
+    """Print the banner once the server listens."""
     print(os.environ.pop("EASYBOX_BANNER", ""), flush=True)

@@ -1,7 +1,7 @@
-"""`make messages` collects all texts for translation and compiles the catalogues; `--check` fails if that is due.
+"""`make messages` collects texts for translation and compiles the catalogues; `--check` fails if one is out of date.
 
-Needs no gettext programs: Python is read by its syntax tree, templates by Django's own converter, and polib writes
-the catalogues. What is missing or doubtful is printed, to be filled in by a person in api/locale/*/django.po.
+Needs no gettext programs: Python is read as a syntax tree, templates by Django's converter, and polib writes the
+catalogues. It prints the texts that lack a translation; a person fills them in in api/locale/*/LC_MESSAGES/django.po.
 """
 
 import ast
@@ -29,12 +29,12 @@ PLURAL = {"ngettext", "ngettext_lazy"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{[^}]*\}|%[sd]")
 
 FOREIGN = BACKEND / "api" / "locale" / "foreign.txt"
-"""Texts of the packages we use that ship no good translation, one a line: ours take their place."""
+"""Texts of other packages that have no good translation, one per line. Our translations replace theirs."""
 
 
 @dataclass
 class Message:
-    """A text for translation; plural: its form for many, if it has one. places: where it stands."""
+    """A text for translation. plural: its plural form, or "". places: the files that contain it."""
 
     text: str
     plural: str = ""
@@ -53,19 +53,19 @@ def main(*, check: bool) -> int:
         compiled = path.with_suffix(".mo")
         if check:
             if not path.exists() or path.read_text(encoding="utf-8") != str(new):
-                troubles.append(f'{language}: django.po is not what the code says. Run "make messages".')
+                troubles.append(f'{language}: django.po is out of date. Run "make messages".')
             if not compiled.exists() or compiled.read_bytes() != new.to_binary():
                 troubles.append(f'{language}: django.mo is out of date. Run "make messages".')
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(new), encoding="utf-8")
         compiled.write_bytes(new.to_binary())
-    print(*troubles, f"{len(messages)} texts, {len(troubles)} troubles", sep="\n")
+    print(*troubles, f"{len(messages)} texts, {len(troubles)} problems", sep="\n")
     return 1 if troubles else 0
 
 
 def collect() -> dict[tuple[str, str], Message]:
-    """All texts of the server, by text and plural, in the order of their places."""
+    """All texts of the server, by text and plural, in the order of their files."""
     found: dict[tuple[str, str], Message] = {}
     for path in sorted(BACKEND.rglob("*")):
         if path.suffix not in {".py", ".html", ".txt"} or {"tests", "migrations"} & set(path.parts):
@@ -87,7 +87,7 @@ def collect() -> dict[tuple[str, str], Message]:
 
 
 def in_python(source: str) -> Iterator[tuple[str, str]]:
-    """The texts and plurals given to gettext's functions."""
+    """The texts and plurals that are passed to gettext's functions."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
             continue
@@ -109,7 +109,7 @@ def in_template(source: str, place: str) -> Iterator[tuple[str, str]]:
 
 
 def merged(old: polib.POFile, messages: dict[tuple[str, str], Message], language: str) -> polib.POFile:
-    """A catalogue of these messages with the translations that `old` has; what is used no more is left out."""
+    """A catalogue of these messages with the translations of `old`, without those that are no longer used."""
     new = polib.POFile(wrapwidth=110)
     new.metadata = {
         "Language": language,
@@ -137,7 +137,7 @@ def merged(old: polib.POFile, messages: dict[tuple[str, str], Message], language
 
 
 def incomplete(catalogue: polib.POFile) -> Iterator[str]:
-    """What is wrong with the translations, one sentence each."""
+    """The problems of the translations, one line each."""
     for entry in catalogue:
         given = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
         if not all(given):

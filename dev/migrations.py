@@ -1,5 +1,5 @@
-"""`make check-migrations`: both databases migrate from nothing, no model changed without a migration, and no migration
-takes away what the release before needs.
+"""`make check-migrations`: both databases migrate from empty, every model change has a migration, and no migration
+removes what the previous release needs (dev/expanding.py).
 """
 
 import subprocess
@@ -23,7 +23,7 @@ def main() -> int:
     good = True
     with temporary_folder() as folder, database("sqlite", folder) as url:
         good &= passes("SQLite", url, folder)
-    # Never the server of TEST_DATABASE_URL: this migrates the very database that it is given.
+    # Not the server of TEST_DATABASE_URL: this migrates the database itself, not a test copy of it.
     with temporary_folder() as folder, temporary_postgres() as url:
         good &= passes("PostgreSQL", url, folder)
         environment = clean_environment(database_url=url, folder=folder) | {

@@ -1,10 +1,10 @@
-"""How this machine is reached from others, found out without sending anything."""
+"""The address under which other machines reach this one. Sends no packets."""
 
 import fcntl
 import socket
 import struct
 
-DOCUMENTATION_ADDRESS = "192.0.2.1"  # RFC 5737: belongs to nobody
+DOCUMENTATION_ADDRESS = "192.0.2.1"  # RFC 5737: assigned to no machine
 READ_INTERFACE_ADDRESS = 0x8915  # SIOCGIFADDR of Linux
 
 
@@ -14,7 +14,7 @@ def address_for_phones() -> str | None:
 
 
 def _address_of_default_route() -> str | None:
-    """The address that packets to elsewhere would bear. Connecting UDP only asks the routing table."""
+    """The source address of packets that leave this network. Connecting a UDP socket only asks the routing table."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((DOCUMENTATION_ADDRESS, 9))

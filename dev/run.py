@@ -1,4 +1,4 @@
-"""`make run`: bring the database up to date, fill an empty one with demo data, serve, and say where.
+"""`make run`: migrate the database, load demo data into an empty one, serve, and print the addresses.
 
 `--reload` (`make dev`) serves with Django's development server instead: DEBUG, and reload on every change.
 """
@@ -53,7 +53,7 @@ def where_to_listen() -> tuple[str, int]:
 
 
 def read_env_file(file: Path) -> dict[str, str]:
-    """The plain `NAME=value` lines of an environment file, without quotes; nothing in it is carried out."""
+    """The plain `NAME=value` lines of an environment file, without quotes. Nothing is expanded or executed."""
     values = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")
@@ -63,7 +63,7 @@ def read_env_file(file: Path) -> dict[str, str]:
 
 
 def refuse_a_busy_port(host: str, port: int) -> None:
-    """End with a clear message if nothing can listen there."""
+    """Exit with a clear message if no server can listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:
@@ -74,12 +74,12 @@ def refuse_a_busy_port(host: str, port: int) -> None:
         if error.errno == errno.EADDRINUSE:
             stop(f"Port {port} is taken by another program. Choose another one: PORT={port + 1} make run")
         if error.errno == errno.EACCES:
-            stop(f"Port {port} is for the administrator. Run as root, or choose another: PORT=8000 make run")
+            stop(f"Port {port} needs root. Run as root, or choose another port: PORT=8000 make run")
         stop(f"HOST={host} is not an address of this machine ({error.strerror}). Try: HOST=0.0.0.0 make run")
 
 
 def prepare(host: str, port: int) -> str:
-    """Migrate, load demo data into an empty database, and return what to tell the person."""
+    """Migrate, load demo data into an empty database, and return the banner."""
     import django
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import call_command
@@ -105,7 +105,7 @@ def prepare(host: str, port: int) -> str:
 
 
 def describe(host: str, port: int) -> str:
-    """Where the server is, and how to log in."""
+    """The banner: the server's addresses, and how to log in."""
     from django.db import connection
 
     if host in ("0.0.0.0", "::"):
@@ -132,7 +132,7 @@ def describe(host: str, port: int) -> str:
 
 
 def login() -> str:
-    """The demo login, if it is there with its well-known password; else how to make an account."""
+    """The demo login if it exists with its known password, else how to create an account."""
     from django.contrib.auth import get_user_model
 
     user = get_user_model().objects.filter(email=DEMO_EMAIL, is_active=True).first()
@@ -142,7 +142,7 @@ def login() -> str:
 
 
 def stop(text: str) -> NoReturn:
-    """End with a message and exit code 1."""
+    """Exit with a message and exit code 1."""
     sys.exit(text)
 
 

@@ -13,7 +13,7 @@ SCHEMA = ROOT / "docs" / "openapi.yaml"
 
 
 def main(*, check: bool) -> int:
-    """Returns the exit code: 0, or 1 upon a warning of the generator or a drift."""
+    """Returns the exit code: 0, or 1 if the generator warns or the file is out of date."""
     with temporary_folder() as folder, database("sqlite", folder) as url:
         fresh = folder / "openapi.yaml"
         command = [sys.executable, str(BACKEND / "manage.py"), "spectacular", "--file", str(fresh)]
@@ -30,7 +30,7 @@ def main(*, check: bool) -> int:
     drift = list(difflib.unified_diff(*lines, "docs/openapi.yaml", "what the code says"))
     if drift:
         sys.stdout.writelines(drift[:200])
-        print('The API changed but docs/openapi.yaml did not. If that is meant: "make schema", and commit it.')
+        print('The API changed but docs/openapi.yaml did not. If that is intended: "make schema", and commit the file.')
     return 1 if drift else 0
 
 

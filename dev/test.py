@@ -38,7 +38,7 @@ PRODUCTION = {
 
 @dataclass
 class Result:
-    """What came out on one database."""
+    """The result on one database."""
 
     name: str
     exit_code: int

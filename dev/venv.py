@@ -1,4 +1,4 @@
-"""Makes `.venv` and keeps it in step with the pinned requirements: `python3 dev/venv.py runtime|dev`.
+"""Creates `.venv` and keeps it in line with the pinned requirements: `python3 dev/venv.py runtime|dev`.
 
 Runs on the system's Python before anything is installed: standard library only, and no syntax newer than
 Python 3.6, so that an old Python gets a message and not a SyntaxError.
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
-# The development file holds everything that the other one does, at the same versions.
+# The development file contains everything in the other one, at the same versions.
 REQUIREMENTS = {
     "runtime": ROOT / "easy_box_backend" / "requirements.txt",
     "dev": ROOT / "easy_box_backend" / "requirements-dev.txt",
@@ -25,7 +25,7 @@ REQUIREMENTS = {
 
 
 def main(kind: str) -> None:
-    """Bring `.venv` to what `kind` ("runtime" or "dev") needs; does nothing if it is there already."""
+    """Install into `.venv` what `kind` ("runtime" or "dev") needs; does nothing if it is up to date."""
     use_a_new_enough_python()
     (ROOT / "var").mkdir(exist_ok=True)
     with (ROOT / "var" / "venv.lock").open("w") as lock:
@@ -37,7 +37,7 @@ def main(kind: str) -> None:
 
 
 def use_a_new_enough_python() -> None:
-    """Go on under a newer `python3.x` if this one is too old, or say which package to install."""
+    """Restart under a newer `python3.x` if this one is too old, or say which package to install."""
     if sys.version_info >= OLDEST:
         return
     for minor in (13, 12, 11, 14):
@@ -61,20 +61,20 @@ def works(python: Path) -> bool:
 
 
 def make_environment() -> None:
-    """A new, empty `.venv`."""
+    """Create a new, empty `.venv`."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         stop(
             "Python's venv module is missing.",
             f"Install it: apt-get install python3-venv   (or python{version}-venv)",
         )
-    say("Making .venv")
+    say("Creating .venv")
     if subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False).returncode:
         stop("The virtual environment could not be made; the reason is above.")
 
 
 def is_installed(kind: str) -> bool:
-    """Whether the environment holds exactly what the requirements of `kind` say now."""
+    """Whether the installed packages are those of the present requirements of `kind`."""
     if kind == "runtime" and is_installed("dev"):
         return True
     stamp = VENV / f"installed-{kind}"
@@ -82,7 +82,7 @@ def is_installed(kind: str) -> bool:
 
 
 def fingerprint(kind: str) -> str:
-    """A text that changes when the requirements of `kind` change, as hexadecimal digits."""
+    """The SHA-256 of the requirements of `kind`, as hexadecimal digits."""
     return hashlib.sha256(REQUIREMENTS[kind].read_bytes()).hexdigest()
 
 
@@ -99,12 +99,12 @@ def install(kind: str) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person what is going on."""
+    """Print what happens now."""
     print(f"==> {text}", flush=True)
 
 
 def stop(*lines: str) -> None:
-    """End with a message and exit code 1."""
+    """Exit with a message and exit code 1."""
     sys.exit("\n".join(lines))
 
 

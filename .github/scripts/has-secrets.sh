@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Are these variables set? `has-secrets.sh NAME…` says so in the step's output `present`; with REQUIRED=true it fails
-# if one is missing. Names are printed, never values.
+# `has-secrets.sh NAME…` checks that these variables are set. It writes `present` (true or false) to the step's output;
+# with REQUIRED=true it fails if one is missing. It prints names, never values.
 set -euo pipefail
 
 missing=()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Which commit this run is about, as outputs of the step: sha, and build (true, or false if it was chosen by hand and so
-# has its image already). CHOSEN: what somebody typed, seven characters of a commit or more; may be empty.
+# Chooses the commit of this run. Outputs of the step: sha, and build (false if the commit was chosen by hand: its image
+# exists already). CHOSEN: what a person typed, at least seven characters of a commit's SHA; may be empty.
 set -euo pipefail
 
 sha=$GITHUB_SHA

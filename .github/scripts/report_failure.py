@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Tells Telegram that a release failed before the server could tell it itself. Standard library only.
+"""Sends the Telegram message about a release that failed before the server could send one. Standard library only.
 
 From the environment: TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID, TELEGRAM_API_URL (may be empty), SHA, RUN_URL,
-RESULTS ("tests=failure image=skipped …"), REPORTED ("lost" if the connection broke while the server was at it),
+RESULTS ("tests=failure image=skipped …"), REPORTED ("lost" if the connection broke during the deploy),
 ADMIN_LANGUAGE_CODE (ru).
-The bot's token stands in the address of the call, so no address is ever printed.
+The URL of the call contains the bot's token, so no URL is printed.
 """
 
 import os
@@ -31,33 +31,33 @@ TEXTS = {
         "сообщения или посмотрите там deploy/status.sh.",
     },
     "en": {
-        "before": "Release {release} was not deployed, what failed: {jobs}. The server was not touched.",
-        "deploy": "Release {release} was not deployed: no connection to the server, or settings that it does not take. "
-        "The one before goes on.",
-        "lost": "The connection to the server was lost while release {release} was deployed. The server goes on by "
-        "itself: wait for its message, or look there with deploy/status.sh.",
+        "before": "Release {release} was not deployed, what failed: {jobs}. The server is unchanged.",
+        "deploy": "Release {release} was not deployed: no connection to the server, or settings that it does not "
+        "accept. The previous release still serves.",
+        "lost": "The connection to the server was lost while release {release} was deployed. The server "
+        "continues by itself: wait for its message, or run deploy/status.sh there.",
     },
 }
 
 
 def main() -> int:
-    """Returns 0 if Telegram took the message, or if there is no bot."""
+    """Returns 0 if Telegram accepted the message or no bot is set, else 1."""
     token, chat = os.environ.get("TELEGRAM_BOT_TOKEN", ""), os.environ.get("TELEGRAM_CHAT_ID", "")
     if not token or not chat:
-        print("::warning::Nobody was told: TELEGRAM_BOT_TOKEN or TELEGRAM_CHAT_ID is missing.")
+        print("::warning::No message was sent: TELEGRAM_BOT_TOKEN or TELEGRAM_CHAT_ID is missing.")
         return 0
     if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", token):
-        print("::error::TELEGRAM_BOT_TOKEN is none: it looks like 123456:ABC… (from @BotFather).")
+        print("::error::TELEGRAM_BOT_TOKEN is not a bot token, which looks like 123456:ABC… (from @BotFather).")
         return 1
     server = os.environ.get("TELEGRAM_API_URL") or OFFICIAL
     fields = {"chat_id": chat, "text": text(), "disable_web_page_preview": "true"}
     problem = send(f"{server}/bot{token}/sendMessage", fields)
-    print(f"::error::Telegram was not told: {problem}." if problem else "Telegram was told.")
+    print(f"::error::The message could not be sent: {problem}." if problem else "The message was sent.")
     return 1 if problem else 0
 
 
 def text() -> str:
-    """What happened, and where to read more; in Russian, as the server's own messages, if no other language is set."""
+    """What happened and the address of the run; in Russian, like the server's messages, if no language is set."""
     failed = [name for name, _, result in (one.partition("=") for one in words("RESULTS")) if result == "failure"]
     kind = "lost" if os.environ.get("REPORTED") == "lost" else "deploy" if "deploy" in failed else "before"
     language = "ru" if (os.environ.get("ADMIN_LANGUAGE_CODE") or "ru").startswith("ru") else "en"
@@ -67,12 +67,12 @@ def text() -> str:
 
 
 def words(name: str) -> list[str]:
-    """The words of a variable."""
+    """The words of an environment variable."""
     return os.environ.get(name, "").split()
 
 
 def send(url: str, fields: dict[str, str]) -> str:
-    """Send it, again after a passing fault; returns what went wrong, without the address."""
+    """POST `fields` to `url`, and retry after a temporary error. Returns what went wrong, without the URL, or ""."""
     body = urllib.parse.urlencode(fields).encode()
     problem = ""
     for attempt in range(ATTEMPTS):
@@ -84,7 +84,7 @@ def send(url: str, fields: dict[str, str]) -> str:
         except urllib.error.HTTPError as error:
             problem = f"it answered {error.code}"
             if error.code not in (429, 500, 502, 503, 504):
-                return problem  # the token or the chat is wrong
+                return problem  # a wrong token or chat: a retry does not help
         except (OSError, ValueError) as error:
             problem = type(error).__name__
     return problem

@@ -1,28 +1,29 @@
 #!/usr/bin/env bash
-# What the workflow does on the server, over one pinned SSH connection:
+# What the workflow does on the server, over SSH with a pinned host key:
 #   connect      from SERVER_HOST, SERVER_PORT (22), SERVER_USER, SSH_PRIVATE_KEY, SERVER_HOST_KEY
-#   write-env    hands those SETTINGS that are set, and EXTRA_ENV's, to deploy/write-env.sh by its standard input
-#   deploy       deploy/deploy.sh SHA RUN_URL; output reported: true if the server told Telegram, lost if it may yet
+#   write-env    passes the SETTINGS that are set, and those in EXTRA_ENV, to deploy/write-env.sh by standard input
+#   deploy       deploy/deploy.sh SHA RUN_URL; output reported: true if the server has sent the Telegram message, lost if
+#                the connection was lost and the server may still send it
 #   disconnect   removes the key
-# No secret is ever an argument of a program, nor printed.
+# No secret is printed or passed as an argument of a program.
 set -euo pipefail
-export LC_ALL=C # so that A-Z are just these
+export LC_ALL=C # so that A-Z matches ASCII letters only
 
 SETTINGS=(
   DOCKER_USERNAME DOCKER_PASSWORD SECRET_KEY DATABASE_URL POSTGRES_DB POSTGRES_USER POSTGRES_PASSWORD
   TELEGRAM_BOT_TOKEN TELEGRAM_CHAT_ID TELEGRAM_API_URL ADMIN_LANGUAGE_CODE METRICS_TOKEN ALLOWED_HOSTS PUBLIC_BASE_URL CORS_ALLOWED_ORIGINS
   CSRF_TRUSTED_ORIGINS
 )
-FOLDER=${RUNNER_TEMP:?}/easybox-ssh # the runner empties it after each job
-PROJECT=easy_box                     # in the home of SERVER_USER (deploy/setup-server.sh)
-LOST=255                             # how ssh ends if the connection failed, not the command
+FOLDER=${RUNNER_TEMP:?}/easybox-ssh # the runner empties this folder after each job
+PROJECT=easy_box                     # in the home folder of SERVER_USER (deploy/setup-server.sh)
+LOST=255                             # ssh's exit code if the connection failed, not the command
 
 fail() {
   printf '::error::%s\n' "$*"
   exit 1
 }
 
-# Names of what is missing; a job that has no host key must not accept just any.
+# Fails with the names of the missing variables. Without a host key nothing is connected: any server could answer.
 require() {
   local name missing=()
   for name in "$@"; do
@@ -36,9 +37,9 @@ remote() { ssh -F "$FOLDER/config" server "$@"; }
 connect() {
   require SERVER_HOST SERVER_USER SSH_PRIVATE_KEY SERVER_HOST_KEY
   local port=${SERVER_PORT:-22}
-  # They become lines of a file, so they may not bring their own.
-  [[ $SERVER_HOST =~ ^[A-Za-z0-9][A-Za-z0-9.:_-]*$ ]] || fail "SERVER_HOST is neither a name nor an address."
-  [[ $SERVER_USER =~ ^[A-Za-z_][A-Za-z0-9_.-]*$ ]] || fail "SERVER_USER is no user's name."
+  # They become lines of ssh's configuration, so they must not contain line breaks or options.
+  [[ $SERVER_HOST =~ ^[A-Za-z0-9][A-Za-z0-9.:_-]*$ ]] || fail "SERVER_HOST is not a host name or an address."
+  [[ $SERVER_USER =~ ^[A-Za-z_][A-Za-z0-9_.-]*$ ]] || fail "SERVER_USER is not a valid user name."
   [[ $port =~ ^[0-9]+$ ]] || fail "SERVER_PORT is not a number."
 
   umask 077
@@ -48,7 +49,7 @@ connect() {
   ssh-keygen -y -P '' -f "$FOLDER/key" >/dev/null 2>&1 ||
     fail "SSH_PRIVATE_KEY is not a private key without a passphrase, from its first line to its last."
   known_hosts >"$FOLDER/known_hosts"
-  [ -s "$FOLDER/known_hosts" ] || fail "SERVER_HOST_KEY holds no key: it is what 'ssh-keyscan -t ed25519 HOST' prints."
+  [ -s "$FOLDER/known_hosts" ] || fail "SERVER_HOST_KEY contains no key. It is the output of: ssh-keyscan -t ed25519 HOST"
   cat >"$FOLDER/config" <<END
 Host server
   HostName $SERVER_HOST
@@ -69,14 +70,14 @@ Host server
   ServerAliveCountMax 8
   LogLevel ERROR
 END
-  # A wrong address or key shows here, and not in the middle.
+  # Find a wrong address or key now, before anything is changed.
   remote test -x "$PROJECT/deploy/deploy.sh" </dev/null ||
     fail "The server can't be reached with this host key and key, or deploy/setup-server.sh has not prepared it."
   echo "Connected."
 }
 
-# SERVER_HOST_KEY is what ssh-keyscan prints, or only "type key", one or several lines. Whatever host is named there, it
-# is known to us as "server".
+# SERVER_HOST_KEY: one or more lines of ssh-keyscan's output, or only "type key". The host name in it does not matter:
+# our ssh configuration calls the server "server".
 known_hosts() {
   local line
   while read -r line; do
@@ -86,7 +87,7 @@ known_hosts() {
   done < <(printf '%s\n' "$SERVER_HOST_KEY" | tr -d '\r' | grep -v '^#')
 }
 
-# Records end with a NUL, so that a value may hold whatever it likes.
+# Records end with a NUL byte, so that a value may contain any character.
 write_env() {
   require DOCKER_USERNAME
   local extra=() line
@@ -116,10 +117,10 @@ deploy() {
   esac
   case $code in
     0) return ;;
-    3) fail "The release failed, and so did the way back: somebody must look at the server (deploy/status.sh)." ;;
+    3) fail "The release failed, and going back to the previous one failed too. Look at the server: deploy/status.sh" ;;
     75) fail "Another deploy is running on the server; nothing was done." ;;
-    "$LOST") fail "The connection was lost. The server goes on by itself and tells Telegram; deploy/status.sh there says more." ;;
-    *) fail "The server did not take the release (code $code); the one before serves. It says above why." ;;
+    "$LOST") fail "The connection was lost. The server continues by itself and reports to Telegram. See deploy/status.sh there." ;;
+    *) fail "The deploy failed (code $code); the previous release still serves. The reason is above." ;;
   esac
 }
 

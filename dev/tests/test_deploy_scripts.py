@@ -1,7 +1,4 @@
-"""The parts of deploy/ that need no Docker: settings that come and go, and what Telegram is told.
-
-All of it together: `make verify-deploy`.
-"""
+"""The parts of deploy/ that need no Docker: settings and Telegram messages. Everything: `make verify-deploy`."""
 
 import json
 import random
@@ -16,9 +13,7 @@ from api.tests import bot_api
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = {"SECRET_KEY": "k" * 50, "ALLOWED_HOSTS": "box.example.com", "POSTGRES_PASSWORD": "p4ssword"}
-needs_curl = pytest.mark.skipif(
-    shutil.which("curl") is None, reason="servers have curl (setup-server.sh); this machine has not"
-)
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here: apt-get install curl")
 LETTERS = "ab1 '\"\\$`#={}\t!%&;|<>()*?~[]éЖ"
 
 
@@ -40,7 +35,7 @@ def records(values: dict[str, str]) -> str:
 
 
 def take_over(server: Path) -> str:
-    """What deploy.sh does with new settings; returns them."""
+    """Put new settings into use as deploy.sh does; returns them."""
     folder = server / "easy_box_backend"
     (folder / ".env.next").rename(folder / ".env")
     return (folder / ".env").read_text()
@@ -202,14 +197,14 @@ def test_a_message_that_is_refused_stops_nothing_and_shows_no_token(server: Path
         settings = {"TELEGRAM_BOT_TOKEN": bot_api.TOKEN, "TELEGRAM_CHAT_ID": "1", "TELEGRAM_API_URL": api.url}
         done = bash(server, "report deploy abc 1", **settings)
     assert done.returncode == 0
-    assert "Telegram was not told" in done.stdout
+    assert "message could not be sent" in done.stdout
     assert bot_api.TOKEN not in done.stdout + done.stderr
 
 
 def test_without_a_bot_nobody_is_told(server: Path) -> None:
     done = bash(server, "report deploy abc 1")
     assert done.returncode == 0
-    assert "nobody is told" in done.stdout
+    assert "no message is sent" in done.stdout
 
 
 def test_json_is_made_right(server: Path) -> None:

@@ -1,4 +1,4 @@
-"""The manifests for Kubernetes: what a cluster would refuse, or run otherwise than meant, is found without one."""
+"""The Kubernetes manifests, checked without a cluster: the schemas, and that the objects fit together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dev.common import settings_variables
 FOLDER = Path(__file__).resolve().parent.parent.parent / "easy_box_backend" / "kubernetes"
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 OPERATORS = {"postgresql.cnpg.io/v1"}
-"""What other than Kubernetes itself defines; its schemas are not at hand."""
+"""Objects of operators, for which there are no schemas here."""
 
 
 def documents(name: str) -> list[dict[str, Any]]:

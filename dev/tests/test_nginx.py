@@ -1,5 +1,5 @@
-"""nginx's own files, on a real nginx where there is one (`make verify-stack` has the very version of production): what
-it refuses before a backend meets it."""
+"""nginx's files on a real nginx, if there is one: what it refuses before a backend sees it. `make verify-stack` uses
+production's version of nginx."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ UNKNOWN = [
 
 
 class Backend(BaseHTTPRequestHandler):
-    """Answers 200 to everything, and remembers what it was asked."""
+    """Answers 200 to every request, and remembers the paths."""
 
     protocol_version = "HTTP/1.1"
 
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 class Edge:
-    """A running nginx and what stands behind it."""
+    """A running nginx and the paths that its backend was asked for."""
 
     def __init__(self, port: int, asked: list[str]) -> None:
         self.port, self.asked = port, asked
@@ -84,7 +84,7 @@ Start = Callable[..., Edge]
 
 
 def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str, str]) -> Path:
-    """Our files, with other folders and ports, and without what an nginx older than production's does not know."""
+    """Copy our files with other folders and ports, and without directives that an older nginx does not know."""
     own = folder / "easybox"
     shutil.copytree(BACKEND / "nginx", own)
     (folder / "run").mkdir()

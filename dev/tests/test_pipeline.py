@@ -1,4 +1,4 @@
-"""The scripts behind the workflow, with a faked ssh and a Bot API of our own. The whole: `make verify-workflow`."""
+"""The scripts of the workflow, with a fake ssh and a local Bot API. The whole workflow: `make verify-workflow`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CONNECTION = {
     "SSH_PRIVATE_KEY": "-----BEGIN OPENSSH PRIVATE KEY-----\r\nsecret line\r\n-----END OPENSSH PRIVATE KEY-----",
 }
 FAKES = {
-    # Notes what it was called with and what it was sent, and ends as told.
+    # Records its arguments and standard input, and exits with the code in a file.
     "ssh": 'printf "%s\\n" "$@" >"$RECORD/arguments"; cat >"$RECORD/stdin"; exit "$(cat "$RECORD/code" || echo 0)"',
     "ssh-keygen": 'for last; do :; done; head -1 "$last" | grep -q "^-----BEGIN .* PRIVATE KEY-----$"',
 }
 
 
 class Desk:
-    """A runner's surroundings: a folder, faked programs, the file for a step's outputs."""
+    """The environment of a step: a folder, fake programs, the file for outputs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,13 +62,13 @@ class Desk:
         return (self.folder / name).read_text()
 
     def outputs(self) -> str:
-        """What the step has put out."""
+        """The outputs of the step."""
         return self.output.read_text() if self.output.exists() else ""
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    """A runner's surroundings."""
+    """The environment of a step."""
     return Desk(tmp_path)
 
 
@@ -76,7 +76,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_the_connection_is_pinned_to_the_servers_key_and_nobody_else_can_read_ours(desk: Desk) -> None:
-    """Whatever the server is called in the secret, and with the line ends of Windows."""
+    """Whatever host name the secret contains, and with line ends of Windows."""
     result = desk.run("server.sh", "connect", **CONNECTION)
     assert result.returncode == 0, result.stdout
     ssh = desk.folder / "easybox-ssh"
@@ -93,7 +93,7 @@ def test_the_connection_is_pinned_to_the_servers_key_and_nobody_else_can_read_ou
 
 @pytest.mark.parametrize("name", ["SERVER_HOST", "SERVER_USER", "SERVER_HOST_KEY", "SSH_PRIVATE_KEY"])
 def test_without_a_secret_nothing_is_connected_and_it_is_named(desk: Desk, name: str) -> None:
-    """Above all: no host key never means any host key."""
+    """Without a host key any server could answer."""
     result = desk.run("server.sh", "connect", **(CONNECTION | {name: ""}))
     assert result.returncode == 1
     assert f"Missing secrets: {name} (" in result.stdout
@@ -196,7 +196,7 @@ def test_nothing_else_becomes_a_command_there(desk: Desk, sha: str, url: str) ->
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """A git command that knows nothing of the person's own settings."""
+    """Run git without the person's own settings."""
     clean = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "HOME": str(folder)}
     who = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "init.defaultBranch=main"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | clean
@@ -348,7 +348,7 @@ def test_it_is_told_in_english_if_that_is_the_managers_language(desk: Desk, tele
 
 
 def test_a_lost_connection_is_not_told_as_a_failed_release(desk: Desk, telegram: BotApi) -> None:
-    """The server goes on by itself."""
+    """The server continues by itself."""
     report(desk, telegram, REPORTED="lost", RESULTS="release=success deploy=failure")
     (text,) = telegram.messages[0][1]["text"]
     assert "deploy/status.sh" in text
@@ -356,11 +356,11 @@ def test_a_lost_connection_is_not_told_as_a_failed_release(desk: Desk, telegram:
 
 @pytest.mark.parametrize("answer", [401, 404])
 def test_a_refused_message_fails_without_showing_the_token(desk: Desk, telegram: BotApi, answer: int) -> None:
-    """Somebody should know that nobody was told."""
+    """The run must show that no message was sent."""
     telegram.answer = answer
     result = report(desk, telegram)
     assert result.returncode == 1
-    assert "Telegram was not told" in result.stdout
+    assert "message could not be sent" in result.stdout
     assert TOKEN not in result.stdout + result.stderr
 
 
@@ -405,7 +405,7 @@ def test_gitflow_makes_develop_and_a_feature_from_main(repository: Path) -> None
 
 
 def test_gitflow_twice_changes_nothing(repository: Path) -> None:
-    """Nor does it move a branch on which somebody worked."""
+    """And it does not move a branch that has new commits."""
     gitflow(repository, NAME="stock-report")
     git(repository, "commit", "--quiet", "--allow-empty", "--message", "work")
     before = branches(repository)
@@ -433,7 +433,7 @@ def test_gitflow_takes_what_the_remote_has_and_publishes_when_told(repository: P
 
 @pytest.mark.parametrize("name", ["two words", "..", "x.lock", "a~b"])
 def test_gitflow_refuses_what_can_be_no_branch(repository: Path, name: str) -> None:
-    """And then has made nothing."""
+    """And creates nothing."""
     before = branches(repository)
     assert gitflow(repository, NAME=name).returncode == 1
     assert branches(repository) == before

@@ -1,9 +1,11 @@
-"""What `make run` finds out before anything is started."""
+"""What `make run` checks before the server starts."""
 
+import re
 import socket
 from pathlib import Path
 
 import pytest
+from django.urls import resolve
 
 from dev import network, run
 
@@ -79,3 +81,13 @@ def test_the_address_for_phones_is_none_of_this_machine_alone(interfaces: dict[s
     assert network.address_for_phones() == "192.168.1.20"
     interfaces["route"] = "192.168.1.30"
     assert network.address_for_phones() == "192.168.1.30"
+
+
+@pytest.mark.django_db
+def test_the_printed_addresses_are_pages_of_the_server() -> None:
+    """A new user opens them first."""
+    told = run.describe("127.0.0.1", 8000)
+    paths = re.findall(r"http://127\.0\.0\.1:8000(/\S+/)", told)
+    assert paths == ["/admin/", "/api/docs/"]
+    for path in paths:
+        resolve(path)

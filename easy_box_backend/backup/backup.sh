@@ -1,18 +1,18 @@
 #!/bin/sh
-# Backups, inside a container of the database's own image (so pg_dump always fits the server).
+# Backups, in a container of the database's image, so that pg_dump has the server's version.
 #
-#   backup.sh loop           one set every night at BACKUP_AT (UTC), for ever
-#   backup.sh now            one set, and what is too old is removed
-#   backup.sh verify SET     whether a set is whole
-#   backup.sh restore SET    a set into an empty database and an empty media folder
-#   backup.sh list           the sets, newest first
+#   backup.sh loop           make a set every night at BACKUP_AT (UTC)
+#   backup.sh now            make a set, and remove sets that are too old
+#   backup.sh verify SET     check that a set is complete and undamaged
+#   backup.sh restore SET    restore a set into an empty database and an empty media folder
+#   backup.sh list           list the sets, newest first
 #
 # A set is a folder /backups/2026-01-31T023000Z: database.dump (pg_dump, custom format), media/ and manifest.json,
-# all listed in SHA256SUMS. It gets its name when it is complete; until then it is called .partial.
-# Photos never change under a name, so a set shares the unchanged ones with the set before (hard links): many sets
-# take little more room than one.
+# all listed in SHA256SUMS. Until it is complete its name begins with .partial.
+# The content of a photo never changes under its name, so sets share photos (hard links), and many sets take little more
+# space than one.
 #
-# How the last one went is in /backups/status.json; the worker reads it and raises the alarm.
+# The result of the last backup is in /backups/status.json. The worker reads it and sends an alert if it failed.
 set -eu
 umask 077
 
@@ -26,7 +26,7 @@ fail() {
   exit 1
 }
 
-# PGHOST, PGPORT, PGUSER and PGDATABASE are given; the password may lie in a file.
+# PGHOST, PGPORT, PGUSER and PGDATABASE are set; the password may be in a file.
 if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
   PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
   export PGPASSWORD
@@ -46,11 +46,11 @@ write_sums() {
   printf '%s\n' "$sums" >"$1/SHA256SUMS"
 }
 
-# Everything of media that the set lacks. Names carry their content, so what is there already is the same.
+# Copies the photos that the set lacks. A photo's name depends on its content, so existing ones are the same.
 copy_media() { cp -R --preserve=mode,timestamps --no-clobber "$MEDIA/." "$1/media/"; }
 
 make_set() {
-  # Only one at a time: the nightly one and that of a deploy may meet.
+  # Only one at a time: a nightly backup and that of a deploy may coincide.
   exec 9>"$BACKUPS/.lock"
   flock --wait 1800 9 || fail "another backup has not ended within half an hour"
   name=$(date -u +%FT%H%M%SZ)
@@ -59,14 +59,14 @@ make_set() {
   rm -rf "$BACKUPS"/.partial-*
   mkdir -p "$new/media"
   if [ -n "$previous" ] && [ -d "$previous/media" ]; then
-    # Not the owner: a set that was brought here from another server may be somebody else's.
+    # Without the owner: a set that was copied from another server may have another one.
     cp -R --link --no-dereference --preserve=mode,timestamps "$previous/media/." "$new/media/"
-    # A photo that is gone from the shop is gone from new sets.
+    # New sets leave out photos that no longer exist.
     (cd "$new/media" && find . -type f) | while read -r file; do
       [ -e "$MEDIA/$file" ] || rm -f "$new/media/$file"
     done
   fi
-  # Photos before and after the dump: what the dump mentions was there at its moment, and is in one of the two.
+  # Copy photos before and after the dump: each photo that the dump names existed then, so one of the copies has it.
   copy_media "$new"
   pg_dump --format=custom --compress=6 --no-owner --no-privileges --file="$new/database.dump"
   copy_media "$new"
@@ -80,13 +80,13 @@ make_set() {
   prune
 }
 
-# A shared photo that has rotted on the disk would rot in every set: copy those anew from where they are served.
+# A shared photo that the disk has damaged is damaged in every set: copy it again from the media folder.
 compare_with() { # previous set or "", new set
   [ -n "$1" ] && [ -s "$1/SHA256SUMS" ] || return 0
   changed=$(awk 'NR == FNR { sum[$2] = $1; next } $2 ~ /^\.\/media\// && ($2 in sum) && sum[$2] != $1 { print $2 }' \
     "$1/SHA256SUMS" "$2/SHA256SUMS")
   [ -n "$changed" ] || return 0
-  say "damaged in the set before, copied anew: $changed"
+  say "damaged in the previous set, copied again: $changed"
   for file in $changed; do
     rm -f "${2:?}/$file"
     cp --preserve=mode,timestamps "$MEDIA/${file#./media/}" "$2/$file"
@@ -94,7 +94,7 @@ compare_with() { # previous set or "", new set
   write_sums "$2"
 }
 
-# Kept: everything of the last two days, then the newest set of each of 7 days, 4 weeks and 6 months.
+# Keeps all sets of the last two days, then the newest set of each of 7 days, 4 weeks and 6 months.
 prune() {
   days='' weeks='' months=''
   recent=$(date -u -d '2 days ago' +%FT%H%M%SZ)
@@ -112,7 +112,7 @@ prune() {
   done
 }
 
-# Runs make_set in a shell of its own, so that any failing step ends it; says how it went.
+# Runs make_set in a shell of its own, so that any failing step ends it, and writes the result to status.json.
 now() {
   if output=$(sh "$0" make 2>&1); then
     printf '%s\n' "$output"
@@ -131,7 +131,7 @@ loop() {
     last=$(sets | head -n 1)
     day_ago=$(date -u -d '25 hours ago' +%FT%H%M%SZ)
     if [ -z "$last" ] || expr "$day_ago" '>' "${last##*/}" >/dev/null; then
-      now || pause 600 # a failure is tried again soon; the status says so meanwhile
+      now || pause 600 # try again soon; status.json shows the failure meanwhile
       continue
     fi
     until=$(date -u -d "${BACKUP_AT:-02:30}" +%s)
@@ -141,17 +141,17 @@ loop() {
   done
 }
 
-# A shell waits for a foreground sleep before it heeds a signal, but not for `wait`.
+# A shell handles a signal only after a foreground sleep has ended, but at once during `wait`.
 pause() {
   sleep "$1" &
   wait $! || true
 }
 
 verify() {
-  [ -s "$1/SHA256SUMS" ] || fail "$1 is no complete set: it has no SHA256SUMS"
+  [ -s "$1/SHA256SUMS" ] || fail "$1 is not a complete set: it has no SHA256SUMS"
   (cd "$1" && sha256sum --check --quiet --strict SHA256SUMS) || fail "$1 is damaged"
   pg_restore --list "$1/database.dump" >/dev/null || fail "$1/database.dump can't be read"
-  say "$1 is whole: $(wc -l <"$1/SHA256SUMS") files"
+  say "$1 is complete: $(wc -l <"$1/SHA256SUMS") files"
 }
 
 restore() {

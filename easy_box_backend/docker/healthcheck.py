@@ -1,6 +1,6 @@
-"""The container's health check: ends with 0 if the server in it is ready to be sent requests.
+"""The container's health check: exit code 0 if its server is ready for requests.
 
-Ready: it reaches its database, whose tables are up to date, and has room for photos. Needs nothing but Python itself.
+Ready: the database is reachable, its tables are up to date, and there is room for photos. Standard library only.
 """
 
 import http.client
@@ -8,7 +8,7 @@ import sys
 
 
 def main() -> int:
-    """Returns 0 if the answer is 200; else 1, and says what it was (`docker inspect` shows it)."""
+    """Returns 0 if the answer is 200. Else prints the answer, which `docker inspect` shows, and returns 1."""
     connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=4)
     try:
         connection.request("GET", "/readyz", headers={"Connection": "close"})

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gets a certificate for DOMAIN (several by commas) and renews it; nginx/start.sh takes it into use by itself.
+# Gets a certificate for DOMAIN (several, separated by commas) and renews it. nginx/start.sh puts it into use.
 set -eu
 [ -n "${DOMAIN:-}" ] && [ -n "${ACME_EMAIL:-}" ] || {
   echo "certbot: set DOMAIN and ACME_EMAIL." >&2
@@ -7,7 +7,7 @@ set -eu
 }
 trap 'exit 0' TERM INT
 
-# Where nginx looks for it, readable by nginx's user alone..
+# Copies it to where nginx looks for it, readable only by nginx's user.
 cat >/tmp/install.sh <<'SCRIPT'
 set -eu
 umask 077

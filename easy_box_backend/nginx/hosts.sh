@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints which hosts nginx lets through to the backends: lines for the map $unknown_host of nginx.conf.
-# ALLOWED_HOSTS means what it means to Django: names, addresses, .example.com for all names below it too, * for any.
-# Names that we get a certificate for (DOMAIN), and the one that photos are asked for by (PUBLIC_BASE_URL), are known too.
+# Prints the hosts for which nginx passes requests to the backends, as lines for the map $unknown_host of nginx.conf.
+# ALLOWED_HOSTS has Django's syntax: names, addresses, .example.com with all its subdomains, * for any host. The hosts of
+# DOMAIN and PUBLIC_BASE_URL are known too.
 set -eu
 
 public=${PUBLIC_BASE_URL:-}
@@ -12,7 +12,7 @@ case $public in
 esac
 
 echo 'default 1;'
-# Any host, but none that is longer than a name can be.
+# Any host that is not longer than a name can be.
 any='s/^\*$/"~^.{1,300}$" 0;/p'
 name='[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*'
 address='\[[0-9A-Fa-f:.]+\]'

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Starts nginx; takes a certificate into use as soon as there is one, and again whenever it is renewed.
-# The certificate: /certs/fullchain.pem and /certs/privkey.pem, put there by you or by the service `certbot`.
+# Starts nginx. Puts a certificate into use as soon as there is one, and again after each renewal.
+# The certificate is /certs/fullchain.pem and /certs/privkey.pem, from you or from the service `certbot`.
 set -eu
 
 run=/tmp/easybox
 mkdir -p "$run"
-# A name for this start, so that connection numbers of another one can't be taken for ours.
+# A name for this start, so that equal connection numbers of two starts can be told apart.
 echo "map \"\" \$boot { default $(date +%s)$$; }" >"$run/boot.conf"
 sh /etc/easybox/hosts.sh >"$run/hosts.conf"
 
 newest() { cat /certs/fullchain.pem /certs/privkey.pem 2>/dev/null | cksum; }
 
-# Takes the certificate into use if it is whole and belongs to its key; else says so and leaves things as they are.
+# Puts the certificate into use if it is valid and matches its key; else prints a message and changes nothing.
 use_certificate() {
   [ -s /certs/fullchain.pem ] && [ -s /certs/privkey.pem ] || return 1
   mkdir -p "$run/new"

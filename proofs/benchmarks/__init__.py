@@ -1,1 +1,1 @@
-"""Measurements of a real server over HTTP: `make bench`. docs/benchmarks.md holds the figures."""
+"""Measurements of a real server over HTTP: `make bench`. The results are in docs/benchmarks.md."""

@@ -1,10 +1,10 @@
-"""`make bench`: what our server costs beside the plain ways, measured in one run each.
+"""`make bench`: compares the cost of our server with plain implementations, in one run.
 
-    python -m benchmarks              everything (about two minutes)
-    python -m benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
-    python -m benchmarks writes       add_stock on one product from 8 connections: throughput
+    python -m proofs.benchmarks              everything (about two minutes)
+    python -m proofs.benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
+    python -m proofs.benchmarks writes       add_stock on one product from 8 connections: throughput
 
-Ends with 1 when a requirement is missed.
+Exit code 1: a requirement is missed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ class Requirement:
 
 def main() -> int:
     """Measure what the command line names; returns 0 if all requirements are kept."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks")
     parser.add_argument("what", nargs="?", choices=["lists", "writes", "all"], default="all")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; medians are shown")
     chosen = parser.parse_args()
@@ -44,7 +44,7 @@ def main() -> int:
             ) as server:  # fmt: skip
                 requirements += lists(server, chosen.rounds)
         if chosen.what in ("writes", "all"):
-            # In memory, a commit costs nothing and the code counts; on disk, as in production, all wait.
+            # In memory a commit costs nothing, which shows the code's cost; on disk, as in production, it dominates.
             for name, durable in (("commits in memory", "off"), ("commits on disk, as in production", "on")):
                 options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), durable)
                 with temporary_postgres(**options) as url, served(
@@ -109,7 +109,7 @@ def cpu(
 ) -> tuple[float, int]:
     """Milliseconds of CPU for one such request, on average, and the answer's size in bytes.
 
-    before: a request to make before each; what it takes on its own is taken off.
+    before: a request to make before each; its own cost is subtracted.
     """
     alone = cpu(server, connection, before, 100)[0] if before else 0.0
     start = server.cpu_seconds()
@@ -123,7 +123,7 @@ def cpu(
 
 # --- Writes: throughput ---
 def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
-    """Additions a second to one product, from 8 connections, each way in interleaved rounds."""
+    """Additions per second to one product, from 8 connections, for each implementation in interleaved rounds."""
     (product,) = server.products
     integrations = [server.log_in(INTEGRATION) for _ in range(CONNECTIONS)]
     phones = [server.log_in(APP) for _ in range(CONNECTIONS)]
@@ -135,7 +135,7 @@ def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
         return request("GET", "/api/products/?sku=SKU-00000", token=token, agent=APP)
 
     ours = f"/api/products/{product}/add_stock/"
-    # What each connection repeats; the addition comes last.
+    # The requests that each connection repeats; the addition comes last.
     ways = {
         "bare writer": [[add(f"/bare/{product}/add_stock/", "", INTEGRATION)]] * CONNECTIONS,
         "integration": [[add(ours, token, INTEGRATION)] for token in integrations],
@@ -147,7 +147,7 @@ def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
     for _ in range(rounds):
         for way, scripts in ways.items():
             if way.startswith("app"):
-                # As the app does before; or the same additions over new connections look like its queue come again.
+                # As the app does. Otherwise equal additions over new connections look like a resent queue.
                 for token in phones:
                     Connection(server.port).ask(request("GET", "/api/products/", token=token, agent=APP))
             before = on_hand(server, integrations[0])
@@ -170,7 +170,7 @@ def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
 
 
 def on_hand(server: Served, token: str) -> int:
-    """How many of the first product are on hand."""
+    """The quantity on hand of the first product."""
     path = f"/api/products/{server.products[0]}/"
     answer = Connection(server.port).ask(request("GET", path, token=token, agent=INTEGRATION))
     quantity: int = answer.json()["quantity"]  # type: ignore[index]
@@ -178,7 +178,7 @@ def on_hand(server: Served, token: str) -> int:
 
 
 def ratio(ours: list[float], plain: list[float]) -> float:
-    """The median of the ratios of the rounds: what slows the machine down for a while slows both down."""
+    """The median of the rounds' ratios: a temporary slowdown of the machine affects both numbers of a round."""
     return statistics.median(a / b for a, b in zip(ours, plain, strict=True))
 
 

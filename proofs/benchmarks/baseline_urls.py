@@ -1,6 +1,6 @@
-"""What our server is compared with, in the same process: the plain ways of doing it. Not part of the product.
+"""The plain implementations that our server is compared with, in the same process. Not part of the product.
 
-The only module of this folder that knows Django, beside the WSGI module that serves it.
+Besides the WSGI module that serves it, the only module of this folder that imports Django.
 """
 
 # ruff: noqa: TID251
@@ -31,7 +31,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
 
 
 class ProductViewSet(viewsets.ModelViewSet[Product]):
-    """A plain ModelViewSet: cheaper than a real one, since it asks nobody who they are."""
+    """A plain ModelViewSet; cheaper than a real one, since it checks no login."""
 
     queryset = Product.objects.filter(archived_at__isnull=True)
     serializer_class = ProductSerializer
@@ -67,7 +67,7 @@ class OrderViewSet(viewsets.ModelViewSet[Order]):
 
 
 def answer(data: object) -> HttpResponse:
-    """JSON; the middleware that would add the length is not there."""
+    """A JSON answer with its length, which no middleware adds here."""
     body = json.dumps(data).encode()
     return HttpResponse(body, content_type="application/json", headers={"Content-Length": str(len(body))})
 
@@ -87,7 +87,7 @@ def bare_add_stock(request: HttpRequest, key: int) -> HttpResponse:
 
 @transaction.atomic
 def fill(request: HttpRequest) -> HttpResponse:
-    """Make `products` and `orders` of `lines` lines, so many as the query says. Returns the products' ids."""
+    """Create as many `products`, and `orders` of `lines` lines, as the query says. Returns the products' ids."""
     now, wanted = timezone.now(), {name: int(str(value)) for name, value in request.GET.items()}
     shelf = Product.objects.bulk_create(
         Product(

@@ -1,4 +1,4 @@
-"""Requests over sockets of our own: bytes made beforehand, so that the client takes little of the CPU."""
+"""Requests over plain sockets: the bytes are made beforehand, so that the client needs little CPU."""
 
 import json
 import selectors
@@ -48,7 +48,7 @@ class Connection:
         self.link.sendall(data)
 
     def take(self) -> Answer | None:
-        """The answer, if all of it has come now. Raises ConnectionError when the server hung up."""
+        """The answer if it is complete, else None. Raises ConnectionError if the server has closed the connection."""
         more = self.link.recv(1 << 20)
         if not more:
             raise ConnectionError("The server closed the connection.")
@@ -77,7 +77,7 @@ class Connection:
 def saturate(port: int, scripts: list[list[bytes]], seconds: float) -> tuple[int, float]:
     """Each script is repeated on a connection of its own, every request as soon as the last answer is there.
 
-    A script is ended once the time is over; the time until the last one ended is what counts.
+    Each script is completed after the time is over; the time until the last one has ended counts.
     Returns how often scripts were completed, and in how many seconds.
     """
     chooser = selectors.DefaultSelector()

@@ -1,4 +1,4 @@
-"""A server to measure: PostgreSQL of our own, migrated and filled, behind gunicorn."""
+"""A server to measure: gunicorn on a temporary PostgreSQL that is migrated and filled."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server. pid: gunicorn's master. products: ids of what is on the shelf."""
+    """A running server. pid: gunicorn's master. products: their ids."""
 
     port: int
     pid: int
@@ -93,7 +93,7 @@ def served(
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses now."""
+    """A TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -101,7 +101,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Return once the server answers. Raises RuntimeError if it ends or stays silent."""
+    """Return once the server answers. Raises RuntimeError if it ends or does not answer in time."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:

@@ -1,1 +1,1 @@
-"""The app's calls over a real socket, byte for byte, against a live server of the tests or any other one."""
+"""The app's calls over a real socket, byte for byte, against the tests' live server or any other one."""

@@ -49,7 +49,7 @@ def photo(content: bytes = RED_JPEG, filename: str = "scaled_1000000033.jpg") ->
 
 
 def new_sku(pattern: str = "{}") -> str:
-    """A SKU that nobody has used; ``{}`` in the pattern is where the unique part goes."""
+    """A new SKU; ``{}`` in the pattern is replaced by a unique part."""
     return pattern.format(f"{_RUN}{next(_numbers)}")
 
 
@@ -98,7 +98,7 @@ class App:
         return self.dio.request(method, path, data, headers)
 
     def refused(self, method: str, path: str, data: object = None, content_type: str | None = None) -> Response:
-        """The answer to a request that must fail with a status."""
+        """The answer to a request that must fail with an HTTP status."""
         with pytest.raises(DioException) as caught:
             self.send(method, path, data, content_type)
         assert caught.value.response is not None, caught.value

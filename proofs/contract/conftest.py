@@ -1,4 +1,4 @@
-"""Who is called, and by whom.
+"""The server under test, and the clients that call it.
 
 The server is Django's live server with a person of its own, or any other: its address in EASYBOX_URL, an
 account in EASYBOX_EMAIL and EASYBOX_PASSWORD. Each test makes its own data over HTTP, with SKUs of its own.
@@ -49,9 +49,9 @@ def _live_server(request: pytest.FixtureRequest, media_root: Path) -> Server:
 
     from api.models import Revision
 
-    # What migrations put into the database is gone once a test with real transactions has cleaned up.
+    # The cleanup after a test with real transactions also removes the rows that migrations have created.
     Revision.objects.get_or_create(id=1, defaults={"epoch": "contract"})
-    # A manager, since the contract has what only they may do, such as deleting (docs/rights.md).
+    # A manager, since the contract has calls that only managers may make, such as deleting (docs/rights.md).
     get_user_model().objects.create_user(email=EMAIL, password=PASSWORD, username=USERNAME, is_staff=True)
     return Server(request.getfixturevalue("live_server").url, EMAIL, PASSWORD, USERNAME)
 

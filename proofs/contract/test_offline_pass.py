@@ -1,4 +1,4 @@
-"""A phone comes back with full queues and nothing went wrong on the way: all of it is there, once."""
+"""A phone sends full queues over a good network: everything arrives exactly once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The app's data layer: what it asks the server, and the types it casts the answers to.
+"""The app's data layer: its calls to the server, and the types that it casts the answers to.
 
-A cast that fails raises :class:`CastError`, as Dart's ``as String`` does: on a phone that is a red screen.
+A cast that fails raises :class:`CastError`, as Dart's ``as String`` does; a phone shows a red screen then.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def as_list(value: object, where: str = "value") -> list[Any]:
 
 
 def as_id(value: object, where: str = "id") -> str:
-    """``value.toString()`` of an id: any scalar will do; null, maps and lists make a useless address."""
+    """``value.toString()`` of an id: any scalar is accepted; null, maps and lists would make a useless URL."""
     if value is None or isinstance(value, (dict, list)):
         raise CastError(value, "scalar", where)
     if isinstance(value, bool):
@@ -74,7 +74,7 @@ def int_try_parse(text: str) -> int | None:
     return int(text) if re.fullmatch(r"\s*[+-]?\d+\s*", text, re.ASCII) else None
 
 
-# --- what the app holds -------------------------------------------------------------------------------------
+# --- the app's data -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class User:
 
 @dataclass(frozen=True)
 class Product:
-    """A product as the app holds it. Its id is text, a UUID while it is not pushed yet."""
+    """A product in the app. Its id is text: a UUID of the phone until the product has been sent."""
 
     id: str
     name: str
@@ -227,7 +227,7 @@ class Order:
         return replace(self, status="picked", lines=lines)
 
 
-# --- what can go wrong, as the app sees it ------------------------------------------------------------------
+# --- the app's errors --------------------------------------------------------------------------------------
 
 
 class AuthException(Exception):
@@ -305,7 +305,7 @@ class InventoryRemote:
         return [Product.from_json(item) for item in as_list(response.data, "products")]
 
     def by_sku(self, sku: str) -> Product | None:
-        """The first element of the answer, or None. The SKU goes into the address as it was scanned."""
+        """The first element of the answer, or None. The SKU goes into the URL as it was scanned."""
         response = self.dio.get(f"/products/?sku={sku}", self.session.headers)
         found = as_list(response.data, "products by sku")
         return Product.from_json(found[0]) if found else None

@@ -1,7 +1,7 @@
-"""The desk (the admin) as a manager's browser opens it, as a proof that a server works: `python -m phone.desk`.
+"""Opens the admin as a manager's browser does, to check that a server works: `python -m proofs.phone.desk`.
 
 It signs in, opens every kind of page that a link leads to, and loads every file that a page names. It changes nothing.
-The password is asked for in the variable TRIAL_PASSWORD.
+The password is read from the variable TRIAL_PASSWORD.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from proofs.phone.smoke import WrongAnswer
 
 START = "/admin/"
 LOG_OUT = b'action="/admin/logout/"'
-"""What every page of somebody who is signed in has."""
+"""Every page contains this if the person is signed in."""
 TIMEOUT_SECONDS = 30.0
 Get = Callable[[str], tuple[int, bytes]]
-"""Opens an address and returns the status and the body, redirects followed."""
+"""Opens a path, follows redirects, and returns the status and the body."""
 
 
 class _Page(HTMLParser):
-    """What a page leads to, and what it loads."""
+    """The links of a page, and the files that it loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _Page(HTMLParser):
 
 @dataclass
 class Visit:
-    """What was opened, and what was wrong."""
+    """What was opened, and the problems."""
 
     pages: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -64,17 +64,19 @@ def read(body: bytes) -> _Page:
 
 
 def kinds(address: str) -> set[str]:
-    """What there is to see at an address: its page, each parameter. It differs by words, not by numbers."""
+    """The kinds of page at a path: the page itself, and one for each parameter. Numbers in it do not matter."""
     path, _mark, query = address.partition("?")
     page = re.sub(r"\d+", "0", path)
-    given = [part for part in query.split("&") if not part.startswith("_changelist_filters=")]  # where to go back to
+    given = [
+        part for part in query.split("&") if not part.startswith("_changelist_filters=")
+    ]  # where the "back" link leads
     return {page} | {f"{page}?{part.partition('=')[0] if re.search('[0-9]', part) else part}" for part in given}
 
 
 def visit(get: Get, *, skip: tuple[str, ...] = ()) -> Visit:
     """Open every kind of page that a link leads to, beginning at START, and each file that one names.
 
-    `skip`: what addresses begin with that are left out.
+    skip: paths that begin with one of these are left out.
     """
     found = Visit()
     waiting, seen, loaded = [START], kinds(START), set(skip)
@@ -103,7 +105,7 @@ def visit(get: Get, *, skip: tuple[str, ...] = ()) -> Visit:
 
 
 def _local(address: str, link: str, skip: tuple[str, ...]) -> str:
-    """Where a link of a page leads on the same server; "" if it leads elsewhere, or to nowhere else than the page."""
+    """The path of a link on the same server; "" if the link leads to another server or only within the page."""
     parts = urlsplit(urljoin(address, link))
     if link.startswith("#") or parts.scheme or parts.netloc or parts.path.startswith(skip or ("\0",)):
         return ""
@@ -111,11 +113,11 @@ def _local(address: str, link: str, skip: tuple[str, ...]) -> str:
 
 
 class Browser:
-    """Keeps cookies, asks for `host` wherever it is connected to, and runs no scripts."""
+    """Keeps cookies and runs no scripts. Connects to one address and sends `host` as the host name."""
 
     def __init__(self, at: str, host: str = "") -> None:
         self.base, self.host = f"http://{at}", host or at
-        # SECURE_COOKIES=true is for browsers; the trial speaks HTTP within one machine.
+        # SECURE_COOKIES=true must not stop the trial, which uses plain HTTP within one machine.
         jar = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
         self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(jar))
 
@@ -129,7 +131,7 @@ class Browser:
             return error.code, error.read()
 
     def sign_in(self, email: str, password: str) -> None:
-        """Raises WrongAnswer if that does not lead to the first page."""
+        """Sign in. Raises WrongAnswer if the answer is not the first page."""
         status, body = self.get(f"{START}login/")
         form = {"username": email, "password": password, "next": START, "csrfmiddlewaretoken": read(body).token}
         if status == 200:
@@ -139,16 +141,16 @@ class Browser:
 
 
 def desk_pages(browser: Browser, email: str, password: str) -> Visit:
-    """Sign in and look at everything but photos. Raises WrongAnswer upon anything that can't be opened."""
+    """Sign in and open everything but photos. Raises WrongAnswer if something can't be opened."""
     browser.sign_in(email, password)
-    found = visit(browser.get, skip=("/media/",))  # a copy of the data comes without them
+    found = visit(browser.get, skip=("/media/",))  # the trial's copy of the data has no photos
     if found.faults:
         raise WrongAnswer("; ".join(found.faults[:10]))
     return found
 
 
 def main() -> None:
-    """Raises if anything is not as it should be."""
+    """Open everything. Raises WrongAnswer if a page is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--at", required=True, help="HOST:PORT to connect to")
     parser.add_argument("--host", default="", help="the name to ask for, if another")

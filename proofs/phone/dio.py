@@ -1,6 +1,6 @@
-"""An HTTP client that puts the bytes on the wire which Dio 5 on dart:io puts there.
+"""An HTTP client that sends exactly the bytes of Dio 5 on dart:io.
 
-Only what the app uses is here: JSON and ``FormData`` bodies, HTTP/1.1, keep-alive, gzip, redirects of GET.
+It has only what the app uses: JSON and ``FormData`` bodies, HTTP/1.1, keep-alive, gzip, redirects of GET.
 The network below is a parameter (:class:`Transport`): a simulation can lose, delay or repeat messages.
 """
 
@@ -82,7 +82,7 @@ class SocketTransport:
     """The real network.
 
     Args:
-        timeout: seconds after which a silent server fails the test; the app itself has no time-out (None).
+        timeout: seconds without an answer after which a test fails; the app itself has no time-out (None).
     """
 
     def __init__(self, timeout: float | None = None) -> None:
@@ -183,7 +183,7 @@ class DioException(Exception):
 
 @dataclass(frozen=True)
 class MultipartFile:
-    """A file in a form. Without a ``content_type`` it is ``application/octet-stream``, whatever it holds."""
+    """A file in a form. Without a ``content_type`` it is ``application/octet-stream``, whatever the content."""
 
     content: bytes
     filename: str | None = None
@@ -250,7 +250,7 @@ def _text(value: object) -> str:
 
 
 def _browser_escape(value: str) -> str:
-    """Names and file names: line ends and quotes are escaped, all else (Cyrillic, ``%``) goes as it is."""
+    """Names and file names: line ends and quotes are escaped, all else (Cyrillic, ``%``) is sent as it is."""
     return re.sub(r"\r\n|\r|\n", "%0D%0A", value).replace('"', "%22")
 
 

@@ -1,10 +1,10 @@
 """The app's offline mode: queues in SQLite, a cache with optimistic changes, the pass that replays them.
 
-It is a faithful port, faults included: a queue is cleared only as a whole, an interrupted pass starts a queue
+It is a faithful port, with the app's bugs: a queue is cleared only as a whole, an interrupted pass starts a queue
 from its beginning, nothing guards against two passes at once, and two exceptions hang the inventory screen.
 
-Everything that talks to the server is a generator that yields a :class:`Call` just before each request, so
-that a simulation decides which phone goes on and when. ``run`` drives one to its end.
+Everything that calls the server is a generator that yields a :class:`Call` just before each request, so that a
+simulation decides which phone continues and when. ``run`` runs one to its end.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class StillUnknown(Exception):
 
 
 def run(steps: Steps[T]) -> T:
-    """Drive a verb to its end without interruptions and return its result."""
+    """Run a verb to its end without interruptions and return its result."""
     while True:
         try:
             next(steps)

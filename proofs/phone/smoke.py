@@ -1,6 +1,6 @@
-"""Every call that the app makes, once, as a proof that a server works: `python -m phone.smoke`. It writes.
+"""Makes every call of the app once, to check that a server works: `python -m proofs.phone.smoke`. It writes data.
 
-The password is asked for in the variable TRIAL_PASSWORD.
+The password is read from the variable TRIAL_PASSWORD.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ PHOTO = base64.b64decode(
 
 
 class WrongAnswer(Exception):
-    """The server answered something that can't be right."""
+    """The server gave a wrong answer."""
 
 
 class Through(SocketTransport):
-    """Every connection leads to one address, whatever the name asked for."""
+    """Connects to one address, whatever the host name of the URL."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(timeout=TIMEOUT_SECONDS)
@@ -45,7 +45,7 @@ def expect(found: object, wanted: object, what: str) -> None:
 
 
 def version(dio: Dio) -> object:
-    """The release that answers. A proxy that was started with the server may find it a moment later."""
+    """The release that answers. Waits a moment, since a proxy that was started with the server may not find it yet."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -57,7 +57,7 @@ def version(dio: Dio) -> object:
 
 
 def app_calls(dio: Dio, email: str, password: str, photo: MultipartFile) -> None:
-    """Make every call of the app, and look at the answers. Raises what the app calls an error, or WrongAnswer."""
+    """Make every call of the app and check the answers. Raises the app's own errors, or WrongAnswer."""
     session = Session()
     auth, inventory, orders = (
         AuthRepository(dio, session),
@@ -80,7 +80,7 @@ def app_calls(dio: Dio, email: str, password: str, photo: MultipartFile) -> None
     base = urlsplit(dio.base_url)
     expect(dio.get(f"{base.scheme}://{base.netloc}{address.path}").status, 200, "the photo's status")
 
-    # The app makes no orders: the office does.
+    # The app can't create orders; the office does.
     line = {"product": int(product.id), "quantity_to_pick": 2}
     dio.request("POST", "/orders/", {"customer_name": "Анна", "lines": [line]}, session.headers)
     order = next(one for one in reversed(orders.orders()) if any(of.product.id == product.id for of in one.lines))
@@ -95,7 +95,7 @@ def app_calls(dio: Dio, email: str, password: str, photo: MultipartFile) -> None
 
 
 def main() -> None:
-    """Raises if anything is not as it should be."""
+    """Make all calls. Raises if an answer is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--at", required=True, help="HOST:PORT to connect to")
     parser.add_argument("--host", help="the name to ask for, if another")

@@ -1,4 +1,4 @@
-"""`python -m simulation`: play schedules; show the shortest history of what fails, and how to repeat it."""
+"""`python -m proofs.simulation`: play schedules; show the shortest history of a failure, and its command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proofs.simulation.summary import Summary
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proofs.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--schedules", type=int, default=200, help="how many, from number 0 on")
     parser.add_argument("--server", choices=("inprocess", "real"), default="inprocess")
@@ -24,7 +24,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--lines", action="store_true", help="show a failure in one line")
     parser.add_argument("--stop", action="store_true", help="the same, and stop at the first")
     parser.add_argument("--skip", default="", help="numbers of schedules to leave out, with commas")
-    parser.add_argument("--no-shrink", action="store_true", help="show failures as they are")
+    parser.add_argument("--no-shrink", action="store_true", help="do not shorten failures")
     return parser.parse_args(words)
 
 

@@ -1,4 +1,4 @@
-"""Writes the plan of a schedule, all of it from a seed."""
+"""Writes the plan of a schedule from a seed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ THEMES: dict[str, dict[str, float]] = {
     "orders": {"finish": 6.0, "orders": 2.0, "restart": 5.0, "cancel": 2.0, "extend": 2.0, "receive": 0.5},
     "products": {"create": 4.0, "delete": 3.0, "edit": 2.0, "photo": 5.0, "relabel": 3.0, "press": 0.5},
 }  # fmt: skip
-"""What a schedule is about: how much likelier each verb is than usual. Without it, rare meetings would be too rare."""
+"""What a schedule is about: how much likelier each verb is. Without it, rare coincidences would be too rare."""
 REQUESTS = {"receive": 2, "photo": 2, "press": 1, "edit": 1, "relabel": 1, "create": 1, "delete": 1}
 """How many requests a pass makes of each, when it was done offline."""
 
@@ -75,7 +75,7 @@ class _Author:
 
     def __init__(self, seed: int, number: int, rates: Rates) -> None:
         self.rng = random.Random(f"easy box {seed} {number}")
-        self.side = random.Random(f"besides {seed} {number}")  # so that the plans of a seed stay as they were
+        self.side = random.Random(f"besides {seed} {number}")  # its own, so that a seed's plans do not change
         self.seed, self.number, self.rates = seed, number, rates
         self.equal = self.rng.random() < 0.5
         self.theme = self.rng.choices(list(THEMES), (5, 2, 2, 2, 2))[0]
@@ -102,7 +102,7 @@ class _Author:
         return Plan(self.seed, self.number, self.equal, tuple(self.acts))
 
     def _stint(self, who: str) -> None:
-        """Some time without a network, with work; then back, and the app sends what it has."""
+        """Work without a network for some time; then the network is back and the app sends its queues."""
         if self.online[who]:
             self.online[who] = False
             self._append(Act(0, who, "offline"))
@@ -146,7 +146,7 @@ class _Author:
             self._append(self._filled(Act(0, who, verb, faults=self._faults_of_act(who))))
 
     def _open(self, who: str) -> None:
-        """A pass, with all that can happen to one."""
+        """A pass, with everything that can happen to one."""
         faults = []
         broken = self.rng.random() < self.rates.broken_pass
         if broken:
@@ -177,7 +177,7 @@ class _Author:
         )
 
     def _nth(self, who: str) -> int:
-        """One of the requests that a pass of this phone may make, the pull included."""
+        """One of the requests that a pass of this phone may make, including the pull."""
         return self.rng.randint(0, self.waiting[who])
 
     def _act_of_program(self, who: str, verbs: dict[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""Many at once: eight threads add to one product, two make the same SKU, readers keep up by revision."""
+"""Many requests at once: eight threads add to one product, two create the same SKU, readers follow by revision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RENAMERS = 3
 
 
 class Crowd:
-    """One rush. Programs are strict and acknowledge what they do, so the sums must be exact."""
+    """One rush. The server is strict with programs and acknowledges each addition, so the sums must be exact."""
 
     def __init__(self, server: Server, scene: Scene, end_thread: Callable[[], None] = lambda: None) -> None:
         self.server, self.scene, self._end_thread = server, scene, end_thread
@@ -28,7 +28,7 @@ class Crowd:
         self._writing = threading.Event()
 
     def rush(self) -> list[Violation]:
-        """All of it; what went wrong."""
+        """Run everything; returns what went wrong."""
         product = self._send("POST", "/products/", {"sku": self.scene.sku("CROWD"), "name": "Crowd"})["id"]
         other = self._send("POST", "/products/", {"sku": self.scene.sku("CROWD2"), "name": "Crowd"})["id"]
         readers = [Reader(self.server, self.scene.tokens[READER], f"reader {n}") for n in range(READERS)]

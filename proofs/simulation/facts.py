@@ -1,4 +1,4 @@
-"""What the server says after a schedule: products, orders, movements, discrepancies. Read by the manager over HTTP."""
+"""The server's data after a schedule: products, orders, movements, discrepancies. Read by the manager over HTTP."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Facts:
     """Everything of one schedule.
 
     Attributes:
-        live: the fresh list, all of it.
+        live: the whole current list.
         products: by id, archived ones too.
         movements: by product id, in the order in which they were booked.
         orders: by id.
         discrepancies: the open ones.
-        has_discrepancies: whether the server knows the word.
+        has_discrepancies: whether the server has such an endpoint.
         taken_back: movements that are reversed.
     """
 
@@ -59,7 +59,7 @@ class Facts:
 
 
 def gather(dio: Dio, headers: dict[str, str], scene: Scene) -> Facts:
-    """Ask for all of it."""
+    """Read everything over HTTP."""
     live = dio.get("/products/", headers).data
     products = {row["id"]: row for row in live if scene.name_of(row["sku"])}
     movements: dict[int, list[dict[str, Any]]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Show what went wrong: the shortest history found, and the command that repeats it."""
+"""Print failures: the shortest history found, and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def play_one(options: argparse.Namespace) -> int:
 
 
 def show_failures(summary: Summary, options: argparse.Namespace) -> None:
-    """One failure for each of the first few broken invariants, as short as it can be made."""
+    """Print a failure for each of the first few broken invariants, as short as possible."""
     chosen: dict[str, int] = {}
     for short in summary.broken:
         for name, _detail in short.violations:
@@ -58,17 +58,20 @@ def show_failure(session: Session, invariant: str, whole: Plan, options: argpars
     print(f"=== {invariant}: seed {whole.seed}, schedule {whole.number} ===")
     print(history(session.play(plan)))
     server = "" if options.server == "inprocess" else f" --server {options.server}"
-    print(f"again: python -m simulation --seed {whole.seed}{server} --only {whole.number} --keep {keep}\n", flush=True)
+    print(
+        f"again: python -m proofs.simulation --seed {whole.seed}{server} --only {whole.number} --keep {keep}\n",
+        flush=True,
+    )
 
 
 def history(result: Result) -> str:
-    """Acts, requests and what is wrong."""
+    """The acts, the requests and the violations of a result, as text."""
     lines = ["what people do:", *(f"  {act}" for act in result.plan.acts), "requests:"]
     act = None
     for entry in result.log:
         if entry.act != act:
             act = entry.act
-            lines.append(f"  --- {'the network is good again' if act < 0 else f'act {act}'}")
+            lines.append(f"  --- {'the network works again' if act < 0 else f'act {act}'}")
         lines.append(f"  {entry}")
     lines.append("wrong:" if result.violations else "nothing is wrong")
     lines += [f"  {violation}" for violation in result.violations]

@@ -1,10 +1,10 @@
-"""The server without a network: its WSGI application, SQLite in memory-backed files, and a clock of our own.
+"""The server without a network: its WSGI application, SQLite in memory-backed files, and a simulated clock.
 
-The only module of the simulation that knows Django. It speaks the bytes that a socket would carry, so that everything
-above it is the same as against a real server.
+The only module of the simulation that imports Django. It exchanges the bytes that a socket would carry, so that all
+other modules work as with a real server.
 """
 
-# ruff: noqa: TID251  (what this module is for)
+# ruff: noqa: TID251  (imports Django)
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class InProcessServer:
     """One per process, since Django's settings are.
 
     Args:
-        email, password: a manager's account that is made in the empty database.
-        database_url: another database than the SQLite file; it can't be restored then.
+        email, password: of the manager's account to create in the empty database.
+        database_url: another database than the SQLite file; `restore` does not work then.
     """
 
     base_url = "http://testserver/api"
@@ -77,7 +77,7 @@ class InProcessServer:
 
         timezone.now = self.now
         (self._folder / "static").mkdir()
-        with contextlib.redirect_stdout(io.StringIO()):  # it checks its configuration and says so
+        with contextlib.redirect_stdout(io.StringIO()):  # the configuration check prints a line
             from backend.wsgi import application
 
         self._keep_quiet()
@@ -87,7 +87,7 @@ class InProcessServer:
         return application
 
     def _keep_quiet(self) -> None:
-        """No logs; of an unhandled exception remember the traceback."""
+        """Switch logs off, and remember the traceback of an unhandled exception."""
         from django.core.signals import got_request_exception
 
         logging.disable(logging.CRITICAL)
@@ -116,7 +116,7 @@ class InProcessServer:
         self._kept_moment = self._moment
 
     def restore(self, seed: str) -> None:
-        """Back to the database that was kept; `seed` decides how long requests take from here on."""
+        """Restore the database of `keep`. seed: decides how long requests take from now on."""
         self._close()
         for ending in ("-wal", "-shm"):
             Path(f"{self._file}{ending}").unlink(missing_ok=True)
@@ -134,7 +134,7 @@ class InProcessServer:
         connections.close_all()
 
     def end_thread(self) -> None:
-        """To be called at the end of a thread that has used the server."""
+        """Must be called at the end of a thread that has used the server."""
         self._close()
 
     def close(self) -> None:

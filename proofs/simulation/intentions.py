@@ -1,4 +1,4 @@
-"""What people wanted and did, noted as they do it. The server is measured against this."""
+"""What people did, noted as they do it. The server's data is compared with this."""
 
 from __future__ import annotations
 
@@ -21,48 +21,48 @@ class Intentions:
     stock: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     """Pieces more or less, and who did it."""
     presses: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """The part of `stock` that came by the + and − buttons."""
+    """The part of `stock` that came from the + and − buttons."""
     nonsense: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Quantities that nobody can have meant: how often. They are in no stock."""
+    """How often an impossible quantity was entered. It is not in `stock`."""
     created: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    """SKU -> who made it under which name."""
+    """SKU -> who created it -> the name."""
     deleted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     edited: dict[tuple[str, str], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     """(SKU, field) -> the last value that each person gave it."""
     muddled: set[tuple[str, str]] = field(default_factory=set)
     """(SKU, field) edited while an older edit by the same person was queued: the app sends that one later."""
     touched: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """SKU -> everybody who moved goods of it, edited or made it."""
+    """SKU -> everybody who moved goods of it, edited or created it."""
     finished: dict[int, list[Finished]] = field(default_factory=lambda: defaultdict(list))
     cancelled: set[int] = field(default_factory=set)
     picked_before_cancel: set[int] = field(default_factory=set)
-    """Those of them of which something was picked when the manager cancelled."""
+    """The cancelled orders of which something was picked already."""
     to_pick: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(order, product) -> what the manager wants picked."""
+    """(order, product) -> the quantity to pick that the manager set."""
     unfinished_business: list[str] = field(default_factory=list)
     """Acts that a person could not do although the network had recovered."""
 
     def moved(self, who: str, sku: str, delta: int, *, press: bool = False) -> None:
-        """Goods came or went."""
+        """Note that goods came or left."""
         self.stock[sku].append((delta, who))
         self.touched[sku].add(who)
         if press:
             self.presses[sku] += delta
 
     def made(self, who: str, sku: str, name: str) -> None:
-        """A product was created, as far as its maker knows."""
+        """Note that a product was created, as far as its creator knows."""
         self.created[sku].setdefault(who, name)
         self.touched[sku].add(who)
 
     def set_field(self, who: str, sku: str, name: str, value: str) -> None:
-        """A name or a location was given."""
+        """Note that a name or a location was set."""
         self.edited[sku, name][who] = value
         self.touched[sku].add(who)
 
     def total(self, sku: str) -> int:
-        """What all this did to the stock of a SKU, orders apart."""
+        """The change of the stock of a SKU by all this, without orders."""
         return sum(delta for delta, _who in self.stock[sku])
 
     pictures: dict[str, str] = field(default_factory=dict)
-    """Photo address -> what was photographed."""
+    """Photo URL -> what was photographed."""
     odd_pictures: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What must hold after a schedule, whatever the network did. Each check returns what is wrong, in words."""
+"""What must hold after a schedule, whatever the network did. Each check yields what is wrong, as text."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from proofs.simulation.facts import Facts
 from proofs.simulation.intentions import Finished, Intentions
-from proofs.simulation.plan import KNOWN, LABEL, MISTYPED, NEW, UNTOUCHED
+from proofs.simulation.plan import KNOWN, LABEL, MANAGERS_WITH_PHONES, MISTYPED, NEW, PHONES, UNTOUCHED
 from proofs.simulation.scene import CUSTOMER, STOCK, Scene
 from proofs.simulation.settling import accounts_for
 
+PICKERS = set(PHONES) - set(MANAGERS_WITH_PHONES)
 ALL_SKUS = (*KNOWN, *NEW, UNTOUCHED, MISTYPED)
 
 
@@ -28,7 +29,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that the checks look at."""
+    """The input of the checks."""
 
     scene: Scene
     facts: Facts
@@ -41,7 +42,7 @@ def check_all(outcome: Outcome) -> list[Violation]:
 
 
 def ledger(outcome: Outcome) -> Iterator[str]:
-    """A quantity is the sum of its movements, and each movement says what was on hand after it."""
+    """A quantity is the sum of its movements, and each movement has the quantity on hand after it."""
     for product_id, product in outcome.facts.products.items():
         total = 0
         for movement in outcome.facts.movements.get(product_id, []):
@@ -76,13 +77,13 @@ def expected(outcome: Outcome, sku: str) -> int:
 
 
 def stock_error(outcome: Outcome, sku: str) -> int:
-    """The server's number less the shelf's."""
+    """The server's number minus the shelf's."""
     found = outcome.facts.of_sku(outcome.scene, sku)
     return sum(int(product["quantity"]) for product in found) - expected(outcome, sku)
 
 
 def booked_presses(outcome: Outcome, sku: str) -> int:
-    """What the server made of the quantities in the phones' PUTs."""
+    """What the server booked for the quantities in the phones' PUTs."""
     rows = [
         row for product in outcome.facts.of_sku(outcome.scene, sku) for row in outcome.facts.movements[product["id"]]
     ]
@@ -91,7 +92,7 @@ def booked_presses(outcome: Outcome, sku: str) -> int:
 
 
 def picked_in_orders(outcome: Outcome, sku: str) -> int:
-    """What left the shelf for orders: once for each that was finished, nothing for a cancelled one."""
+    """What left the shelf for orders: once for each finished order, nothing for a cancelled one."""
     ids = {product["id"] for product in outcome.facts.of_sku(outcome.scene, sku)}
     total = 0
     for order_id, finished in outcome.notes.finished.items():
@@ -101,7 +102,7 @@ def picked_in_orders(outcome: Outcome, sku: str) -> int:
 
 
 def _picked_by_somebody(finished: list[Finished]) -> dict[int, int]:
-    """Of two who picked the same order, what the fuller basket holds: picking twice is a discrepancy."""
+    """If two people picked the same order, the larger quantity of each product: picking twice is a discrepancy."""
     result: dict[int, int] = {}
     for one in finished:
         for product, n in one.picked.items():
@@ -110,7 +111,7 @@ def _picked_by_somebody(finished: list[Finished]) -> dict[int, int]:
 
 
 def picks(outcome: Outcome) -> Iterator[str]:
-    """A finished order is picked once; a cancelled one holds nothing; what is odd about one is a discrepancy."""
+    """A finished order is picked once, a cancelled one not at all, and a manager hears of conflicts."""
     booked: Counter[tuple[int, int]] = Counter()
     for movements in outcome.facts.movements.values():
         for movement in movements:
@@ -127,14 +128,14 @@ def picks(outcome: Outcome) -> Iterator[str]:
             if n != taken and not twice:
                 yield f"order {order_id}: {taken} of product {product} were booked, {n} were picked"
         if len({one.who for one in finished}) > 1 and not cancelled and ("picked_twice", order_id) not in flags:
-            yield f"order {order_id}: two people picked it, and nobody is told"
+            yield f"order {order_id}: two people picked it, but there is no discrepancy"
         after = cancelled and finished and order_id not in outcome.notes.picked_before_cancel
         if after and ("picked_after_cancel", order_id) not in flags:
-            yield f"order {order_id}: picked after it was cancelled, and nobody is told"
+            yield f"order {order_id}: picked after it was cancelled, but there is no discrepancy"
 
 
 def orders(outcome: Outcome) -> Iterator[str]:
-    """Customers keep their names; what the manager put into an order stays; a finished order is picked."""
+    """Customers keep their names; the lines that the manager set stay; a finished order is picked."""
     for number, order_id in enumerate(outcome.scene.orders):
         order = outcome.facts.orders[order_id]
         if order["customer_name"] != f"{CUSTOMER} {number}":
@@ -153,7 +154,7 @@ def orders(outcome: Outcome) -> Iterator[str]:
 
 
 def descriptions(outcome: Outcome) -> Iterator[str]:
-    """A field that one person edited has their value; one that several edited has a value of one of them."""
+    """A field that one person edited has that person's value; after several editors it has the value of one of them."""
     notes = outcome.notes
     for sku in (*KNOWN, *NEW):
         rows = [row for row in outcome.facts.of_sku(outcome.scene, sku) if not row["archived"]]
@@ -172,33 +173,35 @@ def descriptions(outcome: Outcome) -> Iterator[str]:
 
 
 def existence(outcome: Outcome) -> Iterator[str]:
-    """What was created is there; what only one person touched and deleted is not."""
+    """What was created is there. What only one person touched and deleted is not, or, if a picker deleted it, a
+    manager is asked; and nobody but a manager deletes."""
     notes = outcome.notes
     for sku in (*KNOWN, *NEW):
         live = any(not row["archived"] for row in outcome.facts.of_sku(outcome.scene, sku))
         known = sku in KNOWN or sku in notes.created
-        if known and not notes.deleted.get(sku) and not live:
-            yield f"{sku}: nobody deleted it, but it is not in the list"
         deleters = notes.deleted.get(sku, set())
-        if live and len(deleters) == 1 and sku in KNOWN and not notes.touched.get(sku):
+        if known and not deleters - PICKERS and not live:
+            yield f"{sku}: no manager deleted it, but it is not in the list"
+        asked = deleters <= PICKERS and _is_flagged(outcome, sku, "deletion_asked")
+        if live and len(deleters) == 1 and sku in KNOWN and not notes.touched.get(sku) and not asked:
             yield f"{sku}: deleted by {deleters}, touched by nobody else, but still in the list"
 
 
 def flags(outcome: Outcome) -> Iterator[str]:
-    """What a person must hear of is a discrepancy."""
+    """What a person must decide is a discrepancy."""
     for sku, times in outcome.notes.nonsense.items():
         if times and not _is_flagged(outcome, sku, "implausible_quantity"):
-            yield f"{sku}: somebody received {times} times an impossible quantity, and nobody is told"
+            yield f"{sku}: somebody received {times} times an impossible quantity, but there is no discrepancy"
     if outcome.notes.stock.get(MISTYPED) and not _is_flagged(outcome, MISTYPED, "unknown_sku"):
-        yield "goods of a SKU that nobody knows, and nobody is told"
+        yield "goods of an unknown SKU, but there is no discrepancy"
     for product in outcome.facts.products.values():
         sku = outcome.facts.name_of(outcome.scene, product)
         if product["quantity"] < 0 and not _is_flagged(outcome, sku, "negative_stock"):
-            yield f"{sku}: {product['quantity']} on hand, and nobody is told"
+            yield f"{sku}: {product['quantity']} on hand, but there is no discrepancy"
 
 
 def scanning(outcome: Outcome) -> Iterator[str]:
-    """Holding a label before the camera makes no product."""
+    """Scanning a label creates no product."""
     if outcome.facts.of_sku(outcome.scene, LABEL):
         yield "a label that was only scanned has become a product"
 

@@ -20,7 +20,7 @@ _session: Session | None = None
 
 
 def plan_of(options: argparse.Namespace, number: int) -> Plan:
-    """The plan of a schedule; against a real server, things are killed too."""
+    """The plan of a schedule; with a real server, processes are killed too."""
     return make_plan(options.seed, number, REAL_RATES if options.server == "real" else None)
 
 
@@ -42,7 +42,7 @@ def play_all(options: argparse.Namespace) -> Iterator[Short]:
 
 
 def _play_chunk(chunk: tuple[argparse.Namespace, list[int]]) -> list[Short]:
-    global _session  # noqa: PLW0603  (one per process: Django can't be set up twice)
+    global _session  # noqa: PLW0603  (one per process: Django can be set up only once)
     options, numbers = chunk
     if _session is None:
         end_on_request()

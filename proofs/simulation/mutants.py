@@ -1,7 +1,7 @@
-"""`python -m proofs.simulation.mutants`: plant bugs in a copy of the server; the simulation must catch each of them.
+"""`python -m proofs.simulation.mutants`: plant bugs in a copy of the server; the simulation must find each of them.
 
-A bug is an exact replacement of text, so this fails loudly when the server's code has moved on. The unchanged copy is
-played first: it must come through. Where it doesn't, that schedule proves nothing, and is left out for the others.
+A bug is an exact replacement of text, so this fails if the server's code has changed there. The unchanged copy is
+played first and must pass. A schedule that fails there proves nothing and is skipped for the bugs.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("easy_box_backend", "proofs", "dev")
 SCHEDULES = 50
 WORD = "schedule "
-"""How a failure's line begins."""
+"""The line of a failure begins with this."""
 
 
 @dataclass
 class Verdict:
-    """What became of a bug."""
+    """The result of one bug."""
 
     mutant: Mutant
     caught: list[str]
@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Whether a bug was caught, or no bug was found where there is none."""
+        """Whether the planted bug was found, or nothing was found in the unchanged copy."""
         return not self.trouble and bool(self.caught) == bool(self.mutant.changes)
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class Verdict:
 
 
 def main() -> int:
-    """0 if every planted bug was caught and nothing was found without one."""
+    """Returns 0 if every planted bug was found, and nothing in the unchanged copy."""
     parser = argparse.ArgumentParser(prog="python -m proofs.simulation.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="only those whose name contains one of these")
     parser.add_argument("--seed", type=int, default=1)
@@ -60,12 +60,12 @@ def main() -> int:
         if not mutant.changes:
             skipped[mutant.server] = ",".join(line.split(":")[0].removeprefix(WORD) for line in verdicts[-1].caught)
     bad = sum(not verdict.is_good for verdict in verdicts)
-    print(f"{len(verdicts)} tried, {bad} not as they should be")
+    print(f"{len(verdicts)} tried, {bad} wrong")
     return 1 if bad else 0
 
 
 def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
-    """Plant a bug and play up to SCHEDULES schedules, until one fails; all of them where nothing is planted."""
+    """Plant a bug and play up to SCHEDULES schedules until one fails; without a bug, all of them."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="easybox-mutant-") as name:
         folder = Path(name)
@@ -81,19 +81,19 @@ def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
         result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     caught = [line for line in result.stdout.splitlines() if line.startswith(WORD)]
     crashed = result.returncode not in (0, 1) or (result.returncode == 1 and not caught)
-    trouble = f"the simulation broke: {result.stderr.strip()[-140:]!r}" if crashed else ""
+    trouble = f"the simulation crashed: {result.stderr.strip()[-140:]!r}" if crashed else ""
     return Verdict(mutant, caught, time.monotonic() - start, trouble)
 
 
 def copy_tree(folder: Path) -> None:
-    """What a run needs, without anybody's data."""
+    """Copy what a run needs, without data."""
     for part in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "var", ".venv", "*.sqlite3*", "media")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
 
 
 def plant(mutant: Mutant, folder: Path) -> None:
-    """Make the replacements. Raises LookupError if a text is not there, or not once."""
+    """Make the replacements. Raises LookupError unless a text is there exactly once."""
     for change in mutant.changes:
         path = folder / "easy_box_backend" / change.path
         text = path.read_text(encoding="utf-8")

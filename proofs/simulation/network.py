@@ -1,4 +1,4 @@
-"""The network between one client and the server: bytes in, bytes out, and what can go wrong between."""
+"""The network between one client and the server: bytes in, bytes out, and the faults between."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class Server(Protocol):
 
     base_url: str
     concurrent: bool
-    """Whether two requests can be under way at once."""
+    """Whether it handles two requests at once."""
     human_gap: float
-    """Seconds that at least lie between two acts of one person."""
+    """Minimum number of seconds between two acts of one person."""
 
     def elapsed(self) -> float:
-        """Seconds on the server's clock, from any moment on."""
+        """Seconds on the server's clock, from an arbitrary start."""
 
     def connect(self) -> Wire:
         """A new connection. Raises OSError."""
 
     def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
-        """Deliver, while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
+        """Deliver a request while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
 
     def was_killed_since(self, start: float) -> bool:
         """Whether a part of it was killed, or not yet back, from `start` (in its `elapsed` seconds) until now."""
 
     def wait(self, seconds: float) -> None:
-        """Let time pass between two acts of people; a real server may take less of it."""
+        """Let so many seconds pass between two acts of people; a real server may wait less."""
 
 
 BAD_GATEWAY = (
@@ -62,11 +62,11 @@ class Request:
     """One request in the log of a schedule.
 
     Attributes:
-        act: the act's number, -1 for what the simulation itself asks.
+        act: the act's number, -1 for requests of the simulation itself.
         fault: what the network did to it, or "".
-        status: what the server answered, 0 if it was not reached.
+        status: of the server's answer, 0 if the request did not reach it.
         seen: whether the client got the answer.
-        excused: whether a part of the server was killed meanwhile, so that a 5xx is its right.
+        excused: whether a part of the server was killed meanwhile, so that a 5xx is allowed.
     """
 
     who: str
@@ -86,7 +86,7 @@ class Request:
 
 
 class LineConnection(ExchangeConnection):
-    """A connection of a client's, as its Dio sees it."""
+    """A client's connection, as its Dio sees it."""
 
     def __init__(self, line: Line, wire: Wire) -> None:
         super().__init__(lambda request: line.exchange(request, wire))
@@ -102,12 +102,12 @@ class LineConnection(ExchangeConnection):
 
 @dataclass
 class Line:
-    """One client's way to the server, with the faults of the act that the client is at: a transport for its Dio.
+    """One client's network, with the faults of its current act: a transport for its Dio.
 
     Attributes:
-        second: whether the request at hand goes over a second connection, since the first one is busy.
+        second: whether the current request goes over a second connection, since the first one is busy.
         log: every request of the schedule, shared by all lines.
-        on_answer: told of each request and the server's answer, whatever becomes of it on its way back.
+        on_answer: called with each request and the server's answer, even if the answer is lost on its way back.
         last_request: when the last request went out, in the server's ``elapsed`` seconds.
         delivered: whether it was answered 2xx by the server, seen by the client or not.
     """
@@ -127,15 +127,15 @@ class Line:
     _late: list[tuple[bytes, Wire]] = field(default_factory=list)
 
     def connect(self, host: str, port: int) -> LineConnection:
-        """For ``phone.dio``. Raises OSError."""
+        """For ``proofs.phone.dio``. Raises OSError."""
         return LineConnection(self, self.server.connect())
 
     def begin(self, act: int, faults: Sequence[Fault] = ()) -> None:
-        """From here on requests belong to this act."""
+        """The next requests belong to this act."""
         self.act, self._faults, self._nth, self.second = act, list(faults), 0, False
 
     def announce(self, verb: str) -> None:
-        """What the next request is, in the words of ``phone.offline.Call``."""
+        """Say what the next request is, in the words of ``proofs.phone.offline.Call``."""
         self._verb = verb
 
     def exchange(self, request: bytes, wire: Wire) -> bytes:
@@ -194,7 +194,7 @@ class Line:
         return ""
 
     def _deliver_late(self, request: bytes, wire: Wire) -> None:
-        """What a broken connection had still swallowed reaches the server now; nobody waits for the answer."""
+        """Deliver the request that a broken connection had still taken; no client waits for the answer."""
         entry = _entry(self.who, self.act, request, "the late one")
         self.log.append(entry)
         with contextlib.suppress(OSError):
@@ -206,7 +206,7 @@ class Line:
         return self._twice(request, wire) if fault == plan.TWICE else wire.deliver(request)
 
     def _twice(self, request: bytes, wire: Wire) -> bytes:
-        """Both at once if the server can, else one right behind the other. The client sees the first answer."""
+        """Deliver twice: at once if the server can, else one after the other. The client sees the first answer."""
         if not self.server.concurrent:
             answer = wire.deliver(request)
             wire.deliver(request)

@@ -1,4 +1,4 @@
-"""People with phones: what each verb of the plan does with the app, and what they insist on."""
+"""People with phones: what each verb of the plan does with the app, and what they repeat until it works."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from proofs.simulation.scene import Scene, log_in
 
 ATTEMPTS = 5
 MOST_LOOKS = 15
-"""How often at most the camera looks a label up that is in view."""
+"""The most lookups that the camera makes for a label in view."""
 
 
 class Person:
-    """Somebody with a phone. Careful: after an error on the screen, they look whether it went through."""
+    """A person with a phone. After an error on the screen they check whether the action went through."""
 
     def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions, pause: Callable[[], None]) -> None:
         self.name, self.line, self.scene, self.notes, self._pause = name, line, scene, notes, pause
@@ -37,7 +37,7 @@ class Person:
         )
         self.screens: list[Screen] = []
         self._orders: dict[str, Order] = {}
-        """What the person has before them; the app may have forgotten it."""
+        """The orders that the person has seen; the app may have forgotten them."""
         self._passes: list[Steps[Any]] = []
         self._slices: tuple[int, ...] = ()
         self._turn = 0
@@ -45,7 +45,7 @@ class Person:
     # --- the plan's acts
 
     def do(self, act: Act) -> None:
-        """Do what the plan says. What makes no sense by now (a product that is gone) is left out."""
+        """Do what the plan says, unless it is no longer possible (a product is gone)."""
         self.finish_pass()
         if act.scans:
             self.line.begin(act.n)
@@ -55,8 +55,8 @@ class Person:
         getattr(self, f"do_{act.verb}")(act)
 
     def do_online(self, act: Act) -> None:
-        """Perhaps under a new login. The queues of a phone outlive that; the installed app has only additions and
-        deletions in them."""
+        """Perhaps with a new login, which the queues outlive. The installed app has only additions and deletions in
+        them then."""
         self.phone.online = True
         queued = self.phone.store.queued()
         if act.logs_in and not (queued["creation"] or queued["product_update"] or queued["order_update"]):
@@ -70,7 +70,7 @@ class Person:
         self.phone.restart()
 
     def do_open(self, act: Act) -> None:
-        """Open the inventory: once, or two screens at once; at one go, or slowly."""
+        """Open the inventory: one screen, or two at once; without a pause, or slowly."""
         self._passes = [self.phone.open_inventory() for _ in range(2 if act.weave else 1)]
         if act.weave:
             self._interleave(act.weave)
@@ -88,7 +88,7 @@ class Person:
         self._scan(act.sku, 1)
 
     def _scan(self, label: str, looks: int) -> None:
-        """While the label is in view, the camera asks again as soon as the answer is there, over one or two lines."""
+        """While the label is in view, the app looks it up again after each answer, over one or two connections."""
         with contextlib.suppress(DioException):  # they don't scan again
             for look in range(looks):
                 self.line.second = bool(looks % 2 and look % 3 == 1)
@@ -174,7 +174,7 @@ class Person:
     # --- passes
 
     def go_on(self) -> None:
-        """The next few requests of a slow pass."""
+        """Make the next few requests of a slow pass."""
         if self._passes:
             steps = self._passes[0]
             for _ in range(self._slices[self._turn % len(self._slices)]):
@@ -182,7 +182,7 @@ class Person:
             self._turn += 1
 
     def finish_pass(self) -> None:
-        """Bring the pass that is under way to its end."""
+        """Complete the current pass."""
         while self._passes:
             self._step(self._passes[0])
 
@@ -227,20 +227,20 @@ class Person:
             self.line.announce(call.verb)
 
     def _insist(self, attempt: Callable[[], Steps[Any]], enough: Callable[[], bool] = lambda: False) -> bool:
-        """Try again after an error on the screen, unless it went through all the same. Whether it was done."""
+        """Retry after an error on the screen, unless the action went through. Returns whether it was done."""
         for _ in range(ATTEMPTS):
             try:
                 self._run(attempt())
                 return True
             except (SkuTaken, StillUnknown):
-                return False  # they see why, and leave it
+                return False  # the screen says why; they give up
             except (DioException, NotFound, CastError) as error:
                 if enough():
                     return True
                 trouble = error
             self._pause()
             if isinstance(trouble, DioException) and trouble.status == 404:
-                self._run(self.phone.open_inventory())  # they look whether it is still there
+                self._run(self.phone.open_inventory())  # they check whether it still exists
                 self._pause()
         self.notes.unfinished_business.append(f"{self.name}: {trouble!r} after {self.line.log[-1]}")
         return False
@@ -253,7 +253,7 @@ class Person:
         return any(f"{entry.line} ".startswith(line) and 200 <= entry.status < 300 for entry in mine)
 
     def _notice_photo(self, request: bytes, answer: bytes) -> None:
-        """The app keeps pictures by their address, so another photo needs another one."""
+        """The app caches pictures by their URL, so a new photo needs a new URL."""
         if b"/upload_image/ HTTP" not in request[:200] or not answer.startswith(b"HTTP/1.1 200 "):
             return
         colour = next(name for name, photo in PHOTOS.items() if photo in request)
@@ -263,7 +263,7 @@ class Person:
             self.notes.odd_pictures.append(f"{url} was {known} and is {colour} now: phones still show the old one")
 
     def _product_page(self, sku: str) -> Product | None:
-        """One comes to a product by the inventory, which sends what is queued when there is a network."""
+        """The way to a product is the inventory, which sends the queues if there is a network."""
         if self.phone.online and any(self.phone.store.queued().values()):
             self._passes = [self.phone.open_inventory()]
             self.finish_pass()

@@ -1,6 +1,6 @@
 """The plan of a schedule: who does what, in which order, and what the network does to it. author.py writes it.
 
-A plan holds intentions only ("Anna receives 3 of A"), no answers of the server, so acts can be left out of it
+A plan has only intentions ("Anna receives 3 of A") and no answers of the server, so acts can be removed from it
 (see shrink.py) and the rest still makes sense.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PHONES = ("Anna", "Boris", "Clara")
+MANAGERS_WITH_PHONES = ("Anna",)
+"""Whose phones may delete; a picker's deletion is only a request to a manager (docs/rights.md)."""
 MANAGER, SHOP = "Vera", "shop"
 
 KNOWN = ("A", "B", "C")
@@ -18,11 +20,11 @@ NEW = ("N1", "N2", "N3")
 UNTOUCHED = "D"
 """A SKU that exists from the start; by mistake people give it to other products, nothing else happens to it."""
 LABEL = "LABEL"
-"""What is on labels of other people's goods: nobody has it, and nobody receives it."""
+"""A label of foreign goods: no product has it, and nobody receives it."""
 MISTYPED = "TYPO"
 """A SKU that nobody ever creates."""
 ORDERS = 3
-"""How many orders exist from the start; later ones are numbered on."""
+"""How many orders exist from the start; later ones continue the numbering."""
 
 DROP, LOSE, CUT, LATE, TWICE = "drop", "lose", "cut", "late", "twice"
 BAD_GATEWAY, LATE_GATEWAY = "gateway", "late-gateway"
@@ -32,7 +34,7 @@ KILLS = ("kill worker", "kill gunicorn", "kill postgresql")
 """While the request is under way, a part of the server is killed and started again (real server only)."""
 
 BARCODE = 4_006_381_333_931
-"""What a scanner types into the quantity field by mistake."""
+"""A barcode that a scanner enters into the quantity field by mistake."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Fault:
             the phone's next one), ``twice`` (delivered twice), ``gateway`` and ``late-gateway`` (a 502, before and
             after the server had it), or one of KILLS.
         nth: which request of the act, from 0.
-        verb: instead of that, the first request of this verb (see ``phone.offline.Call``).
+        verb: instead of that, the first request of this verb (see ``proofs.phone.offline.Call``).
     """
 
     kind: str
@@ -61,14 +63,14 @@ class Act:
     """One thing that somebody does.
 
     Attributes:
-        n: the act's number in the whole plan; it stays when others are left out.
+        n: the act's number in the whole plan; it does not change when others are removed.
         who: one of PHONES, MANAGER or SHOP.
         verb: a method ``do_<verb>`` of people.py or programs.py.
-        gap: seconds since the act before, as long as it is another person's.
+        gap: seconds since the previous act, if that is another person's.
         faults: what the network does to its requests.
         weave: not empty for two passes at once: whose turn it is, again and again, e.g. ``"abb"``.
-        scans: not empty for a label that the person holds before the camera first.
-        logs_in: whether the phone has asked for a login meanwhile, which its queues outlive.
+        scans: a label that the person scans first, or "".
+        logs_in: whether the phone must log in again first; its queues outlive that.
         slices: after how many requests the pass waits for the next act of somebody else, again and again.
     """
 

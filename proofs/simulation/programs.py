@@ -1,4 +1,4 @@
-"""Clients that are not the app: the manager at a REST client, and a web shop. Strict, with conditions, no faults."""
+"""Clients that are not the app: a manager's REST client and a web shop, with conditional requests and no faults."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Program:
             self.notes.moved(self.name, act.sku, act.quantity)
 
     def do_set(self, act: Act) -> None:
-        """Set the absolute quantity to what was just read and `quantity` more, on condition that it still is so."""
+        """Set the quantity to the number just read plus `quantity`, on condition that it has not changed (If-Match)."""
 
         def attempt() -> int:
             product = self._product(act)
@@ -99,7 +99,7 @@ class Program:
         self._while_stale(attempt)
 
     def do_extend(self, act: Act) -> None:
-        """More of a product in an order that nobody has finished: a new line, or a longer one."""
+        """More of a product in an order that is not finished: a new line, or a larger quantity."""
 
         def attempt() -> None:
             order = self._order(act)

@@ -1,4 +1,4 @@
-"""A reader that keeps up by revision: old state and rows of greater revision must be the fresh list, always."""
+"""A reader that follows by revision: its old state and the rows of a greater revision must make up the fresh list."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from proofs.simulation.network import Line, Server
 from proofs.simulation.scene import PROGRAM
 
 
-class Reader:
-    """Polls the list of products and complains in `troubles`.
+def revision_in(etag: str) -> int:
+    """The revision in a list's ETag, which is `"epoch-revision.digest"`."""
+    return int(etag.strip('"').partition(".")[0].rpartition("-")[2])
 
-    Its cursor is the highest revision that it has seen, in a row or in the list's tag. A row that is not greater must
-    be the row that it holds: a reader which asks for "greater than my cursor" would never see the difference.
+
+class Reader:
+    """Polls the list of products and notes problems in `troubles`.
+
+    Its cursor is the highest revision that it has seen, in a row or in the list's ETag. A row whose revision is not
+    greater must be the row that it knows: a client that asks for "greater than my cursor" would miss the difference.
     """
 
     def __init__(self, server: Server, token: str, who: str = "reader") -> None:
@@ -25,19 +30,19 @@ class Reader:
         self.troubles: list[str] = []
 
     def poll(self) -> list[dict[str, Any]]:
-        """Read the fresh list, compare, and go on from there."""
+        """Read the list, compare it with the known state, and keep it."""
         answer = self.dio.get("/products/", self.headers)
         fresh = {row["id"]: row for row in answer.data}
-        tag = int(answer.headers["etag"].strip('"').rpartition("-")[2])
-        if tag < self.cursor:
-            self.troubles.append(f"the list's revision went back from {self.cursor} to {tag}")
+        revision = revision_in(answer.headers["etag"])
+        if revision < self.cursor:
+            self.troubles.append(f"the list's revision went back from {self.cursor} to {revision}")
         if self.cursor >= 0:
             for row in fresh.values():
                 self._check_row(row)
             for product_id in set(self.state) - set(fresh):
                 self._check_gone(product_id)
         self.state = fresh
-        self.cursor = max([self.cursor, tag, *(row["revision"] for row in fresh.values())])
+        self.cursor = max([self.cursor, revision, *(row["revision"] for row in fresh.values())])
         return list(answer.data)
 
     def _check_row(self, row: dict[str, Any]) -> None:

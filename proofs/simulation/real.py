@@ -1,4 +1,4 @@
-"""The server as it runs in production: gunicorn and PostgreSQL, processes of our own that can be killed."""
+"""The server as in production: gunicorn and PostgreSQL, in child processes that can be killed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ WORKERS, THREADS = 2, 4
 PASS_GAP_MILLISECONDS = 150
 START_SECONDS = 60
 ANSWER_SECONDS = 60
-# fsync is off, since the machine stays up; but what was acknowledged must outlive PostgreSQL's processes.
+# fsync is off, since the machine stays up; but acknowledged writes must survive a kill of PostgreSQL's processes.
 DATABASE_OPTIONS = {"synchronous_commit": "on", "full_page_writes": "on"}
 
 
 class Database:
-    """A PostgreSQL server that can be stopped at once, without a farewell, and started again."""
+    """A PostgreSQL server that can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Database:
         self.start()
 
     def start(self) -> None:
-        """Start, and wait until it takes connections."""
+        """Start, and wait until it accepts connections."""
         options = postgres.OPTIONS | DATABASE_OPTIONS
         self._process = postgres._start(self._binaries, self._folder, self._user, self._port, options)
         postgres._wait_until_ready(self._process, self._folder)
@@ -59,12 +59,12 @@ class Database:
         self._process.wait(START_SECONDS)
 
     def stop(self) -> None:
-        """For good."""
+        """Stop it for the last time."""
         postgres._stop(self._process)
 
 
 class RealServer:
-    """Both, with the account of a manager in it. See network.Server."""
+    """gunicorn and PostgreSQL, with the account of a manager. See network.Server."""
 
     concurrent = True
     human_gap = 0.2
@@ -74,7 +74,7 @@ class RealServer:
         self._folder.chmod(0o755)
         atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._rng = random.Random(0)
-        # What is started ends with the thread that started it, and a pass of two at once has a thread of its own.
+        # A child process ends with the thread that started it, and two passes at once have threads of their own.
         self._starter = ThreadPoolExecutor(1)
         self._killing, self._back_at = False, float("-inf")
         self._database = Database(self._folder / "postgresql")
@@ -125,8 +125,8 @@ class RealServer:
         self._wait_until_healthy()
 
     def _wait_until_healthy(self) -> None:
-        """Until so many requests at once that every thread of every worker must take one are all answered well: broken
-        connections to the database are gone by then in each of them."""
+        """Wait until as many simultaneous requests as there are threads in all workers succeed: then no thread has a
+        broken database connection any more."""
         deadline = time.monotonic() + START_SECONDS
         at_once = 3 * WORKERS * THREADS
         with ThreadPoolExecutor(at_once) as pool:
@@ -146,20 +146,20 @@ class RealServer:
             connection.close()
 
     def log_tail(self) -> str:
-        """The last that gunicorn said."""
+        """The last lines of gunicorn's log."""
         return (self._folder / "gunicorn.log").read_text(errors="replace")[-3000:]
 
     # --- network.Server
 
     def wait(self, seconds: float) -> None:
-        """Short pauses are kept; long ones are left out: schedule.py sees to it that a person's acts are apart."""
+        """Wait for short times only; schedule.py keeps the acts of one person apart."""
         time.sleep(seconds if seconds <= self.human_gap else 0)
 
     def elapsed(self) -> float:
         return time.monotonic()
 
     def reseed(self, seed: str) -> None:
-        """From here on things are killed after pauses that `seed` decides."""
+        """seed: decides after which pauses processes are killed from now on."""
         self._rng.seed(seed)
 
     def connect(self) -> RealWire:
@@ -204,7 +204,7 @@ class RealServer:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def _kill_gunicorn(self) -> None:
-        """All of it at once: a worker left over would hold the port, and answer in the name of the next one."""
+        """Kill the master and all workers: a remaining worker would keep the port and answer for the next one."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._gunicorn.pid, signal.SIGKILL)
         self._gunicorn.wait()
@@ -217,7 +217,7 @@ class RealServer:
 
 
 class RealWire:
-    """A connection that is kept. See network.Wire."""
+    """A kept-alive connection. See network.Wire."""
 
     def __init__(self, port: int) -> None:
         self._address = ("127.0.0.1", port)
@@ -226,7 +226,7 @@ class RealWire:
         self._seen = SocketConnection(self._socket)
 
     def deliver(self, request: bytes, cut: int | None = None) -> bytes:
-        if self._socket.fileno() < 0:  # a late request of a connection that its client has given up
+        if self._socket.fileno() < 0:  # a late request on a connection that its client has closed
             self._socket = socket.create_connection(self._address, timeout=ANSWER_SECONDS)
         self._socket.sendall(request[:cut])
         return b"" if cut is not None else read_answer(self._socket)
@@ -256,7 +256,7 @@ def read_answer(connection: socket.socket) -> bytes:
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses now."""
+    """A free TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

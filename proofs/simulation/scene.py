@@ -1,4 +1,4 @@
-"""What stands in the warehouse before a schedule, and who is logged in: made over HTTP by the manager."""
+"""The products, orders and logins before a schedule, made over HTTP by the manager."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from proofs.phone.app import AuthRepository, Session
 from proofs.phone.dio import DART_USER_AGENT, Dio
 from proofs.simulation.network import Line, Server
-from proofs.simulation.plan import KNOWN, MANAGER, PHONES, SHOP, UNTOUCHED
+from proofs.simulation.plan import KNOWN, MANAGER, MANAGERS_WITH_PHONES, PHONES, SHOP, UNTOUCHED
 
 EMAIL, PASSWORD = "vera@example.com", "correct horse battery"
 PROGRAM = "warehouse-program/1.0"
@@ -24,7 +24,7 @@ class Scene:
     """The start of a schedule.
 
     Attributes:
-        prefix: what this schedule's SKUs begin with, so that schedules can share a database.
+        prefix: of this schedule's SKUs, so that schedules can share a database.
         tokens: of the people with phones, and of the programs.
         products: SKU of the plan -> id.
         orders: ids, in the order of the plan; later ones are appended.
@@ -40,15 +40,15 @@ class Scene:
     manager: int = 0
 
     def sku(self, name: str) -> str:
-        """The SKU on the label of what the plan calls `name`; with the letters that make trouble in an address."""
+        """The SKU of what the plan calls `name`; one has characters that must be escaped in a URL."""
         return f"{self.prefix}Б+2/{name}" if name == "B" else f"{self.prefix}{name}"
 
     def new_label(self, name: str) -> str:
-        """The SKU that people may give it instead. Both labels are stuck on boxes then."""
+        """The SKU that people may give it instead. Boxes have both labels then."""
         return f"{self.sku(name)}{RELABELLED}"
 
     def name_of(self, sku: str) -> str:
-        """The other way round, by whichever label; "" for what is not of this schedule."""
+        """The plan's name of a SKU, old or new; "" if it is not of this schedule."""
         if not sku.startswith(self.prefix):
             return ""
         return sku.rpartition("/")[2].removeprefix(self.prefix).removesuffix(RELABELLED)
@@ -71,12 +71,13 @@ def make_accounts(server: Server) -> None:
     """The people with phones; the manager's account is there already. Once for a database."""
     dio, headers = program(server, log_in(server, EMAIL, PROGRAM))
     for name in PHONES:
-        account = {"email": f"{name.lower()}@example.com", "username": name, "password": PASSWORD}
+        account: dict[str, Any] = {"email": f"{name.lower()}@example.com", "username": name, "password": PASSWORD}
+        account["is_staff"] = name in MANAGERS_WITH_PHONES
         dio.request("POST", "/users/", account, headers)
 
 
 def make_scene(server: Server, prefix: str) -> Scene:
-    """Log everybody in, make products and orders."""
+    """Log everybody in, and create products and orders."""
     tokens = {name: log_in(server, f"{name.lower()}@example.com", DART_USER_AGENT) for name in PHONES}
     tokens |= {name: log_in(server, EMAIL, PROGRAM) for name in (MANAGER, SHOP, READER, REVOKED)}
     dio, revoked = program(server, tokens[REVOKED])

@@ -1,4 +1,4 @@
-"""Play one plan against a server, let the network heal, and check what came out."""
+"""Play one plan against a server, repair the network, and check the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STRANGERS_EVERY = 10
 
 @dataclass
 class Result:
-    """What came of a schedule.
+    """The result of a schedule.
 
     Attributes:
         press_errors: for each SKU whose + and − were pressed: by how much the server misread the numbers that the app
@@ -46,7 +46,7 @@ class Result:
 
 
 class Stage:
-    """One schedule under way."""
+    """A schedule while it is played."""
 
     def __init__(self, plan: Plan, scene: Scene, server: Server) -> None:
         self.plan, self.server = plan, server
@@ -59,7 +59,7 @@ class Stage:
         self.last_actor = ""
 
     def play(self) -> Result:
-        """All of it."""
+        """Play and check the whole schedule."""
         for act in self.plan.acts:
             self._pause_before(act)
             for other in self.people.values():
@@ -95,7 +95,7 @@ class Stage:
             self._complain("strict clients are served", f"{act.who} {act.verb}: {error}, {self.result.log[-1]}")
 
     def _pause_before(self, act: Act) -> None:
-        """People take their time; two of them may act at almost the same moment."""
+        """One person's acts have pauses between them; two people may act at almost the same moment."""
         self.server.wait(act.gap)
         if act.who in self.people:
             missing = self.server.human_gap - (self.server.elapsed() - self.people[act.who].line.last_request)
@@ -108,7 +108,7 @@ class Stage:
     # --- afterwards
 
     def _heal(self) -> None:
-        """The network is good again: everybody opens their screens until the queues are empty."""
+        """With a working network, everybody opens their screens until the queues are empty."""
         for person in self.people.values():
             person.finish_pass()
             person.line.begin(-1)
@@ -156,7 +156,7 @@ class Stage:
             self._settle(outcome, dio, headers)
 
     def _settle(self, outcome: Outcome, dio: Dio, headers: dict[str, str]) -> None:
-        """The manager looks at the shelf and settles what is open, by clicks alone where they suffice."""
+        """The manager counts the shelf and settles the open discrepancies, by clicks alone where they suffice."""
         rows = outcome.facts.questions(self.scene)
         chosen = choose({sku: stock_error(outcome, sku) for sku in ALL_SKUS}, rows, self.scene, outcome.facts)
         if not rows or chosen is None:

@@ -16,10 +16,10 @@ class Session(Protocol):
     """Plays plans, each from the same start."""
 
     def play(self, plan: Plan) -> Result:
-        """What comes of a plan."""
+        """Play a plan; returns its result."""
 
     def close(self) -> None:
-        """End everything that was started."""
+        """Stop everything that was started."""
 
 
 class InProcessSession:
@@ -65,7 +65,7 @@ class RealSession:
 
 
 def end_on_request() -> None:
-    """Let a termination signal end the process by an exception, so that everything opened is closed on the way."""
+    """Turn a termination signal into an exception, so that context managers and `finally` clean up."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 

@@ -1,7 +1,7 @@
-"""Can a manager put the stock right with what the discrepancies offer? (Invariant 7.)
+"""Whether a manager can correct the stock with the answers that the discrepancies offer.
 
-Each open discrepancy can be let be, or settled: what was booked on a guess is taken back, what was held back is booked.
-A difference between the shelf and the server is accounted for if some choice of settlements closes it exactly.
+Each open discrepancy can be dismissed, or settled: a guessed booking is reversed, a pending one is made. A difference
+between the shelf and the server is accounted for if some choice of answers closes it exactly.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from proofs.simulation.facts import Facts
 from proofs.simulation.scene import Scene
 
 STEPS = (-1, 0, 1)
-"""What a person can have done who pressed a button; the manager sees which by looking at the shelf."""
+"""What a person may have done who pressed a button; the manager sees which by counting the shelf."""
 
 
 def accounts_for(difference: int, sku: str, scene: Scene, facts: Facts) -> bool:
-    """Whether the open discrepancies of this SKU can close `difference` (the server's stock less the shelf's)."""
+    """Whether the open discrepancies of this SKU can close `difference` (the server's stock minus the shelf's)."""
     if difference == 0:
         return True
     ids = {product["id"] for product in facts.of_sku(scene, sku)}
@@ -36,7 +36,7 @@ def _of_orders(ids: set[int], facts: Facts) -> list[dict[str, Any]]:
 
 
 def _amounts(row: dict[str, Any], ids: set[int], facts: Facts) -> list[int]:
-    """By how much settling can change the stock: what was booked is taken back, what was held back is booked."""
+    """The changes of the stock that settling can make: reversing what was booked, booking what is pending."""
     booked = sum(
         movement["quantity_delta"]
         for product in ids
@@ -60,7 +60,7 @@ def choose(
 ) -> dict[int, str] | None:
     """How to settle each of these discrepancies so that all differences close; None if clicks alone can't do it.
 
-    A guess that is a step wrong, for instance, needs a manager's adjustment besides.
+    A guess that is a step wrong, for instance, also needs a manager's adjustment.
     """
     if len(rows) > MOST_QUESTIONS:
         return None
@@ -79,7 +79,7 @@ def choose(
 
 
 def _effect(row: dict[str, Any], action: str, scene: Scene, facts: Facts) -> tuple[dict[str, int], frozenset[int]]:
-    """What an action does to the stock by SKU, and the movements that it takes back."""
+    """The change of the stock by SKU that an action makes, and the movements that it reverses."""
     names = {product_id: facts.name_of(scene, product) for product_id, product in facts.products.items()}
     moved: dict[str, int] = {}
     used = set()

@@ -1,4 +1,4 @@
-"""The shortest history that still fails: leave out acts, then the network's faults, as long as the failure stays."""
+"""Finds the shortest history that still fails: removes acts, then network faults, as long as the failure remains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from proofs.simulation.plan import Act, Plan
 
 Fails = Callable[[Plan], bool]
 
-# What can be taken away from an act that stays, and the letter that says so in a replay command.
+# What can be removed from a remaining act, and its letter in a replay command.
 SIMPLIFICATIONS: dict[str, Callable[[Act], Act]] = {
     "f": lambda act: replace(act, faults=()),
     "w": lambda act: replace(act, weave=""),
@@ -52,7 +52,7 @@ def _one_round(plan: Plan, fails: Fails, deadline: float) -> Plan:
 
 
 def keep_text(shrunk: Plan, whole: Plan) -> str:
-    """What `--keep` says for a shrunk plan: the numbers of its acts, and letters for what was taken from them."""
+    """The value of `--keep` for a shrunk plan: the numbers of its acts, with letters for what was removed from them."""
     by_number = {act.n: act for act in whole.acts}
     words = []
     for act in shrunk.acts:
@@ -65,7 +65,7 @@ def keep_text(shrunk: Plan, whole: Plan) -> str:
 
 
 def kept(whole: Plan, text: str) -> Plan:
-    """The plan that a `--keep` names. Raises KeyError for an act or letter that there isn't."""
+    """The plan that a `--keep` names. Raises KeyError for an unknown act or letter."""
     by_number = {act.n: act for act in whole.acts}
     acts = []
     for word in filter(None, text.split(",")):

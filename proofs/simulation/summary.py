@@ -1,4 +1,4 @@
-"""What many schedules make together."""
+"""The sums over many schedules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Short:
 
     @classmethod
     def of(cls, result: Result) -> Short:
-        """What is kept of a result."""
+        """The part of a result that is kept."""
         violations = tuple((violation.invariant, violation.detail) for violation in result.violations)
         return cls(
             result.plan.number,

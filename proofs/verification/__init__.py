@@ -1,1 +1,1 @@
-"""Proofs on the real parts: a Docker Engine of its own, the images, the stack."""
+"""Checks with the real parts: a Docker Engine, the images, the production stack, deploys, backups."""

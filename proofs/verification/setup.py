@@ -1,6 +1,6 @@
-"""setup-server.sh, twice, in a bare root file system of Debian: what it says, and that the second time changes nothing.
+"""Runs setup-server.sh twice in a bare root file system of Debian, and checks that the second run changes nothing.
 
-No systemd runs there, so what needs it is skipped; no packages of Docker's own, if those can't be reached.
+No systemd runs there, so the steps that need it are skipped. Docker is Debian's if Docker's packages can't be reached.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Results = list[tuple[str, bool, str]]
 
 
 def setup() -> Results:
-    """Returns what was found: name, whether it is as it must be, text."""
+    """Returns the results: name, whether it is good, text."""
     folder = Path(tempfile.mkdtemp(prefix="easybox-setup-"))
     try:
         return twice(bare_root(folder))
@@ -32,7 +32,7 @@ def setup() -> Results:
 
 
 def bare_root(folder: Path) -> Path:
-    """A Debian with nothing but apt, and the project's repository in /srv."""
+    """Make a Debian with nothing but apt, and the project's repository in /srv."""
     install()
     base = CACHE / f"{SUITE}-bare.tar"
     if not base.exists():
@@ -45,7 +45,7 @@ def bare_root(folder: Path) -> Path:
     root.mkdir()
     run(["tar", "--extract", "--file", str(base), "--directory", str(root)])
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-    # Packages may not start their services: they would run on this machine.
+    # Packages must not start their services, which would run on this machine.
     policy = root / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
@@ -96,7 +96,7 @@ def twice(root: Path) -> Results:
 
 
 def chrooted(root: Path, *command: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in there, with processes of its own: whatever it starts is gone afterwards."""
+    """Run a command in the root, in a process namespace of its own, so that all its processes end with it."""
     mount = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/root"}
     return subprocess.run(
@@ -107,7 +107,7 @@ def chrooted(root: Path, *command: str, **options: object) -> subprocess.Complet
 
 
 def call(root: Path, *options: str) -> tuple[int, str, float]:
-    """The script by standard input, as over SSH: what it ended with, what it said, how long it took."""
+    """Run the script from standard input, as over SSH; returns its exit code, its output, and the seconds it took."""
     began = time.monotonic()
     script = (ROOT / "deploy/setup-server.sh").read_text()
     done = chrooted(root, "bash", "-s", "--", *options, input=script)
@@ -115,7 +115,7 @@ def call(root: Path, *options: str) -> tuple[int, str, float]:
 
 
 def snapshot(root: Path) -> dict[str, tuple[object, ...]]:
-    """Every file but those that any call of apt changes: rights, owner, and what is in it."""
+    """Mode, owner and content of every file but those that any call of apt changes."""
     found: dict[str, tuple[object, ...]] = {}
     for path in root.rglob("*"):
         name = str(path.relative_to(root))

@@ -1,10 +1,10 @@
-"""`make verify-stack`: the production stack on a real Docker Engine, from nothing to a restored backup, with figures.
+"""`make verify-stack`: checks the production stack on a real Docker Engine, from the build to a restored backup.
 
     make verify-stack                  everything, on an engine of its own (Debian, as root)
     make verify-stack ARGS="kill"      only these checks (names: see CHECKS), after the stack is up
     VERIFY_DOCKER=existing make verify-stack    on this machine's Docker, with the official images
 
-All data lies in a temporary folder and in volumes of a project of its own, and is removed at the end.
+All data is in a temporary folder and in volumes of its own, and is removed at the end. Prints times and counts.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ from proofs.phone.desk import Browser, desk_pages
 from proofs.phone.dio import Dio, DioException, FormData, MultipartFile
 from proofs.phone.smoke import app_calls
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
-from proofs.verification.engine import ROOT, Engine, check_names, engine, provide_images, run, say
+from proofs.verification.engine import ROOT, Engine, engine, provide_images, run, say
+from proofs.verification.names import check_names
 
 BACKEND = ROOT / "easy_box_backend"
 PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
-"""What `check --deploy` says about serving plain HTTP too, which the app needs."""
+"""The warnings of `check --deploy` about plain HTTP, which the app needs."""
 SERVICES = ("backend-a", "backend-b", "nginx", "db", "worker", "backup")
 
 
@@ -91,14 +92,14 @@ class Stack:
         return App(self.url)
 
     def note(self, name: str, good: bool, text: str) -> None:
-        """A result: kept for the end, and said at once."""
+        """Print a result, and keep it for the summary."""
         self.results.append((name, good, text))
         say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
 
 
 # --- Checks, in order ---------------------------------------------------------------------------------------------
 def build(stack: Stack) -> None:
-    """The image, twice: from nothing and with every layer at hand."""
+    """Build the image twice: from nothing, and with all layers cached."""
     tag = f"{stack.variables['IMAGE']}:"
     for version in ("release-1", "release-2"):
         began = time.monotonic()
@@ -113,7 +114,7 @@ def build(stack: Stack) -> None:
 
 
 def start(stack: Stack) -> None:
-    """From nothing to the app's calls, and the desk's pages, through nginx."""
+    """Start the stack, make the app's calls and open the admin's pages through nginx."""
     began = time.monotonic()
     stack.compose("up", "--detach", "--wait", "--wait-timeout", "180")
     up = time.monotonic() - began
@@ -126,11 +127,11 @@ def start(stack: Stack) -> None:
     seconds = time.monotonic() - began
     stack.note("up --wait, an account, the app's calls", seconds < 60, f"{seconds:.1f} s, up after {up:.1f} s")
     found = desk_pages(Browser(f"127.0.0.1:{stack.port}"), EMAIL, PASSWORD)
-    stack.note("the desk", len(found.pages) > 15, f"{len(found.pages)} pages and {len(found.files)} files open")
+    stack.note("the admin", len(found.pages) > 15, f"{len(found.pages)} pages and {len(found.files)} files open")
 
 
 def development(stack: Stack) -> None:
-    """docker-compose.yml: demo data on SQLite, and the code that is mounted."""
+    """docker-compose.yml: demo data on SQLite, with the code mounted."""
     stack.engine.docker(
         *("build", "--network", "host", "--target", "build", "--tag", "easybox-backend:development", str(BACKEND))
     )
@@ -147,13 +148,13 @@ def development(stack: Stack) -> None:
 
 
 def contract(stack: Stack) -> None:
-    """The contract tests of the suite, through nginx; meanwhile other connections lie idle."""
+    """The contract tests through nginx; meanwhile other connections are idle."""
     idling = threading.Thread(target=idle, args=(stack,))
     idling.start()
     environment = os.environ | {"EASYBOX_URL": stack.url, "EASYBOX_EMAIL": EMAIL, "EASYBOX_PASSWORD": PASSWORD}
     command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider", "-o", "addopts="]
     done = subprocess.run(
-        [*command, "--import-mode=importlib", "-q", "-x", "--no-header", "contract"],
+        [*command, "--import-mode=importlib", "-q", "-x", "--no-header", "proofs/contract"],
         cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-300:]
@@ -164,7 +165,7 @@ def contract(stack: Stack) -> None:
 
 
 def photo(stack: Stack) -> None:
-    """20 MB is taken, a little more is refused by its field, much more by nginx, and each connection goes on."""
+    """20 MB are accepted, the backend refuses 21 MB by the field, nginx 26 MB, and connections stay usable."""
     app = stack.app()
     product = app.inventory.create("Photo", new_sku())
     began = time.monotonic()
@@ -192,7 +193,7 @@ def photo(stack: Stack) -> None:
 
 
 def idle(stack: Stack) -> None:
-    """A connection that lay idle for 15 and for 70 seconds is used again."""
+    """Connections that were idle for 15 and 70 seconds still work."""
     told = []
     for seconds in (15, 70):
         connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
@@ -214,7 +215,7 @@ def idle(stack: Stack) -> None:
 
 
 def edge(stack: Stack) -> None:
-    """Headers, what nginx answers itself, what is not public, what a container may do."""
+    """Security headers, nginx's own answers, what is not public, and the confinement of containers."""
     status, headers, _ = ask(stack, "GET", "/admin/login/", Host="127.0.0.1")
     wanted = {"x-frame-options": "DENY", "x-content-type-options": "nosniff", "referrer-policy": "same-origin"}
     missing = [name for name, value in wanted.items() if headers.get(name) != value]
@@ -244,7 +245,7 @@ def edge(stack: Stack) -> None:
     status, headers, body = ask(stack, "GET", "/api/schema/", Accept_Encoding="gzip", Host="127.0.0.1")
     stack.note("gzip", headers.get("content-encoding") == "gzip", f"/api/schema/ {status}, {len(body)} bytes")
 
-    # An office behind one address: thirty phones log in at once.
+    # Thirty phones behind one address log in at once.
     headers = {"Content_Type": "application/json", "X_Forwarded_For": "203.0.113.9"}
     body = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
     with ThreadPoolExecutor(30) as phones:
@@ -276,7 +277,7 @@ def deploy_check(stack: Stack) -> None:
 
 
 def https(stack: Stack) -> None:
-    """HTTPS beside HTTP as soon as a certificate lies there, without a restart; renewal likewise."""
+    """HTTPS beside HTTP as soon as there is a certificate, without a restart; the same after its renewal."""
     port, certificates = int(stack.variables["HTTPS_PORT"]), Path(stack.variables["CERTS_DIR"])
     names = ["-keyout", str(certificates / "privkey.pem"), "-out", str(certificates / "fullchain.pem")]
     seen: set[bytes] = set()
@@ -304,7 +305,7 @@ def https(stack: Stack) -> None:
 
 
 def certificate(port: int) -> bytes:
-    """The certificate that is shown there. Raises OSError."""
+    """The certificate that the server on this port presents. Raises OSError."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain) as secure:
@@ -312,7 +313,7 @@ def certificate(port: int) -> bytes:
 
 
 def rolling(stack: Stack) -> None:
-    """Another release takes over under 20 requests a second, writes among them."""
+    """Another release takes over under 20 requests per second, half of them writes."""
     with Load(stack, 20) as load:
         time.sleep(3)
         began = time.monotonic()
@@ -327,11 +328,11 @@ def rolling(stack: Stack) -> None:
 
 
 def bad_release(stack: Stack) -> None:
-    """A release that never becomes healthy is stopped at the first backend, and no request meets it."""
+    """A release that never becomes healthy stops at the first backend, and no request reaches it."""
     image = stack.variables["IMAGE"]
     context = stack.folder / "bad"
     context.mkdir(exist_ok=True)
-    # It listens and answers nonsense: nginx alone could not tell it from a good one.
+    # It listens and gives wrong answers: nginx alone could not tell it from a good one.
     (context / "Dockerfile").write_text(f'FROM {image}:release-1\nCMD ["python", "-m", "http.server", "8000"]\n')
     stack.engine.docker("build", "--quiet", "--tag", f"{image}:release-bad", str(context))
     good_version = stack.variables["VERSION"]
@@ -368,14 +369,14 @@ def kill(stack: Stack) -> None:
         good = gap < 15 and not wrong and state.startswith("true")
         text = f"{len(load.moments)} writes acknowledged, {load.failed} failed, longest gap {gap:.1f} s, then: {state}"
         stack.note(f"kill -9 of {service}", good, text + "".join(f"\n    {line}" for line in wrong))
-        time.sleep(8)  # Docker starts a container the sooner the longer it lived
+        time.sleep(8)  # Docker restarts a container sooner if it has run longer
     said = stack.manage("check_ledger")
     stack.note("ledger after all that", "all ledgers are right" in said, said.splitlines()[-1])
 
 
 def unavailable(stack: Stack) -> None:
-    """With no database, and with no backend: an answer that a phone and a program can read, on a connection that is
-    closed behind it (nginx/site.conf says why), and everything back by itself."""
+    """Without a database or without backends, clients get a JSON error on a connection that is then closed
+    (nginx/site.conf says why), and the stack recovers by itself."""
     stack.compose("stop", "db")
     status, headers, body = ask(stack, "GET", "/api/health/", Accept_Language="de")
     answer = json.loads(body)
@@ -396,7 +397,7 @@ def unavailable(stack: Stack) -> None:
 
 
 def restore(stack: Stack) -> None:
-    """The stack is destroyed with its volumes and comes back from the last set."""
+    """The stack and its volumes are destroyed and restored from the latest set."""
     app = stack.app()
     for number in range(5):
         product = app.inventory.create(f"Kept {number}", new_sku(), None, MultipartFile(jpeg(30000 + number), "p.jpg"))
@@ -441,7 +442,7 @@ CHECKS: list[Callable[[Stack], None]] = [
 # --- All together -------------------------------------------------------------------------------------------------
 @contextmanager
 def temporary_stack(folder: Path) -> Iterator[Stack]:
-    """The stack's settings on an engine; whatever was started is gone afterwards."""
+    """A stack that is not started yet, on an engine. Everything is removed afterwards."""
     for name in ("backups", "certs", "secrets"):
         (folder / name).mkdir()
     with engine(folder) as ours:
@@ -469,7 +470,7 @@ def temporary_stack(folder: Path) -> Iterator[Stack]:
 
 
 def main(chosen: list[str]) -> int:
-    """Run the checks named in `chosen`, or all; returns 1 if one failed."""
+    """Run the checks named in `chosen`, or all; returns 1 if one failed, and exits with 2 for an unknown name."""
     check_names(chosen, [check.__name__ for check in CHECKS])
     signal.signal(signal.SIGTERM, _end)
     folder = Path(tempfile.mkdtemp(prefix="easybox-verify-"))
@@ -496,9 +497,9 @@ def main(chosen: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
-    """End by an exception, so that everything started is stopped on the way."""
-    sys.exit(128 + number)
+def _end(signal_number: int, _frame: FrameType | None) -> None:
+    """Exit by an exception, so that everything that was started is stopped."""
+    sys.exit(128 + signal_number)
 
 
 if __name__ == "__main__":

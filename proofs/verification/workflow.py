@@ -1,14 +1,13 @@
-"""`make verify-workflow`: the GitHub workflow is played by act, with everything around it faked, and watched.
+"""`make verify-workflow`: runs the GitHub workflow with act and with stand-ins for everything around it.
 
     make verify-workflow                    every story
-    make verify-workflow ARGS="rollback"    only those whose name has this word
+    make verify-workflow ARGS="rollback"    only the stories whose name contains this word
 
-Played on this machine without containers. Stand-ins for the actions note what they were given, `make` and `ssh` on PATH
-note how they were called, what came in, and their whole environment; Telegram is a server of ours. Secrets are
-distinctive, with quotes, dollars and line breaks, and act is told not to hide them: what would be hidden by GitHub's
-stars is seen here. What act can't show, it can't prove: the real actions, GitHub's environments and its queue of runs.
-Of a step that fails at once it sometimes loses the last words, so what scripts say is looked at in
-dev/tests/test_pipeline.py.
+It runs on this machine without containers. Stand-ins for the actions record their inputs; stand-ins for `make` and
+`ssh` on PATH record their arguments, standard input and environment; a local server stands for Telegram. The secrets
+are distinctive, with quotes, dollars and line breaks, and act does not mask them, so that a leak is visible. This does
+not check the real actions, GitHub's environments and its queue of runs. act sometimes loses the last output of a step
+that fails at once, so dev/tests/test_pipeline.py checks what the scripts print.
 """
 
 from __future__ import annotations
@@ -21,16 +20,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from proofs.verification.engine import check_names
+from proofs.verification.names import check_names
+from proofs.verification.telegram import telegram
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = Path(".github/workflows/backend-deploy.yml")
@@ -61,7 +58,7 @@ STAGING = {
 }
 PLAIN = {"DOCKER_USERNAME", "SERVER_HOST", "SERVER_PORT", "SERVER_USER", "STAGING_SERVER_HOST", "STAGING_SERVER_PORT"}
 PLAIN |= {"STAGING_SERVER_USER", "SERVER_HOST_KEY", "STAGING_SERVER_HOST_KEY"}
-"""No secrets, though kept with them: a host's name may stand in ssh's configuration and messages."""
+"""Kept with the secrets but not secret: a host name may be in ssh's configuration and messages."""
 VARIABLES = {"ALLOWED_HOSTS": "box.example.com", "STAGING_ALLOWED_HOSTS": "staging.example.com"}
 
 MAKE = """\
@@ -100,32 +97,9 @@ runs:
 """
 
 
-class Telegram(ThreadingHTTPServer):
-    """A Bot API of our own, which keeps the texts."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Call)
-        self.texts: list[str] = []
-
-
-class _Call(BaseHTTPRequestHandler):
-    server: Telegram
-
-    def do_POST(self) -> None:
-        body = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        right = self.path == f"/bot{SECRETS['TELEGRAM_BOT_TOKEN']}/sendMessage"
-        right = right and body["chat_id"] == [SECRETS["TELEGRAM_CHAT_ID"]]
-        self.server.texts += body["text"] if right else ["sent with a wrong token or to a wrong chat"]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Says nothing."""
-
-
 @dataclass
 class Played:
-    """What a run did."""
+    """The record of a run."""
 
     log: str
     results: dict[str, str]
@@ -135,7 +109,7 @@ class Played:
     calls: list[str]
     """Programs and actions, in their order."""
     records: dict[str, str]
-    """Everything that was noted, by file."""
+    """All records of the stand-ins, by file name."""
     told: list[str]
     """Telegram's messages."""
     head: str
@@ -146,19 +120,19 @@ class Played:
         return [call.split(" server ", 1)[1] for call in self.calls if call.startswith("ssh ")]
 
     def noted(self, ending: str) -> list[str]:
-        """All notes of one kind: stdin, env, inputs, ssh, processes."""
+        """All records of one kind: stdin, env, inputs, ssh, processes."""
         return [text for name, text in sorted(self.records.items()) if name.endswith(f".{ending}")]
 
 
 @dataclass
 class Story:
-    """One run and what must come of it."""
+    """One run and the check of its result."""
 
     name: str
     event: str
     check: Callable[[Played], None]
     branch: str = "main"
-    chosen: str = ""  # the commit typed by hand: "before", or as it is
+    chosen: str = ""  # the commit chosen by hand; "before": the previous one
     failing: str = ""  # the call of make that fails
     code: int = 0  # how deploy.sh ends
     without: tuple[str, ...] = ()
@@ -170,7 +144,7 @@ class Story:
         self.secrets = {name: value for name, value in known.items() if name not in self.without}
 
 
-# --- What must come of each ---------------------------------------------------------------------------------------
+# --- The expected results -----------------------------------------------------------------------------------------
 
 
 def expect(what: str, found: object, wanted: object) -> None:
@@ -184,7 +158,7 @@ TESTS = ["make test DB=postgresql", "make test DB=sqlite"]
 
 
 def a_push_to_main(run: Played) -> None:
-    """Tests, image, server; in this order, each with exactly what it needs."""
+    """Tests, image and server, in this order, each with exactly the inputs that it needs."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "success"})
     calls = [re.sub(r"^ssh .* server ", "ssh ", call) for call in run.calls]
     built = calls.index("docker/setup-buildx-action")
@@ -223,21 +197,21 @@ def a_push_to_main(run: Played) -> None:
 
 
 def a_failed_test(run: Played) -> None:
-    """Nothing is built, nothing deployed, and somebody is told."""
+    """Nothing is built or deployed, and a message is sent."""
     expect("jobs", run.results, GOOD | {"tests": "failure", "report": "success"})
     expect("image and server", [call for call in run.calls if "docker/" in call or "ssh" in call], [])
     told(run, "не удалось: тесты", run.head[:10], "/actions/runs/1")
 
 
 def a_failed_check(run: Played) -> None:
-    """The same."""
+    """Nothing is built or deployed, and a message is sent."""
     expect("jobs", run.results, GOOD | {"checks": "failure", "report": "success"})
     expect("image and server", [call for call in run.calls if "docker/" in call or "ssh" in call], [])
     told(run, "не удалось: проверки кода")
 
 
 def a_pull_request(run: Played) -> None:
-    """Is tested, and no program sees a secret."""
+    """It is tested, and no program sees a secret."""
     expect("jobs", run.results, GOOD)
     expect("calls", sorted(call for call in run.calls if "/" not in call), sorted([*CHECKS, *TESTS]))
     expect("actions", {call for call in run.calls if "/" in call}, {"actions/setup-python"})
@@ -248,51 +222,51 @@ def a_pull_request(run: Played) -> None:
 
 
 def a_rollback(run: Played) -> None:
-    """The chosen release again: neither tested nor built."""
+    """The chosen release is deployed again, without tests and build."""
     expect("jobs", run.results, {"release": "success", "deploy": "success"})
     expect("last on the server", run.ssh()[-1].split()[:2], ["easy_box/deploy/deploy.sh", run.before])
 
 
 def a_run_by_hand(run: Played) -> None:
-    """With no commit: as a push."""
+    """Without a commit it is like a push."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "success"})
     expect("last on the server", run.ssh()[-1].split()[:2], ["easy_box/deploy/deploy.sh", run.head])
 
 
 def a_strange_commit(run: Played) -> None:
-    """Is refused before anything else."""
+    """An unknown commit is refused before anything else."""
     expect("jobs", run.results, {"release": "failure", "report": "success"})
     told(run, "не удалось: выбор версии")
 
 
 def no_host_key(run: Played) -> None:
-    """Never means any host key."""
+    """Without a host key nothing is connected."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure", "report": "success"})
     expect("server", run.ssh(), [])
     told(run, "нет связи с сервером или не приняты настройки")
 
 
 def no_docker_account(run: Played) -> None:
-    """Is said, and nothing is deployed."""
+    """The run fails with a message, and nothing is deployed."""
     expect("jobs", run.results, GOOD | {"image": "failure", "report": "success"})
     told(run, "не удалось: сборка образа")
 
 
 def a_release_that_the_server_refuses(run: Played) -> None:
-    """The run fails; the server has told Telegram, so we don't."""
+    """The run fails. The server has sent the message, so the workflow sends none."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure"})
     expect("Telegram", run.told, [])
     expect("steps of deploy", run.steps["deploy"][-1], "Forget the key")
 
 
 def a_lost_connection(run: Played) -> None:
-    """May end well by itself: that is what is told."""
+    """The message says that the deploy may still succeed."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure", "report": "success"})
     told(run, "Связь с сервером прервалась", "deploy/status.sh")
 
 
 def develop_alone(run: Played) -> None:
-    """Is built without `latest`; the production server is not touched, though its secrets are there."""
+    """It is built without the tag `latest`. Production is not changed, although its secrets are set."""
     expect("jobs", run.results, GOOD | {"image": "success", "staging": "success"})
     build = inputs(run, "docker/build-push-action")
     expect("tags", build["tags"].split(), [f"somebody/easybox-backend:{run.head}"])
@@ -300,7 +274,7 @@ def develop_alone(run: Played) -> None:
 
 
 def develop_with_staging(run: Played) -> None:
-    """Goes to the staging server with the staging server's secrets, and no other."""
+    """It is deployed to the staging server with only that server's secrets."""
     expect("jobs", run.results, GOOD | {"image": "success", "staging": "success"})
     expect("last on the server", run.ssh()[-1].split()[:2], ["easy_box/deploy/deploy.sh", run.head])
     for text in run.noted("ssh"):
@@ -311,7 +285,7 @@ def develop_with_staging(run: Played) -> None:
 
 
 def develop_without_docker(run: Played) -> None:
-    """Somebody's copy of the repository: only tests."""
+    """In a fork without secrets only the tests run."""
     expect("jobs", run.results, GOOD | {"image": "success"})
     expect("calls", [call for call in run.calls if "docker/" in call or "ssh" in call], [])
 
@@ -334,7 +308,7 @@ STORIES = [
 ]
 
 
-# Faults that are planted, to see that the story of that name notices: in which file, what, by what.
+# Faults to plant, each with the story that must notice it, the file, the text and its replacement.
 SERVER, FILE = ".github/scripts/server.sh", str(WORKFLOW)
 FAULTS = [
     ("a trace is on", "push to main", SERVER, "set -euo pipefail", "set -euxo pipefail"),
@@ -359,21 +333,21 @@ FAULTS = [
 
 
 def told(run: Played, *words: str) -> None:
-    """Telegram got one message, with these words."""
+    """Exactly one message was sent, and it contains these words. Raises AssertionError."""
     assert len(run.told) == 1, f"Telegram was told {run.told}"
     for word in words:
         assert word in run.told[0], f"{word!r} is not in {run.told[0]!r}"
 
 
 def inputs(run: Played, action: str) -> dict[str, str]:
-    """What an action was given, as far as it was set."""
+    """The inputs of an action that are not empty."""
     (name,) = [name for name, text in run.records.items() if name.endswith(".call") and text.strip() == action]
     given: dict[str, str] = json.loads(run.records[name.replace(".call", ".inputs")])
     return {key: value for key, value in given.items() if value}
 
 
 def parts(name: str, value: str) -> list[str]:
-    """What would give a secret away: its lines, alone and coded."""
+    """The texts that reveal a secret: its lines, plain and encoded."""
     if name in PLAIN:
         return []
     lines = [line for line in value.splitlines() if "leak" in line] or [value]
@@ -385,7 +359,7 @@ def parts(name: str, value: str) -> list[str]:
 
 
 def nothing_leaked(story: Story, run: Played) -> None:
-    """Neither the log nor any program's arguments hold a secret; tests and checks see none at all."""
+    """No secret is in the log or in an argument, and none in the environment of tests and checks."""
     arguments = run.noted("call") + run.noted("processes")
     environments = [
         text
@@ -403,7 +377,7 @@ def nothing_leaked(story: Story, run: Played) -> None:
 
 
 class Stage:
-    """A repository, faked programs and actions in a temporary folder."""
+    """A repository and stand-ins for programs and actions, in a temporary folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -425,7 +399,7 @@ class Stage:
         self.head, self.before = self.git("rev-parse", "HEAD"), self.git("rev-parse", "HEAD~1")
 
     def git(self, *arguments: str) -> str:
-        """A git command in the repository, with nothing of the person's settings."""
+        """Run git in the repository, without the person's settings."""
         clean = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
         command = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com", *arguments]
         done = subprocess.run(command, cwd=self.repository, env=clean, capture_output=True, text=True, check=True)
@@ -437,7 +411,7 @@ class Stage:
         return sorted(set(re.findall(r"uses: (\S+@\S+)", (ROOT / WORKFLOW).read_text(encoding="utf-8"))))
 
     def make_action(self, action: str) -> Path:
-        """A stand-in that notes what it is given."""
+        """Create a stand-in that records its inputs."""
         name = action.partition("@")[0]
         folder = self.folder / "actions" / name
         folder.mkdir(parents=True)
@@ -449,7 +423,7 @@ class Stage:
         return folder
 
     def play(self, story: Story) -> Played:
-        """Run act on it."""
+        """Run act for a story."""
         shutil.rmtree(self.records, ignore_errors=True)
         self.records.mkdir()
         (self.folder / "failing").write_text(story.failing)
@@ -462,8 +436,8 @@ class Stage:
             event["inputs"] = {"sha": self.before if story.chosen == "before" else story.chosen}
         (self.folder / "event.json").write_text(json.dumps(event))
         (self.folder / "secrets.yml").write_text(json.dumps(story.secrets))  # JSON is YAML
-        with telegram() as bot:
-            variables = VARIABLES | {"TELEGRAM_API_URL": f"http://127.0.0.1:{bot.server_port}"}
+        with telegram(SECRETS["TELEGRAM_BOT_TOKEN"], SECRETS["TELEGRAM_CHAT_ID"]) as bot:
+            variables = VARIABLES | {"TELEGRAM_API_URL": bot.url}
             command = [str(Path(sys.executable).parent / "act"), story.event, "--workflows", str(WORKFLOW)]
             command += ["--json", "--insecure-secrets", "--no-cache-server", "--concurrent-jobs", "2"]
             command += ["--platform", f"{RUNNER}=-self-hosted", "--action-cache-path", str(self.folder / "cache")]
@@ -487,7 +461,7 @@ class Stage:
             return self.read(done.stdout, bot.texts)
 
     def read(self, log: str, texts: list[str]) -> Played:
-        """What act said and what was noted."""
+        """The record of a run, from act's log and the stand-ins' records."""
         results: dict[str, str] = {}
         steps: dict[str, list[str]] = {}
         for line in log.splitlines():
@@ -504,30 +478,19 @@ class Stage:
         return Played(log, results, steps, calls, records, texts, self.head, self.before)
 
 
-@contextmanager
-def telegram() -> Iterator[Telegram]:
-    """The Bot API, for one run."""
-    with Telegram() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def main() -> int:
-    """Returns 0 if every story came out as it must, and every planted fault was noticed."""
+    """Returns 0 if every story has the expected result, and every planted fault was noticed.
+
+    Exits with 2 if a word is in no story's name.
+    """
     words = sys.argv[1:]
-    check_names(
-        [word for word in words if not any(word in story.name for story in STORIES)], [story.name for story in STORIES]
-    )
+    names = [story.name for story in STORIES]
+    check_names([word for word in words if not any(word in name for name in names)], names)
     stories = [story for story in STORIES if not words or any(word in story.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="easybox-workflow-") as folder:
         stage = Stage(Path(folder))
         bad = sum(not tell(stage, story) for story in stories)
-        print(f"\n{len(stories) - bad} of {len(stories)} stories as they must be; no secret in a log or an argument.\n")
+        print(f"\n{len(stories) - bad} of {len(stories)} stories as expected; no secret in a log or an argument.\n")
         if not words:
             missed = sum(not is_noticed(stage, *fault) for fault in FAULTS)
             print(f"\n{len(FAULTS) - missed} of {len(FAULTS)} planted faults noticed.")
@@ -536,7 +499,7 @@ def main() -> int:
 
 
 def tell(stage: Stage, story: Story) -> bool:
-    """Play one and print how it went."""
+    """Play one story and print the result. Returns whether it is as expected."""
     began = time.monotonic()
     run = stage.play(story)
     problem = problem_of(story, run)
@@ -550,7 +513,7 @@ def tell(stage: Stage, story: Story) -> bool:
 
 
 def problem_of(story: Story, run: Played) -> str:
-    """What did not come out as it must."""
+    """What is not as expected, or ""."""
     try:
         story.check(run)
         nothing_leaked(story, run)
@@ -560,7 +523,7 @@ def problem_of(story: Story, run: Played) -> str:
 
 
 def is_noticed(stage: Stage, name: str, story_name: str, file: str, old: str, new: str) -> bool:
-    """Plant one fault, play its story, and take the fault away again."""
+    """Plant a fault, play its story, and remove the fault. Returns whether the story noticed it."""
     path = stage.repository / file
     right = path.read_text(encoding="utf-8")
     assert old in right, f"{file} has no {old!r} any more: the fault {name!r} must be planted otherwise"
@@ -573,7 +536,7 @@ def is_noticed(stage: Stage, name: str, story_name: str, file: str, old: str, ne
 
 
 def readable(log: str) -> str:
-    """The log's own words."""
+    """The messages of act's log, as text."""
     return "\n".join(
         str(json.loads(line).get("msg", "")).rstrip() if line[:1] == "{" else line for line in log.splitlines()
     )

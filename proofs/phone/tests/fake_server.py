@@ -1,4 +1,4 @@
-"""A warehouse in memory behind :class:`phone.dio.ExchangeTransport`: for the port's own tests."""
+"""A warehouse in memory behind :class:`proofs.phone.dio.ExchangeTransport`: for the port's own tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The offline mode is ported with its faults: they are what the server has to live with."""
+"""The offline mode is ported with its bugs, because the server must cope with them."""
 
 from __future__ import annotations
 
