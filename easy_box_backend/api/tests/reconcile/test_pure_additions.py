@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.reconcile import additions
-from api.reconcile.memory import Arrival, Item, Look, Memory
+from api.reconcile.memory import Arrival, Item, Lookup, Memory
 
 Queue = list[tuple[int, int]]
 """`(product, pieces)` in the order in which they were received."""
@@ -39,7 +39,7 @@ class Books:
         self.connection += not same_connection
         if not (quick and same_connection):
             self.stream = self.memory.number
-        additions.looked_up(self.memory, Look(product, self.memory.number, quick, str(self.connection)))
+        additions.looked_up(self.memory, Lookup(product, self.memory.number, quick, str(self.connection)))
 
     def add(self, product: int, pieces: int) -> None:
         self.memory.number += 1
@@ -61,8 +61,8 @@ class Books:
         for wanted in dict.fromkeys(item.product for item in held_back):
             self._hold_back([item for item in held_back if item.product == wanted])
 
-    def through(self) -> None:
-        self._after_all(additions.through(self.memory))
+    def queue_finished(self) -> None:
+        self._after_all(additions.queue_finished(self.memory))
 
     def _after_all(self, items: list[Item]) -> None:
         for item in items:
@@ -126,7 +126,7 @@ def can_be_set_right(books: Books, queue: Queue) -> bool:
 def test_a_queue_that_goes_through_counts_as_it_is(queue: Queue) -> None:
     books = Books()
     send(books, queue)
-    books.through()
+    books.queue_finished()
     assert books.stock == total(queue)
     assert books.questions == {}
 
@@ -152,7 +152,7 @@ def test_a_queue_that_breaks_off_anywhere_and_comes_again_counts_once_or_is_aske
     send(books, queue, requests=data.draw(st.integers(0, 2 * len(queue)), label="requests that arrived"))
     grown = queue + data.draw(queues | st.just([]), label="received meanwhile")
     send(books, grown)
-    books.through()
+    books.queue_finished()
     assert can_be_set_right(books, grown)
 
 
@@ -164,7 +164,7 @@ def test_also_when_it_breaks_off_again_and_again(queue: Queue, data: st.DataObje
         send(books, queue, requests=data.draw(st.integers(0, 2 * len(queue)), label="requests that arrived"))
         queue = queue + data.draw(queues | st.just([]), label="received meanwhile")
     send(books, queue)
-    books.through()
+    books.queue_finished()
     assert can_be_set_right(books, queue)
 
 
@@ -180,7 +180,7 @@ def test_nor_is_a_box_lost_that_was_received_by_hand_between_two_passes(queue: Q
         books.add(*box)
         received.append(box)
     send(books, queue, same_connection=data.draw(st.booleans(), label="over its connection"))
-    books.through()
+    books.queue_finished()
     assert can_be_set_right(books, received)
 
 
@@ -193,7 +193,7 @@ def test_behind_a_proof_nothing_is_asked(queue: Queue, data: st.DataObject) -> N
     grown = [*queue, (1, 1)]
     send(books, grown, requests=2 * pieces + 1)
     send(books, grown)
-    books.through()
+    books.queue_finished()
     assert books.stock == total(grown)
     assert books.questions == {}
 
