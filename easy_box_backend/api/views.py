@@ -27,7 +27,7 @@ from api.rest.requests import as_far_as_kept, checked, known, number, revisions_
 
 
 def pull(request: Request, name: str, pulled: Callable[..., None]) -> HttpResponseBase:
-    """A whole list under its tag, or 304 for a caller who has it; an app device is remembered to have seen it."""
+    """A whole list with its ETag, or 304 for a caller that has it. For an app it is remembered that it has seen it."""
     photos = answers.photo_base(request)
     state, body = revision.tag(), None
     if not answers.not_modified(request, answers.tag_of(state, photos.encode())):
@@ -126,7 +126,7 @@ class ProductDetail(APIView):
 
     @extend_schema(parameters=[openapi.IF_MATCH], responses={204: None, **openapi.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive a product: it leaves the list, its history and its order lines stay. Twice is once. For managers;
+        """Archive a product: it leaves the list, its history and its order lines stay. Idempotent. For managers;
         what a picker deletes on a phone stays, and a manager is asked."""
         by = actor(request)
         if by.is_app:
@@ -230,7 +230,7 @@ class OrderDetail(APIView):
 
     @extend_schema(parameters=[openapi.IF_MATCH], responses={204: None, **openapi.REFUSED})
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive an order; what was picked for it returns to stock unless it was finished. Twice is once. For
+        """Archive an order; what was picked for it returns to stock unless it was finished. Idempotent. For
         managers."""
         managers_only(request)
         order_id, held = known(key, orders.NoSuchOrder), revisions_held(request)
