@@ -28,8 +28,8 @@ class Books:
     memory: Memory = field(default_factory=Memory)
     movements: dict[int, tuple[int, int]] = field(default_factory=dict)
     questions: dict[tuple[int, ...], tuple[int, int]] = field(default_factory=dict)
-    """What a manager can do by one click each, by the numbers of the requests in question: `(product, pieces)` more or,
-    negative, fewer."""
+    """What a manager can do by one click each, by the numbers of the requests in question: `(product, pieces)`, with
+    negative pieces to take away."""
 
     connection: int = 0
     stream: int = 0
@@ -133,7 +133,7 @@ def test_a_queue_that_goes_through_counts_as_it_is(queue: Queue) -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 2)), min_size=1, max_size=12))
 def test_what_a_person_receives_online_counts_each_time(received: Queue) -> None:
-    """One at a time on one connection, however alike."""
+    """One at a time on one connection, even if all are equal."""
     books = Books()
     for product, pieces in received:
         books.look_up(product, quick=False, same_connection=True)
@@ -171,7 +171,7 @@ def test_also_when_it_breaks_off_again_and_again(queue: Queue, data: st.DataObje
 @settings(max_examples=500)
 @given(queues, st.data())
 def test_nor_is_a_box_lost_that_was_received_by_hand_between_two_passes(queue: Queue, data: st.DataObject) -> None:
-    """It may be like the first of the queue, and the next pass may come over its connection."""
+    """It may equal the first of the queue, and the next pass may come over its connection."""
     books, received = Books(), list(queue)
     for _ in range(data.draw(st.integers(1, 2), label="broken passes")):
         send(books, queue, requests=data.draw(st.integers(0, 2 * len(queue)), label="requests that arrived"))
@@ -187,7 +187,7 @@ def test_nor_is_a_box_lost_that_was_received_by_hand_between_two_passes(queue: Q
 @settings(max_examples=300)
 @given(queues, st.data())
 def test_behind_a_proof_nothing_is_asked(queue: Queue, data: st.DataObject) -> None:
-    """The pass broke off between a look-up and its addition, behind at least one addition."""
+    """The pass broke off between a look-up and its addition, after at least one addition."""
     books = Books()
     pieces = data.draw(st.integers(1, len(queue)), label="additions that arrived")
     grown = [*queue, (1, 1)]

@@ -35,7 +35,7 @@ def test_a_number_means(sent: int, views: list[View], edited: bool, found: Readi
     assert read(sent, views, edited=edited) == found
 
 
-def test_a_number_that_the_phone_sent_before_is_a_repetition_and_no_question() -> None:
+def test_a_number_that_the_phone_sent_before_is_a_duplicate_and_no_question() -> None:
     assert read(11, [View(13)], edited=False, sent_before={13: [View(13)], 11: [View(11)]}) == Reading(-2, True, 0)
 
 
@@ -61,7 +61,7 @@ def test_numbers_of_a_series_are_no_further_apart_than_its_presses() -> None:
     assert (again.delta, again.sure, again.possible_delta) == (0, False, 3765)
 
 
-def test_a_step_is_a_guess_where_a_repetition_among_the_goods_makes_it_the_other_one() -> None:
+def test_a_step_is_a_guess_where_a_duplicate_among_the_goods_makes_it_the_other_one() -> None:
     views = [View(51, 9), View(46)]
     assert read(50, views, edited=False) == Reading(-1, True, 9)
     assert read(50, views, edited=False, possible_errors={0, -2}) == Reading(-1, False, 9)
@@ -79,7 +79,7 @@ def test_views_grow_by_own_additions_the_fullest_first() -> None:
 def test_a_series_of_presses_however_often_broken_off_leaves_exactly_its_sum(
     start: int, steps: list[int], broken: list[int]
 ) -> None:
-    """Each pass sends the numbers from the beginning; the last one goes through."""
+    """Each pass sends the numbers from the beginning; only the last one reaches the end."""
     numbers = list(accumulate(steps, initial=start))[1:]
     booked, shown, earlier = 0, start, list[int]()
     for reached in [*broken, len(numbers)]:
@@ -96,7 +96,7 @@ def test_a_series_of_presses_however_often_broken_off_leaves_exactly_its_sum(
 def test_an_addition_among_the_presses_makes_no_difference_or_is_asked_about(
     before: list[int], behind: list[int], pieces: int, broken: list[int]
 ) -> None:
-    """Additions go before updates, so numbers from before the addition arrive behind it."""
+    """Additions are sent before updates, so numbers from before the addition arrive after it."""
     start, movement = 100, 7
     first = list(accumulate(before, initial=start))[1:]
     numbers = first + list(accumulate(behind, initial=first[-1] + pieces))[1:]
