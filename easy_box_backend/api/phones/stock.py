@@ -111,7 +111,7 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
             additions.booked(memory, movement.pk)
         duplicates.take_back(verdict.undo, verdict.doubted, by=by)
         book_after_all(verdict.rebook, by=by)
-        duplicates.ask_booked([*verdict.suspects, *additions.repeats_of_two_passes(memory)], by=by)
+        duplicates.ask_booked([*verdict.suspects, *additions.duplicates_of_two_passes(memory)], by=by)
         duplicates.ask_held_back(verdict.withheld, by=by)
         return movement
 

@@ -75,8 +75,8 @@ def pulled(memory: Memory, *, quick: bool, in_one_go: bool) -> list[Item]:
     """
     if quick and _was_looked_up_by(memory, memory.number - 1):
         memory.overlapping = True
-    repeats = repeats_of_two_passes(memory)
-    return repeats + _repeats_before_two_pulls(memory) if in_one_go else repeats
+    duplicates = duplicates_of_two_passes(memory)
+    return duplicates + _duplicates_before_two_pulls(memory) if in_one_go else duplicates
 
 
 def _was_looked_up_by(memory: Memory, number: int) -> bool:
@@ -139,7 +139,7 @@ def added(memory: Memory, product: int, quantity: int, *, arrived_at: int, arriv
     verdict.rebook.extend(apart)
     verdict.withheld.extend(alone)
     alike = [n for n in _others(memory, phase) if _same(n, item) and n is not item]
-    if verdict.book and item not in verdict.suspects and any(_may_repeat(memory, item, n) for n in alike):
+    if verdict.book and item not in verdict.suspects and any(_may_be_duplicate(memory, item, n) for n in alike):
         verdict.suspects.append(item)
     return verdict
 
@@ -157,7 +157,7 @@ def _others(memory: Memory, phase: Phase) -> Iterator[Item]:
     yield from memory.added_before_pull
 
 
-def _may_repeat(memory: Memory, item: Item, earlier: Item) -> bool:
+def _may_be_duplicate(memory: Memory, item: Item, earlier: Item) -> bool:
     """Whether this addition can be a duplicate of that earlier, equal one.
 
     It cannot if both came over one connection: then nothing failed between them, so no pass started again. Nor if the
@@ -171,25 +171,25 @@ def _may_repeat(memory: Memory, item: Item, earlier: Item) -> bool:
     return not 0 < earlier.confirmed_by < min(item.stream, memory.quick_since)
 
 
-def repeats_of_two_passes(memory: Memory) -> list[Item]:
+def duplicates_of_two_passes(memory: Memory) -> list[Item]:
     """The additions that one of two passes with the same queue may have sent before the two were noticed.
 
     Of all equal additions since the last pull, the later half. Empty without two passes, and after the first call since
     a pull.
     """
-    if not memory.overlapping or memory.repeats_asked:
+    if not memory.overlapping or memory.asked_about_duplicates:
         return []
-    memory.repeats_asked = True
+    memory.asked_about_duplicates = True
     return _later_halves([item for phase in memory.phases for item in phase.items if item.movement])
 
 
-def _repeats_before_two_pulls(memory: Memory) -> list[Item]:
+def _duplicates_before_two_pulls(memory: Memory) -> list[Item]:
     """Two pulls at machine speed end two passes. If everything before them came in pairs, each pass may have sent it.
 
     Returns the later half of the equal additions.
     """
     sent = [item for item in memory.added_before_pull if item.movement]
-    if memory.repeats_asked or any(len(alike) % 2 for alike in _alike(sent)):
+    if memory.asked_about_duplicates or any(len(alike) % 2 for alike in _alike(sent)):
         return []
     return _later_halves(sent)
 

@@ -202,6 +202,7 @@ class Memory(
         "lookups_in_a_row": "in_a_row",
         "stuck_at_unknown_sku": "draining",
         "created_products": "made",
+        "asked_about_duplicates": "repeats_asked",
     },
 ):
     """All that is remembered of a device; `forget_queues` shows what is about the time since the last pull only."""
@@ -229,7 +230,7 @@ class Memory(
     phases: list[Phase] = []
     overlapping: bool = False
     """Whether two passes with the same queue have been seen at the same time."""
-    repeats_asked: bool = False
+    asked_about_duplicates: bool = False
     """Whether a manager has been asked about additions that came before this was noticed."""
     quick_since_pull: bool = False
     """Whether every request came too soon after the previous one for a person to have caused it."""
@@ -400,7 +401,7 @@ class Memory(
             item.confirmed_by = item.confirmed_by or self.number
         self.phases, self.refused, self.misses, self.seen_products = [], [], {}, []
         self.shown, self.deleted, self.stuck_at_unknown_sku, self.overlapping = {}, [], False, False
-        self.repeats_asked = False
+        self.asked_about_duplicates = False
         self.created, self.unjudged_lookups, self.lookups_in_a_row, self.missed_at = [], [], 0, {}
         self.pending_lookups = last_lookup  # its addition is on its way
 

@@ -1,8 +1,8 @@
 """Look-ups that announce no addition: the camera's, and those of the search box; and unknown SKUs.
 
 While a label is in view, the app looks its SKU up again as soon as the answer is there. One pass never asks twice in
-a row, and two passes at once ask twice at most. So look-ups are judged only when the next request has come: three in
-one go are a scan, of which only the one counts that an addition follows.
+a row, and two passes at once ask twice at most. So look-ups are judged only when the next request has come: three or
+more at machine speed are a scan, and of these only one with an addition directly after it counts.
 (docs/flutter-app.md, section 3; docs/reconciliation.md, rule 6)
 """
 
@@ -41,7 +41,7 @@ def note_lookup(memory: Memory, sku: str, product: int, arrival: Arrival) -> Non
 
 
 def is_scan(memory: Memory) -> bool:
-    """Whether the look-ups in one go, up to the last one noted, are the camera's."""
+    """Whether the look-ups since the last pause or other request are the camera's."""
     return memory.lookups_in_a_row >= LOOKUPS_OF_A_SCAN
 
 
@@ -77,7 +77,7 @@ def _openings(memory: Memory, sku: str, at: datetime) -> int:
 
 
 def _judge(memory: Memory, product: int) -> None:
-    """Judge the look-ups in one go, which this request has ended."""
+    """Judge the look-ups in a row that this request has ended."""
     lookups, first = memory.unjudged_lookups, memory.number - memory.lookups_in_a_row
     twice = len(lookups) == memory.lookups_in_a_row == 2 and lookups[0].product == lookups[1].product
     if is_scan(memory) or (twice and product != lookups[0].product):
