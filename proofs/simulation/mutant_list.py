@@ -159,10 +159,9 @@ MUTANTS = (
         "absolute PUT for the app",
         (
             Change(
-                "api/phones/updates.py",
+                "api/reconcile/updates.py",
                 "    if not views:\n",
-                "    if sent is not None:\n"
-                "        return quantity.Reading(sent - product.quantity, sure=True, counted=0)\n"
+                "    return Reading(sent.quantity - on_hand, sure=True, last_addition=0)\n"
                 "    if not views:\n",
             ),
         ),
@@ -183,18 +182,17 @@ MUTANTS = (
         (
             Change(
                 "api/phones/stock.py",
-                "    movement = _book(product_id, quantity, by=by, at=at) if verdict.book else None\n",
-                """    from datetime import timedelta
-    twin = StockMovement.objects.filter(
-        product_id=product_id, device=device, quantity_delta=quantity, recorded_at__gt=at - timedelta(seconds=2)
-    ).exists()
-    movement = _book(product_id, quantity, by=by, at=at) if verdict.book and not twin else None
+                "        movement = _book(product_id, quantity, by=by) if verdict.book else None\n",
+                """        from datetime import timedelta
+        alike = StockMovement.objects.filter(product_id=product_id, device=by.device, quantity_delta=quantity)
+        twin = alike.filter(recorded_at__gt=by.at - timedelta(seconds=2)).exists()
+        movement = _book(product_id, quantity, by=by) if verdict.book and not twin else None
 """,
             ),
         ),
     ),
     Mutant(
-        "what may be a repetition is booked without a question",
+        "what may be a duplicate is booked without a question",
         (
             Change(
                 "api/reconcile/additions.py",
@@ -204,7 +202,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "what may be a repetition is dropped without a question",
+        "what may be a duplicate is dropped without a question",
         (
             Change(
                 "api/reconcile/additions.py",
@@ -238,8 +236,10 @@ MUTANTS = (
         (
             Change(
                 "api/reconcile/quantity.py",
-                "            return _back_and_forth(now.quantity - last.quantity, then.counted, len(sent_before))\n",
-                "            return Reading(sent - first.quantity, sure=True, counted=then.counted)\n",
+                "        if now == then or not steps:\n            return _back_and_forth(",
+                "        if now == then or not steps:\n"
+                "            return Reading(sent - first.quantity, sure=True, last_addition=then.last_addition)\n"
+                "            return _back_and_forth(",
             ),
         ),
     ),
@@ -248,8 +248,8 @@ MUTANTS = (
         (
             Change(
                 "api/phones/stock.py",
-                "    if len(sku) > 100 or not (",
-                "    if True or not (",
+                "        if product is None and scanning.is_stuck_at(memory, skus[0], arrival, by.at):\n",
+                "        if False:\n",
             ),
         ),
     ),
@@ -289,7 +289,7 @@ MUTANTS = (
         (
             Change(
                 "api/phones/orders.py",
-                '    if customer not in ("", UNKNOWN_CUSTOMER, seen_name):\n',
+                '    if customer not in ("", UNKNOWN_CUSTOMER, seen_name) and by.is_manager:\n',
                 "    if customer:\n",
             ),
         ),

@@ -1,4 +1,4 @@
-"""Additions that may be repetitions: put before a manager, and taken back when the rest of the queue shows it."""
+"""Additions that may be duplicates: a manager is asked, and they are reversed when the rest of the queue proves it."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Kind = Discrepancy.Kind
 
 
 def ask_booked(items: list[Item], *, by: Actor) -> None:
-    """One question an addition that was booked, since any of them may be a repetition. None is asked about twice."""
+    """Ask a manager about each addition that was booked and may be a duplicate. Idempotent."""
     for item in items:
         if item.movement and not item.asked:
             item.asked = True
@@ -22,7 +22,8 @@ def ask_booked(items: list[Item], *, by: Actor) -> None:
 
 
 def ask_held_back(items: list[Item], *, by: Actor) -> None:
-    """One question a product for additions that were not booked, since they are one repetition or none."""
+    """Ask a manager about additions that were not booked: one question per product, since all of them are duplicates
+    or none is."""
     held_back = [item for item in items if not item.movement]
     for product in dict.fromkeys(item.product for item in held_back):
         mine = [item for item in held_back if item.product == product]
@@ -32,10 +33,10 @@ def ask_held_back(items: list[Item], *, by: Actor) -> None:
 
 
 def take_back(items: list[Item], doubted: list[Item], *, by: Actor) -> None:
-    """Reverse booked additions that were repetitions, with the questions about them; the caller holds all locks.
+    """Reverse booked additions that were duplicates, and close the questions about them; the caller holds all locks.
 
-    doubted: those that may have been goods all the same: their questions stay, as "not booked". What a manager has
-    decided stays as it is, and so does the item's movement, so that it is not booked a second time either.
+    doubted: those that may be goods nevertheless: their questions stay open, as "not booked". What a manager has
+    decided stays as it is. The item then keeps its movement, so that it is not booked again.
     """
     for item in items:
         if item.movement is None:
@@ -60,7 +61,7 @@ def _pending(items: list[Item]) -> dict[str, Any]:
 
 
 def _moment(item: Item) -> dict[str, str]:
-    """When a pending addition came, so that a count since then includes it (see `settling.py`)."""
+    """When a pending addition came: a stock count after that already includes it (see `settling.py`)."""
     came = item.came()
     return {"at": came.isoformat()} if came else {}
 

@@ -1,4 +1,4 @@
-"""Finding the device that a newly logged in phone was before."""
+"""Finds the device that a newly logged in phone was under its former login."""
 
 from datetime import timedelta
 
@@ -8,15 +8,18 @@ from api.reconcile import former
 from api.reconcile.memory import Memory
 
 KEPT = timedelta(days=7)
-"""How long after its last request a device may be what another one was before."""
+"""How long after its last request a device can be the former login of another one."""
 
 MOST_DEVICES = 20
+"""How many devices of the same name are examined, the latest first."""
 
 
 def take_over(memory: Memory, device: Device, product: int, quantity: int) -> None:
-    """If this addition begins a pass of a new login, and an app device of the same name that has been silent since
-    that login had sent a queue that begins with it, go on from there. That device's own memory stays: it may be
-    another phone."""
+    """Continue a queue that the phone began under its former login, if this addition is the first of a new login.
+
+    The former device is an app device of the same name, silent since this login, that sent a queue with the same
+    beginning. Its own memory stays, since it may be another phone.
+    """
     if not former.begins_a_pass(memory):
         return
     login = device.created_at
@@ -29,7 +32,7 @@ def take_over(memory: Memory, device: Device, product: int, quantity: int) -> No
         queue = former.queue_with(other, product, quantity)
         if queue is not None and other.last_at <= login.timestamp():
             found.append((pk, other, queue))
-    # The last one is compared first: the one of which most is known.
+    # The addition is compared with the last one first, so the longest queue comes last.
     for pk, other, queue in sorted(found, key=lambda each: len(each[2].items)):
         memory.taken_over.append(pk)
         former.take_over(memory, other, queue)

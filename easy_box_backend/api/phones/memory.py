@@ -1,5 +1,5 @@
-"""Where a phone's memory is kept: one JSON document a device, in one row, whose lock makes the requests of one phone
-follow one another. `reconcile/memory.py` says what is in it."""
+"""Stores what is remembered of a phone: one JSON document per device. The lock on its row makes the requests of one
+phone run one after another. `reconcile/memory.py` describes the content."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from api.reconcile.memory import VERSION, Memory
 
 
 class UnknownVersion(RuntimeError):
-    """The document was written by a newer release. It is kept as it is: an empty one would book a queue again."""
+    """A newer release wrote the document. It is not replaced by an empty one, which would book a queue twice."""
 
 
 def device_of(by: Actor) -> Device:
@@ -24,8 +24,8 @@ def device_of(by: Actor) -> Device:
 
 @contextmanager
 def remembered(by: Actor) -> Iterator[Memory]:
-    """What is remembered of the phone, locked; what has changed is written down at the end, in one transaction with
-    all that is done within. Raises UnknownVersion."""
+    """What is remembered of the phone, locked. Changes are stored at the end of the block, in one transaction with all
+    that is done in it. Raises UnknownVersion."""
     device = device_of(by)
     with transaction.atomic():
         before = _locked(device)
@@ -45,7 +45,7 @@ def _locked(device: Device) -> str:
 
 
 def read(state: str) -> Memory:
-    """What a row of `DeviceMemory` holds. Raises UnknownVersion."""
+    """The memory in the state of a `DeviceMemory` row. Raises UnknownVersion."""
     memory = msgspec.json.decode(state, type=Memory)
     if memory.version > VERSION:
         raise UnknownVersion(f"A phone's memory has version {memory.version}; this release knows {VERSION}.")

@@ -1,9 +1,7 @@
-"""The app's finished orders, read against the order that its device had seen."""
+"""The app's finished orders, compared with the order that its device had seen."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from django.db import transaction
 
 from api.actions import discrepancies, orders, stock
@@ -13,7 +11,7 @@ from api.models import Discrepancy, Order, Product
 from api.phones import history
 from api.phones.memory import device_of, remembered
 from api.reconcile import picking, scanning
-from api.reconcile.memory import KEPT_PULLS, Memory
+from api.reconcile.memory import Memory, fingerprint_of
 
 Kind = Discrepancy.Kind
 
@@ -24,18 +22,16 @@ UNKNOWN_CUSTOMER = "N/A"
 def pulled(seen: int, *, by: Actor) -> None:
     """The phone pulls all orders as they are at the revision `seen`."""
     with remembered(by) as memory:
-        if memory.order_pulls[-1:] == [seen] and not memory.order_puts:
-            return
-        scanning.arrive(memory, "pull orders", by.at, by.connection)
-        memory.order_pulls = [*memory.order_pulls, seen][-KEPT_PULLS:]
-        memory.order_puts = {}
+        if not memory.is_same_order_pull(seen):
+            scanning.arrive(memory, "pull orders", by.at, by.connection)
+            memory.note_order_pull(seen)
 
 
 def put(
     order_id: int | None, *, customer_name: str, status: str | None, lines: Sequence[Line] | None,
     lost: Mapping[str, str] | None = None, by: Actor, key: str = "",
 ) -> Order | None:  # fmt: skip
-    """An order as the phone finished it. Returns the order; None where it is gone or never was.
+    """The phone sends an order as it finished it. Returns the order; None if it is archived or never existed.
 
     lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`).
     """
@@ -46,7 +42,7 @@ def put(
             _gone(order, key, customer_name, lines or [], by)
             order = None
         else:
-            body = hashlib.sha256(msgspec.json.encode([customer_name, status, lines])).hexdigest()[:16]
+            body = fingerprint_of(customer_name, status, lines)
             if memory.order_puts.get(order.pk) != body:
                 _merge_if_plausible(order, memory, customer_name, status, lines, by)
                 memory.order_puts[order.pk] = body
@@ -64,7 +60,7 @@ def _merge_if_plausible(
     order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
 
 ) -> None:  # fmt: skip
-    """Merge an order; one with quantities that nobody can mean stays as it is, and a manager is asked."""
+    """Merge an order; one with implausible quantities stays as it is, and a manager is asked."""
     try:
         with transaction.atomic():
             _merge(order, memory, customer, status, lines, by)
@@ -89,17 +85,14 @@ def _merge(
     version = history.order_seen(memory, order, device_of(by), status)
     seen_status, seen_name = (version.status, version.customer_name) if version else (order.status, "")
     seen = history.lines_of(version) if version else now
-    sent = now if lines is None else {
+    sent: picking.Lines = now if lines is None else {
         line.product: (line.quantity_to_pick, now.get(line.product, (0, 0))[1] if line.quantity_picked is None
                        else line.quantity_picked)
         for line in orders.merged(lines)
     }  # fmt: skip
     known = Product.objects.in_bulk(set(sent))
-    # Nobody can add what does not exist; a line that names it is left out rather than that the phone's queue jams.
-    sent = {
-        product: quantities for product, quantities in sent.items()
-        if product in known and (product in now or product in seen or not known[product].is_archived)
-    }  # fmt: skip
+    archived = {product: known[product].is_archived for product in known}
+    sent = picking.without_unknown(sent, seen, now, archived=archived)
     stays_cancelled = seen_status != order.status or not by.is_manager
     if order.status == Order.Status.CANCELLED and status != Order.Status.CANCELLED and stays_cancelled:
         _picked_cancelled(order, sent, by)
@@ -116,7 +109,7 @@ def _merge(
 
 
 def _picked_cancelled(order: Order, sent: picking.Lines, by: Actor) -> None:
-    """The order was cancelled while somebody picked it: the goods go back to the shelf, or a manager says otherwise."""
+    """The order was cancelled while somebody picked it: nothing is booked, and a manager is asked."""
     picked = {product: quantity for product, (_to_pick, quantity) in sent.items() if quantity}
     discrepancies.record(
         Kind.PICKED_AFTER_CANCEL, by=by, order=order, customer=order.customer_name,
@@ -125,7 +118,7 @@ def _picked_cancelled(order: Order, sent: picking.Lines, by: Actor) -> None:
 
 
 def _report(order: Order, result: picking.Merge, by: Actor) -> None:
-    """Put before a manager what two people did to one order."""
+    """Ask a manager about conflicting picks of two people, and about missing pieces of a finished order."""
     if not (result.twice or result.gone or (order.status == Order.Status.PICKED and result.short)):
         return
     named = Product.objects.in_bulk({*result.twice, *result.gone, *result.short})

@@ -1,10 +1,8 @@
-"""The app's creations, photos and deletions, read against what its device had seen."""
+"""The app's creations, photos and deletions, compared with what its device had seen."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from django.db.models import Q
 
 from api.actions import discrepancies, products, stock
@@ -14,15 +12,12 @@ from api.images import Photo
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion
 from api.phones.memory import device_of, remembered
 from api.phones.stock import ask_about_quantity, book_after_all
-from api.reconcile import additions, scanning
-from api.reconcile.memory import Item, Memory
+from api.reconcile import additions, creating, scanning
+from api.reconcile.creating import Origin
+from api.reconcile.memory import Item, Memory, fingerprint_of
 from api.texts import NO_SKU
 
 Kind = Discrepancy.Kind
-
-
-def fingerprint_of(*parts: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
 # --- Creation -----------------------------------------------------------------------------------------------------
@@ -30,10 +25,10 @@ def create(
     *, sku: str, name: str, location: str = "", quantity: int = 0, photo: Photo | None = None,
     lost: Mapping[str, str] | None = None, by: Actor, **more: Any,
 ) -> Product:  # fmt: skip
-    """A product that the phone created, perhaps long ago, perhaps sent before.
+    """The phone created a product, perhaps long ago, and may have sent it before.
 
-    lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). Returns the new product, or the one
-    that it turns out to be. Raises SkuTaken for a SKU that the phone could have known to be taken, the first time only,
+    lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). Returns the new product, or the
+    existing one with that SKU. Raises SkuTaken if the phone could know that the SKU is taken; only the first time,
     since the app repeats the request for ever.
     """
     sku = sku or NO_SKU
@@ -42,14 +37,10 @@ def create(
     more["quantity"] = 0 if implausible else quantity
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "create", by.at, by.connection)
-        additions.begins_again(memory)
-        fingerprint = fingerprint_of("created", sku, name)
-        if arrival.quick and fingerprint in memory.created:
-            memory.overlapping = True
-        memory.created.append(fingerprint)
+        additions.creation_sent(memory, fingerprint_of("created", sku, name), quick=arrival.quick)
         product, taken = _create(memory, sku, name, location, photo, more, by)
         if product is not None:
-            memory.glance(product.pk, product.revision, kept=True)
+            memory.note_seen(product.pk, product.revision, kept=True)
             memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
             discrepancies.kept_in_part(lost or {}, by=by, product=product)
             if implausible:
@@ -78,12 +69,10 @@ def _create(
         products.apply(product, changes, photo=photo, by=by)
         return product, None
     first = ProductVersion.objects.filter(product=product).order_by("revision").first()
-    unseen = first is None or first.revision > memory.last_pull
-    own = first is not None and first.device_id == device_of(by).pk
-    cannot_know = unseen and (not own or first is None or first.name == name)
-    if not cannot_know and memory.refuse_once(fingerprint_of("create", sku, name)):
+    origin = Origin(first.revision, first.name, own=first.device_id == device_of(by).pk) if first else None
+    if creating.could_know(memory, origin, name) and memory.refuse_once(fingerprint_of("create", sku, name)):
         return None, product.pk
-    if product.name != name and (first is None or first.name != name or not own):
+    if product.name != name and not creating.is_duplicate(origin, name):
         discrepancies.record(Kind.NAME_DIFFERS, by=by, product=product, sent=name, kept=product.name)
     missing = {"location": location} if location and not product.location else {}
     products.apply(product, missing, photo=None if product.image else photo, by=by)
@@ -91,8 +80,10 @@ def _create(
 
 
 def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | None:
-    """The archived product that this device created under this SKU and name since its last pull, if it did: then the
-    creation is a repetition whose first answer was lost."""
+    """The archived product that this device created under this SKU and name since its last pull, if there is one.
+
+    Then the creation is sent again because its first answer was lost.
+    """
     made = ProductVersion.objects.filter(device=by.device, sku=sku, name=name, revision__gt=memory.last_pull)
     for version in made.order_by("-revision"):
         first = ProductVersion.objects.filter(product=version.product_id).order_by("revision").first()
@@ -103,27 +94,24 @@ def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | N
 
 # --- Photo --------------------------------------------------------------------------------------------------------
 def set_photo(key: str, photo: Photo, *, by: Actor) -> Product:
-    """The photo that the phone uploads right behind a PUT. Raises NoSuchProduct."""
+    """The phone uploads a photo, usually directly after a PUT. Raises NoSuchProduct."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "photo", by.at, by.connection)
         product = resolve(key, memory, None, by, [])
         if product is None:
             raise products.NoSuchProduct(key[:100])
         products.apply(product, {}, photo=photo, by=by)
-        if not (arrival.quick and arrival.behind == "put"):
-            memory.glance(product.pk, product.revision, kept=True)
+        if not arrival.is_directly_after("put"):
+            memory.note_seen(product.pk, product.revision, kept=True)
         return product
 
 
 # --- Deletion -----------------------------------------------------------------------------------------------------
 def delete(key: str, *, by: Actor) -> None:
-    """The phone deletes a product; one that is archived, or was deleted by this phone before, stays as it is.
-
-    A picker's deletion is a wish: the product stays, and a manager is asked.
-    """
+    """The phone deletes a product. Idempotent. A picker's product is not archived; a manager is asked instead."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "delete", by.at, by.connection)
-        product = resolve(key, memory, None, by, additions.went_on(memory, quick=arrival.quick))
+        product = resolve(key, memory, None, by, additions.moved_to_next_queue(memory, quick=arrival.quick))
         if product is None:
             if not key.isdecimal():
                 discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, id=key[:100])
@@ -137,10 +125,10 @@ def delete(key: str, *, by: Actor) -> None:
 
 # --- Which product --------------------------------------------------------------------------------------------------
 def resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor, goods: list[Item]) -> Product | None:
-    """The product under this id, locked; for a phone's UUID the one that this device created (and the alias is kept).
+    """The product with this id, locked. For a phone's UUID it is the one that this device created, and is remembered.
 
-    goods: additions that this request shows to have been real; they are booked now that all locks can be taken in
-    order. Returns None where there is no such product.
+    goods: additions that this request shows to be goods; they are booked here, where all locks can be taken in order.
+    Returns None if there is no such product.
     """
     product_id = int(key) if key.isascii() and key.isdecimal() and len(key) <= 18 else memory.aliases.get(key)
     if product_id is None and sent is not None:

@@ -1,4 +1,4 @@
-"""The app's look-ups, pulls and additions, read against what its device has done since its last pull."""
+"""The app's look-ups, pulls and additions, compared with what its device has done since its last pull."""
 
 from datetime import datetime
 from typing import Any
@@ -11,38 +11,29 @@ from api.models import Discrepancy, Product, ProductVersion, StockMovement
 from api.phones import duplicates, former_logins
 from api.phones.memory import device_of, remembered
 from api.reconcile import additions, scanning
-from api.reconcile.memory import Arrival, Item, Memory, is_quick
-
-OPENINGS_UNTIL_MADE = 3
-"""At how many openings a phone asks for an unknown SKU before the server takes it that its queue is stuck at it."""
+from api.reconcile.memory import Item, Memory
 
 
 def pulled(seen: int, *, by: Actor) -> None:
-    """The phone pulls the whole product list as it is at the revision `seen`, so its queues are through."""
+    """The phone pulls the whole product list as it is at the revision `seen`, so its queues are empty."""
     with remembered(by) as memory:
-        if memory.last_pull == seen and not (memory.has_queues or memory.earlier):
+        if memory.is_same_pull(seen):
             return
-        in_one_go = memory.behind_pull
-        arrival = scanning.arrive(memory, "pull", by.at, by.connection)
-        book_after_all(additions.through(memory), by=by)
-        additions.pulled(memory, quick=arrival.quick)
-        repeats = additions.repeats_of_two_passes(memory)
-        if arrival.quick and in_one_go:
-            repeats += additions.repeats_behind_two_pulls(memory)
-        duplicates.ask_booked(repeats, by=by)
-        due = [ticket for ticket in memory.tickets if arrival.quick and ticket.number == memory.number - 1]
-        memory.forget_queues(seen, in_one_go=arrival.quick and in_one_go)
-        memory.tickets = due  # the addition behind this look-up is on its way
+        quick_before = memory.quick_since_pull
+        quick = scanning.arrive(memory, "pull", by.at, by.connection).quick
+        in_one_go = quick and quick_before
+        book_after_all(additions.queue_finished(memory), by=by)
+        duplicates.ask_booked(additions.pulled(memory, quick=quick, in_one_go=in_one_go), by=by)
+        memory.forget_queues(seen, quick=quick, in_one_go=in_one_go)
 
 
 def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
-    """The product that the phone's `?sku=` means. None if there is none.
+    """The product that the phone's `?sku=` means; None if there is none.
 
     skus: what it can mean (`texts.skus_of`), at least one. sent: the text as the phone sent it.
 
-    An app device is also shown a product that was archived or got another SKU since its last pull. And since an empty
-    answer within the replay of its stock queue hangs the app at every opening, an unknown SKU there becomes an
-    unverified product.
+    The phone is also shown a product that was archived or got another SKU since its last pull. An empty answer within
+    its stock queue would block the app at every opening, so an unknown SKU there becomes an unverified product.
     """
     with remembered(by) as memory:
         product = _find(skus, memory)
@@ -50,13 +41,13 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
         if known and memory.still_scans(skus[0], by.at, by.connection):
             return product
         arrival = scanning.arrive(memory, "find", by.at, by.connection)
-        if product is None:
-            product = _missed(skus[0], memory, arrival, sent=sent, by=by)
+        if product is None and scanning.is_stuck_at(memory, skus[0], arrival, by.at):
+            product = _make_unverified(skus[0], sent=sent, by=by)
         if product is not None:
             for sku in skus:
                 memory.misses.pop(sku, None)
-            memory.glance(product.pk, product.revision)
-        scanning.looked(memory, skus[0], product.pk if product else 0, arrival)
+            memory.note_seen(product.pk, product.revision)
+        scanning.note_lookup(memory, skus[0], product.pk if product else 0, arrival)
         return product
 
 
@@ -64,8 +55,7 @@ def _find(skus: list[str], memory: Memory) -> Product | None:
     for sku in skus:
         if product := Product.objects.live().filter(sku=sku).first():
             return product
-    # Another pass that was under way at the pull still asks for what was so before it.
-    since = memory.pulls[-2] if memory.behind_pull and len(memory.pulls) > 1 else memory.last_pull
+    since = memory.list_in_use
     for sku in skus:
         gone = ProductVersion.objects.filter(sku=sku, archived=True, revision__gt=since)
         if found := gone.order_by("-revision").first():
@@ -77,7 +67,7 @@ def _find(skus: list[str], memory: Memory) -> Product | None:
 
 
 def _relabelled(sku: str, since: int) -> Product | None:
-    """The product that had this SKU until it was given another one, behind the revision `since`."""
+    """The product that had this SKU until it got another one after the revision `since`."""
     last = ProductVersion.objects.filter(sku=sku).order_by("-revision").first()
     if last is None:
         return None
@@ -86,16 +76,8 @@ def _relabelled(sku: str, since: int) -> Product | None:
     return Product.objects.get(id=last.product_id) if changed is not None and changed > since else None
 
 
-def _missed(sku: str, memory: Memory, arrival: Arrival, *, sent: str, by: Actor) -> Product | None:
-    """An unknown SKU: None for a person who scans, an unverified product for a queue that hangs at it."""
-    # Within a pass it is asked for right behind an addition, and not just before that as well.
-    scanned = is_quick(by.at.timestamp() - memory.missed_at.get(sku, 0.0))
-    slowly = memory.draining and arrival.same_connection
-    in_queue = arrival.behind == "add" and (arrival.quick or slowly) and not scanned
-    openings = scanning.openings(memory, sku, by.at)
-    if not (in_queue or openings >= OPENINGS_UNTIL_MADE):
-        return None
-    memory.draining = True
+def _make_unverified(sku: str, *, sent: str, by: Actor) -> Product:
+    """A product for an unknown SKU in a queue; a manager is told."""
     try:
         product = products.create(sku=sku, name=sku, unverified=True, by=by)
     except products.SkuTaken:
@@ -106,10 +88,10 @@ def _missed(sku: str, memory: Memory, arrival: Arrival, *, sent: str, by: Actor)
 
 
 def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = "") -> StockMovement | None:
-    """Goods that the phone received. Returns the movement; None where it was a repetition or is held back.
+    """The phone received goods. Returns the movement; None if the addition was a duplicate or is held back.
 
-    product_id: None for what is no id of ours; key: what the phone sent for it. An id that never was is not refused,
-    since the phone would send it for ever: a manager is asked.
+    product_id: None if the phone sent no id of a product; key: what it sent. An unknown id is not refused, since the
+    phone would send it for ever: a manager is asked.
     """
     with remembered(by) as memory:
         product_id = memory.aliases.get(key) if product_id is None else product_id
@@ -129,15 +111,15 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
             additions.booked(memory, movement.pk)
         duplicates.take_back(verdict.undo, verdict.doubted, by=by)
         book_after_all(verdict.rebook, by=by)
-        duplicates.ask_booked([*verdict.suspects, *additions.repeats_of_two_passes(memory)], by=by)
+        duplicates.ask_booked([*verdict.suspects, *additions.duplicates_of_two_passes(memory)], by=by)
         duplicates.ask_held_back(verdict.withheld, by=by)
         return movement
 
 
 def book_after_all(items: list[Item], *, by: Actor) -> None:
-    """Book additions that were taken for repetitions and turned out to be goods, more likely than not.
+    """Book additions that were taken for duplicates and are probably goods.
 
-    All their products are locked first, in order; the caller locks no other afterwards.
+    All their products are locked first, in order; the caller must lock no other afterwards.
     """
     stock.lock(item.product for item in items)
     for item in items:
@@ -147,9 +129,9 @@ def book_after_all(items: list[Item], *, by: Actor) -> None:
 
 
 def _book(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None = None) -> StockMovement | None:
-    """Book an addition; one that is too large, by itself or with what is on hand, is held back and asked about.
+    """Book an addition. If it is implausibly large, or the stock would be, it is not booked: a manager is asked.
 
-    came_at: when it came, if not now.
+    came_at: when it came, if not now. Returns None if it was not booked.
     """
     try:
         with transaction.atomic():
@@ -160,14 +142,14 @@ def _book(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None
 
 
 def ask_about_quantity(product: Product, quantity: int, *, by: Actor) -> None:
-    """Put a number of pieces that nobody can have received before a manager, who may book it if it is one."""
+    """Ask a manager about an implausible quantity; if it is positive, the manager can book it."""
     pending: dict[str, Any] = {"pending": [{"product": product.pk, "delta": quantity}]} if quantity > 0 else {}
     discrepancies.record(Discrepancy.Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, quantity=quantity, **pending)
 
 
 def _receive(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None) -> StockMovement:
-    """Goods of an archived product exist, so the product does: it comes back, or they go to the one that has its SKU
-    now."""
+    """Book goods. If their product is archived, they go to the product that has its SKU now; without one, the product
+    is restored."""
     try:
         with transaction.atomic():
             return stock.receive(product_id, quantity, by=by, occurred_at=came_at)

@@ -1,4 +1,4 @@
-"""What a phone believed against what is so: pure decisions that `actions/app_*.py` carry out. Knows no HTTP.
+"""Decides what a phone's late or repeated request means. Touches no table: `phones/` fetches, asks and carries out.
 
-docs/reconciliation.md tells each rule as a story.
+docs/reconciliation.md explains each rule with a story.
 """

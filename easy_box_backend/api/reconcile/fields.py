@@ -8,8 +8,8 @@ FIELDS = ("name", "sku", "location")
 def edits(sent: Mapping[str, str], seen: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """The fields that the person edited: those that differ from what the phone had seen.
 
-    seen: the descriptions that the phone can have seen, the likeliest first. Of several, the one that explains the
-    request with the fewest edits is taken. Without any, all that is sent counts as edited.
+    seen: the descriptions that the phone can have seen, the likeliest first. The one with the fewest differences is
+    taken. Without any, all fields count as edited.
     """
     candidates = [{f: sent[f] for f in FIELDS if sent[f] != known.get(f)} for known in seen]
     return min(candidates, key=len) if candidates else {f: sent[f] for f in FIELDS}

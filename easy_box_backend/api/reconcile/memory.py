@@ -1,9 +1,11 @@
-"""What the server remembers of one app device: the base on which its next request is read.
+"""What the server remembers of one app device, to understand its next request.
 
-One JSON document a device, in one row, whose lock makes a phone's requests follow one another however they arrive.
 Most of it is forgotten at each pull of the product list, since a phone pulls only after all its queues are empty.
+It is stored as JSON (see `phones/memory.py`). The stored keys never change, so that each release reads what another
+one has written: a field that gets another name keeps its key by `rename`.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +15,7 @@ from django.conf import settings
 from api.models import MAX_QUANTITY
 
 VERSION = 1
-"""Of the stored document. A release that reads an older one differently gives it another number."""
+"""The version of the stored document. It grows when a release gives a stored key another meaning."""
 
 KEPT_PULLS = 5
 """How many pulls are remembered: the answers of the latest may have been lost on their way."""
@@ -21,27 +23,28 @@ KEPT_PULLS = 5
 KEPT_STREAMS = 4
 KEPT_MADE = 200
 
-MOST_OFFSETS = 500
+MOST_POSSIBLE_ERRORS = 500
+"""Roughly how many possible errors of a number are worked out: more cost time and explain any number."""
 
 ENDED = " ended"
-"""Behind the name of a connection: what came on it later is not of the same pass for sure."""
+"""Added to the name of a connection at which a pass ended: what came on it later belongs to another pass."""
 
 STOCK_QUEUE = frozenset(("find", "add"))
 """The requests that the phone's queue of additions is made of."""
 
 
-class Ticket(msgspec.Struct):
-    """A look-up that no addition has used yet: the app looks a SKU up just before each addition."""
+class PendingLookup(msgspec.Struct):
+    """A look-up whose addition has not come yet: the app looks a SKU up just before each addition."""
 
     product: int
     number: int
-    """The request's number among the device's."""
+    """Which request of the device it was; so in all classes here."""
 
 
-class Look(msgspec.Struct):
-    """A look-up of which it has not shown yet what it is (see `scanning.py`).
+class Lookup(msgspec.Struct):
+    """A look-up that may still turn out to be the camera's (see `scanning.py`).
 
-    product: 0 where none was found. quick: whether it came right behind the request before.
+    product: 0 where none was found. quick: whether it came directly after the previous request.
     """
 
     product: int
@@ -50,8 +53,8 @@ class Look(msgspec.Struct):
     connection: str = ""
 
 
-class Item(msgspec.Struct):
-    """An addition as the phone sent it; `movement` is None where it was a repetition and not booked."""
+class Item(msgspec.Struct, rename={"confirmed_by": "closed"}):
+    """An addition as the phone sent it. movement: the booking; None if it was taken for a duplicate or held back."""
 
     product: int
     quantity: int
@@ -59,11 +62,11 @@ class Item(msgspec.Struct):
     movement: int | None = None
     looked_up: bool = True
     asked: bool = False
-    """Whether a manager has been asked whether it is a repetition."""
+    """Whether a manager has been asked whether it is a duplicate."""
     connection: str = ""
     stream: int = 0
     """The number of the request with which its stream began (see `Stream`)."""
-    closed: int = 0
+    confirmed_by: int = 0
     """The number of the request that shows that the phone has read the answer and won't send this again; 0 for none."""
     came_at: float = 0.0
     """When it came, in seconds since 1970; 0 where an earlier release did not note it."""
@@ -73,65 +76,83 @@ class Item(msgspec.Struct):
         return datetime.fromtimestamp(self.came_at, UTC) if self.came_at else None
 
 
-class Phase(msgspec.Struct):
-    """Requests of the stock queue that came in one go."""
+class Phase(
+    msgspec.Struct,
+    rename={"unused_lookup": "dangling", "finished": "closed", "repeats": "follows", "outside_queue": "apart"},
+):
+    """Additions of one pass: the phone sent them directly one after the other."""
 
     items: list[Item] = []
-    dangling: int | None = None
-    """The product of a look-up that was not followed by its addition."""
-    closed: bool = False
-    """Whether the phone went on to its next queue, which it does only when this one is through."""
-    follows: int | None = None
+    unused_lookup: int | None = None
+    """The product of the last look-up, if its addition did not follow."""
+    finished: bool = False
+    """Whether the phone moved to its next queue, which it does only when this one is empty."""
+    repeats: int | None = None
     """The index of the earlier phase that this one seems to repeat."""
     proven: bool = False
-    """Whether its additions are taken for repetitions of those of `follows`."""
+    """Whether its additions are taken for duplicates of those of `repeats`."""
     likely: bool = False
-    """Whether that rests on two additions in order alone, and not on proof that `follows` was broken off."""
-    apart: bool = False
-    """Whether it turned out to be goods received between two passes, and no part of the queue."""
+    """Whether the only reason is two equal additions in order, and not proof that `repeats` was broken off."""
+    outside_queue: bool = False
+    """Whether it turned out to be goods received between two passes, and not a part of the queue."""
 
 
-class Shown(msgspec.Struct):
+class Shown(
+    msgspec.Struct,
+    rename={
+        "last_addition": "counted",
+        "first_request": "began",
+        "fingerprints": "bodies",
+        "sent_by_connection": "reached",
+        "pressed_outside_queue": "outside",
+    },
+):
     """What the phone shows of a product since its own last accepted PUT."""
 
     quantity: int
-    counted: int
-    """The last own addition (a movement's id) that this quantity includes; 0 for none."""
+    last_addition: int
+    """The device's last addition (a movement's id) that this quantity includes; 0 for none."""
     sent: dict[int, int] = {}
-    """The quantities of all its accepted PUTs since the pull, and which own addition each counts as the last."""
+    """The quantities of all its accepted PUTs since the pull, each with its `last_addition`, the latest at the end."""
     since: int = -1
     """The revision of that pull."""
-    began: int = 0
-    """The number of the request that was the first of them."""
-    bodies: list[str] = []
-    """All of them in order, by fingerprint."""
+    first_request: int = 0
+    """The number of the request that was the first of these PUTs."""
+    fingerprints: list[str] = []
+    """The fingerprints of these PUTs, in order."""
     came_again: bool = False
-    """Whether the last of them had been sent before, on another connection."""
-    reached: dict[str, int] = {}
-    """How many of them each connection has sent."""
-    outside: bool = False
-    """Whether one of them came over a new connection without those before it: a press that was not of their queue."""
+    """Whether the last of these PUTs had been sent before, on another connection."""
+    sent_by_connection: dict[str, int] = {}
+    """How many of these PUTs each connection has sent."""
+    pressed_outside_queue: bool = False
+    """Whether a PUT came over a new connection without those before it: a press that was not part of their queue."""
     fields: dict[str, str] = {}
+    """Its description in the last of these PUTs."""
     revision: int = 0
+    """The product's revision after it."""
     photo: str = ""
     """The file on the phone that the last PUT named: it stays in the later ones."""
     unsure: bool = False
-    """Whether one of them was read with a doubt, on which those behind it are built."""
+    """Whether a PUT was read with a doubt, which the later ones inherit."""
 
-    def is_of_second_pass(self, body: str, connection: str, burst: int) -> bool:
-        """Whether this PUT is what the pass on this connection is due to send, another pass with the same queue having
-        sent it already. Both have been under way since before the first of these PUTs, at machine speed, so no person
-        has done it again. Counts it in."""
-        due = self.reached.get(connection, 0)
-        if burst > self.began or not connection or self.bodies[due : due + 1] != [body]:
+    def is_of_second_pass(self, fingerprint: str, connection: str, quick_since: int) -> bool:
+        """Whether two passes with the same queue are under way, and this PUT is the next one of the second pass.
+
+        Then nobody pressed anything again: all requests since before the first of these PUTs came at machine speed.
+        Counts the PUT for its connection.
+        """
+        due = self.sent_by_connection.get(connection, 0)
+        if quick_since > self.first_request or not connection or self.fingerprints[due : due + 1] != [fingerprint]:
             return False
-        self.reached[connection] = due + 1
+        self.sent_by_connection[connection] = due + 1
         return True
 
 
-class Glance(msgspec.Struct):
-    """A single product's answer that the person may have looked at. kept: the app shows it from then on, as it does
-    with the answer to a creation and to an upload."""
+class SeenProduct(msgspec.Struct):
+    """A product in an answer of its own, which the person may have looked at.
+
+    kept: whether the app shows the answer from then on, as it does after a creation and an upload.
+    """
 
     product: int
     revision: int
@@ -140,7 +161,7 @@ class Glance(msgspec.Struct):
 
 
 class Stream(msgspec.Struct):
-    """Requests that came one right behind the other over one connection.
+    """Requests that came at machine speed over one connection.
 
     began, last: the numbers of its first and its latest request.
     """
@@ -152,20 +173,40 @@ class Stream(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How a request came in relation to the device's request before.
+    """How a request came in relation to the device's previous request.
 
-    quick: too soon behind it for a person to have caused it. behind: the kind of that request, "" if there was none.
+    quick: too soon after it for a person to have caused it. previous_kind: the kind of that request, "" for none.
     connection, stream: on which connection, and the number of the request with which its stream there began.
     """
 
     quick: bool
     same_connection: bool
-    behind: str
+    previous_kind: str
     connection: str = ""
     stream: int = 0
 
+    def is_directly_after(self, kind: str) -> bool:
+        """Whether the app itself sent this right after a request of that kind."""
+        return self.quick and self.previous_kind == kind
 
-class Memory(msgspec.Struct):
+
+class Memory(
+    msgspec.Struct,
+    rename={
+        "quick_since": "burst",
+        "seen_products": "glances",
+        "pending_lookups": "tickets",
+        "quick_since_pull": "behind_pull",
+        "added_before_pull": "earlier",
+        "unjudged_lookups": "looks",
+        "lookups_in_a_row": "in_a_row",
+        "stuck_at_unknown_sku": "draining",
+        "created_products": "made",
+        "asked_about_duplicates": "repeats_asked",
+    },
+):
+    """All that is remembered of a device; `forget_queues` shows what is about the time since the last pull only."""
+
     version: int = VERSION
     number: int = 0
     """How many requests of this device have been read."""
@@ -174,73 +215,82 @@ class Memory(msgspec.Struct):
     connection: str = ""
     streams: dict[str, Stream] = {}
     """The latest stream of each of the last few connections."""
-    burst: int = 0
-    """The number of the request since which all came too soon behind one another for a person to have caused them."""
+    quick_since: int = 0
+    """The number of the request since which all came too fast for a person to have caused them."""
     pulls: list[int] = []
+    """The revisions of its last pulls of the product list."""
     pull_seen: bool = False
-    """Whether the answer to the last pull surely arrived."""
+    """Whether the answer to the last pull arrived for certain."""
     order_pulls: list[int] = []
+    """The revisions of its last pulls of the orders."""
     order_puts: dict[int, str] = {}
-    glances: list[Glance] = []
-    tickets: list[Ticket] = []
+    """The fingerprint of its last PUT of each order since the last pull of the orders."""
+    seen_products: list[SeenProduct] = []
+    pending_lookups: list[PendingLookup] = []
     phases: list[Phase] = []
     overlapping: bool = False
-    """Whether two passes with the same queue have been seen under way at once since the last pull."""
-    repeats_asked: bool = False
-    """Whether a manager has been asked about what came before that showed."""
-    behind_pull: bool = False
-    """Whether every request since the last pull came too soon behind the one before for a person to have caused it."""
-    earlier: list[Item] = []
-    """The additions before the last pull: a second pass under way may still be sending them."""
+    """Whether two passes with the same queue have been seen at the same time."""
+    asked_about_duplicates: bool = False
+    """Whether a manager has been asked about additions that came before this was noticed."""
+    quick_since_pull: bool = False
+    """Whether every request came too soon after the previous one for a person to have caused it."""
+    added_before_pull: list[Item] = []
+    """The additions before the last pull: a second pass may still send them."""
     refused: list[str] = []
+    """The fingerprints of the requests that were refused."""
     created: list[str] = []
-    """The creations since the last pull, as the phone sent them."""
-    looks: list[Look] = []
-    """The look-ups since the last pause or other request."""
-    in_a_row: int = 0
-    """How many there were."""
+    """The fingerprints of the creations that it sent."""
+    unjudged_lookups: list[Lookup] = []
+    """Its look-ups since the last pause or other request."""
+    lookups_in_a_row: int = 0
+    """How many look-ups came since the last pause or other request."""
     last_sku: str = ""
-    """What the last look-up asked for."""
+    """The SKU of the last look-up."""
     misses: dict[str, int] = {}
-    """At how many openings the phone has asked for each unknown SKU since the pull (see `scanning.py`)."""
+    """By unknown SKU: at how many openings of the screen the phone has asked for it (see `scanning.py`)."""
     missed_at: dict[str, float] = {}
-    draining: bool = False
-    """Whether its queue holds an unknown SKU for sure, so that others in it are made at once."""
+    """By unknown SKU: when it asked for it last, in seconds since 1970."""
+    stuck_at_unknown_sku: bool = False
+    """Whether its queue was stuck at an unknown SKU, so that others in the queue are made at once."""
     pull_number: int = 0
     """The number of the request that was the last pull."""
     pull_connection: str = ""
     shown: dict[int, Shown] = {}
     shown_before: dict[int, Shown] = {}
-    """The same before the last pull: its answer may have been lost, and a second pass may still send its PUTs."""
+    """`shown` before the last pull, whose answer may have been lost; a second pass may also still send these PUTs."""
     aliases: dict[str, int] = {}
-    """The phone's own UUIDs of products."""
-    made: dict[int, dict[str, str]] = {}
-    """Products that the phone created, perhaps as others had before: how it shows them under its UUID."""
+    """The product of each UUID that the phone uses."""
+    created_products: dict[int, dict[str, str]] = {}
+    """By product that the phone created, or that a creation turned out to be: the description that it shows."""
     deleted: list[int] = []
+    """The products that it deleted."""
     taken_over: list[int] = []
-    """The devices that this phone may have been before (see `former.py`)."""
+    """The devices that this phone may have been before (see `former.py`); kept at a pull."""
 
     @property
     def held_back(self) -> list[Item]:
-        """Additions since the last pull that the phone counts and the ledger does not, being implausibly large."""
+        """Implausibly large additions: the phone counts them, the ledger does not."""
         return [item for phase in self.phases for item in phase.items if item.quantity > MAX_QUANTITY]
 
-    def offsets(self, product: int) -> set[int]:
-        """By how much the stock of a product may differ from what the phone counts: what was booked and may be a
-        repetition less, what was withheld as one more, in any combination."""
+    def possible_errors(self, product: int) -> set[int]:
+        """By how many pieces the stock of a product may be off; 0 is in it.
+
+        An addition that was booked and may be a duplicate counts down, one that was withheld counts up, in any
+        combination.
+        """
         sums = {0}
-        for item in [item for phase in self.phases for item in phase.items] + self.earlier:
+        for item in [item for phase in self.phases for item in phase.items] + self.added_before_pull:
             if item.product == product and item.quantity <= MAX_QUANTITY and (item.asked or not item.movement):
                 change = -item.quantity if item.movement else item.quantity
                 sums |= {total + change for total in sums}
-            if len(sums) > MOST_OFFSETS:
+            if len(sums) > MOST_POSSIBLE_ERRORS:
                 break
         return sums
 
     @property
     def has_queues(self) -> bool:
-        """Whether there is anything to forget at the next pull."""
-        looked = self.tickets or self.looks or self.misses
+        """Whether there is anything of a queue to forget at the next pull."""
+        looked = self.pending_lookups or self.unjudged_lookups or self.misses
         return bool(self.phases or looked or self.shown or self.refused or self.deleted)
 
     @property
@@ -248,11 +298,23 @@ class Memory(msgspec.Struct):
         """The revision of the last pull; -1 if this device has never pulled."""
         return self.pulls[-1] if self.pulls else -1
 
-    def arrive(self, kind: str, at: datetime, connection: str) -> Arrival:
-        """Count a request of this device in.
+    @property
+    def list_in_use(self) -> int:
+        """The revision of the list that the phone's requests rest on; -1 for none.
 
-        connection: names the TCP connection it came on, "" if unknown. A request on the same connection as the one
-        before proves that the phone has read that one's answer, since HTTP/1.1 answers in order.
+        After a pull at machine speed that is the pull before: a second pass may still send what was so then.
+        """
+        return self.pulls[-2] if self.quick_since_pull and len(self.pulls) > 1 else self.last_pull
+
+    def latest_shown(self, product: int) -> Shown | None:
+        """What the phone's PUTs of the product say, before the last pull if there are none since."""
+        return self.shown.get(product) or self.shown_before.get(product)
+
+    def arrive(self, kind: str, at: datetime, connection: str) -> Arrival:
+        """Note that a request has come.
+
+        connection: names the TCP connection it came on, "" if unknown. A request on the same connection as the
+        previous one proves that the phone has read the previous answer, since HTTP/1.1 answers in order.
         """
         now = at.timestamp()
         quick = is_quick(now - self.last_at)
@@ -261,77 +323,93 @@ class Memory(msgspec.Struct):
         if stream is None or not is_quick(now - stream.last_at):
             stream = Stream(self.number, 0, 0)
         elif stream.last != self.number - 1 and {kind, self.last_kind} <= STOCK_QUEUE and kind != self.last_kind:
-            # Requests of two connections in turns, at machine speed: two passes are under way. (The camera's look-ups
-            # may use two as well.)
+            # Two connections in turns at machine speed: two passes are under way. A look-up and an addition are
+            # required, since the camera's look-ups may use two connections as well.
             self.overlapping = True
         stream.last, stream.last_at = self.number, now
         self.streams = {**dict(list(self.streams.items())[-KEPT_STREAMS + 1 :]), connection: stream}
         same_connection = bool(connection) and connection == self.connection
         arrival = Arrival(quick, same_connection, self.last_kind, connection, stream.began)
         self.pull_seen = self.pull_seen or (self.last_kind == "pull" and arrival.same_connection)
-        self.behind_pull = kind == "pull" or (self.behind_pull and quick)
+        self.quick_since_pull = kind == "pull" or (self.quick_since_pull and quick)
         if not quick:
-            self.burst = self.number
+            self.quick_since = self.number
         if kind not in STOCK_QUEUE:
-            self._close(connection, quick)
+            self._confirm_additions(connection, quick)
         self.last_at, self.last_kind, self.connection = now, kind, connection
         return arrival
 
-    def _close(self, connection: str, quick: bool) -> None:
-        """A request other than of the stock queue: what was added on its connection before is answered and done."""
+    def _confirm_additions(self, connection: str, quick: bool) -> None:
+        """A request of another queue: the phone has read the answers to the additions on this connection."""
         for phase in self.phases:
             for item in phase.items:
-                if not item.closed and item.connection == connection and (connection or quick):
-                    item.closed = self.number
+                if not item.confirmed_by and item.connection == connection and (connection or quick):
+                    item.confirmed_by = self.number
+
+    def is_same_order_pull(self, revision: int) -> bool:
+        """Whether a pull of the orders at this revision tells nothing that is not known yet."""
+        return self.order_pulls[-1:] == [revision] and not self.order_puts
+
+    def note_order_pull(self, revision: int) -> None:
+        """The phone has pulled the orders at this revision."""
+        self.order_pulls = [*self.order_pulls, revision][-KEPT_PULLS:]
+        self.order_puts = {}
 
     def note_made(self, product: int, fields: dict[str, str]) -> None:
-        """Remember how the phone shows a product that it created. The oldest go: every request reads all of this."""
-        self.made.pop(product, None)
-        self.made = {**dict(list(self.made.items())[-KEPT_MADE + 1 :]), product: fields}
+        """Remember how the phone shows a product that it created; only the latest, since every request reads all."""
+        self.created_products.pop(product, None)
+        self.created_products = {**dict(list(self.created_products.items())[-KEPT_MADE + 1 :]), product: fields}
 
     def still_scans(self, sku: str, at: datetime, connection: str) -> bool:
-        """Whether this is one more of the camera's look-ups, so soon that it need not be written down."""
+        """Whether this is one more look-up of the camera, so soon that it need not be written down."""
         soon = 0 <= (at.timestamp() - self.last_at) * 2000 < settings.PASS_GAP_MILLISECONDS
-        return self.in_a_row > 2 and soon and (sku, connection) == (self.last_sku, self.connection)
+        return self.lookups_in_a_row > 2 and soon and (sku, connection) == (self.last_sku, self.connection)
 
-    def glance(self, product: int, revision: int, *, kept: bool = False) -> None:
-        """The person may have looked at this product as it is at this revision. Twice is once."""
+    def note_seen(self, product: int, revision: int, *, kept: bool = False) -> None:
+        """The person may have looked at this product as it is at this revision. Idempotent unless `kept`."""
         if kept or not self.has_seen(product, revision):
-            self.glances.append(Glance(product, revision, self.number, kept))
+            self.seen_products.append(SeenProduct(product, revision, self.number, kept))
 
     def has_seen(self, product: int, revision: int) -> bool:
-        return any((glance.product, glance.revision) == (product, revision) for glance in self.glances)
+        return any((seen.product, seen.revision) == (product, revision) for seen in self.seen_products)
 
     def pass_ended(self, connection: str) -> None:
-        """The phone was told that a SKU is unknown, at which a pass ends though its connection lives on."""
+        """The phone was told that a SKU is unknown: its pass ends there, though the connection stays open."""
         for phase in self.phases:
             for item in phase.items:
                 if item.connection == connection:
                     item.connection += ENDED
 
-    def forget_queues(self, revision: int, *, in_one_go: bool) -> None:
-        """The phone has pulled the list at this revision: all its queues are through.
+    def is_same_pull(self, revision: int) -> bool:
+        """Whether a pull at this revision tells nothing that is not known yet."""
+        return self.last_pull == revision and not (self.has_queues or self.added_before_pull)
 
-        in_one_go: every request since the pull before came at machine speed, so another pass may be under way still.
+    def forget_queues(self, revision: int, *, quick: bool, in_one_go: bool) -> None:
+        """The phone has pulled the list at this revision: all its queues are empty.
+
+        quick: the pull came at machine speed. in_one_go: so did every request since the previous pull, so another pass
+        may still be under way.
         """
+        last_lookup = [lookup for lookup in self.pending_lookups if quick and lookup.number == self.number - 1]
         self.pulls = [*self.pulls, revision][-KEPT_PULLS:] if self.last_pull != revision else self.pulls
         seen = self.pull_seen and not in_one_go
         self.shown_before = self.shown if self.shown or seen else self.shown_before
         self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection
         items = [item for phase in self.phases for item in phase.items]
-        self.earlier = items if items or not in_one_go else self.earlier
-        for item in self.earlier:
-            item.closed = item.closed or self.number
-        self.tickets, self.phases, self.refused, self.misses, self.glances = [], [], [], {}, []
-        self.shown, self.deleted, self.draining, self.overlapping = {}, [], False, False
-        self.repeats_asked = False
-        self.created, self.looks, self.in_a_row, self.missed_at = [], [], 0, {}
+        self.added_before_pull = items if items or not in_one_go else self.added_before_pull
+        for item in self.added_before_pull:
+            item.confirmed_by = item.confirmed_by or self.number
+        self.phases, self.refused, self.misses, self.seen_products = [], [], {}, []
+        self.shown, self.deleted, self.stuck_at_unknown_sku, self.overlapping = {}, [], False, False
+        self.asked_about_duplicates = False
+        self.created, self.unjudged_lookups, self.lookups_in_a_row, self.missed_at = [], [], 0, {}
+        self.pending_lookups = last_lookup  # its addition is on its way
 
     def refuse_once(self, fingerprint: str, *, unless_others: bool = False) -> bool:
-        """Whether this is the first time that this is to be refused; the second time it is not.
+        """Whether to refuse this request: only the first time.
 
-        unless_others: it is let through if anything else has been refused since the last pull. Each refusal costs the
-        phone a pass, and with more than one and an unknown SKU in its queues it would need over four.
+        unless_others: not even then if another request has been refused since the last pull. Each refusal costs the
+        phone a pass; with more than one and an unknown SKU in its queues it would need more than four.
         """
         if fingerprint in self.refused or (unless_others and self.refused):
             return False
@@ -340,5 +418,10 @@ class Memory(msgspec.Struct):
 
 
 def is_quick(seconds: float) -> bool:
-    """Whether this is too soon behind one another for a person to have caused it."""
+    """Whether a request so long after the previous one came too soon for a person to have caused it."""
     return seconds * 1000 < settings.PASS_GAP_MILLISECONDS
+
+
+def fingerprint_of(*parts: object) -> str:
+    """A short digest of what a phone sent, to recognize it when it comes again."""
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]

@@ -9,8 +9,11 @@ Lines = Mapping[int, tuple[int, int]]
 
 @dataclass(slots=True)
 class Merge:
-    """lines: the composition as it is to be. Then by product, what needs a manager, in pieces:
-    twice: picked by two. gone: picked for a line that was taken out. short: still missing."""
+    """The merged order.
+
+    lines: the new composition. The rest is what a manager must look at, in pieces by product. twice: picked by two
+    people. gone: picked for a line that was removed. short: still missing.
+    """
 
     lines: dict[int, tuple[int, int]]
     twice: dict[int, int] = field(default_factory=dict)
@@ -18,13 +21,24 @@ class Merge:
     short: dict[int, int] = field(default_factory=dict)
 
 
+def without_unknown(sent: Lines, seen: Lines, now: Lines, *, archived: Mapping[int, bool]) -> Lines:
+    """The sent lines whose products can be picked; the others are left out, so that the phone's queue is not blocked.
+
+    archived: of the products that exist, whether each is archived. Such a product must be in the order already.
+    """
+    return {
+        product: quantities for product, quantities in sent.items()
+        if product in archived and (product in now or product in seen or not archived[product])
+    }  # fmt: skip
+
+
 def merge(sent: Lines, seen: Lines, now: Lines, *, composes: bool = True) -> Merge:
-    """Bring together what the phone sent, what it had seen, and what is so now.
+    """Merge what the phone sent, what it had seen, and the order as it is now.
 
-    What the phone left as it saw it keeps its present value; what it changed is applied; picks are the difference to
-    the picked number that it had seen.
+    A value that the phone did not change keeps its present value; a changed one is applied. What was picked is the
+    difference to the number that the phone had seen.
 
-    composes: whether the person may change what belongs to the order. Else only picks are taken over.
+    composes: whether the person may change the composition. If not, only picks are applied.
     """
     result = Merge(dict(now))
     if not composes:

@@ -15,7 +15,7 @@ MORNING = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) -
 
 @pytest.fixture
 def warehouse(db: None) -> Iterator[Warehouse]:
-    """A warehouse on one morning. Whatever a test does in it, the ledger is right afterwards."""
+    """A warehouse on one morning. After each test its ledger is checked."""
     with time_machine.travel(MORNING, tick=False) as clock:
         place = Warehouse(clock)
         yield place
@@ -34,11 +34,11 @@ def boris(warehouse: Warehouse) -> Phone:
 
 @pytest.fixture
 def vera(warehouse: Warehouse) -> Caller:
-    """The manager, by a program of hers: what she sends is what she wants."""
+    """The manager, who uses a program: the server takes her requests literally."""
     return warehouse.program("Vera", manager=True)
 
 
 @pytest.fixture
 def shop(warehouse: Warehouse) -> Caller:
-    """A program that is nobody's phone."""
+    """A program, not a phone."""
     return warehouse.program("Shop")

@@ -1,9 +1,9 @@
-"""Phones as their people use them: one short verb a call of the app, over HTTP, with a clock and a network of our own.
+"""Phones as people use them: one method per request of the app, over HTTP, with a simulated clock and network.
 
 anna = warehouse.phone("Anna")
 anna.pull()
 anna.add("SOCK", 5)          # the look-up, then the addition
-anna.loses_connection()      # whether the last answer arrived, nobody knows
+anna.loses_connection()      # it is unknown whether the last answer arrived
 warehouse.later()            # half an hour, so that the next request is a person's doing
 """
 
@@ -32,7 +32,7 @@ _ports = itertools.count(40_000)
 
 
 class Caller:
-    """One login. Every request comes right behind the one before, and on the same connection, unless told otherwise."""
+    """One login. By default every request comes directly after the previous one, on the same connection."""
 
     agent = "warehouse-program/1.0"
 
@@ -129,7 +129,7 @@ class Phone(Caller):
 
     @contextmanager
     def while_its_request_is_under_way(self) -> Iterator[None]:
-        """Requests in here came in before what was read of this phone just now."""
+        """Requests in this block arrived before the requests of this phone that were read last."""
         arrived = Device.objects.select_related("memory").get(pk=self.device.pk).memory.number
         authenticate = tokens.DeviceTokenAuthentication.authenticate_credentials
 
@@ -144,7 +144,7 @@ class Phone(Caller):
 
 
 class Warehouse:
-    """Who works here, what time it is, and what is so by the books."""
+    """The people, the time, and the state of stock and discrepancies."""
 
     def __init__(self, clock: time_machine.Traveller | None) -> None:
         self.clock = clock
@@ -155,7 +155,7 @@ class Warehouse:
         self.clock.shift(minutes * 60)
 
     def phone(self, name: str, *, manager: bool = True) -> Phone:
-        """A manager's, unless told otherwise: a picker's deletion is a wish, and their orders are only picked."""
+        """A manager's by default: a picker's deletion is only a wish, and a picker can only pick orders."""
         return Phone(self.clock, self._person(name, manager=manager))
 
     def program(self, name: str = "Shop", *, manager: bool = True) -> Caller:
@@ -169,7 +169,7 @@ class Warehouse:
         )
 
     def product(self, sku: str, quantity: int = 0, *, name: str = "Socks", location: str = "A1") -> int:
-        """A product that was here before anybody pulled; returns its id."""
+        """A product that existed before any pull; returns its id."""
         from django.utils import timezone
 
         from api.actor import Actor

@@ -1,4 +1,4 @@
-"""add_stock from a phone: goods that arrived exist, whatever has become of the product."""
+"""add_stock from a phone: goods that arrived are booked, also if the product was archived."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_goods_go_to_the_live_product_that_has_the_sku_now(warehouse: Warehouse,
     assert (asked.kind, asked.product_id, asked.facts["archived"]) == ("archived_stock", new, old)
 
 
-# --- Quantities that nobody can mean ----------------------------------------------------------------------------------
+# --- Implausible quantities -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("pieces", [1_000_001, 4006381333931, 2**63 - 1])
 def test_a_barcode_in_the_quantity_field_is_held_back(warehouse: Warehouse, anna: Phone, pieces: int) -> None:
     socks = warehouse.product("SOCK")

@@ -1,4 +1,4 @@
-"""Whatever a camera reads into the queue of additions: the pass goes through, and the goods are on hand once."""
+"""Any text that a camera reads into the queue of additions: the pass succeeds, and the goods are booked once."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ ODD = [
 
 
 def look_up(phone: Phone, sku: str) -> Any:
-    """`?sku=` with the SKU pasted in as scanned, in the very address that Dart makes of it."""
+    """`?sku=` with the SKU pasted in as scanned, in the address that Dart makes of it."""
     scanned = sku.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # as Dart encodes half a pair
     return phone.send("get", resolve("http://testserver/api", f"/products/?sku={scanned}").target)
 
 
 def drain(phone: Phone, queue: list[tuple[str, int]]) -> None:
-    """One pass of the app, which has no way to go on behind a refusal or an empty answer."""
+    """One pass of the app, which cannot go on after a refusal or an empty answer."""
     for sku, pieces in queue:
         answer = look_up(phone, sku)
         assert answer.status_code == 200, (sku, answer.content)
@@ -92,7 +92,7 @@ def test_a_queue_with_any_text_in_it_goes_through(warehouse: Warehouse, anna: Ph
 @settings(profile, max_examples=150)
 @given(query=st.binary(max_size=200))
 def test_any_bytes_in_the_address_are_answered(warehouse: Warehouse, anna: Phone, query: bytes) -> None:
-    """Bytes that no program of ours would send: no refusal and no fault, and within a pass a product."""
+    """Bytes that no known program sends: no refusal and no server error, and within a pass a product."""
     known = Product.objects.live().filter(sku="KNOWN").first()
     product = known.pk if known else warehouse.product("KNOWN")
     warehouse.later()
@@ -112,7 +112,7 @@ any_text = st.text(st.characters(codec=None, categories=None), max_size=300)
 def test_any_text_in_a_creation_or_an_edit_is_kept_as_it_can_be(
     warehouse: Warehouse, anna: Phone, sku: str, name: str, location: str | None
 ) -> None:
-    """What no database takes and what is too long is no reason for a refusal; only a SKU that is taken is, once."""
+    """Text that the database cannot store or that is too long is not refused; only a taken SKU is, once."""
     warehouse.later()
     body = json.dumps({"sku": sku, "name": name, "location": location, "quantity": 0})
     answers = [

@@ -34,7 +34,7 @@ def stock_of(warehouse: Warehouse, *skus: str) -> list[int]:
 
 
 # --- Proven: a look-up that its addition never followed ---------------------------------------------------------------
-def test_behind_a_look_up_without_its_addition_the_same_beginning_is_a_repetition(
+def test_after_a_look_up_without_its_addition_the_same_beginning_is_a_duplicate(
     warehouse: Warehouse, anna: Phone
 ) -> None:
     send(anna, "SHIRT")
@@ -70,7 +70,7 @@ def test_proven_but_another_queue_all_the_same_the_withheld_goes_before_a_manage
 
 
 # --- Likely: two additions in order -----------------------------------------------------------------------------------
-def test_two_in_order_are_a_repetition_of_which_the_first_is_taken_back(warehouse: Warehouse, anna: Phone) -> None:
+def test_two_in_order_are_duplicates_and_the_first_is_taken_back(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SHIRT", "SOCK", "JEANS")
     breaks_off(warehouse, anna)
     send(anna, "SHIRT")
@@ -101,7 +101,7 @@ def test_all_of_it_again_may_be_a_second_delivery_so_a_manager_can_book_it(wareh
     assert pending == [2, 5]
 
 
-def test_a_shorter_one_was_no_repetition_since_a_queue_only_grows(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_shorter_queue_is_no_duplicate_since_a_queue_only_grows(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SHIRT", "SOCK", "JEANS")
     breaks_off(warehouse, anna)
     send(anna, "SHIRT", "SOCK")
@@ -141,7 +141,7 @@ def test_another_beginning_is_goods_and_what_is_alike_in_it_is_asked_about(wareh
     assert warehouse.questions() == [("possible_duplicate", "SOCK"), ("possible_duplicate", "SHIRT")]
 
 
-def test_goods_received_in_between_do_not_hide_a_repetition(warehouse: Warehouse, anna: Phone) -> None:
+def test_goods_received_in_between_do_not_hide_a_duplicate(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SOCK")
     breaks_off(warehouse, anna)
     send(anna, "CAP")
@@ -196,8 +196,8 @@ def test_and_so_is_the_same_delivery(warehouse: Warehouse, anna: Phone) -> None:
     assert warehouse.questions() == []
 
 
-# --- Repetitions of repetitions ---------------------------------------------------------------------------------------
-def test_a_repetition_that_breaks_off_is_repeated_in_turn(warehouse: Warehouse, anna: Phone) -> None:
+# --- A queue sent three times -----------------------------------------------------------------------------------------
+def test_a_resent_queue_that_breaks_off_is_sent_once_more(warehouse: Warehouse, anna: Phone) -> None:
     queue = ["SHIRT", "SOCK", "JEANS", "CAP"]
     send(anna, *queue[:3])
     breaks_off(warehouse, anna)
@@ -208,7 +208,7 @@ def test_a_repetition_that_breaks_off_is_repeated_in_turn(warehouse: Warehouse, 
     assert stock_of(warehouse, *queue) == [2, 5, 1, 3]
 
 
-def test_what_a_broken_repetition_held_beyond_the_first_is_goods(warehouse: Warehouse, anna: Phone) -> None:
+def test_what_a_broken_resent_queue_held_beyond_the_first_is_goods(warehouse: Warehouse, anna: Phone) -> None:
     """One box; the queue again with a second one; and again. The second box was new, once."""
     send(anna, "SOCK")
     for _ in range(2):
@@ -218,7 +218,7 @@ def test_what_a_broken_repetition_held_beyond_the_first_is_goods(warehouse: Ware
     assert stock_of(warehouse, "SOCK") == [10]
 
 
-def test_a_proven_repetition_that_breaks_off_is_repeated_in_turn(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_queue_proven_to_be_resent_that_breaks_off_is_sent_once_more(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SHIRT", "SOCK")
     anna.find("JEANS")
     for _ in range(3):
@@ -275,7 +275,7 @@ def test_a_barcode_in_the_queue_is_held_back_once(warehouse: Warehouse, anna: Ph
 
 
 def test_an_unknown_sku_ends_a_pass_though_the_connection_lives_on(warehouse: Warehouse, anna: Phone) -> None:
-    """The app hangs there, and begins anew on the same connection."""
+    """The app stops there, and starts again on the same connection."""
     anna.find("SOCK")
     anna.book(Product.objects.get(sku="SOCK").pk, 5)
     warehouse.later()
@@ -288,7 +288,7 @@ def test_an_unknown_sku_ends_a_pass_though_the_connection_lives_on(warehouse: Wa
 
 # --- A box by hand between two passes ---------------------------------------------------------------------------------
 def held_back(sku: str) -> list[int]:
-    """What a manager can book by a click each."""
+    """What a manager can book by one click each."""
     asked = Discrepancy.objects.open().filter(kind="possible_duplicate", sku=sku).order_by("id")
     return [entry["delta"] for found in asked for entry in found.facts.get("pending", [])]
 
@@ -303,7 +303,7 @@ def by_hand(warehouse: Warehouse, phone: Phone, sku: str) -> None:
 
 @pytest.mark.parametrize("grown", [False, True])
 @pytest.mark.parametrize("same_connection", [False, True])
-def test_a_box_by_hand_between_a_queue_and_its_repetition_can_be_booked_by_a_click(
+def test_a_box_by_hand_between_a_queue_and_the_resent_one_can_be_booked_by_a_click(
     warehouse: Warehouse, anna: Phone, same_connection: bool, grown: bool
 ) -> None:
     send(anna, "SOCK", "SHIRT", "JEANS")  # and the last answer is lost
@@ -342,7 +342,7 @@ def test_also_where_it_is_proven_that_the_queue_broke_off(
 
 
 def test_a_proven_queue_that_ends_before_its_known_end_was_none(warehouse: Warehouse, anna: Phone) -> None:
-    """The look-up that proved it was a scan."""
+    """The look-up that was taken for proof was a scan."""
     send(anna, "SOCK")
     anna.find("JEANS")
     by_hand(warehouse, anna, "SOCK")
@@ -372,7 +372,7 @@ def test_what_a_manager_has_answered_is_not_undone_by_the_rest_of_the_queue(
 def test_nor_is_what_was_reversed_by_hand_booked_again(
     warehouse: Warehouse, anna: Phone, vera: Caller, goes_on: str
 ) -> None:
-    """The phone must not be refused either: it would hang."""
+    """The phone must not be refused either: its queue would be stuck."""
     send(anna, "SOCK", "SHIRT", "JEANS")
     breaks_off(warehouse, anna)
     send(anna, "SOCK")

@@ -75,9 +75,7 @@ def test_its_own_creation_whose_answer_was_lost_is_made_once(warehouse: Warehous
     assert warehouse.questions() == []
 
 
-def test_a_repetition_takes_nothing_back_that_a_manager_changed(
-    warehouse: Warehouse, anna: Phone, vera: Caller
-) -> None:
+def test_a_duplicate_takes_nothing_back_that_a_manager_changed(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
     made = anna.create("SOCK", "Socks", location="A1").json()
     vera.send("patch", f"/api/products/{made['id']}/", {"name": "Red socks", "location": "B2", "quantity": 7})
     again = anna.create("SOCK", "Socks", location="A1")
@@ -156,7 +154,7 @@ def test_the_sku_of_a_product_archived_before_the_pull_is_a_new_product(
     assert warehouse.questions() == []
 
 
-def test_a_repetition_of_its_own_creation_that_was_archived_since_makes_nothing(
+def test_a_duplicate_of_its_own_creation_that_was_archived_since_makes_nothing(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     anna.pull()
@@ -168,7 +166,7 @@ def test_a_repetition_of_its_own_creation_that_was_archived_since_makes_nothing(
     assert warehouse.questions() == []
 
 
-def test_the_sku_of_anothers_product_archived_since_the_pull_is_no_repetition(
+def test_the_sku_of_anothers_product_archived_since_the_pull_is_no_duplicate(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     old = warehouse.product("SOCK")
@@ -206,6 +204,6 @@ def test_a_program_is_refused_each_time(warehouse: Warehouse, shop: Caller, bori
     assert warehouse.questions() == []
 
 
-def test_a_programs_own_repetition_is_refused_too(shop: Caller) -> None:
+def test_a_programs_own_duplicate_is_refused_too(shop: Caller) -> None:
     assert shop.create("SOCK").status_code == 201
     check_error(shop.create("SOCK"), 400, "sku_taken")

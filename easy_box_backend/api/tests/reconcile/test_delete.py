@@ -1,4 +1,4 @@
-"""DELETE from a phone: what is gone is gone, and comes back only with goods."""
+"""DELETE from a phone: an archived product is restored only by goods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def socks(warehouse: Warehouse, anna: Phone) -> int:
     return made
 
 
-def test_a_deletion_archives_and_its_repetition_does_nothing(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+def test_a_deletion_archives_and_is_idempotent(warehouse: Warehouse, anna: Phone, socks: int) -> None:
     assert anna.delete(socks).status_code == 204
     versions = ProductVersion.objects.count()
     anna.loses_connection()
@@ -107,7 +107,7 @@ def test_goods_for_what_a_picker_wants_deleted_are_booked_as_ever(warehouse: War
     assert warehouse.questions() == [("deletion_asked", "SOCK")]
 
 
-def test_a_wish_that_was_dismissed_is_not_asked_again_by_a_repetition(
+def test_a_wish_that_was_dismissed_is_not_asked_again_by_a_duplicate(
     warehouse: Warehouse, vera: Caller, socks: int
 ) -> None:
     paul = warehouse.phone("Paul", manager=False)

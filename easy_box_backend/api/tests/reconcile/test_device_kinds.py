@@ -1,4 +1,4 @@
-"""Whose requests are read so, and whose are taken at their word."""
+"""Requests of app devices are interpreted; those of other devices are taken literally."""
 
 from __future__ import annotations
 

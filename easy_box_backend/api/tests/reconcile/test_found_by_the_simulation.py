@@ -1,4 +1,4 @@
-"""Cases that nobody had thought of: found by properties and by the simulation, kept as people tell them."""
+"""Cases found by property tests and by the simulation, retold as stories."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def test_naming_an_unverified_product_answers_the_question(warehouse: Warehouse,
 
 
 def test_a_box_received_between_two_passes_is_no_beginning_of_the_queue(warehouse: Warehouse, anna: Phone) -> None:
-    """It is like the first of the queue that broke off; but a pass would have gone on with the rest."""
+    """It equals the first of the queue that broke off, but a pass would have continued with the rest."""
     for sku in ("SOCK", "SHIRT", "HAT"):
         warehouse.product(sku)
     anna.pull()
@@ -97,7 +97,7 @@ def test_a_box_received_between_two_passes_is_no_beginning_of_the_queue(warehous
 
 
 def test_what_rests_on_a_doubtful_number_is_doubtful(warehouse: Warehouse, anna: Phone) -> None:
-    """A queue of presses comes again behind new goods: if its first step is no step, neither is the way back."""
+    """A queue of presses is sent again after new goods: if its first step is not booked, the way back is not either."""
     warehouse.product("SOCK", 40)
     seen = anna.pull()["SOCK"]
     anna.add("SOCK", 1)

@@ -1,4 +1,4 @@
-"""A queue outlives the login: the phone sends it again under the next one, also another person's."""
+"""A queue outlives the login: the phone sends it again under the next login, also of another person."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_on_a_slow_network_each_of_it_is_asked_about(warehouse: Warehouse, anna:
     assert can_be_set_right(warehouse, queue)
 
 
-# --- A queue that was through -----------------------------------------------------------------------------------------
+# --- A queue that was empty -------------------------------------------------------------------------------------------
 def test_behind_a_pull_the_queue_was_empty_so_the_same_again_is_goods(warehouse: Warehouse, anna: Phone) -> None:
     queue = QUEUE[:3]
     send(anna, queue)

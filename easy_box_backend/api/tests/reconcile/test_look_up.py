@@ -1,4 +1,4 @@
-"""`?sku=` from a phone: an empty answer hangs it while it sends its stock queue."""
+"""`?sku=` from a phone: an empty answer blocks the app while it sends its stock queue."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_right_behind_an_addition_it_is_the_queue_that_asks(warehouse: Warehouse
 def test_a_queue_that_begins_with_unknown_skus_drains_after_the_first_is_made(
     warehouse: Warehouse, anna: Phone
 ) -> None:
-    """Each opening of the screen gets stuck at the same SKU; the third does not, nor at those behind it."""
+    """Each opening of the screen gets stuck at the same SKU; the third does not, nor at the next unknown SKUs."""
     for _ in range(2):
         assert anna.find("SOKC") is None
         warehouse.later()

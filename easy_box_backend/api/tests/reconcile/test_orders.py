@@ -1,4 +1,4 @@
-"""A finished order from a phone, read against the order that it had seen."""
+"""A finished order from a phone, compared with the order that it had seen."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def order(anna: Phone, vera: Caller, goods: dict[str, int]) -> dict[str, Any]:
 
 
 def change(vera: Caller, order: dict[str, Any], lines: Lines | None = None, **fields: Any) -> None:
-    """Vera's order is what she says; lines by SKU: to pick, picked."""
+    """Vera changes the order. lines: by SKU, (quantity to pick, quantity picked)."""
     if lines is not None:
         ids = {row["sku"]: row["id"] for row in vera.send("get", "/api/products/").json()}
         fields["lines"] = [
@@ -66,9 +66,7 @@ def test_picked_goods_leave_the_stock_and_nothing_else_happens(
 
 # --- Sent again -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("pulled", [False, True])
-def test_a_repetition_picks_nothing_more(
-    warehouse: Warehouse, anna: Phone, order: dict[str, Any], pulled: bool
-) -> None:
+def test_a_duplicate_picks_nothing_more(warehouse: Warehouse, anna: Phone, order: dict[str, Any], pulled: bool) -> None:
     anna.finish(order)
     if pulled:
         anna.pull_orders()
@@ -81,7 +79,7 @@ def test_a_repetition_picks_nothing_more(
     assert pulled or OrderVersion.objects.count() == versions
 
 
-def test_a_repetition_takes_nothing_back_that_the_manager_changed_since(
+def test_a_duplicate_takes_nothing_back_that_the_manager_changed_since(
     warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
 ) -> None:
     anna.finish(order)

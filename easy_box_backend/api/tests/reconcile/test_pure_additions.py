@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.reconcile import additions
-from api.reconcile.memory import Arrival, Item, Look, Memory
+from api.reconcile.memory import Arrival, Item, Lookup, Memory
 
 Queue = list[tuple[int, int]]
 """`(product, pieces)` in the order in which they were received."""
@@ -28,8 +28,8 @@ class Books:
     memory: Memory = field(default_factory=Memory)
     movements: dict[int, tuple[int, int]] = field(default_factory=dict)
     questions: dict[tuple[int, ...], tuple[int, int]] = field(default_factory=dict)
-    """What a manager can do by one click each, by the numbers of the requests in question: `(product, pieces)` more or,
-    negative, fewer."""
+    """What a manager can do by one click each, by the numbers of the requests in question: `(product, pieces)`, with
+    negative pieces to take away."""
 
     connection: int = 0
     stream: int = 0
@@ -39,7 +39,7 @@ class Books:
         self.connection += not same_connection
         if not (quick and same_connection):
             self.stream = self.memory.number
-        additions.looked_up(self.memory, Look(product, self.memory.number, quick, str(self.connection)))
+        additions.looked_up(self.memory, Lookup(product, self.memory.number, quick, str(self.connection)))
 
     def add(self, product: int, pieces: int) -> None:
         self.memory.number += 1
@@ -61,8 +61,8 @@ class Books:
         for wanted in dict.fromkeys(item.product for item in held_back):
             self._hold_back([item for item in held_back if item.product == wanted])
 
-    def through(self) -> None:
-        self._after_all(additions.through(self.memory))
+    def queue_finished(self) -> None:
+        self._after_all(additions.queue_finished(self.memory))
 
     def _after_all(self, items: list[Item]) -> None:
         for item in items:
@@ -126,14 +126,14 @@ def can_be_set_right(books: Books, queue: Queue) -> bool:
 def test_a_queue_that_goes_through_counts_as_it_is(queue: Queue) -> None:
     books = Books()
     send(books, queue)
-    books.through()
+    books.queue_finished()
     assert books.stock == total(queue)
     assert books.questions == {}
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 2)), min_size=1, max_size=12))
 def test_what_a_person_receives_online_counts_each_time(received: Queue) -> None:
-    """One at a time on one connection, however alike."""
+    """One at a time on one connection, even if all are equal."""
     books = Books()
     for product, pieces in received:
         books.look_up(product, quick=False, same_connection=True)
@@ -152,7 +152,7 @@ def test_a_queue_that_breaks_off_anywhere_and_comes_again_counts_once_or_is_aske
     send(books, queue, requests=data.draw(st.integers(0, 2 * len(queue)), label="requests that arrived"))
     grown = queue + data.draw(queues | st.just([]), label="received meanwhile")
     send(books, grown)
-    books.through()
+    books.queue_finished()
     assert can_be_set_right(books, grown)
 
 
@@ -164,14 +164,14 @@ def test_also_when_it_breaks_off_again_and_again(queue: Queue, data: st.DataObje
         send(books, queue, requests=data.draw(st.integers(0, 2 * len(queue)), label="requests that arrived"))
         queue = queue + data.draw(queues | st.just([]), label="received meanwhile")
     send(books, queue)
-    books.through()
+    books.queue_finished()
     assert can_be_set_right(books, queue)
 
 
 @settings(max_examples=500)
 @given(queues, st.data())
 def test_nor_is_a_box_lost_that_was_received_by_hand_between_two_passes(queue: Queue, data: st.DataObject) -> None:
-    """It may be like the first of the queue, and the next pass may come over its connection."""
+    """It may equal the first of the queue, and the next pass may come over its connection."""
     books, received = Books(), list(queue)
     for _ in range(data.draw(st.integers(1, 2), label="broken passes")):
         send(books, queue, requests=data.draw(st.integers(0, 2 * len(queue)), label="requests that arrived"))
@@ -180,20 +180,20 @@ def test_nor_is_a_box_lost_that_was_received_by_hand_between_two_passes(queue: Q
         books.add(*box)
         received.append(box)
     send(books, queue, same_connection=data.draw(st.booleans(), label="over its connection"))
-    books.through()
+    books.queue_finished()
     assert can_be_set_right(books, received)
 
 
 @settings(max_examples=300)
 @given(queues, st.data())
 def test_behind_a_proof_nothing_is_asked(queue: Queue, data: st.DataObject) -> None:
-    """The pass broke off between a look-up and its addition, behind at least one addition."""
+    """The pass broke off between a look-up and its addition, after at least one addition."""
     books = Books()
     pieces = data.draw(st.integers(1, len(queue)), label="additions that arrived")
     grown = [*queue, (1, 1)]
     send(books, grown, requests=2 * pieces + 1)
     send(books, grown)
-    books.through()
+    books.queue_finished()
     assert books.stock == total(grown)
     assert books.questions == {}
 

@@ -19,7 +19,7 @@ def test_without_any_view_all_is_edited() -> None:
 def test_a_merge_never_loses_a_field_that_the_phone_did_not_touch(
     seen: dict[str, str], now: dict[str, str], touched: set[str]
 ) -> None:
-    """now: what the manager made of it meanwhile."""
+    """now: the description after the manager's change."""
     sent = {field: "edited" if field in touched else seen[field] for field in FIELDS}
     merged = {**now, **edits(sent, [seen])}
     assert merged == {field: "edited" if field in touched else now[field] for field in FIELDS}

@@ -14,7 +14,7 @@ from api.tests.reconcile.people import Caller, Phone, Warehouse
 pytestmark = pytest.mark.both_databases
 
 FIELDS = {"name": ("Red socks", "Crimson socks"), "sku": ("SOCK-R", "SOCK-C"), "location": ("B2", "C3")}
-"""By field: what Vera makes of it, what Anna makes of it."""
+"""By field: the value of Vera, the value of Anna."""
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_two_edits_on_one_old_list_both_count(anna: Phone, vera: Caller, socks: 
 
 
 # --- Sent again -------------------------------------------------------------------------------------------------------
-def test_a_repetition_takes_nothing_back_that_another_changed_since(
+def test_a_duplicate_takes_nothing_back_that_another_changed_since(
     warehouse: Warehouse, anna: Phone, vera: Caller, socks: int
 ) -> None:
     seen = anna.pull()["SOCK"]

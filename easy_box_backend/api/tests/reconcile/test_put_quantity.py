@@ -140,7 +140,7 @@ def test_and_the_same_when_the_updates_come_again(warehouse: Warehouse, anna: Ph
 def test_a_second_pass_that_breaks_off_in_the_middle_changes_nothing(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
-    """Two screens were opened at once: the first pass goes through, the other one reaches the first update only."""
+    """Two screens were opened at once: the first pass reaches the end, the other one only the first update."""
     press(anna, seen, 11, 12)
     anna.put(seen, quantity=12, name="Red socks")
     anna.loses_connection()
@@ -195,7 +195,7 @@ def test_one_off_together_with_an_edit_is_no_button(warehouse: Warehouse, anna: 
 
 
 def test_a_step_behind_a_number_in_doubt_is_in_doubt(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
-    """An update that waited on the phone (11) comes behind one that was sent at once (12)."""
+    """An update that waited on the phone (11) comes after one that was sent at once (12)."""
     press(anna, seen, 12, 11)
     assert warehouse.questions() == [("quantity_guess", "SOCK")] * 2
 
@@ -203,7 +203,7 @@ def test_a_step_behind_a_number_in_doubt_is_in_doubt(warehouse: Warehouse, anna:
 def test_also_where_the_first_of_them_looked_like_no_change(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
-    """Offline − (9), then + at once (10), and the 9 comes behind it."""
+    """Offline − (9), then + at once (10), and the 9 comes after it."""
     press(anna, seen, 10)
     assert warehouse.questions() == []
     press(anna, seen, 9)
@@ -236,7 +236,7 @@ def test_the_answer_to_an_upload_is_what_the_phone_shows_from_then_on(
 def test_the_same_number_twice_in_a_pass_is_a_question_where_an_upload_has_put_it_back(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
-    """Pressed before the photo, whose answer shows the number of before, and once more after it."""
+    """Pressed before the photo, whose answer shows the old number, and once more after it."""
     photo = {"image": SimpleUploadedFile("photo.jpg", photos.jpeg())}
     fresh = anna.send("post", f"/api/products/{seen['id']}/upload_image/", photo, "multipart").json()
     warehouse.later()

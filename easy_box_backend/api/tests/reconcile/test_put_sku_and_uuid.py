@@ -12,7 +12,7 @@ UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 
 
 def local(**fields: Any) -> dict[str, Any]:
-    """A product as the phone keeps it before it knows our id."""
+    """A product as the phone keeps it before it knows the server's id."""
     return {"id": UUID, "name": "Green cap", "sku": "CAP", "quantity": 0, "location": None, "image_url": None, **fields}
 
 

@@ -1,4 +1,4 @@
-"""What a manager has reversed by hand stands in no phone's way."""
+"""What a manager has reversed by hand does not stop a phone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.tests.reconcile.people import Caller, Phone, Warehouse
 pytestmark = pytest.mark.both_databases
 
 
-def test_a_queue_that_turns_out_to_come_again_goes_on_where_its_repetition_was_reversed_by_hand(
+def test_a_resent_queue_goes_on_after_its_duplicate_was_reversed_by_hand(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     warehouse.product("SOCK")

@@ -1,4 +1,4 @@
-"""The scanning page: while a label is in view, its SKU is looked up again and again, and it means nothing."""
+"""The scanning page: while a label is in view, its SKU is looked up repeatedly, which announces no addition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def goods(warehouse: Warehouse, anna: Phone) -> None:
 
 
 def made(warehouse: Warehouse) -> list[str]:
-    """The products that somebody's look-ups have made."""
+    """The products that look-ups have created."""
     return list(Product.objects.filter(unverified=True).order_by("sku").values_list("sku", flat=True))
 
 
@@ -72,7 +72,7 @@ def test_nor_a_label_that_was_in_view_for_a_moment_between_longer_scans(warehous
 
 
 def test_nor_an_unknown_label_while_goods_beside_it_are_received(warehouse: Warehouse, anna: Phone) -> None:
-    """The camera stays on: its next look-up comes right behind the addition."""
+    """The camera stays on: its next look-up comes directly after the addition."""
     anna.scan("UNKNOWN", times=10)
     anna.add("SOCK", 1)
     assert not any(anna.scan("UNKNOWN", times=10))
@@ -90,7 +90,7 @@ def test_nor_after_a_queue_with_an_unknown_sku_was_sent(warehouse: Warehouse, an
 
 @pytest.mark.parametrize("pause", [0.3, 3.0])
 def test_what_is_typed_into_the_search_box_makes_no_product(warehouse: Warehouse, anna: Phone, pause: float) -> None:
-    """Nor do its prefixes, however slowly they are typed and however often."""
+    """Nor do its beginnings, even if they are typed slowly and often."""
     for _ in range(5):
         for typed in ("S", "SK", "SKI", "SKIR", "SKI", "SKIR", "SKIRT"):
             warehouse.later(pause * SECONDS)
@@ -99,7 +99,7 @@ def test_what_is_typed_into_the_search_box_makes_no_product(warehouse: Warehouse
     assert made(warehouse) == []
 
 
-# --- A queue that hangs -----------------------------------------------------------------------------------------------
+# --- A queue that is stuck --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seconds", [3, 60, 3600])
 def test_a_sku_that_alone_came_back_at_three_openings_is_made(
     warehouse: Warehouse, anna: Phone, seconds: float
@@ -162,7 +162,7 @@ def test_the_same_goods_received_before_and_after_a_scan_are_two_boxes(
     anna.add("SOCK", 5)
     warehouse.later(before * SECONDS)
     if label == "UNKNOWN":
-        warehouse.later(5 * SECONDS)  # sooner, it is what a queue asks for behind an addition
+        warehouse.later(5 * SECONDS)  # sooner, it would be what a queue asks for after an addition
     port = anna.port
     anna.scan(label, times=50, connections=connections)
     anna.port = port
@@ -172,8 +172,8 @@ def test_the_same_goods_received_before_and_after_a_scan_are_two_boxes(
     assert warehouse.questions() == []
 
 
-def test_a_new_connection_behind_a_scan_proves_no_repetition(warehouse: Warehouse, anna: Phone) -> None:
-    """The phone drops a connection after 15 s of rest. What was received then is asked about as ever, not dropped."""
+def test_a_new_connection_after_a_scan_proves_no_duplicate(warehouse: Warehouse, anna: Phone) -> None:
+    """The phone closes an idle connection after 15 s. A manager is asked about goods received then; they are booked."""
     anna.add("SOCK", 5)
     anna.scan("SOCK", times=20)
     anna.loses_connection()

@@ -56,7 +56,7 @@ class World:
         return int(answer.status_code)
 
     def in_a_pass(self, *queries: str) -> list[int]:
-        """Look-ups with these raw queries, each behind an addition, each answered with a product."""
+        """Look-ups with these raw queries, each after an addition, each answered with a product."""
         codes = []
         for query in queries:
             self.anna.add("SOCK", 1)

@@ -1,4 +1,4 @@
-"""Two passes of one phone at once: one look-up belongs to one addition, and a pass awaits each answer."""
+"""Two passes of one phone at once: one look-up belongs to one addition, and a pass waits for each answer."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_of_two_passes_step_by_step_one_counts(warehouse: Warehouse, anna: Phone
 
 
 def test_of_two_passes_with_two_alike_boxes_two_count(warehouse: Warehouse, anna: Phone, socks: int) -> None:
-    """Both passes look the second box up before either adds it, which is no pass that broke off."""
+    """Both passes look the second box up before one of them adds it; that is not a pass that broke off."""
     for _ in range(2):
         for _pass in range(2):
             anna.loses_connection()
@@ -113,7 +113,7 @@ def test_a_program_may_send_at_once_what_it_likes(warehouse: Warehouse, shop: Ca
 # --- For real ---------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both are let in while the phone's memory is locked; whichever goes first, the other finds its twin."""
+    """Both requests start while the phone's memory is locked; the second one then finds the first."""
     place = Warehouse(None)
     phone, product = place.phone("Anna"), place.product("SOCK")
     phone.find("SOCK")
