@@ -161,8 +161,7 @@ MUTANTS = (
             Change(
                 "api/reconcile/updates.py",
                 "    if not views:\n",
-                "    return Reading(sent.quantity - on_hand, sure=True, last_addition=0)\n"
-                "    if not views:\n",
+                "    return Reading(sent.quantity - on_hand, sure=True, last_addition=0)\n    if not views:\n",
             ),
         ),
     ),
