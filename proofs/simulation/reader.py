@@ -11,7 +11,7 @@ from proofs.simulation.scene import PROGRAM
 
 def revision_in(etag: str) -> int:
     """The revision in a list's ETag, which is `"epoch-revision.digest"`."""
-    return int(etag.strip('"').partition(".")[0].rpartition("-")[2])
+    return int(etag.strip('W/"').partition(".")[0].rpartition("-")[2])
 
 
 class Reader:
