@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from api import serializers
 from api.actions import accounts, devices, logins
 from api.auth import callers, passwords, tokens
-from api.errors import NotFound
+from api.errors import NoSuch
 from api.models import Device, User
 from api.rest import openapi
 from api.rest.answers import created, page
@@ -157,8 +157,6 @@ def _user(key: str) -> User:
     return user
 
 
-class NoSuchUser(NotFound):
+class NoSuchUser(NoSuch):
     code = "no_such_user"
-
-    def __init__(self, key: object) -> None:
-        super().__init__(_("There is no such account."), facts={"user": key})
+    sentence = _("There is no such account.")

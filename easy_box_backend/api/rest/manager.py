@@ -1,7 +1,6 @@
 """Requests for managers: discrepancies, adjustments, stocktakes, reversals."""
 
 from django.http import HttpResponseBase
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,26 +11,11 @@ from api.actions import counts, products, reversing, settling, stock
 from api.auth import tokens
 from api.auth.tokens import actor
 from api.discrepancies import kinds
-from api.errors import NotFound
 from api.models import Discrepancy
 from api.rest import openapi
 from api.rest.answers import movement_answer, page
 from api.rest.lists import product_answer
 from api.rest.requests import checked, require_id
-
-
-class NoSuchDiscrepancy(NotFound):
-    code = "no_such_discrepancy"
-
-    def __init__(self, key: object) -> None:
-        super().__init__(_("There is no such discrepancy."), facts={"discrepancy": key})
-
-
-class NoSuchMovement(NotFound):
-    code = "no_such_movement"
-
-    def __init__(self, key: object) -> None:
-        super().__init__(_("There is no such movement."), facts={"movement": key})
 
 
 class Discrepancies(APIView):
@@ -67,7 +51,7 @@ class Resolve(APIView):
         dismiss it. For managers."""
         data = checked(serializers.Resolution, request.data)
         found = settling.resolve(
-            require_id(key, NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request),
+            require_id(key, settling.NoSuchDiscrepancy), data["action"], note=data["note"], by=actor(request),
             entered=settling.Entered(data.get("quantity"), data.get("sku"), data.get("name")),
             shown=data.get("token"),
         )  # fmt: skip
@@ -137,5 +121,5 @@ class Reverse(APIView):
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Reverse a movement by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
-        movement = reversing.reverse(require_id(key, NoSuchMovement), reason=reason, by=actor(request))
+        movement = reversing.reverse(require_id(key, reversing.NoSuchMovement), reason=reason, by=actor(request))
         return movement_answer(request, movement, serializers.movement_json(movement))

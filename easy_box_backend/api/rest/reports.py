@@ -13,12 +13,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import revision, serializers
-from api.actions import reports, stock
+from api.actions import reports, reversing, stock
 from api.auth import callers, tokens
 from api.models import Product, StockMovement
 from api.rest import answers, error_handler, openapi
 from api.rest.answers import page
-from api.rest.manager import NoSuchMovement
 from api.rest.requests import checked, require_id
 
 
@@ -63,9 +62,9 @@ class MovementDetail(APIView):
     @extend_schema(responses=openapi.MOVED)
     def get(self, request: Request, key: str) -> Response:
         """One stock movement."""
-        movement = StockMovement.objects.filter(id=require_id(key, NoSuchMovement)).first()
+        movement = StockMovement.objects.filter(id=require_id(key, reversing.NoSuchMovement)).first()
         if movement is None:
-            raise NoSuchMovement(key)
+            raise reversing.NoSuchMovement(key)
         return Response(serializers.movement_json(movement))
 
 
