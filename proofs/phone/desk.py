@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--email", required=True)
     given = parser.parse_args()
     found = desk_pages(Browser(given.at, given.host), given.email, os.environ["TRIAL_PASSWORD"])
-    print(f"The desk's {len(found.pages)} pages and {len(found.files)} files can be opened.")
+    print(f"{len(found.pages)} pages and {len(found.files)} files of the admin can be opened.")
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def main() -> None:
     if given.version:
         expect(found, given.version, "the release")
     app_calls(dio, given.email, os.environ["TRIAL_PASSWORD"], MultipartFile(PHOTO, "photo.png"))
-    print("Every call of the app is answered as it should be.")
+    print("All calls of the app have the expected answers.")
 
 
 if __name__ == "__main__":
