@@ -170,9 +170,9 @@ MUTANTS = (
         (
             Change(
                 "api/phones/products.py",
-                "    elif product.pk not in memory.deleted:\n",
-                "    elif product.is_archived:\n        raise products.NoSuchProduct(key)\n"
-                "    elif product.pk not in memory.deleted:\n",
+                "        elif product.pk not in memory.deleted:\n",
+                "        elif product.is_archived:\n            raise products.NoSuchProduct(key)\n"
+                "        elif product.pk not in memory.deleted:\n",
             ),
         ),
     ),
