@@ -115,4 +115,4 @@ def test_the_catalogues_are_complete_and_compiled() -> None:
         [sys.executable, "dev/messages.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert re.search(r"\d+ texts, 0 troubles", checked.stdout)
+    assert re.search(r"\d+ texts, 0 problems", checked.stdout)
