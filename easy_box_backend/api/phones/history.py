@@ -86,12 +86,15 @@ def order_seen(memory: Memory, order: Order, device: Device, status: str | None)
     """The order as this device had seen it when it sent this status; None if it never saw it.
 
     Nobody can finish an order that the phone shows as finished. Then the answer to its last pull was lost, and it had
-    seen an earlier version; unless the device finished the order itself and sends this again.
+    seen an earlier version; unless the device finished the order itself and sends this again. After a new login it may
+    not have pulled the orders yet: it shows what it saw under the former login, at most the last unfinished version.
     """
     kept = OrderVersion.objects.filter(order=order).order_by("-revision")
     found = [kept.filter(revision__lte=revision).first() for revision in memory.order_pulls[::-1]]
     known = [version for version in found if version]
     if status == Order.Status.PICKED and not kept.filter(device=device, status=status).exists():
+        if not known and not kept.filter(device__user=device.user_id, status=status).exists():
+            return kept.filter(status__in=Order.RUNNING).first()
         return next((version for version in known if version.status in Order.RUNNING), known[0] if known else None)
     return known[0] if known else None
 

@@ -151,6 +151,25 @@ def test_picked_by_two_leaves_the_stock_once_and_is_asked_about(
     assert warehouse.questions() == [("picked_twice", "SHIRT"), ("picked_twice", "CAP")]
 
 
+def test_a_new_login_that_has_not_pulled_the_orders_yet_can_be_the_second_to_pick(
+    warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any]
+) -> None:
+    anna.finish(order)
+    assert boris.finish(order).status_code == 200  # he saw the order under his former login
+    assert (warehouse.movements("SHIRT"), warehouse.movements("CAP")) == ([10, -2], [10, -1])
+    assert warehouse.questions() == [("picked_twice", "SHIRT"), ("picked_twice", "CAP")]
+
+
+def test_a_new_login_that_sends_the_persons_order_again_picks_nothing_more(
+    warehouse: Warehouse, anna: Phone, order: dict[str, Any]
+) -> None:
+    anna.finish(order)
+    warehouse.later()
+    again = Phone(None, anna.user)
+    assert again.finish(order).status_code == 200
+    assert (warehouse.movements("SHIRT"), warehouse.questions()) == ([10, -2], [])
+
+
 def test_two_who_share_an_order_pick_its_two_lines(
     warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any]
 ) -> None:
