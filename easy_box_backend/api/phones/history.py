@@ -83,7 +83,7 @@ def descriptions(memory: Memory, product: Product, shown: Shown | None, *, local
 
 
 def order_seen(memory: Memory, order: Order, device: Device, status: str | None) -> OrderVersion | None:
-    """The order as this device had seen it when it sent this status; None if it never saw it.
+    """The order as this device had seen it when it sent this status; None if nothing says what it saw.
 
     Nobody can finish an order that the phone shows as finished. Then the answer to its last pull was lost, and it had
     seen an earlier version; unless the device finished the order itself and sends this again. After a new login it may
