@@ -6,7 +6,7 @@ from typing import Any, Self
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -253,6 +253,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Running orders with a line of this product."""
         there = OrderLine.objects.filter(product_id=product_id, removed_at__isnull=True)
         return self.live().filter(status__in=Order.RUNNING, id__in=there.values("order_id"))
+
+    def as_in_the_app(self, since: datetime) -> Self:
+        """Running orders, the oldest first; behind them those finished or cancelled that changed since then, the
+        newest first."""
+        running = Q(status__in=Order.RUNNING)
+        place = Case(When(running, then=F("id"))).asc(nulls_last=True)
+        return self.live().filter(running | Q(updated_at__gte=since)).order_by(place, "-revision", "-id")
 
 
 class Order(models.Model):

@@ -1,6 +1,7 @@
 """The app's calls and their REST neighbours: products, stock, orders. A view parses, calls one action, answers."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponseBase, QueryDict
@@ -26,16 +27,20 @@ from api.rest.lists import product_answer
 from api.rest.requests import checked, checked_from_app, parse_id, require_id, revisions_held, sku_of_query
 
 
-def pull(request: Request, name: str, pulled: Callable[..., None]) -> HttpResponseBase:
-    """A whole list with its tag, or 304 if the caller holds it. Records which state an app device has seen."""
+def pull(request: Request, pulled: Callable[..., None], since: datetime | None = None) -> HttpResponseBase:
+    """A whole list with its tag, or 304 if the caller holds it. Records which state an app device has seen.
+
+    since: for the list of orders (`lists.orders_kept_since`); None for the products.
+    """
     photos = answers.photo_base(request)
+    rest = f"{photos} {since}" if since else photos
     state, body = revision.tag(), None
-    if not answers.not_modified(request, answers.tag_of(state, photos.encode())):
-        state, body = lists.whole_list(name, photos)
+    if not answers.not_modified(request, answers.tag_of(state, rest.encode())):
+        state, body = lists.whole_list(photos, since)
     by = actor(request)
     if by.is_app:
         pulled(int(state.rsplit("-", 1)[1]), by=by)
-    return answers.tagged(request, answers.tag_of(state, photos.encode()), body)
+    return answers.tagged(request, answers.tag_of(state, rest.encode()), body)
 
 
 class ProductList(APIView):
@@ -51,7 +56,7 @@ class ProductList(APIView):
         if query:
             rows = lists.products_json(lists.products_matching(query), answers.photo_base(request))
             return page(request, rows, query)
-        return pull(request, "products", phone_stock.pulled)
+        return pull(request, phone_stock.pulled)
 
     def _by_sku(self, request: Request, asked: list[str]) -> list[dict[str, Any]]:
         by = actor(request)
@@ -177,12 +182,14 @@ class UploadImage(APIView):
 class OrderList(APIView):
     @extend_schema(parameters=[serializers.OrderQuery, openapi.LINK, *openapi.READS], responses=openapi.ORDERS)
     def get(self, request: Request) -> HttpResponseBase:
-        """Orders with their lines, oldest first."""
+        """Orders with their lines. Without parameters, as the app shows them: running ones, the oldest first, then
+        those that ended in the last days (`ORDERS_KEPT_IN_APP`), the newest first. With `status`, `after` or `limit`:
+        all that match, oldest first."""
         query = checked(serializers.OrderQuery, request.query_params)
         if query:
             rows = lists.orders_json(lists.orders_matching(query), answers.photo_base(request))
             return page(request, rows, query)
-        return pull(request, "orders", phone_orders.pulled)
+        return pull(request, phone_orders.pulled, lists.orders_kept_since(actor(request).at))
 
     @extend_schema(request=openapi.body(serializers.OrderIn), parameters=openapi.MAKES, responses=openapi.ORDER_MADE)
     def post(self, request: Request) -> HttpResponseBase:

@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]|\*", re.IGNORECASE | re.ASCII)
 """A usable entry of ALLOWED_HOSTS; nginx/hosts.sh has the same rule."""
+MAX_DAYS = 36_500
 ORIGIN = re.compile(r"https?://[^/\s]+", re.IGNORECASE)
 
 
@@ -50,6 +51,15 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         ),
     ]  # fmt: skip
     return [Error(text, hint=hint, id=f"backend.{code}") for is_wrong, code, text, hint in wrong if is_wrong]
+
+
+@register(Tags.security)  # the tag whose checks gunicorn runs (wsgi.py)
+def days_in_the_app(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The list of orders goes back so many days; a date before the year 1 would be an error at each request."""
+    if 0 <= settings.ORDERS_KEPT_IN_APP <= MAX_DAYS:
+        return []
+    hint = f"Set it to a number of days from 0 to {MAX_DAYS}, e.g. ORDERS_KEPT_IN_APP=7."
+    return [Error("ORDERS_KEPT_IN_APP is negative or too large.", hint=hint, id="backend.E009")]
 
 
 @register(Tags.security)

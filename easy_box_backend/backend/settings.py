@@ -238,6 +238,10 @@ REST_KNOX = {
 # only decides which cases a manager is asked about; no addition is dropped because of it.
 PASS_GAP_MILLISECONDS = natural("PASS_GAP_MILLISECONDS", 2000)
 
+# --- The app's list of orders -------------------------------------------------------------------------------------
+# Finished and cancelled orders leave it at the first midnight (TIME_ZONE) after so many days.
+ORDERS_KEPT_IN_APP = natural("ORDERS_KEPT_IN_APP", 7)
+
 # --- REST ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.tokens.DeviceTokenAuthentication"],

@@ -85,9 +85,9 @@ def descriptions(memory: Memory, product: Product, shown: Shown | None, *, local
 def order_seen(memory: Memory, order: Order, device: Device, status: str | None) -> OrderVersion | None:
     """The order as this device had seen it when it sent this status; None if nothing says what it saw.
 
-    Nobody can finish an order that the phone shows as finished. Then the answer to its last pull was lost, and it had
-    seen an earlier version; unless the device finished the order itself and sends this again. After a new login it may
-    not have pulled the orders yet: it shows what it saw under the former login, at most the last unfinished version.
+    If the phone should show the order as finished, the answer to its last pull may have been lost: then it had seen an
+    earlier version, unless the device finished the order itself and does so again. After a new login it may not have
+    pulled the orders yet: it shows what it saw under the former login, at most the last unfinished version.
     """
     kept = OrderVersion.objects.filter(order=order).order_by("-revision")
     found = [kept.filter(revision__lte=revision).first() for revision in memory.order_pulls[::-1]]

@@ -82,6 +82,7 @@ def _merge(
         line.product_id: (line.quantity_to_pick, line.quantity_picked)
         for line in order.lines.filter(removed_at__isnull=True).order_by("id")
     }
+    before = order.customer_name, order.status, now
     version = history.order_seen(memory, order, device_of(by), status)
     seen_status, seen_name = (version.status, version.customer_name) if version else (order.status, "")
     seen = history.lines_of(version) if version else now
@@ -103,6 +104,8 @@ def _merge(
     may = by.is_manager or (order.status in Order.RUNNING and status in orders.PICKERS)
     if status is not None and status != seen_status and may:
         order.status = status
+    if (order.customer_name, order.status, result.lines) == before and not (result.twice or result.gone):
+        return  # finished again
     wanted = [Line(product, to_pick, picked) for product, (to_pick, picked) in result.lines.items()]
     orders.write(order, wanted, by=by)
     _report(order, result, by)

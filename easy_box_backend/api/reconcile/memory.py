@@ -331,6 +331,8 @@ class Memory(
         same_connection = bool(connection) and connection == self.connection
         arrival = Arrival(quick, same_connection, self.last_kind, connection, stream.began)
         self.pull_seen = self.pull_seen or (self.last_kind == "pull" and arrival.same_connection)
+        if self.last_kind == "pull orders" and arrival.same_connection:
+            self.order_pulls = self.order_pulls[-1:]  # its answer has arrived, so the phone shows no earlier list
         self.quick_since_pull = kind == "pull" or (self.quick_since_pull and quick)
         if not quick:
             self.quick_since = self.number

@@ -1,10 +1,13 @@
 """Lists: their queries and their JSON. The number of queries does not depend on the length."""
 
 from collections import defaultdict
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.http import HttpResponseBase
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.request import Request
@@ -21,26 +24,29 @@ def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, 
     return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS)]
 
 
-_cache: dict[tuple[str, str], tuple[str, bytes]] = {}
-"""The last JSON of each list and photo prefix in this process, with its tag. A tag never names another state of the
-database, so an entry is valid as long as its tag is the current one, which each request reads."""
+_cache: dict[tuple[str, str], tuple[tuple[str, datetime | None], bytes]] = {}
+"""The last JSON of each list and photo prefix in this process, with its tag and the midnight with which it begins.
+
+A tag never names another state of the database, so an entry is valid as long as both are those that a request asks for.
+"""
 
 CACHE_SIZE = 8
 
 
-def whole_list(name: str, photos: str) -> tuple[str, bytes]:
-    """The tag (epoch and revision) and the JSON of the whole list.
+def whole_list(photos: str, since: datetime | None = None) -> tuple[str, bytes]:
+    """The tag (epoch and revision) and the JSON of all products, or of the orders that the app shows.
 
-    name: "products" or "orders". photos: the prefix of photo URLs.
+    photos: the prefix of photo URLs. since: for the orders, see `orders_kept_since`; None for the products.
     """
-    tag, body = _cache.get((name, photos), ("", b""))
-    if tag == revision.tag():
-        return tag, body
-    tag, rows = revision.consistent(lambda: _LISTS[name](photos))
+    key = "orders" if since else "products", photos
+    kept, body = _cache.get(key, (("", since), b""))
+    if kept == (revision.tag(), since):
+        return kept[0], body
+    tag, rows = revision.consistent(lambda: order_list(photos, since) if since else product_list(photos))
     body = dump(rows)
     if len(_cache) >= CACHE_SIZE:
         _cache.clear()
-    _cache[name, photos] = tag, body
+    _cache[key] = (tag, since), body
     return tag, body
 
 
@@ -54,12 +60,18 @@ def product_list(photos: str) -> list[dict[str, Any]]:
     return products_json(Product.objects.live().order_by("id"), photos)
 
 
-def order_list(photos: str) -> list[dict[str, Any]]:
-    """All orders that are not archived."""
-    return orders_json(Order.objects.live().order_by("id"), photos)
+def order_list(photos: str, since: datetime) -> list[dict[str, Any]]:
+    """The orders that the app shows, in its order. since: orders that ended before are left out."""
+    return orders_json(Order.objects.as_in_the_app(since), photos)
 
 
-_LISTS = {"products": product_list, "orders": order_list}
+def orders_kept_since(at: datetime) -> datetime:
+    """The midnight from which on finished and cancelled orders are in the app's list (ORDERS_KEPT_IN_APP).
+
+    It moves once a day, in TIME_ZONE, so that the list is kept as JSON all day. at: now.
+    """
+    today = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=settings.ORDERS_KEPT_IN_APP)
 
 
 def product_with_sku(skus: list[str]) -> Product | None:

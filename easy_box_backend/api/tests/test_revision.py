@@ -68,7 +68,7 @@ def pulled() -> tuple[Rows, Rows]:
     """What a phone pulls."""
     return (
         {row["id"]: row for row in lists.product_list("/media/")},
-        {row["id"]: row for row in lists.order_list("/media/")},
+        {row["id"]: row for row in lists.order_list("/media/", NOON)},
     )
 
 

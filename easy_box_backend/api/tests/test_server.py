@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from rest_framework.test import APIClient
@@ -234,13 +235,21 @@ def test_in_development_nothing_has_to_be_set(monkeypatch: pytest.MonkeyPatch) -
         ("DB_POOL_MAX", "many"), ("SERVE_MEDIA", "2"), ("SECURE_COOKIES", "x"), ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://user:pw@db/x"),
         ("DATABASE_URL", "$pw"), ("TELEGRAM_BOT_TOKEN", "$pw"), ("TIME_ZONE", "Moon/Base"),
-        ("PUBLIC_BASE_URL", "box.example.com"),
+        ("PUBLIC_BASE_URL", "box.example.com"), ("ORDERS_KEPT_IN_APP", "-1"),
     ],
 )  # fmt: skip
 def test_junk_in_a_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, junk: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=name) as refusal:
         settings_with(monkeypatch, {name: junk})
     assert "pw" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("days", "is_right"), [(-1, False), (0, True), (7, True), (36_500, True), (36_501, False)])
+def test_the_days_of_orders_in_the_app_are_checked_everywhere(settings: Any, days: int, is_right: bool) -> None:
+    settings.ORDERS_KEPT_IN_APP = days
+    assert [error.id for error in run_checks(tags=["security"]) if error.id == "backend.E009"] == (
+        [] if is_right else ["backend.E009"]
+    )
 
 
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -76,7 +76,63 @@ def test_a_duplicate_picks_nothing_more(warehouse: Warehouse, anna: Phone, order
     assert warehouse.movements("SHIRT") == [10, -2]
     assert lines_of(order) == {"SHIRT": (2, 2), "CAP": (1, 1)}
     assert warehouse.questions() == []
-    assert pulled or OrderVersion.objects.count() == versions
+    assert OrderVersion.objects.count() == versions
+
+
+def test_a_finished_order_that_another_phone_shows_as_finished_is_finished_again_in_silence(
+    warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any]
+) -> None:
+    boris.pull_orders()
+    anna.finish(order)
+    (theirs,) = boris.pull_orders()
+    versions = OrderVersion.objects.count()
+    for _ in range(2):
+        assert boris.finish(theirs).status_code == 200  # on the connection over which the list came
+        boris.loses_connection()
+        boris.pull_orders()
+        boris.loses_connection()
+    assert warehouse.movements("SHIRT") == [10, -2]
+    assert (OrderVersion.objects.count(), warehouse.questions()) == (versions, [])
+
+
+def test_whether_another_phone_shows_an_order_as_finished_is_unknown_if_the_list_may_have_been_lost(
+    warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any]
+) -> None:
+    (theirs,) = boris.pull_orders()
+    anna.finish(order)
+    boris.pull_orders()
+    boris.loses_connection()
+    assert boris.finish(theirs).status_code == 200
+    assert warehouse.questions() == [("picked_twice", "SHIRT"), ("picked_twice", "CAP")]
+
+
+def test_an_order_without_lines_is_finished_twice_in_silence(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    vera.send("post", "/api/orders/", {"customer_name": "Nobody", "lines": []})
+    (order,) = anna.pull_orders()
+    for pulled in (False, True):
+        assert anna.finish(order).status_code == 200
+        anna.loses_connection()
+        if pulled:
+            anna.pull_orders()
+    assert (status_of(order), lines_of(order), warehouse.questions()) == ("picked", {}, [])
+
+
+def test_two_orders_of_one_product_in_two_lines_each_take_what_both_lines_say(
+    warehouse: Warehouse, anna: Phone, vera: Caller, goods: dict[str, int]
+) -> None:
+    two_lines = [{"product": goods["SOCK"], "quantity_to_pick": pieces} for pieces in (1, 2)]
+    for customer in ("Petrova", "Ivanova"):
+        vera.send("post", "/api/orders/", {"customer_name": customer, "lines": two_lines})
+    first, second = anna.pull_orders()
+    for _ in range(2):
+        for order in (first, second):
+            changes: dict[str, Any] = {}
+            if order is second:  # shown as two lines, by another server
+                changes["lines"] = [{**line, "quantity_picked": line["quantity_to_pick"]} for line in two_lines]
+            assert anna.finish(order, **changes).status_code == 200
+            assert lines_of(order) == {"SOCK": (3, 3)}
+        anna.loses_connection()
+    assert (warehouse.movements("SOCK"), warehouse.questions()) == ([10, -3, -3], [])
 
 
 def test_a_duplicate_takes_nothing_back_that_the_manager_changed_since(
@@ -199,6 +255,7 @@ def test_nobody_finishes_an_order_that_the_phone_shows_as_cancelled_so_that_answ
 ) -> None:
     change(vera, order, status="cancelled")
     anna.pull_orders()
+    anna.loses_connection()
     anna.finish(order)
     assert status_of(order) == "cancelled"
     assert warehouse.movements("SHIRT") == [10]
