@@ -44,6 +44,17 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """SQLite lets waiting writers in by chance, not in turn, so a test with many writers on a slow machine may keep one
+    waiting for longer than the server would. Only a hang may end a test."""
+    from django.db import connections
+
+    for connection in connections.all():
+        if connection.vendor == "sqlite":
+            connection.settings_dict["OPTIONS"]["timeout"] = 250
+
+
 @pytest.fixture(autouse=True, scope="session")
 def static_files_are_listed_once() -> Iterator[None]:
     """Each test client loads the middleware again, and WhiteNoise would list all static files each time (50 ms)."""

@@ -122,7 +122,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         user = "user root; " if os.geteuid() == 0 else ""
         command = [str(NGINX), "-c", str(path), "-e", str(tmp_path / "log"), "-g", f"{user}daemon off;"]
         running.append(subprocess.Popen(command))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
             assert running[-1].poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.05)
@@ -131,7 +131,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for process in running:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
     server.shutdown()
     server.server_close()
 

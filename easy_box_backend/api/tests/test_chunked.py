@@ -46,7 +46,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "backend.wsgi",
     ]
     with subprocess.Popen([sys.executable, *command], cwd=BACKEND, env=environment) as server:
-        for _try in range(300):
+        for _try in range(1200):
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
                     break
@@ -68,7 +68,7 @@ def head(path: str, kind: str = "application/json") -> bytes:
 def answers(port: int, sent: bytes, count: int = 1) -> list[tuple[int, dict[str, Any]]]:
     """Status and body of so many answers on one connection."""
     found = []
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         stream = connection.makefile("rb")

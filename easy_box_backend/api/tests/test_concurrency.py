@@ -23,7 +23,7 @@ THREADS, ADDITIONS = 8, 12
 def call(url: str, token: str, method: str, body: dict[str, Any]) -> Any:
     headers = {"Authorization": f"Token {token}", "Content-Type": "application/json", "User-Agent": "tests/1.0"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=250) as answer:
         return json.loads(answer.read() or b"null")
 
 

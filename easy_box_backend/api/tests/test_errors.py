@@ -96,15 +96,15 @@ def test_half_an_emoji_is_taken_as_the_sign_for_what_cannot_be_read(picker: Call
 
 
 def test_a_huge_body_of_halves_is_read_in_no_time() -> None:
-    from time import perf_counter
+    from time import process_time
 
     from api.rest import requests
 
-    began = perf_counter()
+    began = process_time()
     for unit in (r"\ud83d", "\\\\", r"\ud83d\ude00"):
         text = '{"a":"' + unit * 300_000 + r'\ud83d"}'
         assert requests.load(text)["a"].endswith("\ufffd")
-    assert perf_counter() - began < 5
+    assert process_time() - began < 5
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "latin-1", "utf-16", "rot13", "zlib", "nonsense", "undefined", ""])

@@ -234,12 +234,13 @@ def test_what_changes_nothing_that_phones_see_takes_no_revision(world: dict[str,
 
 
 # --- Many at once -----------------------------------------------------------------------------------------------------
-WRITERS, ROUNDS = 6, 12
+WRITERS, ROUNDS = 4, 12
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
-    """Each row changes once, so one that is passed over stays unseen. Some writers are slow to commit."""
+    """Each row changes once, so one that is passed over stays unseen. Some writers are slow to commit. All pause, for
+    SQLite does not let those in first who have waited longest."""
     nobody, done, start = Actor(None, at=timezone.now()), threading.Event(), revision.current()
     seen: set[int] = set()
 
@@ -250,6 +251,7 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
                     products.create(sku=f"P-{writer}-{number}", name="P", quantity=writer, by=nobody.then(NOON))
                     if writer % 2:
                         threading.Event().wait(0.01)  # the number is taken, and not yet to be seen
+                threading.Event().wait(0.002)
         finally:
             connections.close_all()
 
@@ -262,7 +264,7 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
     def tail() -> int:
         try:
             since = start
-            while not done.is_set():
+            while not done.wait(0.002):
                 since = read(since)
             return read(since)
         finally:
@@ -270,9 +272,11 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
 
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         reader = pool.submit(tail)
-        for writer in [pool.submit(write, number) for number in range(WRITERS)]:
-            writer.result()
-        done.set()
+        try:
+            for writer in [pool.submit(write, number) for number in range(WRITERS)]:
+                writer.result()
+        finally:
+            done.set()
         reached = reader.result()
     assert len(seen) == WRITERS * ROUNDS
     assert reached == revision.current() == start + WRITERS * ROUNDS
@@ -299,7 +303,7 @@ def test_a_later_number_is_not_seen_before_an_earlier_one() -> None:
             held = stock.receive(first, 1, by=nobody.then(NOON)).revision
             other = pool.submit(overtake)
             assert not shown.wait(0.5)
-        other.result(timeout=30)
+        other.result()
     assert shown.is_set()
     assert Product.objects.get(pk=second).revision == held + 1
     assert Revision.objects.get().value == held + 1

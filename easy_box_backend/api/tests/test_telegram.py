@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ def bot_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[BotApi]:
 
 @pytest.fixture
 def chat(bot_api: BotApi) -> telegram.Chat:
-    return telegram.Chat(chat_id="-100", token=TOKEN, api_url=bot_api.url, timeout=0.5)
+    return telegram.Chat(chat_id="-100", token=TOKEN, api_url=bot_api.url, timeout=60)
 
 
 def test_a_message_goes_to_the_chat_as_html(bot_api: BotApi, chat: telegram.Chat) -> None:
@@ -79,9 +80,9 @@ def test_a_message_that_is_refused_in_both_forms_is_bad(bot_api: BotApi, chat: t
 
 def test_a_time_out_is_transient(bot_api: BotApi, chat: telegram.Chat) -> None:
     release = threading.Event()
-    bot_api.script = [lambda: (release.wait(5), ok())[1]]
+    bot_api.script = [lambda: (release.wait(60), ok())[1]]
     with pytest.raises(telegram.Unreachable, match=r"timed out|Timeout"):
-        telegram.send("x", chat)
+        telegram.send("x", replace(chat, timeout=0.2))
     release.set()
 
 
@@ -90,7 +91,7 @@ def test_nobody_listening_is_transient(chat: telegram.Chat) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with pytest.raises(telegram.Unreachable, match="ConnectionRefused"):
-        telegram.send("x", telegram.Chat("1", TOKEN, f"http://127.0.0.1:{port}", 0.5))
+        telegram.send("x", telegram.Chat("1", TOKEN, f"http://127.0.0.1:{port}", 60))
 
 
 def test_a_server_that_hangs_up_or_talks_nonsense_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +109,7 @@ def test_a_server_that_hangs_up_or_talks_nonsense_is_transient(monkeypatch: pyte
             thread = threading.Thread(target=answer)
             thread.start()
             with pytest.raises(telegram.Unreachable):
-                telegram.send("x", telegram.Chat("1", TOKEN, f"http://127.0.0.1:{port}", 1))
+                telegram.send("x", telegram.Chat("1", TOKEN, f"http://127.0.0.1:{port}", 60))
             thread.join()
 
 

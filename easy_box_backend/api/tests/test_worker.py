@@ -313,7 +313,8 @@ def test_health_is_bad_without_a_heartbeat(settings: Any, tmp_path: Path) -> Non
     call_command("worker_health")
 
 
-def test_a_real_worker_ends_within_five_seconds_of_a_termination_signal(tmp_path: Path) -> None:
+def test_a_real_worker_ends_at_a_termination_signal_without_being_left_behind(tmp_path: Path) -> None:
+    """It may take SECONDS_TO_END; after that it would be left behind, and say so."""
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(BACKEND), "ENV_FILE": os.devnull, "PYTHONUNBUFFERED": "1",
         "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}", "WORKER_HEARTBEAT": str(tmp_path / "beat"),
@@ -321,15 +322,15 @@ def test_a_real_worker_ends_within_five_seconds_of_a_termination_signal(tmp_path
     command = [sys.executable, str(BACKEND / "manage.py"), "run_worker"]  # its tables are missing: it waits for them
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
-            for _ in range(600):
+            for _ in range(1200):
                 if (tmp_path / "beat").exists():
                     break
                 time.sleep(0.1)
             assert (tmp_path / "beat").exists(), "it turns, though there is nothing to work on"
-            began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
-            assert time.monotonic() - began < 5
+            assert process.wait(120) == 0
         finally:
             process.kill()
-        assert "waits for the database" in (process.stderr.read() if process.stderr else "")
+        said = process.stderr.read() if process.stderr else ""
+        assert "waits for the database" in said
+        assert "was stopped during a job" not in said

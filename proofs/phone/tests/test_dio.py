@@ -258,9 +258,9 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced() -> None:
         closed.set()
 
     port = serve(answer_once, times=2)
-    dio = Dio(f"http://127.0.0.1:{port}", SocketTransport(timeout=5))
+    dio = Dio(f"http://127.0.0.1:{port}", SocketTransport(timeout=60))
     dio.get("/a/")
-    assert closed.wait(5)
+    assert closed.wait(60)
     dio.get("/b/")
 
 
@@ -268,5 +268,5 @@ def test_no_server_is_a_connection_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(DioException) as caught:
-        Dio(f"http://127.0.0.1:{port}", SocketTransport(timeout=5)).get("/a/")
+        Dio(f"http://127.0.0.1:{port}", SocketTransport(timeout=60)).get("/a/")
     assert caught.value.kind is DioExceptionType.CONNECTION_ERROR

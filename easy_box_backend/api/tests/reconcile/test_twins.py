@@ -117,7 +117,7 @@ def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.Mo
     place = Warehouse(None)
     phone, product = place.phone("Anna"), place.product("SOCK")
     phone.find("SOCK")
-    let_in = threading.Barrier(3, timeout=30)
+    let_in = threading.Barrier(3, timeout=120)
     authenticate = tokens.DeviceTokenAuthentication.authenticate_credentials
 
     def then_wait(self: Any, token: bytes) -> tuple[User, Device]:
