@@ -1,6 +1,7 @@
 """A discrepancy with all that it refers to, as of now: products, order, people, movements. And how these are worded."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -295,12 +296,37 @@ class Case:
         """What was picked, in words: `2 × SHIRT · Shirts, 1 × CAP · Caps`."""
         picked = self.facts.get("picked")
         if isinstance(picked, dict):
-            named = {str(key): product for key, product in self.known.products.items()}
+            named = {str(key): product for key, product in self.known.products.items() if str(key) in picked}
             pairs: list[tuple[object, int]] = [(named.get(key) or gettext("unknown product"), count)
                                                for key, count in picked.items()]  # fmt: skip
         else:
             pairs = [(product, -delta) for product, delta in self.held.items()]
         return ", ".join(f"{number(count)} × {goods}" for goods, count in pairs) or gettext("nothing")
+
+    @property
+    def earlier(self) -> StockMovement | None:
+        """The receipt that a possible duplicate looks like."""
+        return self.known.earlier.get(self.row.pk)
+
+    @property
+    def words(self) -> Mapping[str, object]:
+        """The values of the placeholders in the sentences of all kinds (`kinds.py`); a dash for what is not known."""
+        facts, held = self.facts, self.held.values()
+        said = {name: number(value) if isinstance(value, int) else value or "–" for name, value in facts.items()}
+        quantity, picked = facts.get("quantity") or 0, facts.get("picked")
+        count = quantity or (picked if isinstance(picked, int) else sum(held))
+        changes = list(held) or [facts.get("change") or quantity]
+        earlier = self.earlier
+        return defaultdict(lambda: "–", {
+            "on_hand": number(self.on_hand), **said,
+            "goods": self.goods, "sku": self.row.sku or "–", "order": self.order or "–",
+            "other": self.named("taken_by") or gettext("another product"), "old": self.named("archived"),
+            "pieces": pieces(count), "number": number(quantity) if quantity else said.get("sent", "0"),
+            "change": ", ".join(signed(change) for change in changes),
+            "picked": said["picked"] if isinstance(picked, int) else self.picked_goods(),
+            "earlier": pieces(earlier.quantity_delta) if earlier else "",
+            "when": moment(earlier.recorded_at) if earlier else "",
+        })  # fmt: skip
 
 
 # --- The facts of all kinds -----------------------------------------------------------------------------------------
@@ -332,7 +358,7 @@ def facts_of(case: Case) -> list[Fact]:
 
 def _of_movements(case: Case) -> list[Fact]:
     result = []
-    if earlier := case.known.earlier.get(case.row.pk):
+    if earlier := case.earlier:
         text = f"{signed(earlier.quantity_delta)}, {moment(earlier.recorded_at)}"
         result.append(Fact("earlier", _("earlier receipt that it looks like"), earlier.pk, text))
     if case.booked:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -21,13 +22,10 @@ from api.discrepancies.case import (
     Text,
     facts_of,
     from_to,
-    moment,
     number,
-    pieces,
     quoted,
-    signed,
 )
-from api.models import MAX_QUANTITY, Discrepancy, Order, Product
+from api.models import MAX_QUANTITY, Discrepancy, Product
 
 Kind = Discrepancy.Kind
 
@@ -96,27 +94,29 @@ class Told:
         return next((answer for answer in self.answers if answer.action == action), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the table in docs/reconciliation.md. rule: the numbers of its rules."""
+class Row(NamedTuple):
+    """A row of the table in docs/reconciliation.md. apply, reverse: NONE without that answer. rule: its rules there."""
 
     happened: str
     did: str
+    apply: str
+    reverse: str
     rule: str
-    apply: str = "–"
-    reverse: str = "–"
+
+
+NONE = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A kind. what: what happened and what the server did, in a sentence or two with the facts filled in.
+    """A kind. what: what happened and what the server did, in a sentence or two, which `Case.words` completes.
 
     deed: what *apply* does, if it is not about what was booked or not booked. movable: whether the goods may belong to
     another product. dismiss: the label of that button, if it is not about what was booked or not booked.
     """
 
-    what: Callable[[Case], str]
-    rows: tuple[Row, ...]
+    what: Text | Callable[[Case], str]
+    rows: list[Row]
     deed: Callable[[Case], Deed | None] = lambda case: None
     movable: bool = False
     dismiss: Callable[[Case], str] = lambda case: gettext("Seen, change nothing")
@@ -140,8 +140,8 @@ def describe(rows: Sequence[Discrepancy], *, in_turn: str = "") -> list[Told]:
 
 
 def _told(case: Case) -> Told:
-    row = case.row
-    what = KINDS[Kind(row.kind)].what(case)
+    row, what = case.row, KINDS[Kind(case.row.kind)].what
+    what = str(what(case) if callable(what) else what) % case.words
     answers = answers_of(case) if row.status == Discrepancy.Status.OPEN else []
     return Told(row, str(row.get_kind_display()), what, f"{what} {case.origin}", facts_of(case), answers)
 
@@ -348,191 +348,84 @@ def _its(case: Case) -> Product:
 
 
 # --- What happened --------------------------------------------------------------------------------------------------
-def _name_differs(case: Case) -> str:
-    return gettext(
-        "The phone created SKU %(sku)s as “%(sent)s”, but there was such a product already, “%(kept)s”. "
-        "That name was kept."
-    ) % {"sku": case.row.sku, "sent": case.facts.get("sent"), "kept": case.facts.get("kept")}
-
-
-def _sku_taken(case: Case) -> str:
-    said = {
-        "goods": case.goods, "sent": case.facts.get("sent"), "kept": case.facts.get("kept"),
-        "other": case.named("taken_by") or gettext("another product"),
-    }  # fmt: skip
-    return (
-        gettext(
-            "The phone wanted to give %(goods)s the SKU %(sent)s, which belongs to %(other)s. The SKU stayed %(kept)s; "
-            "the rest of the change was made."
-        )
-        % said
-    )
-
-
-def _unknown_sku(case: Case) -> str:
-    text = gettext(
-        "Goods came under the SKU %(sku)s, which no product had. An unverified product was made for them; "
-        "on hand: %(on_hand)s."
-    )
-    return text % {"sku": case.row.sku, "on_hand": number(case.on_hand)}
-
-
+# Each returns a text with placeholders, which `Case.words` fills.
 def _archived_stock(case: Case) -> str:
-    count = case.facts.get("quantity", 0)
-    said = {"pieces": pieces(count), "goods": case.goods, "change": signed(count)}
     if "archived" not in case.facts:
-        text = gettext("The phone changed the quantity of the archived %(goods)s by %(change)s. This was booked.")
-        return text % said
-    other = case.named("archived")
-    if other and other != case.product:
-        text = gettext("%(pieces)s came for the archived %(old)s. This was booked to %(goods)s, which has its SKU now.")
-        return text % {**said, "old": other}
-    text = gettext("%(pieces)s of %(goods)s came although it was archived. This was booked, and it is in use again.")
-    return text % said
+        return gettext("The phone changed the quantity of the archived %(goods)s by %(change)s. This was booked.")
+    if case.named("archived") not in (None, case.product):
+        return gettext("%(pieces)s of the archived product %(old)s arrived. This was booked to %(goods)s, which has "
+                       "its SKU now.")  # fmt: skip
+    return gettext("%(pieces)s of %(goods)s arrived although the product was archived. This was booked, and the "
+                   "product is in use again.")  # fmt: skip
 
 
 def _quantity_guess(case: Case) -> str:
-    facts = case.facts
-    said = {
-        "goods": case.goods, "sent": number(facts.get("sent") or 0), "on_hand": number(facts.get("on_hand") or 0),
-        "change": signed(facts.get("change") or 0),
-    }  # fmt: skip
     begin = gettext(
-        "The phone says that there are %(sent)s of %(goods)s; by the books there were %(on_hand)s. What the phone had "
-        "been shown leaves open how many were added or taken."
+        "The phone reports %(sent)s of %(goods)s; the server had %(on_hand)s. The phone may have shown an older "
+        "number, so it is not certain how many were added or taken."
     )
     if case.held:
-        said["change"] = ", ".join(signed(delta) for delta in case.held.values())
-        return f"{begin} {gettext('A change of %(change)s was not booked.')}" % said
-    end = gettext("A change of %(change)s was booked.") if facts.get("change") else gettext("Nothing was booked.")
-    return f"{begin} {end}" % said
+        return f"{begin} {gettext('A change of %(change)s was not booked.')}"
+    end = gettext("A change of %(change)s was booked.") if case.facts.get("change") else gettext("Nothing was booked.")
+    return f"{begin} {end}"
 
 
 def _unknown_product(case: Case) -> str:
-    name, quantity = case.facts.get("name"), case.facts.get("quantity")
-    if not name and not case.row.sku and quantity is not None:
-        text = gettext("The phone added %(pieces)s of a product that the server does not know. Nothing was done.")
-        return text % {"pieces": pieces(quantity)}
-    if not name and not case.row.sku:
+    has_quantity = case.facts.get("quantity") is not None
+    if not case.facts.get("name") and not case.row.sku:
+        if has_quantity:
+            return gettext("The phone added %(pieces)s of a product that the server does not know. Nothing was done.")
         return gettext("The phone deleted a product that the server does not know. Nothing was done.")
-    said = {"name": name or "", "sku": case.row.sku or "–"}
-    if quantity is None:
-        text = gettext("The phone changed a product that the server does not know: “%(name)s”, SKU %(sku)s. "
-                       "Nothing was done.")  # fmt: skip
-        return text % said
-    text = gettext(
-        "The phone changed a product that the server does not know: “%(name)s”, SKU %(sku)s, %(pieces)s. "
-        "Nothing was done."
-    )
-    return text % {**said, "pieces": pieces(quantity)}
+    if has_quantity:
+        return gettext("The phone changed a product that the server does not know: “%(name)s”, SKU %(sku)s, "
+                       "%(pieces)s. Nothing was done.")  # fmt: skip
+    return gettext("The phone changed a product that the server does not know: “%(name)s”, SKU %(sku)s. "
+                   "Nothing was done.")  # fmt: skip
 
 
 def _possible_duplicate(case: Case) -> str:
-    count = case.facts.get("quantity") or sum(case.held.values())
-    said = {"pieces": pieces(count), "goods": case.goods}
-    begin = gettext("%(pieces)s of %(goods)s may have been sent twice.") % said
-    if earlier := case.known.earlier.get(case.row.pk):
-        begin += " " + gettext("The same phone sent %(pieces)s on %(when)s.") % {
-            "pieces": pieces(earlier.quantity_delta), "when": moment(earlier.recorded_at),
-        }  # fmt: skip
-    if case.held:
-        why = gettext("It looks like the phone’s list coming again from its beginning, so this was not booked.")
-    else:
-        why = gettext("Nothing shows whether it is that again or another box. It was booked.")
-    return f"{begin} {why}"
+    told = [gettext("%(pieces)s of %(goods)s may have been sent twice.")]
+    if case.earlier:
+        told.append(gettext("The same phone sent %(earlier)s on %(when)s."))
+    told.append(
+        gettext("It looks as if the phone has sent its list again from the beginning, so this was not booked.")
+        if case.held
+        else gettext("It may be the same delivery again or another box. It was booked.")
+    )
+    return " ".join(told)
 
 
 def _over_picked(case: Case) -> str:
-    facts = case.facts
-    said = {"goods": case.goods, "order": _order(case)}
     if case.held:
-        text = gettext(
-            "Somebody picked %(pieces)s of %(goods)s for order %(order)s, but the product had been taken out of the "
-            "order. This was not booked."
-        )
-        return text % {**said, "pieces": pieces(facts.get("picked") or sum(case.held.values()))}
-    text = gettext(
-        "More of %(goods)s were picked for order %(order)s than it asks for: %(picked)s instead of %(to_pick)s. "
-        "What was picked was booked."
-    )
-    numbers = {"picked": number(facts.get("picked") or 0), "to_pick": number(facts.get("to_pick") or 0)}
-    return text % {**said, **numbers}
-
-
-def _short_picked(case: Case) -> str:
-    text = gettext("Order %(order)s was finished without %(pieces)s of %(goods)s. What was picked was booked.")
-    said = {"order": _order(case), "pieces": pieces(case.facts.get("quantity") or 0), "goods": case.goods}
-    return text % said
-
-
-def _picked_twice(case: Case) -> str:
-    text = gettext(
-        "Two phones picked the same for order %(order)s: %(pieces)s of %(goods)s. "
-        "This was taken out of stock once; the second time was not booked."
-    )
-    said = {"order": _order(case), "pieces": pieces(case.facts.get("picked") or 0), "goods": case.goods}
-    return text % said
+        return gettext("Somebody picked %(pieces)s of %(goods)s for order %(order)s, but the product had been removed "
+                       "from the order. This was not booked.")  # fmt: skip
+    return gettext("More of %(goods)s were picked for order %(order)s than ordered: %(picked)s instead of %(to_pick)s. "
+                   "The picked quantity was booked.")  # fmt: skip
 
 
 def _picked_after_cancel(case: Case) -> str:
-    said = {"order": _order(case), "picked": case.picked_goods()}
     if isinstance(case.facts.get("picked"), dict):
-        text = gettext("This was picked for order %(order)s, which had been archived: %(picked)s. It was not booked.")
-    else:
-        text = gettext("This was picked for order %(order)s, which had been cancelled: %(picked)s. It was not booked.")
-    return text % said
-
-
-def _unknown_order(case: Case) -> str:
-    text = gettext("The phone finished an order of %(customer)s that the server does not know, picked: %(picked)s. "
-                   "It was not booked.")  # fmt: skip
-    return text % {"customer": case.facts.get("customer") or "–", "picked": case.picked_goods()}
-
-
-def _negative_stock(case: Case) -> str:
-    text = gettext(
-        "After a change of %(change)s, %(goods)s stood at %(on_hand)s by the books, which cannot be. The change was "
-        "booked. Count the shelf."
-    )
-    facts = case.facts
-    numbers = {"change": signed(facts.get("change") or 0), "on_hand": number(facts.get("on_hand") or 0)}
-    return text % {**numbers, "goods": case.goods}
+        return gettext("Goods were picked for order %(order)s after it was archived: %(picked)s. They were not booked.")
+    return gettext("Goods were picked for order %(order)s after it was cancelled: %(picked)s. They were not booked.")
 
 
 def _implausible_quantity(case: Case) -> str:
-    facts = case.facts
-    quantity = facts.get("quantity") or facts.get("sent") or 0
-    said = {"goods": case.goods, "number": number(quantity)}
+    quantity = case.facts.get("quantity") or case.facts.get("sent") or 0
     if quantity == 0 or (quantity < 0 and not case.held):
-        text = gettext("The phone sent a quantity of %(number)s for %(goods)s, which nobody can have received.")
-        return f"{text} {gettext('It was not booked.')}" % said
-    if abs(quantity) <= MAX_QUANTITY:
-        text = gettext("The phone sent %(number)s of %(goods)s. With them more would be on hand than any product has.")
-        return f"{text} {gettext('It was not booked.')}" % said
-    text = gettext(
-        "The phone sent a quantity of %(number)s for %(goods)s: this looks like a barcode in the quantity field. "
-        "It was not booked."
-    )
-    return text % said
+        begin = gettext("The phone sent a quantity of %(number)s for %(goods)s, which is not possible.")
+    elif abs(quantity) <= MAX_QUANTITY:
+        begin = gettext("The phone sent %(number)s of %(goods)s. The quantity on hand would become too large.")
+    else:
+        begin = gettext("The phone sent a quantity of %(number)s for %(goods)s, which looks like a barcode.")
+    return f"{begin} {gettext('It was not booked.')}"
 
 
 def _kept_in_part(case: Case) -> str:
     if case.facts.get("sent_photo"):
-        text = gettext("The phone sent %(goods)s with a photo that can't be used. The rest was kept.")
-    elif case.order:
-        text = gettext("A part of what the phone sent for order %(order)s can't be kept. The rest was kept.")
-    else:
-        text = gettext("A part of what the phone sent for %(goods)s can't be kept. The rest was kept.")
-    return text % {"goods": case.goods, "order": _order(case)}
-
-
-def _deletion_asked(case: Case) -> str:
-    text = gettext("A picker deleted %(goods)s on a phone. It stays until a manager archives it.")
-    return text % {"goods": case.goods}
-
-
-def _order(case: Case) -> Order | str:
-    return case.order or "–"
+        return gettext("The phone sent %(goods)s with a photo that cannot be used. The rest was saved.")
+    if case.order:
+        return gettext("A part of what the phone sent for order %(order)s could not be saved. The rest was saved.")
+    return gettext("A part of what the phone sent for %(goods)s could not be saved. The rest was saved.")
 
 
 # --- The kinds ------------------------------------------------------------------------------------------------------
@@ -547,147 +440,101 @@ def _can_be_made(case: Case) -> Deed | None:
 
 KINDS: dict[Kind, Description] = {
     Kind.NAME_DIFFERS: Description(
-        _name_differs,
-        (Row("one SKU was created under two names", "kept the existing name", "1, 2", apply="take the phone's name"),),
+        _("The phone created SKU %(sku)s as “%(sent)s”, but a product with this SKU already existed: “%(kept)s”. Its "
+          "name was kept."),
+        [Row("one SKU was created under two names", "kept the existing name", "take the phone's name", NONE, "1, 2")],
         deed=_if_there(Deed.RENAME),
         dismiss=lambda case: gettext("Keep %(name)s") % {"name": quoted(case.product.name) if case.product else "–"},
     ),
     Kind.SKU_TAKEN: Description(
-        _sku_taken,
-        (
-            Row(
-                "an edit wants a SKU that another product has",
-                "applied the other fields, kept the SKU",
-                "13",
-                apply="set the SKU, if it is free by now",
-            ),
-        ),
+        _("The phone changed the SKU of %(goods)s to %(sent)s, which belongs to %(other)s. The SKU %(kept)s was kept; "
+          "the other changes were saved."),
+        [Row("an edit changes the SKU to that of another product", "saved the other fields, kept the SKU",
+             "set the SKU, if it is free by now", NONE, "13")],
         deed=_if_there(Deed.RELABEL),
         dismiss=lambda case: gettext("Keep SKU %(sku)s") % {"sku": case.product.sku if case.product else ""},
     ),
     Kind.UNKNOWN_SKU: Description(
-        _unknown_sku,
-        (
-            Row(
-                "goods with a SKU that never existed",
-                "made an unverified product and booked the goods",
-                "6",
-                apply="the SKU is right: no longer unverified. *move*: they are another SKU's; they go there",
-            ),
-        ),
+        _("Goods arrived with the SKU %(sku)s, which no product had. An unverified product was created for them; "
+          "on hand: %(on_hand)s."),
+        [Row("goods with an unknown SKU", "created an unverified product and booked the goods",
+             "the SKU is right: no longer unverified. *move*: the goods belong to another SKU; they are moved there",
+             NONE, "6")],
         deed=_if_there(Deed.VERIFY),
         movable=True,
         dismiss=lambda case: gettext("Leave it unverified"),
     ),
     Kind.ARCHIVED_STOCK: Description(
         _archived_stock,
-        (
-            Row(
-                "goods of an archived product",
-                "booked them",
-                "5, 11",
-                apply="confirm",
-                reverse="take the goods out again",
-            ),
-        ),
+        [Row("goods of an archived product", "booked them", "confirm", "take the goods out again", "5, 11")],
     ),
     Kind.QUANTITY_GUESS: Description(
         _quantity_guess,
-        (
-            Row(
-                "a reported number that more than one thing explains",
-                "booked the likelier step",
-                "11",
-                apply="confirm",
-                reverse="take it back",
-            ),
-            Row("a reported number that nothing explains", "booked nothing", "12", apply="book the difference"),
-        ),
+        [Row("a reported number with several explanations", "booked the likelier change", "confirm", "reverse it",
+             "11"),
+         Row("a reported number without an explanation", "booked nothing", "book the difference", NONE, "12")],
     ),
     Kind.UNKNOWN_PRODUCT: Description(
         _unknown_product,
-        (
-            Row("an edit of a product that nobody knows", "nothing", "14", apply="make the product with what was sent"),
-            Row("a deletion of a product that nobody knows", "nothing", "15"),
-            Row("goods for an id that never was", "nothing", "23"),
-        ),
+        [Row("an edit of an unknown product", "nothing", "create the product from what was sent", NONE, "14"),
+         Row("the deletion of an unknown product", "nothing", NONE, NONE, "15"),
+         Row("goods for an unknown product id", "nothing", NONE, NONE, "23")],
         deed=_can_be_made,
     ),
     Kind.POSSIBLE_DUPLICATE: Description(
         _possible_duplicate,
-        (
-            Row(
-                "an addition that may be a repeat",
-                "booked it",
-                "7, 9",
-                apply="it was another box",
-                reverse="take it out again",
-            ),
-            Row("the same, and likelier a repeat", "did not book it", "7, 8", apply="it was another delivery: book it"),
-        ),
+        [Row("an addition that may be a duplicate", "booked it", "it was another box: confirm", "take it out again",
+             "7, 9"),
+         Row("an addition that is probably a duplicate", "did not book it", "it was another delivery: book it", NONE,
+             "7, 8")],
     ),
     Kind.OVER_PICKED: Description(
         _over_picked,
-        (
-            Row("more picked than the order asks for", "booked what was picked", "19"),
-            Row("picked for a line that was taken out", "did not book it", "16", apply="take the goods out"),
-        ),
+        [Row("more picked than ordered", "booked the picked quantity", NONE, NONE, "19"),
+         Row("picked for a line that was removed", "did not book it", "take the goods out", NONE, "16")],
     ),
     Kind.SHORT_PICKED: Description(
-        _short_picked,
-        (Row("a finished order lacks something", "booked what was picked", "16, 19"),),
+        _("Order %(order)s was finished without %(pieces)s of %(goods)s. The picked quantity was booked."),
+        [Row("a finished order with missing pieces", "booked the picked quantity", NONE, NONE, "16, 19")],
     ),
     Kind.PICKED_TWICE: Description(
-        _picked_twice,
-        (
-            Row(
-                "two phones picked the same order", "took the goods out once", "17", apply="take them out a second time"
-            ),
-        ),
+        _("Two phones picked the same goods for order %(order)s: %(pieces)s of %(goods)s. This was taken out of stock "
+          "once; the second pick was not booked."),
+        [Row("two phones picked the same order", "took the goods out once", "take them out a second time", NONE, "17")],
     ),
     Kind.PICKED_AFTER_CANCEL: Description(
         _picked_after_cancel,
-        (
-            Row(
-                "picked when it was cancelled already",
-                "kept it cancelled, took nothing out",
-                "18",
-                apply="take the goods out",
-            ),
-            Row("picked when it was archived already", "nothing", "18"),
-        ),
+        [Row("picked after the order was cancelled", "kept it cancelled, took nothing out", "take the goods out", NONE,
+             "18"),
+         Row("picked after the order was archived", "nothing", NONE, NONE, "18")],
     ),
     Kind.UNKNOWN_ORDER: Description(
-        _unknown_order,
-        (Row("an order that never was", "nothing", "18"),),
+        _("The phone finished an order that the server does not know. Customer: %(customer)s. Picked: %(picked)s. This "
+          "was not booked."),
+        [Row("an order that the server does not know", "nothing", NONE, NONE, "18")],
     ),
     Kind.NEGATIVE_STOCK: Description(
-        _negative_stock,
-        (Row("on hand fell below zero", "booked it", "19"),),
+        _("A change of %(change)s was booked, and the quantity on hand of %(goods)s fell to %(on_hand)s. It cannot be "
+          "below zero: count the goods."),
+        [Row("the quantity on hand fell below zero", "booked the change", NONE, NONE, "19")],
     ),
     Kind.IMPLAUSIBLE_QUANTITY: Description(
         _implausible_quantity,
-        (
-            Row(
-                "a quantity over a million, or more than a billion on hand with it",
-                "booked nothing",
-                "12, 21",
-                apply="book the number that the manager enters",
-            ),
-            Row("a quantity of none or fewer", "booked nothing", "21"),
-        ),
+        [Row("a quantity over a million, or more than a billion on hand with it", "booked nothing",
+             "book the number that the manager enters", NONE, "12, 21"),
+         Row("a quantity of zero or less", "booked nothing", NONE, NONE, "21")],
     ),
     Kind.KEPT_IN_PART: Description(
         _kept_in_part,
-        (Row("a part of what the phone sent cannot be kept", "kept the rest", "23"),),
+        [Row("a part of what the phone sent could not be saved", "saved the rest", NONE, NONE, "23")],
     ),
     Kind.DELETION_ASKED: Description(
-        _deletion_asked,
-        (Row("a picker deleted a product", "kept it", "15", apply="archive it"),),
+        _("A picker deleted %(goods)s on a phone. The product stays until a manager archives it."),
+        [Row("a picker deleted a product", "kept it", "archive it", NONE, "15")],
         deed=_if_there(Deed.ARCHIVE),
         dismiss=lambda case: gettext("Keep the product"),
     ),
-}
+}  # fmt: skip
 
 
 def table() -> list[str]:
@@ -698,7 +545,6 @@ def table() -> list[str]:
     ]
     for kind, description in KINDS.items():
         for row in description.rows:
-            name = f"`{kind.value}`" if row is description.rows[0] else ""
-            cells = [name, row.happened, row.did, row.apply, row.reverse, row.rule]
-            lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
+            name = f" `{kind.value}` " if row is description.rows[0] else " "
+            lines.append(f"|{name}| {' | '.join(row)} |")
     return lines

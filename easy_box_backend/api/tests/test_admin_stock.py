@@ -140,7 +140,7 @@ def test_its_page_offers_a_note_and_only_the_ways_that_make_sense(
     stock.adjust(product.pk, -3, reason="x", by=Actor(picker.user, at=timezone.now()))
     found = Discrepancy.objects.get(kind="negative_stock")
     page = text(desk.get(f"/admin/api/discrepancy/{found.pk}/change/"))
-    assert "Count the shelf." in page
+    assert "count the goods." in page
     assert "−3" in page
     assert 'name="note"' in page
     assert f"/admin/api/discrepancy/{found.pk}/do/dismiss/" in page
