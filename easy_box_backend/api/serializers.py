@@ -330,7 +330,7 @@ class ProductCreate(serializers.Serializer[Any]):
     location = Location()
     quantity = Whole(min_value=0, max_value=MAX_QUANTITY, default=0)
     min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
-    image = Photo(required=False, allow_null=True)
+    image = Photo(source="photo", required=False, allow_null=True)
 
 
 class ProductPut(serializers.Serializer[Any]):
@@ -342,7 +342,7 @@ class ProductPut(serializers.Serializer[Any]):
     quantity = Whole(min_value=-(2**63), max_value=2**63 - 1, required=False)
     min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
     image_url = AnyJson(required=False, help_text=_("Not taken over: photos are uploaded."))
-    image = Photo(required=False, allow_null=True)
+    image = Photo(source="photo", required=False, allow_null=True)
 
 
 class AppProductCreate(ProductCreate):
@@ -352,7 +352,7 @@ class AppProductCreate(ProductCreate):
     name = AppText(255)
     location = AppLocation()
     quantity = AnyWhole(default=0)
-    image = AppPhoto(required=False, allow_null=True)
+    image = AppPhoto(source="photo", required=False, allow_null=True)
 
 
 class AppProductPut(ProductPut):
@@ -362,7 +362,7 @@ class AppProductPut(ProductPut):
     name = AppText(255)
     location = AppLocation()
     quantity = AnyWhole(required=False)
-    image = AppPhoto(required=False, allow_null=True)
+    image = AppPhoto(source="photo", required=False, allow_null=True)
 
 
 class Addition(serializers.Serializer[Any]):

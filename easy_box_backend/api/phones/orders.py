@@ -28,7 +28,7 @@ def pulled(seen: int, *, by: Actor) -> None:
 
 
 def put(
-    order_id: int | None, *, customer_name: str, status: str | None, lines: Sequence[Line] | None,
+    order_id: int | None, *, customer_name: str, status: str | None = None, lines: Sequence[Line] | None = None,
     lost: Mapping[str, str] | None = None, by: Actor, key: str = "",
 ) -> Order | None:  # fmt: skip
     """The phone sends an order as it finished it. Returns the order; None if it is archived or never existed.

@@ -19,7 +19,7 @@ from api.errors import NoSuch
 from api.models import Device, User
 from api.rest import openapi
 from api.rest.answers import created, page
-from api.rest.requests import checked, require_id
+from api.rest.requests import checked, find, require_id
 
 
 class Token(APIView):
@@ -129,7 +129,7 @@ class UserDetail(APIView):
     @extend_schema(responses={200: openapi.UserOut, **openapi.REFUSED})
     def get(self, request: Request, key: str) -> Response:
         """One account; for managers."""
-        return Response(serializers.user_json(_user(key)))
+        return Response(serializers.user_json(find(User, key, NoSuchUser)))
 
     @extend_schema(request=openapi.body(serializers.UserIn), responses={200: openapi.UserOut, **openapi.REFUSED})
     def patch(self, request: Request, key: str) -> Response:
@@ -139,7 +139,7 @@ class UserDetail(APIView):
         password needs the current password.
         """
         data = checked(serializers.UserIn, request.data, partial=True)
-        return Response(serializers.user_json(change(request, _user(key), data)))
+        return Response(serializers.user_json(change(request, find(User, key, NoSuchUser), data)))
 
 
 def change(request: Request, user: User, data: dict[str, Any], **more: Any) -> User:
@@ -148,13 +148,6 @@ def change(request: Request, user: User, data: dict[str, Any], **more: Any) -> U
     if accounts.needs_password(user, by, data):
         passwords.confirm_password(request._request, by, current, device)
     return accounts.change(user, by=by, device=device, at=timezone.now(), **data, **more)
-
-
-def _user(key: str) -> User:
-    user = User.objects.filter(id=require_id(key, NoSuchUser)).first()
-    if user is None:
-        raise NoSuchUser(key)
-    return user
 
 
 class NoSuchUser(NoSuch):

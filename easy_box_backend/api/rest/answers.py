@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.models import StockMovement
+from api.serializers import movement_json
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------
@@ -82,9 +83,13 @@ def created(request: Request, response: HttpResponseBase, name: str, key: object
     return response
 
 
-def movement_answer(request: Request, movement: StockMovement | None, body: Any) -> HttpResponseBase:
-    """The answer to a change of stock. movement: None if nothing had to be booked."""
-    return created(request, Response(body), "movement", movement.pk) if movement else Response(body)
+def movement_answer(request: Request, movement: StockMovement | None, **more: Any) -> HttpResponseBase:
+    """The answer to a change of stock. movement: None if nothing had to be booked. more: what else is answered, beside
+    `movement`."""
+    if movement is None:
+        return Response({})
+    told = movement_json(movement)
+    return created(request, Response({**more, "movement": told} if more else told), "movement", movement.pk)
 
 
 # --- Entity tags --------------------------------------------------------------------------------------------------
@@ -123,11 +128,12 @@ def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HT
     return response
 
 
-def row_answer(request: Request, row: dict[str, Any], code: int = status.HTTP_200_OK) -> HttpResponseBase:
+def row_answer(request: Request, row: dict[str, Any], *, made: str = "") -> HttpResponseBase:
     """A row with its tag: its revision, which `If-Match` may hold, and a hash of its bytes, since an order's also
-    change with its products."""
+    change with its products. made: the route of the row if it is new."""
     body = dump(row)
-    return tagged(request, tag_of(row["revision"], body), body, code)
+    response = tagged(request, tag_of(row["revision"], body), body, status.HTTP_201_CREATED if made else 200)
+    return created(request, response, made, row["id"]) if made else response
 
 
 # --- Pages --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from django.db.models import F, Q, QuerySet
 from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from rest_framework import status
 from rest_framework.request import Request
 
 from api import revision
@@ -139,5 +138,5 @@ def orders_matching(query: dict[str, Any]) -> "QuerySet[Order]":
     return orders[: query["limit"]] if "limit" in query else orders
 
 
-def product_answer(request: Request, product: Product, code: int = status.HTTP_200_OK) -> HttpResponseBase:
-    return row_answer(request, one_product(product, photo_base(request)), code)
+def product_answer(request: Request, product: Product, *, is_new: bool = False) -> HttpResponseBase:
+    return row_answer(request, one_product(product, photo_base(request)), made="product" if is_new else "")

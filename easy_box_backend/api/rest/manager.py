@@ -72,7 +72,7 @@ class Adjust(APIView):
         movement = stock.adjust(
             require_id(key, stock.NoSuchProduct), data["quantity_delta"], reason=data["reason"], by=actor(request),
         )  # fmt: skip
-        return movement_answer(request, movement, serializers.movement_json(movement))
+        return movement_answer(request, movement)
 
 
 class Count(APIView):
@@ -92,12 +92,7 @@ class Count(APIView):
             require_id(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or by.at,
             reason=data["reason"], by=by,
         )  # fmt: skip
-        body = {
-            "variance": made.quantity_delta,
-            "movement": serializers.movement_json(made),
-            "later_count": later.pk if later else None,
-        }
-        return movement_answer(request, made, body)
+        return movement_answer(request, made, variance=made.quantity_delta, later_count=later.pk if later else None)
 
 
 class Unarchive(APIView):
@@ -122,4 +117,4 @@ class Reverse(APIView):
         """Reverse a movement by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]
         movement = reversing.reverse(require_id(key, reversing.NoSuchMovement), reason=reason, by=actor(request))
-        return movement_answer(request, movement, serializers.movement_json(movement))
+        return movement_answer(request, movement)

@@ -18,7 +18,7 @@ from api.auth import callers, tokens
 from api.models import Product, StockMovement
 from api.rest import answers, error_handler, openapi
 from api.rest.answers import page
-from api.rest.requests import checked, require_id
+from api.rest.requests import checked, find
 
 
 class ErrorLog(APIView):
@@ -46,9 +46,7 @@ class Movements(APIView):
             tokens.managers_only(request)
         query = checked(serializers.MovementQuery, request.query_params)
         if key is not None:
-            query["product"] = require_id(key, stock.NoSuchProduct)
-            if not Product.objects.filter(id=query["product"]).exists():
-                raise stock.NoSuchProduct(key)
+            query["product"] = find(Product, key, stock.NoSuchProduct).pk
         names = {
             "product": "product_id", "order": "order_line__order_id", "device": "device_id", "user": "user_id",
             "kind": "kind", "since": "recorded_at__gte", "until": "recorded_at__lt", "after": "id__lt",
@@ -62,10 +60,7 @@ class MovementDetail(APIView):
     @extend_schema(responses=openapi.MOVED)
     def get(self, request: Request, key: str) -> Response:
         """One stock movement."""
-        movement = StockMovement.objects.filter(id=require_id(key, reversing.NoSuchMovement)).first()
-        if movement is None:
-            raise reversing.NoSuchMovement(key)
-        return Response(serializers.movement_json(movement))
+        return Response(serializers.movement_json(find(StockMovement, key, reversing.NoSuchMovement)))
 
 
 class Health(APIView):

@@ -1,12 +1,13 @@
 """Reading a request: its media types, its body (strict and of bounded size), ids, conditions and query."""
 
 import re
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 from urllib.parse import unquote
 
 import msgspec
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
+from django.db.models import Model
 from django.http import QueryDict
 from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,7 @@ from rest_framework.request import Request
 from api import errors, serializers, texts
 from api.rest.answers import tags
 
+M = TypeVar("M", bound=Model)
 # A JSON escape: a surrogate pair, half of one (the group), or any other.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
@@ -153,8 +155,8 @@ def checked_from_app(serializer: type, data: Any) -> tuple[dict[str, Any], dict[
         name: data[name] for name in ("sku", "name", "location", "customer_name")
         if isinstance(data.get(name), str) and (texts.tidy(data[name]) != kept[name] or name in blank)
     }  # fmt: skip
-    if isinstance(kept.get("image"), serializers.UnreadablePhoto):
-        lost["photo"] = str(kept.pop("image"))
+    if isinstance(kept.get("photo"), serializers.UnreadablePhoto):
+        lost["photo"] = str(kept.pop("photo"))
     return kept, lost
 
 
@@ -170,6 +172,14 @@ def require_id(text: str, not_found: type[Exception]) -> int:
     if found is None:
         raise not_found(text[:100])
     return found
+
+
+def find(model: type[M], key: str, not_found: type[Exception]) -> M:
+    """The row with an id from a path. Raises `not_found`."""
+    row = model._default_manager.filter(pk=require_id(key, not_found)).first()
+    if row is None:
+        raise not_found(key)
+    return row
 
 
 def revisions_held(request: Request) -> set[int] | None:
