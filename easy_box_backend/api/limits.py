@@ -33,7 +33,7 @@ def take(keys: Collection[str], limit: Limit, *, at: datetime) -> timedelta:
     """
     digests = _digests(keys)
     _lock(digests)
-    longest = max((_wait(digest, limit, at) for digest in digests), default=timedelta())
+    longest = wait(keys, limit, at=at)
     if not longest:
         Occurrence.objects.bulk_create(Occurrence(key=digest, until=at + limit.period) for digest in digests)
         delete_some(Occurrence.objects.filter(until__lte=at))

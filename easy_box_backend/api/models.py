@@ -164,9 +164,6 @@ class ProductQuerySet(models.QuerySet["Product"]):
         """Those that are not archived."""
         return self.filter(archived_at__isnull=True)
 
-    def changed_since(self, revision: int) -> Self:
-        return self.filter(revision__gt=revision).order_by("revision", "id")
-
     def matching(self, text: str) -> Self:
         """Those whose SKU, name or location contains `text`, in any case."""
         return self.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(location__icontains=text))
@@ -246,9 +243,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def live(self) -> Self:
         return self.filter(archived_at__isnull=True)
 
-    def with_status(self, status: str) -> Self:
-        return self.filter(status=status)
-
     def waiting_for(self, product_id: int) -> Self:
         """Running orders with a line of this product."""
         there = OrderLine.objects.filter(product_id=product_id, removed_at__isnull=True)
@@ -323,11 +317,6 @@ class OrderLine(models.Model):
     def __str__(self) -> str:
         return f"{self.sku} × {self.quantity_to_pick}"
 
-    @property
-    def shortage(self) -> int:
-        """How many are still to be picked."""
-        return max(0, self.quantity_to_pick - self.quantity_picked)
-
 
 class OrderVersion(models.Model):
     """An order from a revision on: its audit log, and the base of merges.
@@ -356,9 +345,6 @@ class OrderVersion(models.Model):
 
 
 class StockMovementQuerySet(models.QuerySet["StockMovement"]):
-    def of_product(self, product_id: int) -> Self:
-        return self.filter(product_id=product_id)
-
     def not_reversed(self) -> Self:
         return self.filter(reversed_by__isnull=True, reverses__isnull=True)
 
@@ -462,16 +448,16 @@ class Discrepancy(models.Model):
         ARCHIVED_STOCK = "archived_stock", _("goods of an archived product")
         QUANTITY_GUESS = "quantity_guess", _("uncertain quantity")
         UNKNOWN_PRODUCT = "unknown_product", _("unknown product")
-        POSSIBLE_DUPLICATE = "possible_duplicate", _("possibly counted twice")
+        POSSIBLE_DUPLICATE = "possible_duplicate", _("possibly sent twice")
         OVER_PICKED = "over_picked", _("more picked than ordered")
         PICKED_TWICE = "picked_twice", _("picked twice")
         PICKED_AFTER_CANCEL = "picked_after_cancel", _("picked after cancellation")
-        NEGATIVE_STOCK = "negative_stock", _("fewer than none on hand")
+        NEGATIVE_STOCK = "negative_stock", _("quantity on hand below zero")
         IMPLAUSIBLE_QUANTITY = "implausible_quantity", _("implausible quantity")
         SHORT_PICKED = "short_picked", _("fewer picked than ordered")
         UNKNOWN_ORDER = "unknown_order", _("unknown order")
-        KEPT_IN_PART = "kept_in_part", _("could not be kept as sent")
-        DELETION_ASKED = "deletion_asked", _("asked to delete")
+        KEPT_IN_PART = "kept_in_part", _("not saved completely")
+        DELETION_ASKED = "deletion_asked", _("deletion requested")
 
     class Status(models.TextChoices):
         OPEN = "open", _("open")

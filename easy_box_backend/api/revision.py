@@ -7,12 +7,14 @@ has seen everything up to N. With a sequence or a clock, a reader could miss a c
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
 
-from api.models import Revision
+from api.errors import Stale
+from api.models import Order, Product, Revision
 
 T = TypeVar("T")
 
@@ -45,6 +47,12 @@ def tag() -> str:
     """Epoch and revision as one word, for `ETag`."""
     epoch, value = Revision.objects.values_list("epoch", "value").get(id=1)
     return f"{epoch}-{value}"
+
+
+def require_held(row: Product | Order, held: Collection[int] | None) -> None:
+    """Raise Stale unless a locked row has one of these revisions, which the caller has seen; None: any."""
+    if held is not None and row.revision not in held:
+        raise Stale(_("This was changed in the meantime. Load it again."), facts={"revision": row.revision})
 
 
 def consistent(read: Callable[[], T], tries: int = 5) -> tuple[str, T]:

@@ -84,89 +84,56 @@ def line_json(line: Mapping[str, Any], photos: str, *, running: bool) -> dict[st
     }
 
 
-def device_json(device: Device, current: Device | None) -> dict[str, Any]:
-    return {
-        "id": device.pk,
-        "name": device.name,
-        "kind": device.kind,
-        "user": device.user_id,
-        "created_at": device.created_at,
-        "last_seen_at": device.last_seen_at,
-        "revoked_at": device.revoked_at,
-        "current": current is not None and device.pk == current.pk,
-    }
+DEVICE_FIELDS = ("id", "name", "kind", "user_id", "created_at", "last_seen_at", "revoked_at")
+USER_FIELDS = ("id", "username", "email", "is_staff", "is_active")
+MOVEMENT_FIELDS = (
+    "id", "product_id", "kind", "quantity_delta", "quantity_after", "counted", "reason", "user_id", "device_id",
+    "reverses_id", "revision", "occurred_at", "recorded_at",
+)  # fmt: skip
+DISCREPANCY_FIELDS = (
+    "id", "kind", "status", "product_id", "sku", "order_id", "device_id", "user_id", "facts", "created_at",
+    "resolved_at", "note",
+)  # fmt: skip
+
+
+def _fields(row: object, names: Iterable[str]) -> dict[str, Any]:
+    """These fields of a row or an object. The id of another row is named without `_id`."""
+    return {name.removesuffix("_id"): getattr(row, name) for name in names}
+
+
+def device_json(device: Device, current: Device) -> dict[str, Any]:
+    return {**_fields(device, DEVICE_FIELDS), "current": device.pk == current.pk}
 
 
 def user_json(user: User) -> dict[str, Any]:
-    return {
-        "id": user.pk,
-        "username": user.username,
-        "email": user.email,
-        "is_staff": user.is_staff,
-        "is_active": user.is_active,
-    }
+    return _fields(user, USER_FIELDS)
 
 
 def movement_json(movement: StockMovement) -> dict[str, Any]:
-    return {
-        "id": movement.pk,
-        "product": movement.product_id,
-        "kind": movement.kind,
-        "quantity_delta": movement.quantity_delta,
-        "quantity_after": movement.quantity_after,
-        "counted": movement.counted,
-        "reason": movement.reason,
-        "user": movement.user_id,
-        "device": movement.device_id,
-        "order": movement.order_line.order_id if movement.order_line else None,
-        "reverses": movement.reverses_id,
-        "revision": movement.revision,
-        "occurred_at": movement.occurred_at,
-        "recorded_at": movement.recorded_at,
-    }
+    order = movement.order_line.order_id if movement.order_line else None
+    return {**_fields(movement, MOVEMENT_FIELDS), "order": order}
 
 
 def discrepancy_json(told: Told) -> dict[str, Any]:
     """A discrepancy with its description: `facts` are stored, `details` are the same with labels for people."""
-    row = told.row
     return {
-        "id": row.pk,
-        "kind": row.kind,
-        "label": told.label,
-        "sentence": told.sentence,
-        "status": row.status,
-        "product": row.product_id,
-        "sku": row.sku,
-        "order": row.order_id,
-        "device": row.device_id,
-        "user": row.user_id,
-        "facts": row.facts,
-        "details": [
-            {"name": fact.name, "label": fact.label, "value": fact.value, "text": fact.text} for fact in told.facts
-        ],
+        **_fields(told.row, DISCREPANCY_FIELDS), "label": told.label, "sentence": told.sentence, "details": told.facts,
         "answers": [answer_json(answer) for answer in told.answers],
-        "created_at": row.created_at,
-        "resolved_at": row.resolved_at,
-        "note": row.note,
-    }
+    }  # fmt: skip
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
     """A possible answer to a discrepancy, with the values before and after."""
+    changes = [
+        {"what": change.what, "product": change.product.pk, "sku": change.product.sku, "before": change.before,
+         "after": change.after}
+        for change in answer.changes
+    ]  # fmt: skip
     return {
         "action": answer.action,
         "text": answer.text,
-        "changes": [
-            {
-                "what": change.what,
-                "product": change.product.pk,
-                "sku": change.product.sku,
-                "before": change.before,
-                "after": change.after,
-            }
-            for change in answer.changes
-        ],
-        "asks": [{"name": ask.name, "label": ask.label, "value": ask.value, "most": ask.most} for ask in answer.asks],
+        "changes": changes,
+        "asks": answer.asks,
         "token": answer.token,
     }
 
@@ -190,6 +157,10 @@ class Text(serializers.CharField):
         return super().run_validation(texts.tidy(data) if isinstance(data, str) else data)
 
 
+class Email(Text, serializers.EmailField):
+    """An e-mail address, tidied in the same way."""
+
+
 class Location(Text):
     """A product's location; null and "" both mean that it has none."""
 
@@ -211,7 +182,7 @@ class Moment(serializers.DateTimeField):
     """A date and time with its offset from UTC (RFC 3339). Without the offset it would be ambiguous."""
 
     default_error_messages = {
-        "no_offset": _("Say the offset from UTC, as in 2026-01-31T10:00:00+03:00 or 2026-01-31T07:00:00Z.")
+        "no_offset": _("Give the offset from UTC, as in 2026-01-31T10:00:00+03:00 or 2026-01-31T07:00:00Z.")
     }
 
     def enforce_timezone(self, value: datetime) -> datetime:
@@ -267,9 +238,7 @@ class AppLocation(Location):
     """A location from an app device. A longer one is cut."""
 
     def run_validation(self, data: Any = empty) -> Any:
-        if isinstance(data, str):
-            data = texts.cut(texts.tidy(texts.storable(data)), 100)
-        return super().run_validation(data)
+        return super().run_validation(AppText(100).kept(data) if isinstance(data, str) else data)
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
@@ -306,11 +275,15 @@ class AppPhoto(Photo):
             return UnreadablePhoto(cast("list[str]", error.detail)[0])
 
 
-class TriedPassword(serializers.CharField):
-    """A password to check. An impossible one is not invalid, only wrong."""
+class Password(serializers.CharField):
+    """A password, with its spaces."""
 
-    def __init__(self) -> None:
-        super().__init__(trim_whitespace=False, allow_blank=True)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 1000, "trim_whitespace": False, **kwargs})
+
+
+class TriedPassword(Password):
+    """A password to check. An impossible one is not invalid, only wrong."""
 
     def run_validation(self, data: Any = empty) -> Any:
         return super().run_validation(texts.storable(data[:1001]) if isinstance(data, str) else data)
@@ -319,7 +292,7 @@ class TriedPassword(serializers.CharField):
 # --- Requests -----------------------------------------------------------------------------------------------------
 class Login(serializers.Serializer[Any]):
     email = AppText(255)  # an impossible address is not invalid, only wrong
-    password = TriedPassword()
+    password = TriedPassword(max_length=None, allow_blank=True)
     device = Text(max_length=200, required=False, allow_blank=True)
     kind = serializers.ChoiceField(Device.Kind.choices, required=False)
 
@@ -341,7 +314,7 @@ class ProductPut(serializers.Serializer[Any]):
     location = Location()
     quantity = Whole(min_value=-(2**63), max_value=2**63 - 1, required=False)
     min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
-    image_url = AnyJson(required=False, help_text=_("Not taken over: photos are uploaded."))
+    image_url = AnyJson(required=False, help_text=_("Ignored. Photos are uploaded separately."))
     image = Photo(source="photo", required=False, allow_null=True)
 
 
@@ -355,14 +328,9 @@ class AppProductCreate(ProductCreate):
     image = AppPhoto(source="photo", required=False, allow_null=True)
 
 
-class AppProductPut(ProductPut):
-    """The same from an app device."""
-
-    sku = AppSku()
-    name = AppText(255)
-    location = AppLocation()
+class AppProductPut(AppProductCreate):
     quantity = AnyWhole(required=False)
-    image = AppPhoto(source="photo", required=False, allow_null=True)
+    image_url = AnyJson(required=False)
 
 
 class Addition(serializers.Serializer[Any]):
@@ -440,48 +408,38 @@ class Resolution(serializers.Serializer[Any]):
     action = serializers.ChoiceField(["apply", "reverse", "move", "dismiss"])
     note = Text(max_length=2000, required=False, allow_blank=True, default="")
     quantity = Whole(
-        min_value=0, max_value=MAX_QUANTITY, required=False, help_text=_("The real number, where it is asked for.")
+        min_value=0, max_value=MAX_QUANTITY, required=False, help_text=_("The real number, if the answer asks for it.")
     )
     sku = Text(max_length=255, required=False, allow_blank=True)
     name = Text(max_length=255, required=False, allow_blank=True)
     token = Text(
         max_length=64, required=False, allow_blank=True,
-        help_text=_("Of the answer that you have seen: refused with 409 if it would do something else by now."),
+        help_text=_("The token of the answer that you have seen. 409 if that answer would do something else now."),
     )  # fmt: skip
-
-
-class Email(serializers.EmailField):
-    """An e-mail address. Spaces around it and invisible characters are removed."""
-
-    def run_validation(self, data: Any = empty) -> Any:
-        return super().run_validation(texts.tidy(data) if isinstance(data, str) else data)
 
 
 class ProfileChange(serializers.Serializer[Any]):
     username = Text(max_length=150, required=False)
     email = Email(max_length=254, required=False)
-    current_password = serializers.CharField(
-        max_length=1000, trim_whitespace=False, required=False, help_text=_("Asked for when the e-mail changes.")
-    )
+    current_password = Password(required=False, help_text=_("Asked for when the e-mail changes."))
 
 
 class PasswordChange(serializers.Serializer[Any]):
-    current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
-    new_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    current_password = Password()
+    new_password = Password()
 
 
 class NewUser(serializers.Serializer[Any]):
     email = Email(max_length=254)
     username = Text(max_length=150)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    password = Password()
     is_staff = Flag(required=False)
     is_active = Flag(required=False)
 
 
 class UserIn(NewUser):
-    current_password = serializers.CharField(
-        max_length=1000, trim_whitespace=False, required=False,
-        help_text=_("Asked for when one's own e-mail or password changes."),
+    current_password = Password(
+        required=False, help_text=_("Asked for when one's own e-mail or password changes.")
     )  # fmt: skip
 
 
@@ -495,7 +453,7 @@ class ProductQuery(serializers.Serializer[Any]):
         required=False,
     )
     limit = Whole(min_value=1, max_value=1000, required=False)
-    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the page before."))
+    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the previous page."))
 
 
 class OrderQuery(serializers.Serializer[Any]):
@@ -508,7 +466,7 @@ class Page(serializers.Serializer[Any]):
     """A page of a list that the app does not read, so its size is limited."""
 
     limit = Whole(min_value=1, max_value=1000, default=200)
-    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the page before."))
+    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the previous page."))
 
 
 class MovementQuery(Page):
@@ -522,7 +480,7 @@ class MovementQuery(Page):
 
 
 class DeviceQuery(Page):
-    all = Text(required=False, allow_blank=True, help_text=_("1: everybody's devices; for managers."))
+    all = Text(required=False, allow_blank=True, help_text=_("1: all devices; for managers."))
 
 
 class DiscrepancyQuery(Page):

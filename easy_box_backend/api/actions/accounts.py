@@ -27,14 +27,15 @@ class PasswordNeeded(Invalid):
     code = "password_needed"
 
     def __init__(self) -> None:
-        super().__init__(_("For this the current password is needed."), field="current_password")
+        super().__init__(_("Enter your current password to make this change."), field="current_password")
 
 
 class OwnRights(Forbidden):
     code = "own_rights"
+    sentence = _("You cannot take away your own rights or deactivate your own account.")
 
     def __init__(self) -> None:
-        super().__init__(_("Nobody locks themselves out."))
+        super().__init__(self.sentence)
 
 
 def needs_password(user: User, by: User, changes: dict[str, Any]) -> bool:
@@ -71,7 +72,7 @@ def change(
     """
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not by.may_change(user):
-        raise Forbidden(_("Only an administrator changes another manager's account."))
+        raise Forbidden(_("Only an administrator can change another manager's account."))
     if user.pk == by.pk and any(not value and getattr(user, name) for name, value in fields.items()
                                 if name in ("is_active", *RANK)):  # fmt: skip
         raise OwnRights
@@ -94,7 +95,7 @@ def _check_rank(user: User, by: User, fields: dict[str, Any]) -> None:
     """Raises Forbidden unless an administrator gives or takes the rights of a manager or administrator."""
     if not by.is_superuser and any(fields[name] != (getattr(user, name) if user.pk else False)
                                    for name in RANK if name in fields):  # fmt: skip
-        raise Forbidden(_("Only an administrator makes managers."))
+        raise Forbidden(_("Only an administrator can give or take away a manager's rights."))
 
 
 def _set_password(user: User, new: str, field: str = "password") -> None:

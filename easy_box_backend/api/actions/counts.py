@@ -37,7 +37,7 @@ def count(
     product = stock.lock_one(product_id)
     counted_at = _checked(product, counted_at, by.at)
     stock.check_level(product, counted, field="counted")
-    movements = StockMovement.objects.of_product(product.pk)
+    movements = StockMovement.objects.filter(product=product)
     latest = movements.counts().first()
     later = latest if latest and latest.occurred_at > counted_at else None
     since = _pieces(movements.events().filter(occurred_at__gt=counted_at))
@@ -54,7 +54,7 @@ def count(
 def take_back(count: StockMovement, product: Product, *, by: Actor, reason: str) -> StockMovement:
     """Reverse a count of a locked product. What it included takes effect again, and the count before it, if any, is
     valid again. Returns the reversal. Raises OnHandOutOfBounds."""
-    movements = StockMovement.objects.of_product(product.pk)
+    movements = StockMovement.objects.filter(product=product)
     level = product.quantity
     if count == movements.counts().first():
         before = movements.counts().exclude(pk=count.pk).first()
@@ -72,9 +72,9 @@ def _checked(product: Product, counted_at: datetime, at: datetime) -> datetime:
     first = product.versions.order_by("revision").values_list("changed_at", flat=True).first()
     detail = None
     if counted_at > at + CLOCK_MAY_BE_AHEAD:
-        detail = _("A count lies in the past.")
+        detail = _("The time of a count cannot be in the future.")
     elif first is not None and counted_at < first:
-        detail = _("The product did not exist then.")
+        detail = _("The product did not exist at that time.")
     if detail is not None:
         facts = {"counted_at": counted_at.isoformat(), "now": at.isoformat()}
         facts |= {"product_since": first.isoformat()} if first else {}

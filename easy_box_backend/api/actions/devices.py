@@ -61,7 +61,7 @@ def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
     if device is None or not (user.is_manager or device.user == user):
         raise NoSuchDevice(device_id)
     if not user.may_change(device.user):
-        raise Forbidden(_("Only an administrator logs out another manager's devices."))
+        raise Forbidden(_("Only an administrator can log out another manager's devices."))
     revoke(device, at=at)
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from api import revision
 from api.actions import discrepancies, stock
 from api.actor import Actor
-from api.errors import Forbidden, Invalid, NoSuch, Stale
+from api.errors import Forbidden, Invalid, NoSuch
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
 
 Kind = StockMovement.Kind
@@ -69,21 +69,15 @@ def update(
     UnknownProducts, Stale.
     """
     order = lock(order_id)
-    require_held(order, revisions_held)
+    revision.require_held(order, revisions_held)
     if not by.is_manager and not _only_picks(order, customer_name, status, lines):
-        raise Forbidden(_("A picker only picks an order. A manager changes it."))
+        raise Forbidden(_("Pickers can only pick an order. Only managers can change it."))
     if customer_name is not None:
         order.customer_name = customer_name
     if status is not None:
         order.status = status
     write(order, lines, by=by)
     return order
-
-
-def require_held(order: Order, revisions: Collection[int] | None) -> None:
-    """Raise Stale unless a locked order has one of these revisions; None: any."""
-    if revisions is not None and order.revision not in revisions:
-        raise Stale(_("The order has changed in the meantime."), facts={"revision": order.revision})
 
 
 PICKERS = (Order.Status.IN_PROGRESS, Order.Status.PICKED)
@@ -115,7 +109,7 @@ def archive(order_id: int, *, by: Actor, revisions_held: Collection[int] | None 
     if Order.objects.filter(id=order_id, archived_at__isnull=False).exists():
         return
     order = lock(order_id)
-    require_held(order, revisions_held)
+    revision.require_held(order, revisions_held)
     if order.status != Order.Status.PICKED:
         order.status = Order.Status.CANCELLED
     order.archived_at = by.at

@@ -14,7 +14,7 @@ from api import revision
 from api.actions import discrepancies, stock
 from api.actions.stock import NoSuchProduct
 from api.actor import Actor
-from api.errors import Conflict, Forbidden, Invalid, Stale
+from api.errors import Conflict, Forbidden, Invalid
 from api.images import Photo
 from api.models import Discrepancy, Product, ProductVersion, StockMovement
 
@@ -90,20 +90,14 @@ def update(
     product = stock.lock_one(product_id)
     if product.is_archived:
         raise NoSuchProduct(product_id)
-    require_held(product, revisions_held)
+    revision.require_held(product, revisions_held)
     if quantity not in (None, product.quantity) and not by.is_manager:
-        raise Forbidden(_("Only a manager sets what is on hand."), facts={"on_hand": product.quantity})
+        raise Forbidden(_("Only a manager can set the quantity on hand."), facts={"on_hand": product.quantity})
     if quantity is not None:
         stock.check_level(product, quantity, field="quantity")
     delta = 0 if quantity is None else quantity - product.quantity
     apply(product, changes, delta=delta, photo=photo, by=by)
     return product
-
-
-def require_held(product: Product, revisions: Collection[int] | None) -> None:
-    """Raise Stale unless a locked product has one of these revisions; None: any."""
-    if revisions is not None and product.revision not in revisions:
-        raise Stale(_("The product has changed in the meantime."), facts={"revision": product.revision})
 
 
 def apply(
@@ -160,7 +154,7 @@ def archive(product_id: int, *, by: Actor, revisions_held: Collection[int] | Non
     """
     product = stock.lock_one(product_id)
     if not product.is_archived:
-        require_held(product, revisions_held)
+        revision.require_held(product, revisions_held)
         product.archived_at = by.at
         product.save(update_fields=["archived_at", "updated_at"])
         describe(product, number=revision.take(), by=by)

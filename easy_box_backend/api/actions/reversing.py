@@ -32,11 +32,11 @@ def reverse(movement_id: int, *, by: Actor, reason: str = "") -> StockMovement:
     if movement is None:
         raise NoSuchMovement(movement_id)
     order = _order_of(movement)
-    product = stock.lock([movement.product_id])[movement.product_id]
+    product, facts = stock.lock([movement.product_id])[movement.product_id], {"movement": movement_id}
     if movement.reverses_id or StockMovement.objects.filter(reverses=movement).exists():
-        raise NotReversible(_("This movement is reversed already."), facts={"movement": movement_id})
+        raise NotReversible(_("This movement is already reversed."), facts=facts)
     if movement.is_part_of_count:
-        raise NotReversible(_("This belongs to a count; reverse the count."), facts={"movement": movement_id})
+        raise NotReversible(_("This movement is part of a count. Reverse the count instead."), facts=facts)
     if movement.kind == Kind.COUNT:
         return counts.take_back(movement, product, by=by, reason=reason)
     line = _line_of(movement, order) if order else None
@@ -66,8 +66,10 @@ def _line_of(movement: StockMovement, order: Order) -> OrderLine:
     pieces = movement.quantity_delta
     facts = {"movement": movement.pk, "pieces": abs(pieces), "picked": line.quantity_picked}
     if line.quantity_picked + pieces < 0:
-        raise NotReversible(_("These goods went back already; the order holds fewer of them."), facts=facts)
+        detail = _("These goods have already been returned. Fewer of them are picked in the order now.")
+        raise NotReversible(detail, facts=facts)
     if pieces > 0 and (line.removed_at is not None or order.status == Order.Status.CANCELLED):
-        detail = _("The order is cancelled or without this line, so it can't hold the goods; adjust the stock instead.")
+        detail = _("The order is cancelled or no longer has this line, so the goods cannot be put back into it. Adjust "
+                   "the stock instead.")  # fmt: skip
         raise NotReversible(detail, facts=facts)
     return line

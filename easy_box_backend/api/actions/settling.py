@@ -1,6 +1,6 @@
 """Settling a discrepancy by one of its answers (`discrepancies/kinds.py`), in full or not at all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -45,9 +45,9 @@ class Changed(Conflict):
 
     def __init__(self, now: Answer | None) -> None:
         if now is None:
-            super().__init__(_("This has changed meanwhile, so nothing was done. Look at it again."))
+            super().__init__(_("This has changed in the meantime, so nothing was done. Look at it again."))
             return
-        detail = _("The numbers have changed meanwhile, so nothing was done. Now it is: %(answer)s")
+        detail = _("The numbers have changed in the meantime, so nothing was done. The answer is now: %(answer)s")
         super().__init__(detail % {"answer": now.text}, facts={"answer": now.text, "token": now.token})
 
 
@@ -63,11 +63,6 @@ class Missing(Invalid):
         else:
             facts = {"quantity": implausible, "most": MAX_QUANTITY}
             super().__init__(detail, code=stock.ImplausibleQuantity.code, facts=facts, field=asked.name)
-
-
-def ways(discrepancy: Discrepancy) -> list[str]:
-    """The answers of a discrepancy: some of "apply", "reverse", "move", "dismiss"."""
-    return [answer.action for answer in kinds.describe([discrepancy])[0].answers]
 
 
 @transaction.atomic
@@ -94,12 +89,12 @@ def resolve(
     if not _products_of(found) <= set(locked):
         raise Changed(None)  # its goods have just been moved to another product
     if found.status != Discrepancy.Status.OPEN:
-        raise AlreadySettled(_("This discrepancy is settled already."), facts={"status": found.status})
+        raise AlreadySettled(_("This discrepancy is already settled."), facts={"status": found.status})
     told = kinds.describe([found])[0]
     answer = told.answer(action)
     if answer is None:
         facts = {"ways": [answer.action for answer in told.answers]}
-        raise NotApplicable(_("This discrepancy cannot be settled so."), facts=facts)
+        raise NotApplicable(_("This discrepancy cannot be settled in this way."), facts=facts)
     if shown and shown != answer.token:
         raise Changed(answer)
     _check(answer, found, entered)
@@ -148,9 +143,3 @@ def _check(answer: Answer, found: Discrepancy, entered: Entered) -> None:
         least = 0 if answer.deed == Deed.CREATE else 1
         if not least <= entered.quantity <= MAX_QUANTITY:
             raise stock.ImplausibleQuantity(entered.quantity)
-
-
-def tokens(discrepancies: Iterable[Discrepancy], action: str) -> dict[int, str]:
-    """By id, the tokens of what `action` does when they are settled in this order. Those without it are left out."""
-    told = kinds.describe(list(discrepancies), in_turn=action)
-    return {row.row.pk: answer.token for row in told if (answer := row.answer(action))}

@@ -30,7 +30,7 @@ class ImplausibleQuantity(Invalid):
     code = "implausible_quantity"
 
     def __init__(self, quantity: int, most: int = MAX_QUANTITY, *, field: str = "quantity", **facts: int) -> None:
-        detail = _("The quantity is implausible; at most %(most)s can be meant.") % {"most": most}
+        detail = _("The quantity is implausible. The limit is %(most)s.") % {"most": most}
         super().__init__(detail, facts={"quantity": quantity, "most": most, **facts}, field=field)
 
 
@@ -40,7 +40,7 @@ class OnHandOutOfBounds(Invalid):
     code = "on_hand_out_of_bounds"
 
     def __init__(self, product_id: int, on_hand: int, change: int) -> None:
-        detail = _("So many pieces of one product can't be on hand; the bound is %(most)s.") % {"most": MAX_ON_HAND}
+        detail = _("The quantity on hand would become too large. The limit is %(most)s.") % {"most": MAX_ON_HAND}
         facts = {"product": product_id, "on_hand": on_hand, "change": change, "most": MAX_ON_HAND}
         super().__init__(detail, facts=facts, field="quantity")
 
@@ -81,7 +81,7 @@ def count_with(product: Product, happened_at: datetime, movement: StockMovement 
 
     movement: its movement, if it is booked already.
     """
-    count = StockMovement.objects.of_product(product.pk).counts().first()
+    count = StockMovement.objects.filter(product=product).counts().first()
     if count is None:
         return None
     included = count.includes(movement) if movement else happened_at <= count.occurred_at
@@ -99,7 +99,6 @@ def move(
     order_line: OrderLine | None = None,
     reverses: StockMovement | None = None,
     occurred_at: datetime | None = None,
-    op_key: str | None = None,
     counted: int | None = None,
     within: StockMovement | None = None,
 ) -> StockMovement:
@@ -127,7 +126,6 @@ def move(
         device=by.device,
         order_line=order_line,
         reverses=reverses,
-        op_key=op_key,
         revision=number,
         occurred_at=occurred_at or by.at,
         recorded_at=by.at,

@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from api.actions import once
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 Text: TypeAlias = "str | _StrPromise"
 
 EMPTY = "–"
+LATEST = 10
+"""How many movements and changes a page shows."""
 
 
 class WholeInput(forms.NumberInput):
@@ -64,11 +66,8 @@ class TidyField(forms.CharField):
         return super().to_python(tidy(value) if isinstance(value, str) else value)
 
 
-class TidyEmailField(forms.EmailField):
+class TidyEmailField(TidyField, forms.EmailField):
     """The same for an e-mail address."""
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(tidy(value) if isinstance(value, str) else value)
 
 
 class ActionForm(forms.ModelForm):
@@ -147,6 +146,9 @@ class List(ChangeList):
 class Lists(admin.ModelAdmin):
     """A table's pages. Its list accepts any query."""
 
+    list_per_page = 50
+    show_full_result_count = False
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return List
 
@@ -202,7 +204,7 @@ class SentOnce(Lists):
     def answer_again(self, request: HttpRequest, kept: dict[str, Any] | None) -> HttpResponse:
         for level, text, is_safe in kept["said"] if kept else []:
             self.message_user(request, mark_safe(text) if is_safe else text, level)  # noqa: S308 # it was safe before
-        self.message_user(request, gettext("The form was sent twice. It was done once."))
+        self.message_user(request, gettext("The form was sent twice. It took effect once."))
         return HttpResponseRedirect(kept["location"] if kept else request.get_full_path())
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -221,10 +223,6 @@ def _form_key(request: HttpRequest) -> str:
 
 class Desk(ManagersOnly, SentOnce):
     """A table's pages. Subclasses save by actions, whose errors become errors of the form."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    empty_value_display = EMPTY
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change=change, **kwargs)
@@ -329,10 +327,8 @@ class Archives(Desk):
                 "chosen": request.POST.getlist("_selected_action"), "title": gettext("Archive"),
             }  # fmt: skip
             return TemplateResponse(request, "admin/api/archive_selected.html", context)
-        done = for_each(self, request, rows, lambda row: self.archive(request, row.pk))
-        if done:
-            text = ngettext("Archived %(count)d row.", "Archived %(count)d rows.", done) % {"count": done}
-            self.message_user(request, text, messages.SUCCESS)
+        text = ngettext_lazy("Archived %(count)d row.", "Archived %(count)d rows.", "count")
+        for_each(self, request, rows, lambda row: self.archive(request, row.pk), text)
         return None
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -382,8 +378,10 @@ def renamed(choices: Iterable[Any], first: Text) -> Iterator[Any]:
         yield choice if position else {**choice, "display": first}
 
 
-def for_each(desk: admin.ModelAdmin, request: HttpRequest, rows: Iterable[Model], do: Callable[[Any], Any]) -> int:
-    """Call `do` for each row and show its errors as messages. Returns how many succeeded."""
+def for_each(
+    desk: admin.ModelAdmin, request: HttpRequest, rows: Iterable[Model], do: Callable[[Any], Any], text: Text
+) -> None:
+    """Call `do` for each row. Shows its errors, and in `text` how many rows succeeded, if any."""
     done = 0
     for row in rows:
         try:
@@ -391,7 +389,8 @@ def for_each(desk: admin.ModelAdmin, request: HttpRequest, rows: Iterable[Model]
             done += 1
         except DomainError as error:
             desk.message_user(request, f"{row}: {error.detail}", messages.ERROR)
-    return done
+    if done:
+        desk.message_user(request, text % {"count": done}, messages.SUCCESS)
 
 
 def link(page: str, key: int | None, text: object) -> SafeString | str:
@@ -404,6 +403,13 @@ def link(page: str, key: int | None, text: object) -> SafeString | str:
 def badge(text: object, look: str = "secondary") -> SafeString:
     """A coloured badge; `look` is a Bootstrap colour."""
     return format_html('<span class="badge text-bg-{}">{}</span>', look, text)
+
+
+def changes_table(versions: QuerySet[Any], in_words: Callable[[Any, Any], list[str]]) -> SafeString:
+    """The latest versions of a row, each with its changes. in_words: tells these of a version and the one before."""
+    latest = list(versions.select_related("user", "device").order_by("-revision")[: LATEST + 1])
+    pairs = zip(latest, [*latest[1:], None], strict=True)
+    return table("changes", [(version, in_words(version, before)) for version, before in pairs][:LATEST])
 
 
 def table(template: str, rows: Sequence[Any], **context: Any) -> SafeString:

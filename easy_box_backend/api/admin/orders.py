@@ -23,9 +23,9 @@ from api.admin.base import (
     WholeInput,
     actor,
     badge,
-    table,
+    changes_table,
 )
-from api.admin.products import LATEST, became, picture
+from api.admin.products import became, picture
 from api.models import MAX_QUANTITY, Order, OrderLine, OrderVersion, Product
 from api.rest.requests import parse_id
 
@@ -86,10 +86,10 @@ class LineFormSet(forms.BaseInlineFormSet):
     @property
     def wanted(self) -> list[orders.Line]:
         """All lines of the submitted form."""
-        kept = [form for form in self.forms if form not in self.deleted_forms and form.cleaned_data.get("product")]
+        kept = [form.cleaned_data for form in self.forms if form not in self.deleted_forms]
         return [
             orders.Line(data["product"].pk, data["quantity_to_pick"], data["quantity_picked"])
-            for data in (form.cleaned_data for form in kept)
+            for data in kept
             if data.get("product")
         ]
 
@@ -205,15 +205,12 @@ class OrderAdmin(Archives):
     def save_related(self, request: HttpRequest, form: OrderForm, formsets: Any, change: bool) -> None:
         lines: LineFormSet = formsets[0]
         order, data = form.instance, form.cleaned_data
-        wanted = {
-            "customer_name": data["customer_name"], "status": data["status"], "lines": lines.wanted,
-            "by": actor(request),
-        }  # fmt: skip
+        held = data.pop("held")
         if change:
-            held = None if data["held"] is None else [data["held"]]
-            orders.update(order.pk, **wanted, revisions_held=held)
+            held = None if held is None else [held]
+            orders.update(order.pk, **data, lines=lines.wanted, by=actor(request), revisions_held=held)
         else:
-            order.pk = orders.create(**wanted).pk
+            order.pk = orders.create(**data, lines=lines.wanted, by=actor(request)).pk
         # For Django's log of the page:
         lines.new_objects = [f.instance for f in lines.extra_forms if f.has_changed()]
         lines.changed_objects = [(f.instance, f.changed_data) for f in lines.initial_forms if f.has_changed()]
@@ -244,11 +241,8 @@ class OrderAdmin(Archives):
 
     @admin.display(description="")
     def latest_changes(self, order: Order) -> SafeString:
-        versions = list(order.versions.select_related("user", "device").order_by("-revision")[: LATEST + 1])
         names = dict(order.lines.values_list("product_id", "name"))
-        before: list[OrderVersion | None] = [*versions[1:], None]
-        pairs = list(zip(versions, before, strict=True))[:LATEST]
-        return table("changes", [(version, what_changed(version, old, names)) for version, old in pairs])
+        return changes_table(order.versions.all(), lambda version, before: what_changed(version, before, names))
 
 
 def what_changed(version: OrderVersion, before: OrderVersion | None, names: dict[int, str]) -> list[str]:
@@ -256,12 +250,10 @@ def what_changed(version: OrderVersion, before: OrderVersion | None, names: dict
     if before is None:
         return [gettext("Created")]
     changes = []
-    arrow = _("%(field)s: %(old)s → %(new)s")
     if version.customer_name != before.customer_name:
-        changes.append(arrow % {"field": _("customer"), "old": before.customer_name, "new": version.customer_name})
+        changes.append(became(_("customer"), before.customer_name, version.customer_name))
     if version.status != before.status:
-        old, new = before.get_status_display(), version.get_status_display()
-        changes.append(arrow % {"field": _("status"), "old": old, "new": new})
+        changes.append(became(_("status"), before.get_status_display(), version.get_status_display()))
     old_lines = {line["product"]: line for line in before.lines}
     new_lines = {line["product"]: line for line in version.lines}
     for product in {**old_lines, **new_lines}:

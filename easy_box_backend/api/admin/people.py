@@ -3,14 +3,14 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from api.actions import accounts, devices
@@ -33,32 +33,29 @@ from api.models import Device, User
 ACCOUNT = ("username", "email", "is_active", "is_staff", "is_superuser")
 
 
+def password_field(label: Text, kind: str, **more: Any) -> forms.CharField:
+    """A field for the "current" or a "new" password."""
+    widget = forms.PasswordInput(attrs={"autocomplete": f"{kind}-password", "class": "form-control"})
+    return forms.CharField(label=label, required=False, strip=False, max_length=1000, widget=widget, **more)
+
+
 class UserForm(ActionForm):
     """An account. An empty password leaves it unchanged."""
 
     error_fields = {"password": "password1"}
 
-    current_password = forms.CharField(
-        label=_("your current password"), required=False, strip=False, max_length=1000,
-        help_text=_("Asked for when you change your own e-mail or password."),
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "class": "form-control"}),
-    )  # fmt: skip
-
-    password1 = forms.CharField(
-        label=_("password"), required=False, strip=False, max_length=1000,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "form-control"}),
-    )  # fmt: skip
-    password2 = forms.CharField(
-        label=_("password again"), required=False, strip=False, max_length=1000,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "form-control"}),
-    )  # fmt: skip
+    current_password = password_field(
+        _("your current password"), "current", help_text=_("Asked for when you change your own e-mail or password.")
+    )
+    password1 = password_field(_("password"), "new")
+    password2 = password_field(_("password again"), "new")
 
     class Meta:
         model = User
         fields = ACCOUNT
         field_classes = {"username": TidyField, "email": TidyEmailField}
         labels = {"is_superuser": _("administrator")}
-        help_texts = {"is_superuser": _("Makes managers and other administrators.")}
+        help_texts = {"is_superuser": _("Can appoint managers and other administrators.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -127,7 +124,7 @@ class UserAdmin(Desk):
             for name in ("is_active", "is_staff", "is_superuser"):
                 if name in form.base_fields:
                     form.base_fields[name].disabled = True
-                    form.base_fields[name].help_text = _("Nobody locks themselves out.")
+                    form.base_fields[name].help_text = accounts.OwnRights.sentence
         return form
 
     def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
@@ -184,8 +181,6 @@ class DeviceAdmin(ReadOnly, Buttons):
     list_display = ("named", "person", "kind", "created_at", "last_seen_at", "state")
     list_filter = (LoggedInFilter, "kind")
     list_select_related = ("user",)
-    list_per_page = 50
-    show_full_result_count = False
     search_fields = ("name", "user__username", "user__email")
     search_help_text = _("Device, name or e-mail")
     fields = ("named", "person", "kind", "created_at", "last_seen_at", "revoked_at", "state")
@@ -202,9 +197,8 @@ class DeviceAdmin(ReadOnly, Buttons):
     def revoke_selected(self, request: HttpRequest, queryset: "QuerySet[Device]") -> None:
         rows = queryset.filter(token__isnull=False)
         by, at = manager(request), timezone.now()
-        done = for_each(self, request, rows, lambda device: devices.revoke_of(by, device.pk, at=at))
-        text = ngettext("%(count)d device is logged out.", "%(count)d devices are logged out.", done) % {"count": done}
-        self.message_user(request, text, messages.SUCCESS)
+        text = ngettext_lazy("%(count)d device is logged out.", "%(count)d devices are logged out.", "count")
+        for_each(self, request, rows, lambda device: devices.revoke_of(by, device.pk, at=at), text)
 
     @admin.display(description=_("device"), ordering="name")
     def named(self, device: Device) -> str:

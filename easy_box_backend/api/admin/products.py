@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -21,6 +21,7 @@ from api import images
 from api.actions import products, stock
 from api.admin.base import (
     EMPTY,
+    LATEST,
     ActionForm,
     ArchivedFilter,
     Archives,
@@ -30,13 +31,11 @@ from api.admin.base import (
     WholeInput,
     actor,
     badge,
+    changes_table,
     table,
 )
 from api.discrepancies.case import number
 from api.models import MAX_QUANTITY, Order, Product, ProductVersion
-
-LATEST = 10
-"""How many movements and changes a product's page shows."""
 
 DESCRIPTIVE = ("sku", "name", "location", "min_quantity", "unverified")
 
@@ -53,7 +52,7 @@ class ProductForm(ActionForm):
     )  # fmt: skip
     first_quantity = forms.IntegerField(
         label=_("on hand"), required=False, min_value=0, max_value=MAX_QUANTITY, initial=0,
-        widget=WholeInput, help_text=_("How many there are to begin with."),
+        widget=WholeInput, help_text=_("The quantity on hand at the start."),
     )  # fmt: skip
     adjust_by = forms.IntegerField(
         label=_("adjust by"), required=False, min_value=-MAX_QUANTITY, max_value=MAX_QUANTITY,
@@ -89,15 +88,13 @@ class ProductForm(ActionForm):
             return None
         try:
             return images.prepare(upload, lock_folder=Path(settings.MEDIA_ROOT))  # type: ignore[arg-type]
-        except images.BadImage as error:
+        except (images.BadImage, images.DecoderBusy) as error:
             raise ValidationError(error.detail, code=error.code) from error
-        except images.DecoderBusy as error:
-            raise ValidationError(error.detail, code="busy") from error
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         if data.get("adjust_by") and not data.get("adjust_reason"):
-            self.add_error("adjust_reason", gettext("Say why the quantity changes."))
+            self.add_error("adjust_reason", gettext("Give a reason for the change."))
         return data
 
     @property
@@ -114,14 +111,8 @@ class StockFilter(admin.SimpleListFilter):
         return [("low", _("below the minimum")), ("none", _("none on hand")), ("negative", _("below zero"))]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Product]") -> "QuerySet[Product]":
-        match self.value():
-            case "low":
-                return queryset.filter(quantity__lt=F("min_quantity"))
-            case "none":
-                return queryset.filter(quantity=0)
-            case "negative":
-                return queryset.filter(quantity__lt=0)
-        return queryset
+        chosen = {"low": Q(quantity__lt=F("min_quantity")), "none": Q(quantity=0), "negative": Q(quantity__lt=0)}
+        return queryset.filter(chosen.get(self.value() or "", Q()))
 
 
 @admin.register(Product)
@@ -138,19 +129,14 @@ class ProductAdmin(Archives, Buttons):
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
         if obj is None:
             return [(None, {"fields": ("sku", "name", "location", "first_quantity", "min_quantity", "photo")})]
-        if obj.is_archived:
-            return [
-                (None, {"fields": (*DESCRIPTIVE, "photo_now", "on_hand", "archived_at", "unarchive")}),
-                *self.history_fieldsets(),
-            ]
-        return [
+        shown = [
             (None, {"fields": (*DESCRIPTIVE, "photo_now", "photo")}),
             (_("Stock"), {"fields": ("on_hand", "adjust_by", "adjust_reason")}),
-            *self.history_fieldsets(),
         ]
-
-    def history_fieldsets(self) -> list[Any]:
+        if obj.is_archived:
+            shown = [(None, {"fields": (*DESCRIPTIVE, "photo_now", "on_hand", "archived_at", "unarchive")})]
         return [
+            *shown,
             (_("Latest movements"), {"fields": ("latest_movements",)}),
             (_("Latest changes"), {"fields": ("latest_changes",)}),
         ]
@@ -231,10 +217,7 @@ class ProductAdmin(Archives, Buttons):
 
     @admin.display(description="")
     def latest_changes(self, product: Product) -> SafeString:
-        versions = list(product.versions.select_related("user", "device").order_by("-revision")[: LATEST + 1])
-        before: list[ProductVersion | None] = [*versions[1:], None]
-        pairs = list(zip(versions, before, strict=True))[:LATEST]
-        return table("changes", [(version, what_changed(version, old)) for version, old in pairs])
+        return changes_table(product.versions.all(), what_changed)
 
 
 def picture(product: Product, side: int) -> SafeString | str:

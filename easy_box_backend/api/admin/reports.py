@@ -16,8 +16,6 @@ class ClientErrorAdmin(ReadOnly, Lists):
     list_display = ("short", "count", "last_seen_at", "first_seen_at", "user_agent")
     search_fields = ("message", "user_agent")
     date_hierarchy = "last_seen_at"
-    list_per_page = 50
-    show_full_result_count = False
     fields = ("text", "count", "last_seen_at", "first_seen_at", "user_agent")
     readonly_fields = fields
 

@@ -10,17 +10,23 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from api.actions import reversing, settling
-from api.admin import words
 from api.admin.base import EMPTY, Buttons, ReadOnly, Text, actor, badge, for_each, link, renamed, table
 from api.discrepancies import kinds
 from api.discrepancies.case import device_name, moment, signed
 from api.errors import DomainError, Invalid
 from api.models import Device, Discrepancy, Product, StockMovement
 from api.rest.requests import parse_id
+
+LOOKS = {
+    "apply": "success", "move": "outline-primary", "reverse": "outline-danger", "dismiss": "outline-secondary",
+}  # fmt: skip
+"""The Bootstrap style of each answer's button."""
+
+SETTLED = {"apply": _("Applied."), "move": _("Moved."), "reverse": _("Reversed."), "dismiss": _("Dismissed.")}
 
 MOST_CHOICES = 100
 """How many products or phones a filter offers at most; search finds the others."""
@@ -30,10 +36,6 @@ MOST_REASONS = 10
 
 
 class Record(ReadOnly, Buttons):
-    list_per_page = 50
-    show_full_result_count = False
-    empty_value_display = EMPTY
-
     @admin.display(description=_("product"), ordering="product__name")
     def goods(self, row: Any) -> SafeString | str:
         return link("product", row.product_id, row.product) if row.product_id else row.sku or EMPTY
@@ -73,10 +75,8 @@ class StockMovementAdmin(Record):
     @admin.action(description=_("Reverse the selected movements"))
     def reverse_selected(self, request: HttpRequest, queryset: "QuerySet[StockMovement]") -> None:
         by = actor(request)
-        done = for_each(self, request, queryset, lambda row: reversing.reverse(row.pk, by=by))
-        if done:
-            text = ngettext("%(count)d movement is reversed.", "%(count)d movements are reversed.", done)
-            self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        text = ngettext_lazy("%(count)d movement is reversed.", "%(count)d movements are reversed.", "count")
+        for_each(self, request, queryset, lambda row: reversing.reverse(row.pk, by=by), text)
 
     @admin.display(description=_("change"), ordering="quantity_delta")
     def change(self, row: StockMovement) -> SafeString:
@@ -117,7 +117,18 @@ class OpenFilter(admin.SimpleListFilter):
         return renamed(super().choices(changelist), _("open"))
 
 
-class GoodsFilter(admin.SimpleListFilter):
+class RowFilter(admin.SimpleListFilter):
+    """By a row that `parameter_name` refers to."""
+
+    @property
+    def chosen(self) -> int | None:
+        return parse_id(self.value() or "")
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
+        return queryset.filter(**{self.parameter_name or "": self.chosen}) if self.chosen else queryset
+
+
+class GoodsFilter(RowFilter):
     """The products with most open discrepancies."""
 
     title = _("product")
@@ -125,18 +136,13 @@ class GoodsFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
         found = Product.objects.filter(discrepancies__status=Discrepancy.Status.OPEN)
-        chosen = parse_id(self.value() or "")
         most = list(found.annotate(cases=Count("discrepancies")).order_by("-cases", "sku")[:MOST_CHOICES])
-        if chosen and chosen not in {product.pk for product in most}:
-            most += Product.objects.filter(pk=chosen)
+        if self.chosen and self.chosen not in {product.pk for product in most}:
+            most += Product.objects.filter(pk=self.chosen)
         return [(str(product.pk), str(product)) for product in most]
 
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
-        chosen = parse_id(self.value() or "")
-        return queryset.filter(product=chosen) if chosen else queryset
 
-
-class PhoneFilter(admin.SimpleListFilter):
+class PhoneFilter(RowFilter):
     title = _("device")
     parameter_name = "device"
 
@@ -144,10 +150,6 @@ class PhoneFilter(admin.SimpleListFilter):
         concerned = Discrepancy.objects.filter(device__isnull=False).values("device")
         phones = Device.objects.filter(pk__in=concerned).select_related("user").order_by("user__username", "name", "pk")
         return [(str(phone.pk), f"{phone.user} · {device_name(phone)}") for phone in phones[:MOST_CHOICES]]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Discrepancy]") -> "QuerySet[Discrepancy]":
-        chosen = parse_id(self.value() or "")
-        return queryset.filter(device=chosen) if chosen else queryset
 
 
 @admin.register(Discrepancy)
@@ -180,7 +182,7 @@ class DiscrepancyAdmin(Record):
 
     # --- Settling -------------------------------------------------------------------------------------------------
     def do(self, request: HttpRequest, key: int, verb: str) -> Text:
-        text = words.SETTLED[verb]
+        text = SETTLED[verb]
         sent = request.POST
         quantity = sent.get("quantity", "").strip()
         entered = settling.Entered(
@@ -218,7 +220,7 @@ class DiscrepancyAdmin(Record):
             **self.admin_site.each_context(request), "opts": self.opts, "media": self.media, "verb": verb,
             "title": dict(self.get_action_choices(request))[f"{verb}_selected"],
             "rows": able, "left": [one for one, answer in answers if not answer or answer.asks],
-            "button": (_("Do it to %(count)d") % {"count": len(able)}), "look": words.LOOKS[verb],
+            "button": (_("Do this for %(count)d") % {"count": len(able)}), "look": LOOKS[verb],
             "shown": json.dumps({one.row.pk: answer.token for one, answer in able}),
             "too_many": queryset.count() > settling.MOST_AT_ONCE, "most": settling.MOST_AT_ONCE,
         }  # fmt: skip
@@ -281,7 +283,7 @@ class DiscrepancyAdmin(Record):
         buttons = [
             (self.answer_button(row, answer),) if not answer.asks
             else (format_html('<a class="btn btn-sm btn-{}" href="{}">{} …</a>',
-                              words.LOOKS[answer.action], page, answer.text),)
+                              LOOKS[answer.action], page, answer.text),)
             for answer in told_of(row).answers
         ]  # fmt: skip
         return format_html('<div class="desk-buttons">{}</div>', format_html_join("", "{}", buttons))
@@ -295,7 +297,7 @@ class DiscrepancyAdmin(Record):
         return table("answers", [(answer, self.answer_button(row, answer)) for answer in answers])
 
     def answer_button(self, row: Discrepancy, answer: kinds.Answer) -> SafeString:
-        return self.button(row.pk, answer.action, answer.text, words.LOOKS[answer.action], shown=answer.token)
+        return self.button(row.pk, answer.action, answer.text, LOOKS[answer.action], shown=answer.token)
 
 
 def told_of(row: Any) -> kinds.Told:

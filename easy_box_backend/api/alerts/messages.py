@@ -25,7 +25,7 @@ _TITLES: dict[str, tuple[str, str | Promise]] = {
     "ledger_broken": ("🔴", _("The ledger does not add up")),
     "backup_failed": ("💾", _("The backup failed")),
     "job_failed": ("⚙️", _("A regular job failed")),
-    "test": ("✅", _("A test message: alerts arrive.")),
+    "test": ("✅", _("A test message: alerts work.")),
 }
 _PAGES = {
     "discrepancy": "admin:api_discrepancy_changelist",
@@ -125,7 +125,7 @@ def _discrepancy(facts: dict[str, Any]) -> str:
 
 def _low_stock(facts: dict[str, Any]) -> str:
     name = f"{escaped(facts.get('sku', ''), 120)} · {escaped(facts.get('name', ''), 120)}"
-    says = gettext("%(on_hand)s left, at least %(minimum)s wanted") % {
+    says = gettext("%(on_hand)s left, the minimum is %(minimum)s") % {
         "on_hand": facts.get("on_hand"), "minimum": facts.get("minimum"),
     }  # fmt: skip
     return f"{_linked(name, 'admin:api_product_change', facts.get('product'))}: {escaped(says)}"

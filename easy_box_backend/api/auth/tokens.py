@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from api.actions import logins
 from api.actor import Actor
 from api.auth import callers
-from api.auth.callers import client_network, user_agent
+from api.auth.callers import client_network
 from api.models import Device, User
 from backend import prepared
 
@@ -81,14 +81,10 @@ def _note_use(request: Request, device: Device, now: datetime) -> None:
         Device.objects.filter(pk=device.pk).update(last_seen_at=now)
 
 
-def _look_up(digest: str) -> Any:
-    return prepared.one_row(_LOOK_UP, [digest])
-
-
 def find_device(digest: str) -> Device | None:
     """The device with the token of this digest, with its user and token. None if unknown, or the user is inactive."""
     try:
-        row = _look_up(digest)
+        row = prepared.one_row(_LOOK_UP, [digest])
     except OperationalError:
         if connection.in_atomic_block:
             raise
@@ -97,7 +93,7 @@ def find_device(digest: str) -> Device | None:
         connection.close()
         if pool := getattr(connection, "pool", None):
             pool.check()
-        row = _look_up(digest)
+        row = prepared.one_row(_LOOK_UP, [digest])
     if row is None:
         return None
     found = dict(zip((*_SELECTED, "requests_read"), row, strict=True))
@@ -159,13 +155,6 @@ def managers_only(request: Request) -> None:
     """Raise PermissionDenied for a picker (docs/rights.md), on any kind of device."""
     if not person(request).is_manager:
         raise exceptions.PermissionDenied
-
-
-def kind_of_device(request: Request, asked: str | None) -> str:
-    """`app` or `integration`: as the login asks, else by the user agent (docs/flutter-app.md, section 1)."""
-    if asked:
-        return asked
-    return Device.Kind.APP if user_agent(request).startswith("Dart/") else Device.Kind.INTEGRATION
 
 
 class Managers(BasePermission):

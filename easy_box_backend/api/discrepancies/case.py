@@ -287,9 +287,9 @@ class Case:
         """When it came, from which person and device."""
         when = {"when": moment(self.row.created_at), "person": self.person, "device": self.device}
         if self.person and self.device:
-            return gettext("Came on %(when)s from %(person)s, device “%(device)s”.") % when
+            return gettext("Sent on %(when)s by %(person)s, device “%(device)s”.") % when
         if self.person:
-            return gettext("Came on %(when)s from %(person)s, at the desk.") % when
+            return gettext("Entered on %(when)s by %(person)s in the admin.") % when
         return gettext("Noticed by the server on %(when)s.") % when
 
     def picked_goods(self) -> str:
@@ -360,7 +360,7 @@ def _of_movements(case: Case) -> list[Fact]:
     result = []
     if earlier := case.earlier:
         text = f"{signed(earlier.quantity_delta)}, {moment(earlier.recorded_at)}"
-        result.append(Fact("earlier", _("earlier receipt that it looks like"), earlier.pk, text))
+        result.append(Fact("earlier", _("similar earlier receipt"), earlier.pk, text))
     if case.booked:
         told = []
         for movement in case.booked:
@@ -391,7 +391,7 @@ _SAID: dict[str, Text] = {
     "customer": _("customer"),
     "name": _("name"),
     "sent": _("the phone says"),
-    "kept": _("the server keeps"),
+    "kept": _("on the server"),
     "quantity": _("pieces"),
     "on_hand": _("on hand then"),
     "change": _("change"),

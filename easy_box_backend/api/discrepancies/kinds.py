@@ -205,7 +205,7 @@ def _book(case: Case) -> Offer:
 
 
 def _counted_since() -> str:
-    return f" ({gettext('it was counted since then')})"
+    return f" ({gettext('counted since then')})"
 
 
 def _moves(delta: int) -> str:
@@ -233,7 +233,7 @@ def _numbers(changes: Sequence[Change], *, named: bool = True) -> str:
 
 
 def _leave(case: Case) -> Offer:
-    return _offer(gettext("It is right as booked: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))})
+    return _offer(gettext("Booked correctly: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))})
 
 
 def _of_booked(case: Case) -> int:
@@ -246,7 +246,7 @@ def _take_back(case: Case) -> Offer:
     standing = case.standing
     if not standing:
         said = {"on_hand": number(_of_booked(case))}
-        return _offer(gettext("It has been taken back already: stays at %(on_hand)s") % said)
+        return _offer(gettext("Already reversed: stays at %(on_hand)s") % said)
     changes, total, counted = [], 0, ""
     for product_id in dict.fromkeys(movement.product_id for movement in standing):
         mine = [movement for movement in standing if movement.product_id == product_id]
@@ -291,8 +291,8 @@ def _verify(case: Case) -> Offer:
 def _move(case: Case) -> Offer:
     product = _its(case)
     text = ngettext(
-        "They are another product’s: move %(count)s piece there and archive %(sku)s",
-        "They are another product’s: move %(count)s pieces there and archive %(sku)s",
+        "The goods belong to another product: move %(count)s piece there and archive %(sku)s",
+        "The goods belong to another product: move %(count)s pieces there and archive %(sku)s",
         case.on_hand,
     )
     changes = [Change("on_hand", case.on_hand, 0, product), Change("archived", product.is_archived, True, product)]
@@ -308,7 +308,7 @@ def _create(case: Case) -> Offer:
         Ask("sku", _("SKU"), case.row.sku),
         Ask("quantity", _("on hand"), plausible, most=MAX_QUANTITY),
     ]
-    return _offer(gettext("Make this product"), asks=asks)
+    return _offer(gettext("Create this product"), asks=asks)
 
 
 def _archive(case: Case) -> Offer:

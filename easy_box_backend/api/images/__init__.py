@@ -93,7 +93,7 @@ class BadImage(Exception):
 class DecoderBusy(Exception):
     """Too many photos at once, or a machine under load. The photo may be fine and can be sent again."""
 
-    detail = _("The server is busy with other photos. Send it again in a moment.")
+    code, detail = "busy", _("The server is busy with other photos. Send it again in a moment.")
 
 
 class _DecoderSaid(Exception):

@@ -7,7 +7,6 @@ second time. Each step takes the time and returns whether it found work, so test
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -34,7 +33,7 @@ SECONDS_TO_END = 4.0
 HEARTBEAT_MAX_AGE = timedelta(minutes=5)
 JOB_RETRY = timedelta(minutes=10)
 REFUSED_WAIT = timedelta(minutes=15)
-"""How long all alerts wait after Telegram refused the token or the chat. None is lost."""
+"""How long all alerts are waiting after Telegram refused the token or the chat. None is lost."""
 BACKUP_MAX_AGE = timedelta(hours=26)
 UNSENT_KEPT = timedelta(days=1)
 """While alerts are off, older alerts are dropped, so that switching alerts on sends no old ones."""
@@ -199,7 +198,6 @@ def beat() -> None:
     """Touch the heartbeat file."""
     try:
         Path(settings.WORKER_HEARTBEAT).touch()
-        os.utime(settings.WORKER_HEARTBEAT)
     except OSError as error:
         log.warning("The heartbeat can't be written: %s", error)
 

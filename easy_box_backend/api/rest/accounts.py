@@ -36,8 +36,9 @@ class Token(APIView):
         if user is None:
             raise exceptions.AuthenticationFailed(_("Wrong e-mail or password."), code="invalid_credentials")
         logins.was_here(user, callers.client_network(request._request), at=timezone.now())
-        kind = tokens.kind_of_device(request, data.get("kind"))
-        name = data.get("device") or callers.user_agent(request)
+        program = callers.user_agent(request)
+        kind = Device.Kind.APP if program.startswith("Dart/") else Device.Kind.INTEGRATION  # docs/flutter-app.md, 1
+        kind, name = data.get("kind") or kind, data.get("device") or program
         device, key = devices.log_in(user, kind=kind, name=name, at=timezone.now())
         return Response({"token": key, "device": device.pk}, headers={"Cache-Control": "no-store"})
 

@@ -123,7 +123,7 @@ def _behind(field: str, down: bool, after: int) -> Q:
         return Q(id__lt=after) if down else Q(id__gt=after)
     value = Product.objects.filter(id=after).values_list(field, flat=True).first()
     if value is None:
-        raise Invalid(_("There is no such product to go on from."), fields={"after": [_("Unknown id.")]})
+        raise Invalid(_("No product has the id in “after”."), fields={"after": [_("Unknown id.")]})
     step = "lt" if down else "gt"
     return Q(**{f"{field}__{step}": value}) | Q(**{field: value, "id__gt": after})
 
@@ -132,7 +132,7 @@ def orders_matching(query: dict[str, Any]) -> "QuerySet[Order]":
     """The live orders that a validated OrderQuery asks for."""
     orders = Order.objects.live().order_by("id")
     if status := query.get("status"):
-        orders = orders.with_status(status)
+        orders = orders.filter(status=status)
     if (after := query.get("after")) is not None:
         orders = orders.filter(id__gt=after)
     return orders[: query["limit"]] if "limit" in query else orders

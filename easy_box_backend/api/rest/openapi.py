@@ -95,7 +95,7 @@ class Movement(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(StockMovement.Kind.choices)
     quantity_delta = serializers.IntegerField()
     quantity_after = serializers.IntegerField()
-    counted = serializers.IntegerField(allow_null=True, help_text=_("Of a count, how many lay there."))
+    counted = serializers.IntegerField(allow_null=True, help_text=_("Of a count: how many pieces were counted."))
     reason = serializers.CharField(allow_blank=True)
     user = serializers.IntegerField(allow_null=True)
     device = serializers.IntegerField(allow_null=True)
@@ -108,11 +108,11 @@ class Movement(serializers.Serializer[Any]):
 
 class CountOut(serializers.Serializer[Any]):
     variance = serializers.IntegerField(
-        help_text=_("By how much on hand was off; 0 where it agreed, or where a count taken later holds.")
+        help_text=_("By how much the quantity on hand was wrong; 0 if it was right, or if a later count is valid.")
     )
-    movement = Movement(help_text=_("The count in the history, also where it changed nothing."))
+    movement = Movement(help_text=_("The count as a movement. It is recorded even if it changed nothing."))
     later_count = serializers.IntegerField(
-        allow_null=True, help_text=_("The movement of the count that was taken later and holds; null for none.")
+        allow_null=True, help_text=_("The id of the later count that is valid; null if there is none.")
     )
 
 
@@ -150,14 +150,16 @@ class AnswerOut(serializers.Serializer[Any]):
     text = serializers.CharField(help_text=_("What it does, with the numbers before and after."))
     changes = ChangeOut(many=True)
     asks = AskOut(many=True)
-    token = serializers.CharField(help_text=_("Stands for what it does; may be sent along when settling."))
+    token = serializers.CharField(
+        help_text=_("Identifies what the answer does. Send it when you settle, so that nothing else is done.")
+    )
 
 
 class DiscrepancyOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(Discrepancy.Kind.choices)
     label = serializers.CharField()  # type: ignore[assignment]
-    sentence = serializers.CharField(help_text=_("What came, when, from whom, and what the server did."))
+    sentence = serializers.CharField(help_text=_("What was sent, when and by whom, and what the server did."))
     status = serializers.ChoiceField(Discrepancy.Status.choices)
     product = serializers.IntegerField(allow_null=True)
     sku = serializers.CharField(allow_blank=True)
@@ -229,13 +231,13 @@ def header(name: str, description: Any, codes: tuple[int, ...] = (), kind: Any =
 
 
 ETAG = header("ETag", _("This version, for If-Match and If-None-Match."), (200, 201, 304))
-LOCATION = header("Location", _("The absolute address of what was made."), (200, 201), OpenApiTypes.URI)
-LINK = header("Link", _("The next page, with rel=next; absent on the last."), (200,))
-IF_NONE_MATCH = header("If-None-Match", _("Tags, weak ones too: 304 if one of them is this version."))
-IF_MATCH = header("If-Match", _("Tags, weak ones too: 412 unless one of them is this version."))
+LOCATION = header("Location", _("The absolute address of the new row."), (200, 201), OpenApiTypes.URI)
+LINK = header("Link", _("The next page, with rel=next. Absent on the last page."), (200,))
+IF_NONE_MATCH = header("If-None-Match", _("Tags, also weak ones. 304 if one of them is the current version."))
+IF_MATCH = header("If-Match", _("Tags, also weak ones. 412 if none of them is the current version."))
 READS, WRITES, MAKES = [ETAG, IF_NONE_MATCH], [ETAG, IF_MATCH], [ETAG, LOCATION]
 
-SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are not looked at.")
+SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are ignored.")
 _ERROR = OpenApiResponse(Error)
 REFUSED = dict.fromkeys((400, 401, 403, 404, 405, 409, 412, 413, 415, 429), _ERROR)
 PHOTO_REFUSED = {**REFUSED, 503: _ERROR}  # too many photos at once

@@ -101,7 +101,7 @@ def test_what_the_warehouse_did_meanwhile_is_not_written_over(
     manager.put(f"/api/orders/{order.pk}/", {"customer_name": "Anna", "status": "picked", "lines": [picked]})
     answer = desk.send("order", order.pk, {**values, "customer_name": "Berta"})
     assert answer.status_code == 200
-    assert "The order has changed in the meantime." in text(answer)
+    assert "This was changed in the meantime. Load it again." in text(answer)
     order.refresh_from_db()
     assert (order.customer_name, order.status) == ("Anna", "picked")
 

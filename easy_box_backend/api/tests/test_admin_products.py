@@ -83,7 +83,7 @@ def test_a_quantity_is_adjusted_with_a_reason(desk: Desk, make_product: MakeProd
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"adjust_by": "5"}, "Say why the quantity changes."),
+        ({"adjust_by": "5"}, "Give a reason for the change."),
         ({"adjust_by": "1.5", "adjust_reason": "x"}, "Enter a whole number."),
         ({"adjust_by": "99999999", "adjust_reason": "x"}, "less than or equal to 1000000"),
         ({"sku": ""}, "This field is required."),
@@ -139,7 +139,7 @@ def test_a_photo_that_waits_too_long_for_others_is_an_error_at_its_field(
 def test_deleting_is_archiving(desk: Desk, make_product: MakeProduct) -> None:
     product = make_product(quantity=4)
     url = f"/admin/api/product/{product.pk}/delete/"
-    assert "its SKU is free again" in text(desk.get(url))
+    assert "its SKU can be used again" in text(desk.get(url))
     assert "is archived." in text(desk.post(url, {"post": "yes"}, follow=True))
     product.refresh_from_db()
     assert product.is_archived

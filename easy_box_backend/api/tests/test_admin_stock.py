@@ -50,7 +50,7 @@ def test_movements_show_who_and_are_reversed_by_one_click(
     assert "The movement is reversed." in text(desk.click("stockmovement", movement.pk, "reverse"))
     product.refresh_from_db()
     assert product.quantity == 0
-    assert "This movement is reversed already." in text(desk.click("stockmovement", movement.pk, "reverse"))
+    assert "This movement is already reversed." in text(desk.click("stockmovement", movement.pk, "reverse"))
     assert product.movements.count() == 2
     assert desk.get(f"/admin/api/stockmovement/{movement.pk}/change/").status_code == 200
 
@@ -63,7 +63,7 @@ def test_several_movements_are_reversed_and_a_refusal_is_told(
     reversing.reverse(first.pk, by=Actor(desk.user, at=timezone.now()))
     page = text(desk.act("stockmovement", "reverse_selected", first.pk, second.pk))
     assert "1 movement is reversed." in page
-    assert "This movement is reversed already." in page
+    assert "This movement is already reversed." in page
     product.refresh_from_db()
     assert product.quantity == 0
 
@@ -126,7 +126,7 @@ def test_it_is_applied_or_dismissed_and_the_stock_stays(
 def test_it_is_settled_once(desk: Desk, make_product: MakeProduct, picker: Caller) -> None:
     found = doubtful(make_product(), picker)
     desk.click("discrepancy", found.pk, "dismiss")
-    assert "This discrepancy is settled already." in text(desk.click("discrepancy", found.pk, "reverse"))
+    assert "This discrepancy is already settled." in text(desk.click("discrepancy", found.pk, "reverse"))
     assert "There is nothing here." in text(desk.list("discrepancy"))
     page = text(desk.get(f"/admin/api/discrepancy/{found.pk}/change/"))
     assert "formaction" not in page
@@ -194,7 +194,7 @@ def test_a_page_that_shows_old_numbers_does_nothing_and_shows_the_new_ones(
     assert "Book 15 pieces: 10 → 25" in page
     received(product, picker)
     after = press(desk, page, "apply")
-    assert "The numbers have changed meanwhile, so nothing was done." in after
+    assert "The numbers have changed in the meantime, so nothing was done." in after
     assert "Book 15 pieces: 15 → 30" in after
     assert Product.objects.get().quantity == 15
     assert "Applied." in press(desk, after, "apply")

@@ -340,5 +340,5 @@ def test_a_script_can_tell_and_send(bot_api: BotApi, capsys: pytest.CaptureFixtu
     call_command("send_alerts")
     assert "no space" in bot_api.texts[0]
     assert "secret" not in bot_api.texts[0]
-    assert "0 alerts wait" in capsys.readouterr().out
+    assert "0 alerts are waiting" in capsys.readouterr().out
     assert not jobs.is_put_off("telegram", at=LATER)

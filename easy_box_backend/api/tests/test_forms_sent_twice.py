@@ -39,7 +39,7 @@ def act_once(first: Any, second: Any) -> None:
     told, again = said(first), said(second)
     assert told
     assert set(told) < set(again)
-    assert "The form was sent twice. It was done once." in [words for _level, words in again]
+    assert "The form was sent twice. It took effect once." in [words for _level, words in again]
     assert "error" not in {level for level, _words in again}
 
 
@@ -135,7 +135,7 @@ def test_the_second_of_many_that_are_under_way_does_nothing(
 
     monkeypatch.setattr(settling, "resolve_many", meanwhile)
     assert "1 is settled." in [words for _level, words in said(desk.post("/admin/api/discrepancy/", form))]
-    assert said(second[0]) == [("info", "The form was sent twice. It was done once.")]
+    assert said(second[0]) == [("info", "The form was sent twice. It took effect once.")]
     assert Product.objects.get().quantity == 25
 
 

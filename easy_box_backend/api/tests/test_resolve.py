@@ -12,8 +12,9 @@ import time_machine
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from api.actions import discrepancies, ledger, settling
+from api.actions import discrepancies, ledger
 from api.actor import Actor
+from api.discrepancies import kinds
 from api.models import Discrepancy, OrderLine, Product, ProductVersion, Revision, StockMovement
 from api.phones.memory import remembered
 from api.tests.calls import Caller, check_error
@@ -58,7 +59,7 @@ class Desk:
 
     def offers(self, *ways: str) -> None:
         """Exactly these are offered; any other is refused and changes nothing."""
-        assert settling.ways(self.found) == list(ways)
+        assert [answer.action for answer in kinds.describe([self.found])[0].answers] == list(ways)
         for other in {"apply", "reverse", "move", "dismiss"} - set(ways):
             before = everything()
             assert check_error(self.settle(other), 400, "not_applicable")["facts"] == {"ways": list(ways)}
@@ -463,7 +464,7 @@ def test_picked_after_cancellation_is_applied_line_by_line_once_the_order_is_ope
 
 @pytest.mark.parametrize(
     ("action", "text"),
-    [("apply", "Book 15 pieces: 12 → 12 (it was counted since then)"), ("dismiss", "Do not book it: stays at 12")],
+    [("apply", "Book 15 pieces: 12 → 12 (counted since then)"), ("dismiss", "Do not book it: stays at 12")],
 )
 def test_a_button_knows_that_a_count_since_then_holds(
     warehouse: Warehouse, anna: Phone, desk: Any, manager: Caller, action: str, text: str
@@ -484,7 +485,7 @@ def test_taking_back_what_a_count_includes_changes_nothing_and_the_button_says_s
     _is_guessed(anna, socks, 25)
     assert manager.post(f"/api/products/{socks}/count/", {"counted": 12}).status_code == 200
     vera = desk()
-    assert vera.answer("reverse")["text"] == "Take 15 pieces back out: 12 → 12 (it was counted since then)"
+    assert vera.answer("reverse")["text"] == "Take 15 pieces back out: 12 → 12 (counted since then)"
     vera.settles("reverse", "reversed")
     assert warehouse.on_hand("SOCK") == 12
 

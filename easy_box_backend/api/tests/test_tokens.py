@@ -10,10 +10,10 @@ import time_machine
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from api.auth import tokens
 from api.models import User
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn
+from backend import prepared
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ME = "/api/users/me/"
@@ -107,15 +107,15 @@ def test_a_device_that_logged_out_stays_in_the_list_for_history(picker: Caller, 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_the_database_has_closed_costs_no_request(manager: Caller) -> None:
     """PostgreSQL was started anew: the first statement fails, the second finds a new connection."""
-    real, failed = tokens._look_up, list[str]()
+    real, failed = prepared.one_row, list[str]()
 
-    def closed_once(digest: str) -> Any:
+    def closed_once(sql: str, values: Any) -> Any:
         if not failed:
-            failed.append(digest)
+            failed.append(sql)
             raise OperationalError("terminating connection due to administrator command")
-        return real(digest)
+        return real(sql, values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tokens, "_look_up", closed_once)
+        patch.setattr(prepared, "one_row", closed_once)
         assert manager.get("/api/products/").status_code == 200
     assert failed

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         self.stdout.write(f"photo files named: {len(named)}")
         self.count("photo files missing", missing)
         if broken or missing:
-            raise CommandError("The restored data is not whole, see above.", returncode=1)
+            raise CommandError("The restored data is incomplete or wrong, see above.", returncode=1)
 
     def count(self, what: str, lines: list[str]) -> None:
         """Print the number of lines and the first SHOWN of them."""

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     help = "Check each product's quantity against the sum of its movements; ends with 1 if one is wrong."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="set what is wrong to what the movements say")
+        parser.add_argument("--repair", action="store_true", help="correct them to the sums of the movements")
 
     def handle(self, *args: Any, repair: bool = False, **options: Any) -> None:
         broken = ledger.broken_ledgers()
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             if repair:
                 ledger.repair(found.product, by=Actor(user=None, at=timezone.now()))
         if broken and not repair:
-            raise CommandError(f"{len(broken)} ledgers are broken. --repair sets them right.", returncode=1)
+            raise CommandError(f"{len(broken)} ledgers are broken. --repair corrects them.", returncode=1)
         if still_broken := ledger.broken_ledgers() if broken else []:
             raise CommandError(f"{len(still_broken)} ledgers could not be repaired.", returncode=1)
         done = f" {len(broken)} repaired." if broken else ""

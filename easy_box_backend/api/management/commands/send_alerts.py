@@ -25,9 +25,9 @@ class Command(BaseCommand):
             try:
                 telegram.send(messages.compose([Alert(kind="test", created_at=timezone.now())]), chat)
             except telegram.Failed as failure:
-                raise CommandError(f"Telegram did not take it: {failure}") from failure
+                raise CommandError(f"Telegram did not accept the message: {failure}") from failure
             self.stdout.write("Sent.")
             return
         while worker.send_next_message(timezone.now()):
             pass
-        self.stdout.write(f"{Alert.objects.open().count()} alerts wait.")
+        self.stdout.write(f"{Alert.objects.open().count()} alerts are waiting.")

@@ -13,4 +13,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not worker.is_alive():
-            raise CommandError("The worker does not turn.", returncode=1)
+            raise CommandError("The worker has not run for five minutes.", returncode=1)
