@@ -59,11 +59,6 @@ def _lock(digests: Collection[str]) -> None:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [digest])
 
 
-def keep_newest(rows: "QuerySet", most: int) -> int:
-    """Delete the rows after the first `most` of these ordered rows, at most 100. Returns how many."""
-    return delete_some(rows, beyond=most)
-
-
 def delete_some(rows: "QuerySet", *, beyond: int = 0, most: int = 100) -> int:
     """Delete at most `most` of these rows, after the first `beyond`. Rows that are locked are skipped, to avoid
     deadlocks. Returns how many."""

@@ -12,11 +12,10 @@ from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from api import revision, serializers
 from api.actions import orders, products, stock
-from api.auth.tokens import actor, device_of, managers_only
+from api.auth.tokens import actor, managers_only
 from api.models import Order, Product
 from api.phones import orders as phone_orders
 from api.phones import products as phone_products
@@ -24,24 +23,10 @@ from api.phones import stock as phone_stock
 from api.phones import updates as phone_updates
 from api.rest import answers, error_handler, lists, openapi, requests
 from api.rest.answers import movement_answer, page, row_answer
+from api.rest.base import PhoneView
 from api.rest.lists import product_answer
 from api.rest.requests import checked, checked_from_app, find, parse_id, require_id, revisions_held, sku_of_query
 from api.texts import NO_SKU, skus_of
-
-
-class PhoneView(APIView):
-    """A call that phones make too. If the view has an `app_put`, it answers an app device's `put`.
-
-    This is the only place that tells them apart. A phone's requests are read against what it can have seen.
-    """
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """REST framework's, which authenticates. For an app device, replaces the method that is called next."""
-        super().initial(request, *args, **kwargs)
-        called = (request.method or "").lower()
-        for_app = getattr(self, f"app_{'get' if called == 'head' else called}", None)
-        if for_app and device_of(request).is_app:
-            setattr(self, called, for_app)
 
 
 Seen = Callable[[int], None]
@@ -141,7 +126,7 @@ class ProductDetail(PhoneView):
         """Change some of a product's values."""
         return self.put(request, key, partial=True)
 
-    @extend_schema(parameters=[openapi.IF_MATCH], responses={204: None, **openapi.REFUSED})
+    @extend_schema(parameters=[openapi.IF_MATCH], responses=openapi.NOTHING)
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive a product: it leaves the list, its history and its order lines stay. Idempotent. For managers;
         what a picker deletes on a phone stays, and a manager decides."""
@@ -235,7 +220,7 @@ class OrderDetail(PhoneView):
         """Change some of an order."""
         return self.put(request, key, partial=True)
 
-    @extend_schema(parameters=[openapi.IF_MATCH], responses={204: None, **openapi.REFUSED})
+    @extend_schema(parameters=[openapi.IF_MATCH], responses=openapi.NOTHING)
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive an order; what was picked for it returns to stock unless it was finished. Idempotent. For
         managers."""

@@ -39,6 +39,12 @@ class Settlement:
     def reason(self) -> str:
         return str(self.found.get_kind_display())
 
+    def change(self, **changes: Any) -> None:
+        products.apply(self.product, changes, by=self.by)
+
+    def archive(self) -> None:
+        products.archive(self.product.pk, by=self.by)
+
 
 def _book(the: Settlement) -> None:
     """Book what was not booked, with the quantity that the manager entered, if any."""
@@ -73,19 +79,6 @@ def _take_back(the: Settlement) -> None:
         reversing.reverse(movement.pk, by=the.by, reason=the.reason)
 
 
-def _describe(*fields: str) -> Callable[[Settlement], None]:
-    """A deed that sets these fields of the product to what the phone sent."""
-
-    def do(the: Settlement) -> None:
-        products.apply(the.product, dict.fromkeys(fields, the.found.facts["sent"]), by=the.by)
-
-    return do
-
-
-def _verify(the: Settlement) -> None:
-    products.apply(the.product, {"unverified": False}, by=the.by)
-
-
 def _move(the: Settlement) -> None:
     target = unknown_goods.target_of(the.entered.sku or "", the.product, the.locked)
     unknown_goods.move(the.product, target, the.found, by=the.by)
@@ -100,19 +93,15 @@ def _create(the: Settlement) -> None:
     the.found.facts = {**facts, "made": made.pk}
 
 
-def _archive(the: Settlement) -> None:
-    products.archive(the.product.pk, by=the.by)
-
-
 DEEDS: dict[Deed, Callable[[Settlement], None] | None] = {
     Deed.BOOK: _book,
     Deed.LEAVE: None,
     Deed.TAKE_BACK: _take_back,
-    Deed.RENAME: _describe("name"),
-    Deed.RELABEL: _describe("sku"),
-    Deed.VERIFY: _verify,
+    Deed.RENAME: lambda the: the.change(name=the.found.facts["sent"]),
+    Deed.RELABEL: lambda the: the.change(sku=the.found.facts["sent"]),
+    Deed.VERIFY: lambda the: the.change(unverified=False),
     Deed.MOVE: _move,
     Deed.CREATE: _create,
-    Deed.ARCHIVE: _archive,
+    Deed.ARCHIVE: lambda the: the.archive(),
     Deed.NOTHING: None,
 }

@@ -45,4 +45,4 @@ def was_here(user: User, network: str, *, at: datetime) -> None:
         [KnownPlace(user_id=user.pk, network=network, seen_at=at)],
         update_conflicts=True, unique_fields=["user", "network"], update_fields=["seen_at"],
     )  # fmt: skip
-    limits.keep_newest(KnownPlace.objects.filter(user_id=user.pk).order_by("-seen_at", "-pk"), PLACES_KEPT)
+    limits.delete_some(KnownPlace.objects.filter(user_id=user.pk).order_by("-seen_at", "-pk"), beyond=PLACES_KEPT)

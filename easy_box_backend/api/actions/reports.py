@@ -38,7 +38,7 @@ def record_client_error(message: str, *, user_agent: str, at: datetime) -> Clien
     values = {"message": message, "user_agent": user_agent[:255], "first_seen_at": at, "last_seen_at": at}
     error, created = ClientError.objects.get_or_create(fingerprint=key, defaults=values)
     if created:
-        limits.keep_newest(ClientError.objects.order_by("-last_seen_at", "-pk"), MAX_ROWS)
+        limits.delete_some(ClientError.objects.order_by("-last_seen_at", "-pk"), beyond=MAX_ROWS)
     else:
         ClientError.objects.filter(pk=error.pk).update(count=F("count") + 1, last_seen_at=at)
     outbox.count_up("client_error", key=f"client_error:{key}", at=at, error=error.pk, text=message[:400])

@@ -149,6 +149,10 @@ class Lists(admin.ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
 
+    def address(self, page: str, *args: object) -> str:
+        """The address of a page of this table."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return List
 
@@ -288,11 +292,11 @@ class Buttons(SentOnce):
         before = request.headers.get("Referer", "")
         if url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure()):
             return before
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return self.address("changelist")
 
     def button(self, key: int, verb: str, label: Text, look: str = "outline-primary", **query: str) -> SafeString:
         """A button inside a page's form, whose CSRF token it sends. query: more parameters of its address."""
-        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_do", args=[key, verb])
+        url = self.address("do", key, verb)
         return format_html(
             '<button type="submit" class="btn btn-sm btn-{}" formaction="{}?{}" formmethod="post"'
             " formnovalidate>{}</button>",
@@ -345,13 +349,11 @@ class Archives(Desk):
             return super().delete_view(request, object_id, context)
         except DomainError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
-            return HttpResponseRedirect(
-                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[unquote(object_id)])
-            )
+            return HttpResponseRedirect(self.address("change", unquote(object_id)))
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         self.message_user(request, gettext("“%(row)s” is archived.") % {"row": obj_display}, messages.SUCCESS)
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+        return HttpResponseRedirect(self.address("changelist"))
 
 
 class ArchivedFilter(admin.SimpleListFilter):

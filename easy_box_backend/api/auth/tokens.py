@@ -13,7 +13,6 @@ from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from knox.models import AuthToken
 from rest_framework import exceptions
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from api.actions import logins
@@ -130,7 +129,7 @@ def slide_expiry(token: AuthToken, now: datetime) -> bool:
 
 
 class NoAuthentication(DeviceTokenAuthentication):
-    """For public calls: a token, even an invalid one, is ignored."""
+    """A token, even an invalid one, is ignored."""
 
     def authenticate(self, request: Request) -> None:
         return None
@@ -155,10 +154,3 @@ def managers_only(request: Request) -> None:
     """Raise PermissionDenied for a picker (docs/rights.md), on any kind of device."""
     if not person(request).is_manager:
         raise exceptions.PermissionDenied
-
-
-class Managers(BasePermission):
-    """For whole views."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return isinstance(request.user, User) and request.user.is_manager

@@ -3,10 +3,10 @@
 Everything is created by the actions, as in a real warehouse, so the ledger and the history are consistent.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from django.contrib.auth.hashers import check_password
 from django.db import DatabaseError, transaction
@@ -159,13 +159,7 @@ class _Orders:
 
     def __init__(self, shelf: dict[str, int], manager: Actor, picker: Actor, at: datetime) -> None:
         self.shelf, self.manager, self.picker = shelf, manager, picker
-        self.times = self._hours(at - timedelta(days=3))
-
-    @staticmethod
-    def _hours(start: datetime) -> Iterator[datetime]:
-        while True:
-            yield start
-            start += timedelta(hours=1)
+        self.times = (at - timedelta(days=3) + timedelta(hours=hour) for hour in count())
 
     def make(self) -> None:
         """Create all of them, the finished ones first."""

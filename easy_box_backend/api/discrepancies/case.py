@@ -10,13 +10,12 @@ from django.db.models import BigIntegerField, OuterRef, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 from django.utils import formats, timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from api.errors import Text
 from api.models import MAX_QUANTITY, Device, Discrepancy, Order, OrderLine, Product, StockMovement, User
 
-Text = str | Promise
 _NO_MOVEMENT = 2**62
 
 

@@ -19,12 +19,12 @@ from api.discrepancies.case import (
     Change,
     Fact,
     Known,
-    Text,
     facts_of,
     from_to,
     number,
     quoted,
 )
+from api.errors import Text
 from api.models import MAX_QUANTITY, Discrepancy, Product
 
 Kind = Discrepancy.Kind

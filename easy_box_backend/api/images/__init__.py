@@ -71,8 +71,6 @@ class BadImage(Exception):
         "not_an_image": _("The file is not a picture. Send JPEG, PNG, WebP or HEIC."),
         "image_truncated": _("The picture is incomplete or damaged. Send it again."),
     }
-    #: Possibly a good picture, but beyond our limits. With the other codes it cannot be read.
-    TOO_LARGE = frozenset({"image_too_large", "too_many_pixels", "image_too_complex"})
 
     def __init__(self, code: str, **facts: str | int) -> None:
         super().__init__(code, facts)
@@ -83,11 +81,6 @@ class BadImage(Exception):
     def detail(self) -> str:
         """One sentence for the person who sent the file, in the language that is active now."""
         return str(self.DETAILS[self.code]) % self.facts
-
-    @property
-    def too_large(self) -> bool:
-        """Whether it may be a good picture beyond our limits."""
-        return self.code in self.TOO_LARGE
 
 
 class DecoderBusy(Exception):

@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,16 +18,12 @@ from api.errors import NoSuch
 from api.models import Device, User
 from api.rest import openapi
 from api.rest.answers import created, page
+from api.rest.base import ManagersView, PublicView
 from api.rest.requests import checked, find, require_id
 
 
-class Token(APIView):
-    authentication_classes = [tokens.NoAuthentication]
-    permission_classes = [AllowAny]
-
-    @extend_schema(
-        request=openapi.body(serializers.Login), responses={200: openapi.TokenOut, **openapi.REFUSED}, auth=[]
-    )
+class Token(PublicView):
+    @extend_schema(request=openapi.body(serializers.Login), responses=openapi.ok(openapi.TokenOut), auth=[])
     def post(self, request: Request) -> Response:
         """Log in: returns a token for this device. Any wrong credentials give the same 401."""
         data = checked(serializers.Login, request.data)
@@ -44,7 +39,7 @@ class Token(APIView):
 
 
 class Logout(APIView):
-    @extend_schema(request=None, responses={204: None, **openapi.REFUSED})
+    @extend_schema(request=None, responses=openapi.NOTHING)
     def post(self, request: Request) -> Response:
         """End this device's login at once."""
         devices.revoke(tokens.device_of(request), at=timezone.now())
@@ -54,7 +49,7 @@ class Logout(APIView):
 class Devices(APIView):
     @extend_schema(
         parameters=[serializers.DeviceQuery, openapi.LINK],
-        responses={200: openapi.DeviceOut(many=True), **openapi.REFUSED},
+        responses=openapi.ok(openapi.DeviceOut(many=True)),
     )
     def get(self, request: Request) -> Response:
         """Your devices, the latest login first; for a manager `?all=1` lists all devices."""
@@ -69,7 +64,7 @@ class Devices(APIView):
 
 
 class DeviceDetail(APIView):
-    @extend_schema(responses={204: None, **openapi.REFUSED})
+    @extend_schema(responses=openapi.NOTHING)
     def delete(self, request: Request, key: str) -> Response:
         """Revoke a device: its token becomes invalid at once. Everybody may revoke their own devices, a manager also
         pickers' devices, an administrator any device."""
@@ -78,12 +73,12 @@ class DeviceDetail(APIView):
 
 
 class Me(APIView):
-    @extend_schema(responses={200: openapi.UserOut, **openapi.REFUSED})
+    @extend_schema(responses=openapi.ok(openapi.UserOut))
     def get(self, request: Request) -> Response:
         """The account that is logged in; the app's home screen shows `username`."""
         return Response(serializers.user_json(tokens.person(request)))
 
-    @extend_schema(request=openapi.body(serializers.ProfileChange), responses={200: openapi.UserOut, **openapi.REFUSED})
+    @extend_schema(request=openapi.body(serializers.ProfileChange), responses=openapi.ok(openapi.UserOut))
     def patch(self, request: Request) -> Response:
         """Change your name or e-mail. A new e-mail needs the current password."""
         data = checked(serializers.ProfileChange, request.data)
@@ -91,7 +86,7 @@ class Me(APIView):
 
 
 class Password(APIView):
-    @extend_schema(request=openapi.body(serializers.PasswordChange), responses={204: None, **openapi.REFUSED})
+    @extend_schema(request=openapi.body(serializers.PasswordChange), responses=openapi.NOTHING)
     def post(self, request: Request) -> Response:
         """Change your password. Your other devices have to log in again."""
         data = checked(serializers.PasswordChange, request.data)
@@ -100,12 +95,8 @@ class Password(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class Users(APIView):
-    permission_classes = [tokens.Managers]
-
-    @extend_schema(
-        parameters=[serializers.Page, openapi.LINK], responses={200: openapi.UserOut(many=True), **openapi.REFUSED}
-    )
+class Users(ManagersView):
+    @extend_schema(parameters=[serializers.Page, openapi.LINK], responses=openapi.ok(openapi.UserOut(many=True)))
     def get(self, request: Request) -> Response:
         """All accounts; for managers."""
         query = checked(serializers.Page, request.query_params)
@@ -124,15 +115,13 @@ class Users(APIView):
         return created(request, Response(serializers.user_json(user), status.HTTP_201_CREATED), "user", user.pk)
 
 
-class UserDetail(APIView):
-    permission_classes = [tokens.Managers]
-
-    @extend_schema(responses={200: openapi.UserOut, **openapi.REFUSED})
+class UserDetail(ManagersView):
+    @extend_schema(responses=openapi.ok(openapi.UserOut))
     def get(self, request: Request, key: str) -> Response:
         """One account; for managers."""
         return Response(serializers.user_json(find(User, key, NoSuchUser)))
 
-    @extend_schema(request=openapi.body(serializers.UserIn), responses={200: openapi.UserOut, **openapi.REFUSED})
+    @extend_schema(request=openapi.body(serializers.UserIn), responses=openapi.ok(openapi.UserOut))
     def patch(self, request: Request, key: str) -> Response:
         """Change an account; for managers. Deactivating it revokes its devices at once.
 

@@ -4,26 +4,23 @@ from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from api import serializers
 from api.actions import counts, products, reversing, settling, stock
-from api.auth import tokens
 from api.auth.tokens import actor
 from api.discrepancies import kinds
 from api.models import Discrepancy
 from api.rest import openapi
 from api.rest.answers import movement_answer, page
+from api.rest.base import ManagersView
 from api.rest.lists import product_answer
 from api.rest.requests import checked, require_id
 
 
-class Discrepancies(APIView):
-    permission_classes = [tokens.Managers]
-
+class Discrepancies(ManagersView):
     @extend_schema(
         parameters=[serializers.DiscrepancyQuery, openapi.LINK],
-        responses={200: openapi.DiscrepancyOut(many=True), **openapi.REFUSED},
+        responses=openapi.ok(openapi.DiscrepancyOut(many=True)),
     )
     def get(self, request: Request) -> Response:
         """Discrepancies, that is, unclear cases for a manager to decide: the latest first, by default the open ones.
@@ -40,12 +37,8 @@ class Discrepancies(APIView):
         return page(request, [serializers.discrepancy_json(one) for one in told], query)
 
 
-class Resolve(APIView):
-    permission_classes = [tokens.Managers]
-
-    @extend_schema(
-        request=openapi.body(serializers.Resolution), responses={200: openapi.DiscrepancyOut, **openapi.REFUSED}
-    )
+class Resolve(ManagersView):
+    @extend_schema(request=openapi.body(serializers.Resolution), responses=openapi.ok(openapi.DiscrepancyOut))
     def post(self, request: Request, key: str) -> Response:
         """Settle a discrepancy: apply what was held back, reverse what was booked, move goods to the right SKU, or
         dismiss it. For managers."""
@@ -58,9 +51,7 @@ class Resolve(APIView):
         return Response(serializers.discrepancy_json(kinds.describe([found])[0]))
 
 
-class Adjust(APIView):
-    permission_classes = [tokens.Managers]
-
+class Adjust(ManagersView):
     @extend_schema(
         request=openapi.body(serializers.Adjustment),
         parameters=[openapi.LOCATION],
@@ -75,13 +66,11 @@ class Adjust(APIView):
         return movement_answer(request, movement)
 
 
-class Count(APIView):
-    permission_classes = [tokens.Managers]
-
+class Count(ManagersView):
     @extend_schema(
         request=openapi.body(serializers.Count),
         parameters=[openapi.LOCATION],
-        responses={200: openapi.CountOut, **openapi.REFUSED},
+        responses=openapi.ok(openapi.CountOut),
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """A stocktake: `counted` pieces lay there at `counted_at` (default: now). Posts the variance. Corrections of
@@ -95,9 +84,7 @@ class Count(APIView):
         return movement_answer(request, made, variance=made.quantity_delta, later_count=later.pk if later else None)
 
 
-class Unarchive(APIView):
-    permission_classes = [tokens.Managers]
-
+class Unarchive(ManagersView):
     @extend_schema(request=None, parameters=openapi.WRITES, responses=openapi.PRODUCT_CHANGED)
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Restore an archived product; 409 if another one has its SKU now. For managers."""
@@ -105,9 +92,7 @@ class Unarchive(APIView):
         return product_answer(request, product)
 
 
-class Reverse(APIView):
-    permission_classes = [tokens.Managers]
-
+class Reverse(ManagersView):
     @extend_schema(
         request=openapi.body(serializers.Reason),
         parameters=[openapi.LOCATION],

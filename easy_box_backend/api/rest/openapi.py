@@ -240,6 +240,7 @@ READS, WRITES, MAKES = [ETAG, IF_NONE_MATCH], [ETAG, IF_MATCH], [ETAG, LOCATION]
 SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are ignored.")
 _ERROR = OpenApiResponse(Error)
 REFUSED = dict.fromkeys((400, 401, 403, 404, 405, 409, 412, 413, 415, 429), _ERROR)
+NOTHING = {204: None, **REFUSED}
 PHOTO_REFUSED = {**REFUSED, 503: _ERROR}  # too many photos at once
 PRODUCT = OpenApiResponse(Product)
 PRODUCT_READ = {200: PRODUCT, 304: None, **REFUSED}
@@ -250,6 +251,11 @@ ORDER_READ = {200: ORDER, 304: None, **REFUSED}
 ORDER_MADE, ORDER_CHANGED = {201: ORDER, **REFUSED}, {200: ORDER, **REFUSED}
 ORDERS = {200: OrderOut(many=True), 304: None, **REFUSED}
 MOVED = {200: OpenApiResponse(Movement), **REFUSED}
+
+
+def ok(answer: Any) -> dict[int, Any]:
+    """The answers of a call that succeeds with this one."""
+    return {200: answer, **REFUSED}
 
 
 def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

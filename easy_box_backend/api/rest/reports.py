@@ -7,7 +7,6 @@ from django.utils.translation import gettext_lazy as _
 from django.views.static import serve
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,13 +17,11 @@ from api.auth import callers, tokens
 from api.models import Product, StockMovement
 from api.rest import answers, error_handler, openapi
 from api.rest.answers import page
+from api.rest.base import PublicView
 from api.rest.requests import checked, find
 
 
-class ErrorLog(APIView):
-    authentication_classes = [tokens.NoAuthentication]
-    permission_classes = [AllowAny]
-
+class ErrorLog(PublicView):
     @extend_schema(request=openapi.body(serializers.ErrorReport), responses={201: None, **openapi.REFUSED}, auth=[])
     def post(self, request: Request) -> Response:
         """Record an error that the app reports. Needs no token; the address has no slash at the end and is not under
@@ -38,7 +35,7 @@ class ErrorLog(APIView):
 class Movements(APIView):
     @extend_schema(
         parameters=[serializers.MovementQuery, openapi.LINK],
-        responses={200: openapi.Movement(many=True), **openapi.REFUSED},
+        responses=openapi.ok(openapi.Movement(many=True)),
     )
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
         """Stock movements, the latest first: of one product, or (for managers) of all."""
@@ -63,11 +60,8 @@ class MovementDetail(APIView):
         return Response(serializers.movement_json(find(StockMovement, key, reversing.NoSuchMovement)))
 
 
-class Health(APIView):
-    authentication_classes = [tokens.NoAuthentication]
-    permission_classes = [AllowAny]
-
-    @extend_schema(responses={200: openapi.HealthOut, **openapi.REFUSED}, auth=[])
+class Health(PublicView):
+    @extend_schema(responses=openapi.ok(openapi.HealthOut), auth=[])
     def get(self, request: Request) -> Response:
         """Whether the server runs and reaches its database, and the kind of that database."""
         revision.current()

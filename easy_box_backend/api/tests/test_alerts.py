@@ -329,7 +329,7 @@ def test_without_a_token_nothing_is_sent_and_old_alerts_are_let_go(settings: Any
 # --- Commands -----------------------------------------------------------------------------------------------------
 def test_the_channel_can_be_tried(bot_api: BotApi, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("send_alerts", test=True)
-    assert "alerts arrive" in bot_api.texts[0]
+    assert "alerts work" in bot_api.texts[0]
     bot_api.script = [error(401, "Unauthorized")]
     with pytest.raises(CommandError, match="401 Unauthorized"):
         call_command("send_alerts", test=True)

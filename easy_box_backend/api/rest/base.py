@@ -1,0 +1,39 @@
+"""Base classes of views: who may call them, and which method answers a phone."""
+
+from typing import Any
+
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from api.auth.tokens import NoAuthentication, device_of, managers_only
+
+
+class PublicView(APIView):
+    """A call that anybody may make."""
+
+    authentication_classes = [NoAuthentication]
+    permission_classes = [AllowAny]
+
+
+class ManagersView(APIView):
+    """A call for managers, on any kind of device (docs/rights.md)."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        managers_only(request)
+
+
+class PhoneView(APIView):
+    """A call that phones make too. If the view has an `app_put`, it answers an app device's `put`.
+
+    This is the only place that tells them apart. A phone's requests are read against what it can have seen.
+    """
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """REST framework's, which authenticates. For an app device, replaces the method that is called next."""
+        super().initial(request, *args, **kwargs)
+        called = (request.method or "").lower()
+        for_app = getattr(self, f"app_{'get' if called == 'head' else called}", None)
+        if for_app and device_of(request).is_app:
+            setattr(self, called, for_app)
