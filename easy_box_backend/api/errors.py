@@ -13,28 +13,31 @@ class DomainError(Exception):
     """A request that was understood and is refused.
 
     code: a word for programs, stable across versions.
-    detail: a translatable sentence for people.
+    detail: a translatable sentence for people. sentence, field: these of all errors of a class.
     facts: what a client or a log needs to understand the error, JSON-able.
     fields: messages by field name, in REST framework's shape. field: the one field that `detail` is about.
     retryable: whether the same request can succeed later unchanged.
     """
 
     code = "refused"
+    sentence: Text = ""
+    field = ""
     retryable = False
 
     def __init__(
         self,
-        detail: Text,
+        detail: Text = "",
         *,
         code: str | None = None,
         facts: dict[str, Any] | None = None,
         fields: dict[str, list[Text]] | None = None,
         field: str = "",
     ) -> None:
+        self.detail = detail = detail or self.sentence
         super().__init__(str(detail))
-        self.detail = detail
         self.code = code or self.code
         self.facts = facts or {}
+        field = field or self.field
         self.fields = fields or ({field: [detail]} if field else {})
 
 
@@ -44,19 +47,11 @@ class Invalid(DomainError):
     code = "invalid"
 
 
-class NotFound(DomainError):
-    """What was asked for does not exist."""
-
-    code = "not_found"
-
-
-class NoSuch(NotFound):
+class NoSuch(DomainError):
     """A row that does not exist. code: `no_such_` and the kind of row, under which the facts have its key."""
 
-    sentence: Text
-
     def __init__(self, key: object) -> None:
-        super().__init__(self.sentence, facts={self.code.removeprefix("no_such_"): key})
+        super().__init__(facts={self.code.removeprefix("no_such_"): key})
 
 
 class Forbidden(DomainError):

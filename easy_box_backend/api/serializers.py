@@ -283,7 +283,7 @@ class Password(serializers.CharField):
 
 
 class TriedPassword(Password):
-    """A password to check. An impossible one is not invalid, only wrong."""
+    """A password to check. One that nobody can have is a wrong password, not an invalid request."""
 
     def run_validation(self, data: Any = empty) -> Any:
         return super().run_validation(texts.storable(data[:1001]) if isinstance(data, str) else data)
@@ -291,7 +291,7 @@ class TriedPassword(Password):
 
 # --- Requests -----------------------------------------------------------------------------------------------------
 class Login(serializers.Serializer[Any]):
-    email = AppText(255)  # an impossible address is not invalid, only wrong
+    email = AppText(255)  # an address that nobody can have is wrong, not invalid
     password = TriedPassword(max_length=None, allow_blank=True)
     device = Text(max_length=200, required=False, allow_blank=True)
     kind = serializers.ChoiceField(Device.Kind.choices, required=False)
@@ -443,7 +443,12 @@ class UserIn(NewUser):
     )  # fmt: skip
 
 
-class ProductQuery(serializers.Serializer[Any]):
+class Paging(serializers.Serializer[Any]):
+    limit = Whole(min_value=1, max_value=1000, required=False)
+    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the previous page."))
+
+
+class ProductQuery(Paging):
     """`GET /api/products/`: an exact SKU, or search, filter, order and page."""
 
     search = Text(required=False, allow_blank=True, max_length=200)
@@ -452,21 +457,16 @@ class ProductQuery(serializers.Serializer[Any]):
         [sign + field for field in ("id", "sku", "name", "location", "quantity", "updated_at") for sign in ("", "-")],
         required=False,
     )
-    limit = Whole(min_value=1, max_value=1000, required=False)
-    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the previous page."))
 
 
-class OrderQuery(serializers.Serializer[Any]):
+class OrderQuery(Paging):
     status = serializers.ChoiceField(Order.Status.choices, required=False)
-    limit = Whole(min_value=1, max_value=1000, required=False)
-    after = Whole(min_value=0, max_value=2**62, required=False)
 
 
-class Page(serializers.Serializer[Any]):
+class Page(Paging):
     """A page of a list that the app does not read, so its size is limited."""
 
     limit = Whole(min_value=1, max_value=1000, default=200)
-    after = Whole(min_value=0, max_value=2**62, required=False, help_text=_("The last id of the previous page."))
 
 
 class MovementQuery(Page):

@@ -28,7 +28,6 @@ from api.rest.lists import product_answer
 from api.rest.requests import checked, checked_from_app, find, parse_id, require_id, revisions_held, sku_of_query
 from api.texts import NO_SKU, skus_of
 
-
 Seen = Callable[[int], None]
 """Is told the revision that a phone sees."""
 
@@ -129,7 +128,7 @@ class ProductDetail(PhoneView):
     @extend_schema(parameters=[openapi.IF_MATCH], responses=openapi.NOTHING)
     def delete(self, request: Request, key: str) -> HttpResponseBase:
         """Archive a product: it leaves the list, its history and its order lines stay. Idempotent. For managers;
-        what a picker deletes on a phone stays, and a manager decides."""
+        a product that a picker deletes on a phone stays until a manager decides."""
         managers_only(request)
         product_id, held = require_id(key, products.NoSuchProduct), revisions_held(request)
         products.archive(product_id, revisions_held=held, by=actor(request))
@@ -141,7 +140,7 @@ class ProductDetail(PhoneView):
 
 
 class AddStock(PhoneView):
-    @extend_schema(request=openapi.body(serializers.Addition), parameters=[openapi.LOCATION], responses=openapi.MOVED)
+    @extend_schema(request=openapi.body(serializers.Addition), **openapi.MOVES)
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Receive goods: adds `quantity` pieces."""
         by, quantity = actor(request), checked(serializers.Addition, request.data)["quantity"]

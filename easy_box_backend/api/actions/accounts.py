@@ -17,25 +17,17 @@ RANK = ("is_staff", "is_superuser")
 
 
 class WrongPassword(Invalid):
-    code = "wrong_password"
-
-    def __init__(self) -> None:
-        super().__init__(_("The current password is wrong."), field="current_password")
+    code, sentence, field = "wrong_password", _("The current password is wrong."), "current_password"
 
 
 class PasswordNeeded(Invalid):
-    code = "password_needed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Enter your current password to make this change."), field="current_password")
+    code, field = "password_needed", "current_password"
+    sentence = _("Enter your current password to make this change.")
 
 
 class OwnRights(Forbidden):
     code = "own_rights"
     sentence = _("You cannot take away your own rights or deactivate your own account.")
-
-    def __init__(self) -> None:
-        super().__init__(self.sentence)
 
 
 def needs_password(user: User, by: User, changes: dict[str, Any]) -> bool:

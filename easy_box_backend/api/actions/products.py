@@ -39,9 +39,6 @@ class SkuTakenMeanwhile(Conflict):
 
     code = "sku_taken"
 
-    def __init__(self, taken: SkuTaken) -> None:
-        super().__init__(taken.detail, facts=taken.facts, fields=taken.fields)
-
 
 @transaction.atomic
 def create(
@@ -171,7 +168,7 @@ def unarchive(product_id: int, *, by: Actor) -> Product:
     try:
         apply(product, {}, revive=True, by=by)
     except SkuTaken as taken:
-        raise SkuTakenMeanwhile(taken) from taken
+        raise SkuTakenMeanwhile(taken.detail, facts=taken.facts, fields=taken.fields) from taken
     return product
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from api.actions import stock, unknown_goods
+from api.actions import products, stock
 from api.actions.deeds import DEEDS, Entered, Settlement
 from api.actor import Actor
 from api.discrepancies import kinds
@@ -83,7 +83,7 @@ def resolve(
         raise NoSuchDiscrepancy(discrepancy_id)
     # Locks are taken in the same sequence everywhere: order, products, discrepancy.
     order = Order.objects.select_for_update(no_key=True).filter(id=found.order_id or 0).first()
-    target = unknown_goods.named(entered.sku) if action == "move" else None
+    target = products.id_of_live((entered.sku or "").strip()) if action == "move" else None
     locked = stock.lock(_products_of(found) | ({target} if target else set()))
     found = Discrepancy.objects.select_for_update(no_key=True, of=("self",)).get(id=discrepancy_id)
     if not _products_of(found) <= set(locked):

@@ -22,11 +22,6 @@ class NoSuchSku(Invalid):
         super().__init__(detail, facts={"sku": sku}, field="sku")
 
 
-def named(sku: str | None) -> int | None:
-    """The id of the live product with the SKU that a manager entered; None if there is none."""
-    return products.id_of_live((sku or "").strip())
-
-
 def target_of(sku: str, typed: Product, locked: Mapping[int, Product]) -> Product:
     """The locked product with this SKU that goods of `typed` can go to. Raises NoSuchSku."""
     found = [product for product in locked.values() if product.sku == sku.strip() and not product.is_archived]

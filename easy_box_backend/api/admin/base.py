@@ -111,27 +111,20 @@ class ManagersOnly:
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_manager(request)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_manager(request)
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_manager(request) and getattr(obj, "archived_at", None) is None
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_manager(request) and getattr(obj, "archived_at", None) is None
+    has_add_permission = has_view_permission
+    has_delete_permission = has_change_permission
 
 
 class ReadOnly(ManagersOnly):
     """For tables that record what happened."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_add_permission = has_delete_permission = has_change_permission
 
 
 class List(ChangeList):

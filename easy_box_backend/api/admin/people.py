@@ -99,7 +99,7 @@ class UserAdmin(Desk):
         return super().get_queryset(request).annotate(logged_in=logged_in)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        rights = ("is_active", "is_staff", "is_superuser") if superuser(request) else ("is_active",)
+        rights = ("is_active", "is_staff", "is_superuser") if manager(request).is_superuser else ("is_active",)
         if obj is None:
             return [(None, {"fields": ("username", "email", "password1", "password2", *rights[1:])})]
         if not self.has_change_permission(request, obj):
@@ -159,10 +159,6 @@ class UserAdmin(Desk):
 def manager(request: HttpRequest) -> User:
     """The person in the admin."""
     return cast(User, request.user)
-
-
-def superuser(request: HttpRequest) -> bool:
-    return is_manager(request) and bool(getattr(request.user, "is_superuser", False))
 
 
 class LoggedInFilter(admin.SimpleListFilter):

@@ -73,8 +73,12 @@ class DeviceTokenAuthentication(TokenAuthentication):
 
 
 def _note_use(request: Request, device: Device, now: datetime) -> None:
-    """Record the use of a token: when (every few minutes), where and its new expiry (once a day)."""
-    if device.token and slide_expiry(device.token, now):
+    """Record the use of a token: when (every few minutes), where and its new expiry (once per MIN_REFRESH_INTERVAL)."""
+    token, expiry = device.token, now + settings.TOKEN_TTL
+    step = timedelta(seconds=cast(int, settings.REST_KNOX["MIN_REFRESH_INTERVAL"]))
+    if token and token.expiry and expiry - token.expiry > step:
+        # An update, not a save: the token may just have been revoked, which is no error.
+        AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
         logins.was_here(device.user, client_network(request._request), at=now)
     if device.last_seen_at is None or now - device.last_seen_at > LAST_SEEN_STEP:
         Device.objects.filter(pk=device.pk).update(last_seen_at=now)
@@ -116,16 +120,6 @@ def time_of(value: Any) -> datetime | None:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def slide_expiry(token: AuthToken, now: datetime) -> bool:
-    """Extend a used token to its full lifetime, at most once per MIN_REFRESH_INTERVAL. Returns whether it did."""
-    expiry = now + settings.TOKEN_TTL
-    if not token.expiry or (expiry - token.expiry).total_seconds() <= settings.REST_KNOX["MIN_REFRESH_INTERVAL"]:
-        return False
-    # An update, not a save: the token may just have been revoked, which is no error.
-    AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
-    return True
 
 
 class NoAuthentication(DeviceTokenAuthentication):

@@ -16,7 +16,7 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.demo import drawings
 from api.images import Photo, drawn_here
-from api.models import Order, Product, User
+from api.models import Order, User
 
 PASSWORD = "password"
 ADMIN, PICKER = "admin@example.com", "picker@example.com"
@@ -103,11 +103,6 @@ CANCELLED: tuple[tuple[Wish, bool], ...] = (
 )
 
 
-def is_empty_database() -> bool:
-    """Whether there are no people and no products, not even archived ones."""
-    return not User.objects.exists() and not Product.objects.exists()
-
-
 def load(*, at: datetime) -> None:
     """Fill an empty database, in one transaction.
 
@@ -126,12 +121,9 @@ def load(*, at: datetime) -> None:
 def draw_photos() -> dict[tuple[str, str], Photo]:
     """The catalogue's photos by `Article.picture`, processed as uploads are."""
     pictures = sorted({article.picture for article in CATALOGUE})
-
-    def photo(picture: tuple[str, str]) -> Photo:
-        return drawn_here(drawings.draw(*picture))
-
     with ThreadPoolExecutor() as pool:
-        return dict(zip(pictures, pool.map(photo, pictures), strict=True))
+        photos = pool.map(lambda picture: drawn_here(drawings.draw(*picture)), pictures)
+        return dict(zip(pictures, photos, strict=True))
 
 
 def _people(at: datetime) -> tuple[Actor, Actor]:

@@ -265,20 +265,15 @@ def _take_back(case: Case) -> Offer:
     return _offer(f"{told}: {_numbers(changes, named=len(changes) > 1)}{counted}", changes, back=back)
 
 
-def _rename(case: Case) -> Offer:
-    product, sent = _its(case), case.facts["sent"]
-    return _offer(
-        gettext("Rename it: %(change)s") % {"change": from_to(quoted(product.name), quoted(sent))},
-        [Change("name", product.name, sent, product)],
-    )
+def _take(field: str, text: Text, shown: Callable[[str], str]) -> Callable[[Case], Offer]:
+    """The offer to set a field to what the phone sent. text: of its button. shown: how the button shows a value."""
 
+    def offer(case: Case) -> Offer:
+        product, sent = _its(case), case.facts["sent"]
+        now = getattr(product, field)
+        return _offer(text % {"change": from_to(shown(now), shown(sent))}, [Change(field, now, sent, product)])
 
-def _relabel(case: Case) -> Offer:
-    product, sent = _its(case), case.facts["sent"]
-    return _offer(
-        gettext("Change the SKU: %(change)s") % {"change": from_to(product.sku, sent)},
-        [Change("sku", product.sku, sent, product)],
-    )
+    return offer
 
 
 def _verify(case: Case) -> Offer:
@@ -322,8 +317,8 @@ _OFFERS: dict[Deed, Callable[[Case], Offer]] = {
     Deed.BOOK: _book,
     Deed.LEAVE: _leave,
     Deed.TAKE_BACK: _take_back,
-    Deed.RENAME: _rename,
-    Deed.RELABEL: _relabel,
+    Deed.RENAME: _take("name", _("Rename it: %(change)s"), quoted),
+    Deed.RELABEL: _take("sku", _("Change the SKU: %(change)s"), str),
     Deed.VERIFY: _verify,
     Deed.MOVE: _move,
     Deed.CREATE: _create,

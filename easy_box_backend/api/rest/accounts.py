@@ -141,5 +141,4 @@ def change(request: Request, user: User, data: dict[str, Any], **more: Any) -> U
 
 
 class NoSuchUser(NoSuch):
-    code = "no_such_user"
-    sentence = _("There is no such account.")
+    code, sentence = "no_such_user", _("There is no such account.")

@@ -15,7 +15,7 @@ from api.rest.answers import JsonRenderer, dump
 _STATUS: dict[type[errors.DomainError], int] = {
     errors.Invalid: status.HTTP_400_BAD_REQUEST,
     errors.Forbidden: status.HTTP_403_FORBIDDEN,
-    errors.NotFound: status.HTTP_404_NOT_FOUND,
+    errors.NoSuch: status.HTTP_404_NOT_FOUND,
     errors.Conflict: status.HTTP_409_CONFLICT,
     errors.Stale: status.HTTP_412_PRECONDITION_FAILED,
     errors.TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,

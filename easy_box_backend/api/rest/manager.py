@@ -52,11 +52,7 @@ class Resolve(ManagersView):
 
 
 class Adjust(ManagersView):
-    @extend_schema(
-        request=openapi.body(serializers.Adjustment),
-        parameters=[openapi.LOCATION],
-        responses=openapi.MOVED,
-    )
+    @extend_schema(request=openapi.body(serializers.Adjustment), **openapi.MOVES)
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Adjust the quantity on hand by `quantity_delta` pieces, with a reason. For managers."""
         data = checked(serializers.Adjustment, request.data)
@@ -73,9 +69,9 @@ class Count(ManagersView):
         responses=openapi.ok(openapi.CountOut),
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """A stocktake: `counted` pieces lay there at `counted_at` (default: now). Posts the variance. Corrections of
-        earlier movements do not change a count. Of two counts the one taken later holds, in whatever order they
-        arrive. For managers."""
+        """Record a stocktake: `counted` pieces were on hand at `counted_at` (default: now). The difference is booked.
+        Corrections of earlier movements do not change a count. Of two counts the later one is valid, in whatever order
+        they arrive. For managers."""
         data, by = checked(serializers.Count, request.data), actor(request)
         made, later = counts.count(
             require_id(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or by.at,
@@ -93,11 +89,7 @@ class Unarchive(ManagersView):
 
 
 class Reverse(ManagersView):
-    @extend_schema(
-        request=openapi.body(serializers.Reason),
-        parameters=[openapi.LOCATION],
-        responses=openapi.MOVED,
-    )
+    @extend_schema(request=openapi.body(serializers.Reason), **openapi.MOVES)
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Reverse a movement by an opposite one. For managers."""
         reason = checked(serializers.Reason, request.data)["reason"]

@@ -251,6 +251,8 @@ ORDER_READ = {200: ORDER, 304: None, **REFUSED}
 ORDER_MADE, ORDER_CHANGED = {201: ORDER, **REFUSED}, {200: ORDER, **REFUSED}
 ORDERS = {200: OrderOut(many=True), 304: None, **REFUSED}
 MOVED = {200: OpenApiResponse(Movement), **REFUSED}
+MOVES: dict[str, Any] = {"parameters": [LOCATION], "responses": MOVED}
+"""Of a call that changes stock."""
 
 
 def ok(answer: Any) -> dict[int, Any]:

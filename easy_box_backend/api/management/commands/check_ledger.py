@@ -1,4 +1,4 @@
-"""Prove that what is on hand is what the ledger says (docs/architecture.md, the first invariant)."""
+"""Check that the quantities on hand match the ledger (docs/architecture.md, the first invariant)."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from api import demo
-from api.models import Order, Product
+from api.models import Order, Product, User
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, if_empty: bool = False, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("Demo accounts have a known password: they are never made in production mode.")
-        if not demo.is_empty_database():
+        if User.objects.exists() or Product.objects.exists():
             if if_empty:
                 return
             raise CommandError(
