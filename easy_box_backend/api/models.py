@@ -493,7 +493,7 @@ class Discrepancy(models.Model):
 
 
 class SentForm(models.Model):
-    """A form of the desk that was sent. A duplicate, as by a double click, gets the same answer and has no effect
+    """A form of the admin that was sent. A duplicate, as by a double click, gets the same answer and has no effect
     (see `actions/once.py`). answer: None while the first is being handled."""
 
     key = models.CharField(max_length=64, primary_key=True)

@@ -1,4 +1,4 @@
-"""Products: create, change, archive. For programs and the desk; the app's verbs are in `phones/products.py`."""
+"""Products: create, change, archive. For programs and the admin; the app's verbs are in `phones/products.py`."""
 
 import logging
 import secrets

@@ -1,6 +1,6 @@
 """Each kind of discrepancy in one place: its description, its answers, and what each answer will do.
 
-The API, the desk, Telegram and the table in docs/reconciliation.md all use this. To add a kind, add a member to
+The API, the admin, Telegram and the table in docs/reconciliation.md all use this. To add a kind, add a member to
 `Discrepancy.Kind` and an entry to KINDS. A new deed also needs an entry in `_OFFERS` here and in `deeds.DEEDS`.
 """
 

@@ -156,7 +156,7 @@ def test_telegram_tells_what_happened_and_links_to_it(asked: list[Discrepancy], 
 
 
 def test_the_documentation_has_the_same_table() -> None:
-    """To write it anew: `manage.py shell -c "from api import discrepancy_kinds as k; print(*k.table(), sep='\\n')"`."""
+    """To write it: `manage.py shell -c "from api.discrepancies import kinds as k; print(*k.table(), sep='\\n')"`."""
     page = (Path(settings.ROOT_DIR) / "docs" / "reconciliation.md").read_text(encoding="utf-8")
     rows = page[page.index("| kind | what happened") :].split("\n\n", 1)[0].splitlines()
     assert rows == kinds.table()
