@@ -110,13 +110,14 @@ def test_only_an_integration_takes_the_lane(
 ) -> None:
     Device.objects.update(kind=kind)
     taken: list[bool] = []
-    normal = views.AddStock.post
+    method = "app_post" if kind == "app" else "post"
+    normal = getattr(views.AddStock, method)
 
     def post(*args: Any, **kwargs: Any) -> Any:
         taken.append(True)
         return normal(*args, **kwargs)
 
-    monkeypatch.setattr(views.AddStock, "post", post)
+    monkeypatch.setattr(views.AddStock, method, post)
     assert picker.post(address(box), {"quantity": 1}).status_code == 200
     lane = connection.vendor == "postgresql" and kind == "integration"
     assert taken == ([] if lane else [True])

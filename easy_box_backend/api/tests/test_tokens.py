@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
 from api.models import User
@@ -112,6 +112,7 @@ def test_a_connection_that_the_database_has_closed_costs_no_request(manager: Cal
     def closed_once(sql: str, values: Any) -> Any:
         if not failed:
             failed.append(sql)
+            connection.ensure_connection()  # as the real one does
             raise OperationalError("terminating connection due to administrator command")
         return real(sql, values)
 
