@@ -106,7 +106,7 @@ def test_it_is_told_in_words_with_named_facts_and_what_each_answer_does(
     row = manager.get(URL, {"kind": "name_differs"}).json()[0]
     assert row["sentence"] == (
         "The phone created SKU SOCK as “Red socks”, but a product with this SKU already existed: “Socks”. Its "
-        "name was kept. Came on 4 May 2026, 12:00 from Picker, device “tests”."
+        "name was kept. Sent on 4 May 2026, 12:00 by Picker, device “tests”."
     )
     product = asked[0].product
     assert product is not None
