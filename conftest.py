@@ -14,17 +14,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--half", choices=["sqlite", "postgresql"], help="this database's share of the suite")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """In a half, hypothesis tries a third of the examples (api/tests/examples.py)."""
+    if config.getoption("--half"):
+        from hypothesis import settings
+
+        settings.register_profile("a third", max_examples=settings.default.max_examples // 3)
+        settings.load_profile("a third")
+
+
 @pytest.hookimpl(trylast=True)  # once every marker is there
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep this database's half. PostgreSQL's: tests that use the database, without the browser tests. SQLite's: all
-    others, and those marked `both_databases`."""
+    """Keep this database's half, by the rule in dev/test.py."""
     half = config.getoption("--half")
     if half is None:
         return
     chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
-        on_postgresql = uses_database(item) and not item.get_closest_marker("browser")
-        on_sqlite = not on_postgresql or item.get_closest_marker("both_databases") is not None
+        marked = {marker.name for marker in item.iter_markers()}
+        on_postgresql = uses_database(item) and not marked & {"browser", "any_database"}
+        on_sqlite = not on_postgresql or "both_databases" in marked
         chosen[on_postgresql if half == "postgresql" else on_sqlite].append(item)
     items[:] = chosen[True]
     config.hook.pytest_deselected(items=chosen[False])

@@ -4,10 +4,11 @@ On SQLite in development mode, as `make run` starts the server; on PostgreSQL in
 the collected static files of a real one.
 
 Every test runs at least once. Those that use the database run on PostgreSQL, and on SQLite too where the database can
-make a difference (marked `both_databases`). The others run in SQLite's half only: they use no database, or a browser.
+make a difference (marked `both_databases`). The others run on SQLite only: they use no database, a browser, or a
+database that cannot make a difference (marked `any_database`). Hypothesis tries a third of its examples.
 
 ARGS="-k orders -x"    more arguments for pytest; what they choose runs on both databases
-DB=both                every test on both databases
+DB=both                every test on both databases, with all examples
 DB=sqlite              every test on that one (or postgresql)
 WORKERS=4              processes for each database; 0: one after the other and none in parallel, for a debugger
 """

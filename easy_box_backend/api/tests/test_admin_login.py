@@ -12,7 +12,7 @@ from api.models import Device
 from api.tests.admin_desk import enter, text
 from api.tests.calls import PASSWORD, Caller
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 LOGIN = "/admin/login/"
 
 

@@ -184,6 +184,7 @@ def a_thousand(start: int = 0) -> list[Product]:
     return list(Product.objects.bulk_create(rows))
 
 
+@pytest.mark.any_database
 def test_an_order_of_a_thousand_lines_is_made_and_changed(
     desk: Desk, picker: Caller, django_assert_max_num_queries: Any
 ) -> None:

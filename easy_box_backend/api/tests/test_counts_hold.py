@@ -15,6 +15,7 @@ from api.models import Discrepancy, Product, StockMovement
 from api.tests.admin_desk import enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
+from api.tests.examples import examples
 from api.tests.reconcile.people import Phone, Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -376,7 +377,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=14))
 def test_after_whatever_happens_in_whatever_order_the_stock_is_the_latest_count_and_what_came_behind_it(
     manager: Caller, make_product: MakeProduct, clock: time_machine.Traveller, steps: list[tuple[Any, ...]]

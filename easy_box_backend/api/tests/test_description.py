@@ -19,7 +19,7 @@ from api.tests.endpoints import ENDPOINTS, Endpoint
 from api.tests.photos import jpeg
 from api.tests.test_garbage import filled
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 TOLD = {"ETag", "Link", "Location", "Retry-After"}
 CONDITIONS = {"If-Match", "If-None-Match"}

@@ -13,7 +13,7 @@ from api.models import Product
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 PRODUCTS = "/api/products/"
 FORM = "application/x-www-form-urlencoded"
 

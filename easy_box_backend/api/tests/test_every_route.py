@@ -47,6 +47,7 @@ def routes(patterns: list[URLPattern | URLResolver] | None = None, before: str =
             yield route
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("route", sorted({*routes()} - {*OPEN}))
 def test_no_other_route_is_open_without_a_token(guest: APIClient, route: str) -> None:
     guest.raise_request_exception = False
@@ -73,6 +74,7 @@ def test_every_route_of_the_api_is_in_the_table_of_endpoints() -> None:
     assert not missing, f"add them to endpoints.py: {missing}"
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.is_for_staff], ids=str)
 def test_what_is_for_staff_is_403_for_others(picker: Caller, endpoint: Endpoint) -> None:
     path = re.sub(r"\{\w+\}", "1", endpoint.path)
@@ -83,6 +85,7 @@ def paths() -> list[str]:
     return sorted({endpoint.path for endpoint in ENDPOINTS})
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("path", paths())
 def test_any_other_method_is_405_and_names_those_that_there_are(owner: Caller, path: str) -> None:
     there = {endpoint.method for endpoint in ENDPOINTS if endpoint.path == path}
@@ -93,6 +96,7 @@ def test_any_other_method_is_405_and_names_those_that_there_are(owner: Caller, p
         assert there <= set(answer["Allow"].replace(" ", "").split(","))
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("path", paths())
 def test_without_its_slash_or_with_one_too_many_it_is_404_and_no_redirect(owner: Caller, path: str) -> None:
     address = re.sub(r"\{\w+\}", "1", path)
@@ -160,6 +164,7 @@ def test_nothing_in_an_address_is_a_fault(callers: dict[str, Any], route: str) -
                 call(client, method, "/" + route.replace("X", odd), body)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("route", sorted({*routes()} - {"admin/logout/"}))
 def test_no_method_is_a_fault(callers: dict[str, Any], route: str) -> None:
     address = "/" + route.replace("X", "1")

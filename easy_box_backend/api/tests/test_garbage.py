@@ -22,6 +22,7 @@ from api.models import Discrepancy, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 from api.tests.endpoints import ENDPOINTS, Endpoint
+from api.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -165,7 +166,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_sent_anywhere(owner: Caller, ids: dict[str, int], data: st.DataObject) -> None:
     endpoint = data.draw(st.sampled_from(ENDPOINTS))

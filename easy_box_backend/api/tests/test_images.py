@@ -21,7 +21,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 from hypothesis import given
-from hypothesis import settings as examples
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
@@ -29,6 +29,7 @@ from api import images
 from api.demo import drawings
 from api.images import BadImage, DecoderBusy, Photo, decoder
 from api.tests import photos
+from api.tests.examples import examples
 
 
 def prepare(raw: bytes) -> Photo:
@@ -459,14 +460,14 @@ _STARTS = [b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"RIFF\x4
 
 
 @pytest.mark.filterwarnings("error", "ignore:Invalid APNG")
-@examples(max_examples=150, deadline=None)
+@tried(max_examples=examples(150), deadline=None)
 @given(start=st.sampled_from([*_STARTS, b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"]), rest=st.binary(max_size=600))
 def test_garbage_behind_any_signature_is_a_refusal(start: bytes, rest: bytes):
     _photo_or_refusal(start + rest)
 
 
 @pytest.mark.filterwarnings("error")
-@examples(max_examples=150, deadline=None)
+@tried(max_examples=examples(150), deadline=None)
 @given(
     colour=st.sampled_from([0, 2, 3, 4, 6]),
     depth=st.sampled_from([1, 2, 4, 8, 16]),

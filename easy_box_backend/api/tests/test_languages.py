@@ -17,6 +17,8 @@ from api.tests import photos
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(settings.ROOT_DIR)
 
 

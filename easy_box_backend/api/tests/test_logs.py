@@ -17,6 +17,8 @@ from api.ops.logs import JsonFormatter, PlainFormatter, request_id
 from api.tests.calls import PASSWORD, Caller, check_error
 from api.texts.redact import MOST, PATTERNS, redact
 
+pytestmark = pytest.mark.any_database
+
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [record.facts for record in caplog.records if record.name == "api.middleware.request_log"]  # type: ignore[attr-defined]

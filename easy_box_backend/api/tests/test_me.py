@@ -11,7 +11,7 @@ from api.models import User
 from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
 from api.tests.conftest import LogIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 ME, PASSWORDS = "/api/users/me/", "/api/users/me/password/"
 NEW = "another battery staple"
 

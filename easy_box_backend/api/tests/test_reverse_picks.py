@@ -13,6 +13,7 @@ from api.models import Order, OrderLine, Product, StockMovement
 from api.tests.admin_desk import enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
+from api.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -164,7 +165,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.integers(0, 1), STEPS), max_size=14))
 def test_after_whatever_is_done_what_is_on_hand_and_what_is_picked_add_up(
     manager: Caller, make_product: MakeProduct, steps: list[tuple[int, tuple[str, Any]]]

@@ -29,7 +29,7 @@ from api.tests.calls import PASSWORD, Caller, upload
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
 from api.tests.test_every_route import routes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 PAGE = Path(settings.ROOT_DIR) / "docs" / "rights.md"
 COLUMNS = ["nobody", "picker's phone", "picker's program", "manager", "administrator"]
 ROLES: dict[str, tuple[str, dict[str, bool], str] | None] = {

@@ -21,6 +21,8 @@ from api.ops import pruning
 from api.tests.calls import Caller, upload
 from api.tests.conftest import MakeProduct
 
+pytestmark = pytest.mark.any_database
+
 pytest.importorskip("storages")
 BACKEND = Path(__file__).resolve().parents[2]
 

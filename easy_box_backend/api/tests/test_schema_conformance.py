@@ -37,7 +37,7 @@ from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 from api.tests.endpoints import ENDPOINTS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

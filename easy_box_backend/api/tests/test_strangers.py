@@ -13,7 +13,7 @@ from django.http import HttpResponseBase
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 MOMENT = 1.0
 """Seconds of CPU. The worst that was found takes a quarter of it, on a slow machine."""

@@ -23,7 +23,7 @@ from api.tests import photos
 from api.tests.calls import Caller, check_error, send, upload
 from api.tests.conftest import MakeProduct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 FORMATS = {"jpeg": photos.jpeg, "png": photos.png, "webp": photos.webp, "heic": photos.heic}
 
 

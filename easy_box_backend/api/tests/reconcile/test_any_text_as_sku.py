@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from api.models import Discrepancy, Product, StockMovement
+from api.tests.examples import examples
 from api.tests.reconcile.people import Phone, Warehouse
 from proofs.phone.dio import resolve
 
@@ -74,7 +75,7 @@ def test_a_queue_with_this_label_in_it_goes_through_and_the_goods_are_on_hand_on
     goes_through_once(warehouse, anna, sku)
 
 
-@settings(profile, max_examples=120)
+@settings(profile, max_examples=examples(120))
 @given(
     sku=st.one_of(
         st.text(st.characters(codec=None, categories=None), max_size=300),
@@ -89,7 +90,7 @@ def test_a_queue_with_any_text_in_it_goes_through(warehouse: Warehouse, anna: Ph
     goes_through_once(warehouse, anna, sku)
 
 
-@settings(profile, max_examples=150)
+@settings(profile, max_examples=examples(150))
 @given(query=st.binary(max_size=200))
 def test_any_bytes_in_the_address_are_answered(warehouse: Warehouse, anna: Phone, query: bytes) -> None:
     """Bytes that no known program sends: no refusal and no server error, and within a pass a product."""
@@ -107,7 +108,7 @@ def test_any_bytes_in_the_address_are_answered(warehouse: Warehouse, anna: Phone
 any_text = st.text(st.characters(codec=None, categories=None), max_size=300)
 
 
-@settings(profile, max_examples=100)
+@settings(profile, max_examples=examples(100))
 @given(sku=any_text, name=any_text, location=st.none() | any_text)
 def test_any_text_in_a_creation_or_an_edit_is_kept_as_it_can_be(
     warehouse: Warehouse, anna: Phone, sku: str, name: str, location: str | None

@@ -7,6 +7,8 @@ import pytest
 from api.models import Discrepancy, Product, StockMovement
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture(autouse=True)
 def goods(warehouse: Warehouse, anna: Phone) -> None:

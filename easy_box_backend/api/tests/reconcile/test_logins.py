@@ -8,6 +8,8 @@ from api.models import Device, Discrepancy
 from api.ops import pruning
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 QUEUE = [(f"GOODS-{n:02}", n % 3 + 1) for n in range(20)]
 """What stands in the phone's queue: a SKU and pieces each."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from api.reconcile import additions
 from api.reconcile.memory import Arrival, Item, Lookup, Memory
+from api.tests.examples import examples
 
 Queue = list[tuple[int, int]]
 """`(product, pieces)` in the order in which they were received."""
@@ -142,7 +143,7 @@ def test_what_a_person_receives_online_counts_each_time(received: Queue) -> None
     assert books.questions == {}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(queues, st.data())
 def test_a_queue_that_breaks_off_anywhere_and_comes_again_counts_once_or_is_asked_about(
     queue: Queue, data: st.DataObject
@@ -156,7 +157,7 @@ def test_a_queue_that_breaks_off_anywhere_and_comes_again_counts_once_or_is_aske
     assert can_be_set_right(books, grown)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(queues, st.data())
 def test_also_when_it_breaks_off_again_and_again(queue: Queue, data: st.DataObject) -> None:
     books = Books()
@@ -168,7 +169,7 @@ def test_also_when_it_breaks_off_again_and_again(queue: Queue, data: st.DataObje
     assert can_be_set_right(books, queue)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(queues, st.data())
 def test_nor_is_a_box_lost_that_was_received_by_hand_between_two_passes(queue: Queue, data: st.DataObject) -> None:
     """It may equal the first of the queue, and the next pass may come over its connection."""
@@ -184,7 +185,7 @@ def test_nor_is_a_box_lost_that_was_received_by_hand_between_two_passes(queue: Q
     assert can_be_set_right(books, received)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(queues, st.data())
 def test_behind_a_proof_nothing_is_asked(queue: Queue, data: st.DataObject) -> None:
     """The pass broke off between a look-up and its addition, after at least one addition."""
@@ -198,7 +199,7 @@ def test_behind_a_proof_nothing_is_asked(queue: Queue, data: st.DataObject) -> N
     assert books.questions == {}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(queues)
 def test_two_passes_in_turns_count_once_or_are_asked_about(queue: Queue) -> None:
     """The screen was opened twice: each request of one pass is followed by the same of the other."""

@@ -7,6 +7,8 @@ import pytest
 from api.models import DeviceMemory, Product
 from api.tests.reconcile.people import Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 SECONDS = 1 / 60
 """In the minutes of `warehouse.later`."""
 
@@ -164,7 +166,7 @@ def test_the_same_goods_received_before_and_after_a_scan_are_two_boxes(
     if label == "UNKNOWN":
         warehouse.later(5 * SECONDS)  # sooner, it would be what a queue asks for after an addition
     port = anna.port
-    anna.scan(label, times=50, connections=connections)
+    anna.scan(label, times=20, connections=connections)
     anna.port = port
     warehouse.later(behind * SECONDS)
     anna.add("SOCK", 5)
@@ -199,7 +201,7 @@ def test_a_queue_replayed_after_a_scan_counts_once(warehouse: Warehouse, anna: P
     anna.find("HAT")
     anna.loses_connection()
     warehouse.later()
-    anna.scan("SHIRT", times=50, connections=2)
+    anna.scan("SHIRT", times=20, connections=2)
     if not quick:
         warehouse.later(5 * SECONDS)
     for sku, pieces in (("SOCK", 5), ("SHIRT", 2), ("HAT", 1)):
@@ -213,10 +215,10 @@ def test_a_queue_replayed_after_a_scan_counts_once(warehouse: Warehouse, anna: P
 @pytest.mark.parametrize("label", ["SOCK", "UNKNOWN"])
 def test_a_press_behind_a_scan_is_a_press(warehouse: Warehouse, anna: Phone, behind: float, label: str) -> None:
     seen = anna.pull()["SOCK"]
-    anna.scan(label, times=50, connections=2)
+    anna.scan(label, times=20, connections=2)
     warehouse.later(behind * SECONDS)
     anna.put(seen, quantity=1)
-    anna.scan(label, times=50)
+    anna.scan(label, times=20)
     anna.put(seen, quantity=2)
     anna.put(seen, quantity=2, location="B2")
     assert warehouse.movements("SOCK") == [1, 1]

@@ -20,7 +20,7 @@ from api.tests import photos
 from api.tests.calls import PASSWORD, upload
 from api.tests.reconcile.people import DART, Caller, Phone, Warehouse
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "flutter-app.md"
 ADD = "/api/products/{}/add_stock/"
