@@ -15,7 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In a half, hypothesis tries a third of the examples (api/tests/examples.py)."""
+    """In a half, a third of the examples are tried (api/tests/examples.py)."""
     if config.getoption("--half"):
         from hypothesis import settings
 

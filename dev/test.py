@@ -5,7 +5,8 @@ the collected static files of a real one.
 
 Every test runs at least once. Those that use the database run on PostgreSQL, and on SQLite too where the database can
 make a difference (marked `both_databases`). The others run on SQLite only: they use no database, a browser, or a
-database that cannot make a difference (marked `any_database`). Hypothesis tries a third of its examples.
+database that cannot make a difference (marked `any_database`). A third of the examples is tried, see
+api/tests/examples.py.
 
 ARGS="-k orders -x"    more arguments for pytest; what they choose runs on both databases
 DB=both                every test on both databases, with all examples
@@ -92,17 +93,15 @@ def processors() -> int:
 def both_at_once() -> int:
     """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards.
 
-    PostgreSQL has about three quarters of the work and as many processes as there are processors, so that none is idle
-    once SQLite's half is done.
+    Each has as many processes as there are processors, so that none is idle once the other is done.
     """
-    workers = processors() // 2
     with temporary_folder() as folder:
         said, came_out = folder / "said.txt", folder / "came_out.txt"
         command = [sys.executable, __file__, SECOND, str(processors()), str(came_out)]
         with said.open("wb") as file:
             other = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
-            result = run_on("sqlite", workers)
+            result = run_on("sqlite", processors())
             repeat(said, other)
         finally:
             if other.poll() is None:

@@ -11,7 +11,7 @@ from api.models import Product, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

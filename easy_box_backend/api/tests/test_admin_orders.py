@@ -13,6 +13,7 @@ from api.models import Order, OrderVersion, Product
 from api.tests.admin_desk import Desk, enter, text
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
+from api.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -188,16 +189,16 @@ def a_thousand(start: int = 0) -> list[Product]:
 def test_an_order_of_a_thousand_lines_is_made_and_changed(
     desk: Desk, picker: Caller, django_assert_max_num_queries: Any
 ) -> None:
-    goods = a_thousand()
+    goods = a_thousand()[: examples(1000)]
     with django_assert_max_num_queries(40):
         answer = desk.save("order", customer_name="Anna", **lines(*((product, 2) for product in goods)))
     assert answer.status_code == 302, text(answer)[:2000]
     order = Order.objects.get()
-    assert order.lines.count() == 1000
+    assert order.lines.count() == len(goods)
     with django_assert_max_num_queries(20):
         values = desk.open("order", order.pk)
-    assert sum(name.endswith("-quantity_to_pick") for name in values) == 1001
+    assert sum(name.endswith("-quantity_to_pick") for name in values) == len(goods) + 1
     with django_assert_max_num_queries(30):
-        answer = desk.send("order", order.pk, {**values, "lines-999-quantity_to_pick": "7"})
+        answer = desk.send("order", order.pk, {**values, f"lines-{len(goods) - 1}-quantity_to_pick": "7"})
     assert answer.status_code == 302, text(answer)[:2000]
     assert order.lines.get(product=goods[-1]).quantity_to_pick == 7

@@ -192,6 +192,7 @@ def test_no_message_is_longer_than_telegram_takes(bot_api: BotApi, settings: Any
     assert "…" in text.splitlines()[-2], "what has no room is counted"
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("letter", LETTERS)
 def test_nor_is_one_of_a_hundred_that_are_alike(bot_api: BotApi, settings: Any, letter: str) -> None:
     settings.ADMIN_LANGUAGE_CODE = "ru"

@@ -11,7 +11,7 @@ from api.actions import devices
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 DEVICES = "/api/auth/devices/"
 
 

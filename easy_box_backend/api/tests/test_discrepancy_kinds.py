@@ -16,8 +16,6 @@ from api.discrepancies.kinds import KINDS, Deed, Told
 from api.models import Alert, Discrepancy, Order
 from api.tests.discrepancy_examples import BARCODE, Examples
 
-pytestmark = pytest.mark.both_databases
-
 LANGUAGES = ("en", "ru", "de")
 NOT_BOOKED = {"en": "not booked", "ru": "не провед", "de": "icht gebucht"}
 

@@ -22,6 +22,7 @@ from api.models import Product
 from api.tests import photos
 from api.tests.calls import Caller, check_error, send, upload
 from api.tests.conftest import MakeProduct
+from api.tests.examples import examples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 FORMATS = {"jpeg": photos.jpeg, "png": photos.png, "webp": photos.webp, "heic": photos.heic}
@@ -196,7 +197,7 @@ def test_no_picture_takes_the_servers_memory_or_time(picker: Caller, box: Produc
 
 def test_a_damaged_photo_is_200_or_400_and_takes_no_memory(picker: Caller, box: Product) -> None:
     dice, before = random.Random(9), _peak_mb()
-    for _ in range(40):
+    for _ in range(examples(40)):
         answer = send_photo(picker, box, photos.damaged(dice.choice(photos.small_files()), dice))
         if answer.status_code != 200:
             assert check_error(answer, 400)["image"]

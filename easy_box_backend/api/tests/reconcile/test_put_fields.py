@@ -11,8 +11,6 @@ from api.models import Product, ProductVersion, StockMovement
 from api.tests import photos
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
-pytestmark = pytest.mark.both_databases
-
 FIELDS = {"name": ("Red socks", "Crimson socks"), "sku": ("SOCK-R", "SOCK-C"), "location": ("B2", "C3")}
 """By field: the value of Vera, the value of Anna."""
 

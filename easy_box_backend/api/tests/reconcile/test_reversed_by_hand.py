@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from api.models import StockMovement
 from api.tests.reconcile.people import Caller, Phone, Warehouse
-
-pytestmark = pytest.mark.both_databases
 
 
 def test_a_resent_queue_goes_on_after_its_duplicate_was_reversed_by_hand(
