@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--half"):
         from hypothesis import settings
 
-        settings.register_profile("a third", max_examples=settings.default.max_examples // 3)
+        settings.register_profile("a third", max_examples=settings().max_examples // 3)
         settings.load_profile("a third")
 
 

@@ -12,7 +12,7 @@ ALL = 100
 
 def examples(number: int) -> int:
     """This number; in a half of `make test` a third of it (conftest.py). `DB=both` and `.ci/run` try all."""
-    return number * settings.default.max_examples // ALL
+    return number * settings().max_examples // ALL
 
 
 def some(values: Iterable[T], of: object) -> list[T]:
