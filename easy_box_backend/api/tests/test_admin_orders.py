@@ -197,7 +197,7 @@ def test_an_order_of_a_thousand_lines_is_made_and_changed(
     assert order.lines.count() == len(goods)
     with django_assert_max_num_queries(20):
         values = desk.open("order", order.pk)
-    assert sum(name.endswith("-quantity_to_pick") for name in values) == len(goods) + 1
+    assert sum(name.endswith("-quantity_to_pick") and value == "2" for name, value in values.items()) == len(goods)
     with django_assert_max_num_queries(30):
         answer = desk.send("order", order.pk, {**values, f"lines-{len(goods) - 1}-quantity_to_pick": "7"})
     assert answer.status_code == 302, text(answer)[:2000]

@@ -36,6 +36,7 @@ from api.actor import Actor
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 from api.tests.endpoints import ENDPOINTS
+from api.tests.examples import examples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 CHECKS = [
@@ -93,7 +94,7 @@ def try_out(operation: Any, mode: Any, owner: Caller) -> None:
     """Call one operation with what its description allows (or does not)."""
 
     @settings(
-        max_examples=5, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        max_examples=examples(5), deadline=None, database=None, derandomize=True, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy(generation_mode=mode), known=st.booleans(), number=st.integers(1, 3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.models import DeviceMemory, Product
+from api.tests.examples import examples
 from api.tests.reconcile.people import Phone, Warehouse
 
 pytestmark = pytest.mark.any_database
@@ -38,7 +39,7 @@ def hangs_at(phone: Phone, sku: str) -> bool:
 def test_an_unknown_label_before_the_camera_makes_no_product(
     warehouse: Warehouse, anna: Phone, every: float, connections: int
 ) -> None:
-    assert not any(anna.scan("4006381333931", times=60, every=every, connections=connections))
+    assert not any(anna.scan("4006381333931", times=examples(60), every=every, connections=connections))
     assert made(warehouse) == []
     assert warehouse.questions() == []
 
@@ -245,7 +246,7 @@ def test_what_is_remembered_does_not_grow_with_the_look_ups(warehouse: Warehouse
 
     anna.scan(label, times=10)
     before = size()
-    anna.scan(label, times=200)
+    anna.scan(label, times=examples(200))
     assert size() < before + 40
 
 
