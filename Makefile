@@ -4,6 +4,7 @@ PYTHON ?= python3
 SEED ?= 1
 SCHEDULES ?= 200
 SERVER ?= inprocess
+APP ?= installed
 
 PY := .venv/bin/python
 MANAGE := $(PY) easy_box_backend/manage.py
@@ -61,8 +62,8 @@ messages: venv-dev ## Collect texts for translation and compile the catalogues
 check-messages: venv-dev ## Fail if a text is not translated
 	@$(PY) dev/messages.py --check
 
-simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real)
-	@$(PY) -m proofs.simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER)
+simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real APP=repaired)
+	@$(PY) -m proofs.simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER) --app $(APP)
 
 simulate-mutants: venv-dev ## Test the simulation: it must find every planted bug
 	@$(PY) -m proofs.simulation.mutants

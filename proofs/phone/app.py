@@ -235,7 +235,7 @@ class AuthException(Exception):
 
 
 class LoggedOut(Exception):
-    """The user could not be read: the app goes back to the login screen."""
+    """The user could not be read: the app shows the login screen."""
 
 
 class SkuTaken(Exception):
@@ -250,7 +250,7 @@ class NotFound(Exception):
 
 
 class Session:
-    """The stored token of the app; None in guest mode, which sends ``Token null``."""
+    """The stored token of the app, which guest mode keeps. Without one the app sends ``Token null``."""
 
     def __init__(self, token: str | None = None) -> None:
         self.token = token
@@ -284,11 +284,10 @@ class AuthRepository:
         return token
 
     def me(self) -> User:
-        """The person. Raises LoggedOut on any error, after forgetting the token."""
+        """The person. Raises LoggedOut on any error; the token stays on the phone."""
         try:
             return User.from_json(self.dio.get("/users/me/", self.session.headers).data)
         except (DioException, CastError) as error:
-            self.session.token = None
             raise LoggedOut(str(error)) from error
 
 

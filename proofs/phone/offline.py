@@ -1,51 +1,29 @@
-"""The app's offline mode: queues in SQLite, a cache with optimistic changes, the pass that replays them.
+"""The installed app's screens and its offline mode (docs/flutter-app.md, sections 3 and 4).
 
-It is a faithful port, with the app's bugs: a queue is cleared only as a whole, an interrupted pass starts a queue
-from its beginning, nothing guards against two passes at once, and two exceptions hang the inventory screen.
+It is a faithful port, with the app's bugs: without a radio only additions and deletions are queued, a queue is cleared
+only as a whole, an interrupted pass starts a queue from its beginning, nothing guards against two passes at once, and
+an unknown SKU in a queue hangs the inventory screen.
 
 Everything that calls the server is a generator that yields a :class:`Call` just before each request, so that a
-simulation decides which phone continues and when. ``run`` runs one to its end.
+simulation decides who continues and when. ``run`` runs one to its end.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
+import itertools
 import random
-import sqlite3
-import threading
 import uuid
-from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from proofs.phone.app import (
-    UNKNOWN_CUSTOMER,
-    InventoryRemote,
-    LineProduct,
-    NotFound,
-    Order,
-    OrderLine,
-    OrderRemote,
-    Product,
-    SkuTaken,
-)
+from proofs.phone.app import InventoryRemote, NotFound, Order, OrderRemote, Product, SkuTaken
 from proofs.phone.dio import DioException, MultipartFile
 
 T = TypeVar("T")
 
 FRESH, CACHED, HUNG = "fresh", "cached", "hung"
-
-_SCHEMA = """
-CREATE TABLE product (id TEXT PRIMARY KEY, position INTEGER, body TEXT NOT NULL);
-CREATE TABLE creation (n INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
-CREATE TABLE addition (n INTEGER PRIMARY KEY AUTOINCREMENT, sku TEXT NOT NULL, quantity INTEGER NOT NULL);
-CREATE TABLE product_update (n INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
-CREATE TABLE deletion (n INTEGER PRIMARY KEY AUTOINCREMENT, product_id TEXT NOT NULL);
-CREATE TABLE order_update (n INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
-CREATE TABLE file (path TEXT PRIMARY KEY, content BLOB NOT NULL);
-"""
-_QUEUES = ("creation", "addition", "product_update", "deletion", "order_update")
 
 
 @dataclass(frozen=True)
@@ -82,8 +60,23 @@ class Screen:
     error: Exception | None = None
 
 
+@dataclass
+class Page:
+    """A product page: the product as it was when the page was opened. Only the page's own saves change it."""
+
+    product: Product
+
+
 class StillUnknown(Exception):
     """Receiving online: nobody has named the unknown SKU, so nothing was created."""
+
+
+class Failed(Exception):
+    """Without a radio the app can't do this. Nothing is queued."""
+
+
+class Hung(Exception):
+    """The list of orders does not come, at every opening. No request is made."""
 
 
 def run(steps: Steps[T]) -> T:
@@ -96,41 +89,19 @@ def run(steps: Steps[T]) -> T:
             return result
 
 
-class LocalStore:
-    """The phone's database. May be used by several threads; each call is one transaction."""
+class Store:
+    """What stays on the phone when the app is closed, or another person logs in: the lists, the queues, pictures."""
 
-    def __init__(self, path: str = ":memory:") -> None:
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'product'").fetchone():
-            self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the database."""
-        self._db.close()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    # the cache
+    def __init__(self) -> None:
+        self._products: dict[str, Product] = {}
+        self._queues: dict[str, list[tuple[int, Any]]] = {}
+        self._numbers = itertools.count(1)
+        self.orders: dict[str, Order] = {}
+        self.files: dict[str, bytes] = {}
 
     def products(self) -> list[Product]:
-        """The cached list, in the server's order, then the phone's own."""
-        with self._lock:
-            rows = self._db.execute("SELECT body FROM product ORDER BY position, rowid").fetchall()
-        return [Product(**json.loads(body)) for (body,) in rows]
-
-    def product(self, product_id: str) -> Product | None:
-        """One cached product."""
-        return next((product for product in self.products() if product.id == product_id), None)
+        """The cached list, in the server's order, then what was added on the phone."""
+        return list(self._products.values())
 
     def product_by_sku(self, sku: str) -> Product | None:
         """One cached product by its SKU."""
@@ -138,74 +109,31 @@ class LocalStore:
 
     def replace_products(self, products: list[Product]) -> None:
         """The pulled list becomes the whole cache."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM product")
-            db.executemany(
-                "INSERT OR REPLACE INTO product VALUES (?, ?, ?)",
-                [(product.id, n, json.dumps(asdict(product))) for n, product in enumerate(products)],
-            )
+        self._products = {product.id: product for product in products}
 
     def save_product(self, product: Product) -> None:
         """Put one product into the cache, in its old place if it has one."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO product VALUES (?, 1000000000, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-                (product.id, json.dumps(asdict(product))),
-            )
+        self._products[product.id] = product
 
     def drop_product(self, product_id: str) -> None:
         """Take one product out of the cache."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM product WHERE id = ?", (product_id,))
+        self._products.pop(product_id, None)
 
-    def add_to_cached(self, sku: str, quantity: int) -> None:
-        """Raise the shown quantity of a cached product."""
-        with self._lock:
-            product = self.product_by_sku(sku)
-            if product:
-                self.save_product(replace(product, quantity=product.quantity + quantity))
+    def queue(self, name: str) -> list[tuple[int, Any]]:
+        """A queue's items in order, each with its number."""
+        return list(self._queues.get(name, ()))
 
-    # the queues
-
-    def queue(self, name: str) -> list[tuple[Any, ...]]:
-        """A queue's items in order; the first column is the item's number."""
-        assert name in _QUEUES
-        with self._lock:
-            return self._db.execute(f"SELECT * FROM {name} ORDER BY n").fetchall()  # noqa: S608
-
-    def enqueue(self, name: str, *values: object) -> int:
-        """Append an item and return its number."""
-        assert name in _QUEUES
-        marks = ", ".join("?" for _ in values)
-        with self._transaction() as db:
-            cursor = db.execute(f"INSERT INTO {name} VALUES (NULL, {marks})", values)  # noqa: S608
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+    def enqueue(self, name: str, item: object) -> None:
+        """Append an item."""
+        self._queues.setdefault(name, []).append((next(self._numbers), item))
 
     def clear(self, name: str) -> None:
         """Empty a queue, whatever is in it by now."""
-        assert name in _QUEUES
-        with self._transaction() as db:
-            db.execute(f"DELETE FROM {name}")  # noqa: S608
+        self._queues.pop(name, None)
 
-    def queued(self) -> dict[str, int]:
+    def queued(self) -> Counter[str]:
         """How many items wait in each queue."""
-        return {name: len(self.queue(name)) for name in _QUEUES}
-
-    # pictures on the phone
-
-    def save_file(self, path: str, content: bytes) -> None:
-        """Keep a picture."""
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO file VALUES (?, ?)", (path, content))
-
-    def file(self, path: str) -> MultipartFile:
-        """A picture as it is sent. Raises FileNotFoundError."""
-        with self._lock:
-            row = self._db.execute("SELECT content FROM file WHERE path = ?", (path,)).fetchone()
-        if row is None:
-            raise FileNotFoundError(path)
-        return MultipartFile(row[0], path.rsplit("/", 1)[-1])
+        return Counter({name: len(items) for name, items in self._queues.items()})
 
 
 class Phone:
@@ -214,8 +142,8 @@ class Phone:
     Args:
         inventory, orders: the calls.
         rng: where the phone's UUIDs come from.
-        store: the phone's database; an empty one in memory if not given.
-        online: whether the phone believes that it has a network.
+        store: what is on the phone already.
+        online: whether the radio has a network, be there a server behind it or not.
     """
 
     def __init__(
@@ -223,29 +151,33 @@ class Phone:
         inventory: InventoryRemote,
         orders: OrderRemote,
         rng: random.Random | None = None,
-        store: LocalStore | None = None,
+        store: Store | None = None,
         online: bool = True,
     ) -> None:
         self.inventory = inventory
         self.order_remote = orders
         self.rng = rng or random.Random()
-        self.store = store or LocalStore()
+        self.store = store or Store()
         self.online = online
-        self.orders: dict[str, Order] = {}
-        """The orders of the last pull; in memory only, so a restart forgets them."""
+        self.search_is_dead = False
 
     def new_id(self) -> str:
         """A UUID of the phone's own (version 4)."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
-    def restart(self) -> None:
-        """The app is closed and opened again: the database stays, the memory doesn't."""
-        self.orders = {}
-
     # --- screens
 
     def open_inventory(self) -> Steps[Screen]:
-        """Open a screen that lists products: replay the queues, then pull. Two may run at once."""
+        """Open a screen that lists products, or come back to it from a product page: replay the queues, then pull.
+
+        Leaving the screen ends nothing: the generator goes on, and another opening is another one.
+        """
+        self.search_is_dead = True
+        screen = yield from self._fetch()
+        self.search_is_dead = screen.state == HUNG
+        return screen
+
+    def _fetch(self) -> Steps[Screen]:
         if not self.online:
             return Screen(CACHED, self.store.products())
         try:
@@ -260,56 +192,75 @@ class Phone:
         return Screen(FRESH, self.store.products())
 
     def sync_pass(self) -> Steps[None]:
-        """Replay the four queues of the inventory, each cleared once all of it went through.
+        """Replay the queues, each cleared once all of it went through.
 
         Raises:
-            SkuTaken, NotFound: the two that nobody catches on a phone.
+            NotFound: an empty look-up, or a 404 of an addition; nobody catches it on a phone.
             DioException: anything else; the queue at hand is kept whole.
         """
-        for n, body in self.store.queue("creation"):
-            created = json.loads(body)
-            image = self.store.file(created["image"]) if created["image"] else None
-            yield Call("create", created["sku"], n)
-            self.inventory.create(created["name"], created["sku"], created["location"], image)
-        self.store.clear("creation")
-
-        for n, sku, quantity in self.store.queue("addition"):
-            yield from self._find_and_add(sku, quantity, n)
-        self.store.clear("addition")
-
-        for n, body in self.store.queue("product_update"):
-            yield from self._push_update(Product(**json.loads(body)), n)
-        self.store.clear("product_update")
-
-        for n, product_id in self.store.queue("deletion"):
-            yield Call("delete", product_id, n)
-            self.inventory.delete(product_id)
-        self.store.clear("deletion")
+        yield from self._replay("addition", self._push_addition)
+        yield from self._replay("deletion", self._delete)
 
     def open_orders(self) -> Steps[list[Order]]:
-        """Open the list of orders: replay the queued updates, then pull. Errors show what is known."""
-        if not self.online:
-            return list(self.orders.values())
-        try:
-            for n, body in self.store.queue("order_update"):
-                order = _order_from(json.loads(body))
-                yield Call("update_order", order.id, n)
-                self.order_remote.update(order)
-            self.store.clear("order_update")
-            yield Call("pull_orders")
-            self.orders = {order.id: order for order in self.order_remote.orders()}
-        except DioException:
-            pass
-        return list(self.orders.values())
+        """Open the list of orders, in the server's order; without a radio the stored one. An error shows none.
+
+        Raises Hung, with a radio, once a finished order is stored that can't be read again (`finish_offline`).
+        """
+        if self.online:
+            try:
+                yield from self.sync_orders()
+            except DioException:
+                return []
+        return list(self.store.orders.values())
+
+    def sync_orders(self) -> Steps[None]:
+        """Replay the queue of orders, then pull them. Raises DioException, Hung."""
+        yield from self._replay("order_update", self.push_order)
+        yield Call("pull_orders")
+        self.store.orders = {order.id: order for order in self.order_remote.orders()}
+
+    def open_page(self, product: Product) -> Page:
+        """Open a product's page, which shows what the list shows."""
+        return Page(product)
 
     # --- what the person does
 
-    def scan(self, sku: str) -> Steps[Product | None]:
-        """Scan a barcode: the product to show, from the cache when there is no network."""
+    def scan(self, sku: str, looks: int = 1) -> Steps[Product | None]:
+        """Hold a label before the camera: the look-up is repeated as soon as the answer is there.
+
+        Raises DioException, or Failed without a radio.
+        """
+        found = None
+        for _ in range(looks):
+            found = yield from self._find(sku)
+        return found
+
+    def _find(self, sku: str, item: int | None = None) -> Steps[Product | None]:
         if not self.online:
-            return self.store.product_by_sku(sku)
-        yield Call("find", sku)
+            raise Failed("server error")
+        yield Call("find", sku, item)
         return self.inventory.by_sku(sku)
+
+    def search(self, text: str) -> Steps[list[Product]]:
+        """Type into the search box. Each keystroke asks the server as soon as nothing in the list matches.
+
+        If the server knows the SKU, the list is fetched again. After an empty answer or an error typing has no effect
+        until somebody has it fetched. Returns what is shown in the end. Raises DioException, Failed.
+        """
+        shown = self.store.products()
+        for typed in itertools.accumulate(text):
+            if self.search_is_dead:
+                return []
+            shown = [
+                one
+                for one in self.store.products()
+                if typed.lower() in f"{one.name}\0{one.sku}\0{one.location}".lower()
+            ]
+            if not shown:
+                self.search_is_dead = True
+                if (yield from self._find(typed)):
+                    shown = (yield from self.open_inventory()).products
+        return shown
 
     def receive(self, sku: str, quantity: int, new_name: str | None = None) -> Steps[None]:
         """Receive goods. Offline the addition is queued, whether the SKU is known or not.
@@ -324,125 +275,149 @@ class Phone:
             DioException, NotFound: shown to the person.
         """
         if not self.online:
-            self.store.enqueue("addition", sku, quantity)
-            self.store.add_to_cached(sku, quantity)
-            return
-        yield Call("find", sku)
-        product = self.inventory.by_sku(sku)
-        if product is None:
-            if new_name is None:
-                raise StillUnknown(sku)
-            yield from self.create_product(new_name, sku)
-            yield from self._find_and_add(sku, quantity)
+            self.store.enqueue("addition", (sku, quantity))
         else:
-            yield Call("add_stock", product.id)
-            self.inventory.add_stock(product.id, quantity)
-        self.store.add_to_cached(sku, quantity)
+            product = yield from self._find(sku)
+            if product is None:
+                if new_name is None:
+                    raise StillUnknown(sku)
+                yield from self._create(new_name, sku)
+                yield from self._find_and_add(sku, quantity)
+            else:
+                yield Call("add_stock", product.id)
+                self.inventory.add_stock(product.id, quantity)
+        if shown := self.store.product_by_sku(sku):
+            self.store.save_product(replace(shown, quantity=shown.quantity + quantity))
 
     def create_product(
         self, name: str, sku: str, location: str | None = None, photo: bytes | None = None
-    ) -> Steps[Product]:
-        """Create a product. Offline it lives under a UUID of the phone's own until it is pushed.
+    ) -> Steps[None]:
+        """Create a product; the inventory is opened again then.
+
+        Offline this fails, but the product stays in the list under a UUID of the phone's own until the next pull.
 
         Raises:
-            SkuTaken, DioException: online, shown to the person.
+            SkuTaken, DioException, Failed: shown to the person.
         """
-        path = self._keep_photo(photo) if photo is not None else None
-        if not self.online:
-            local = Product(self.new_id(), name, sku, 0, location, path)
-            body = {"name": name, "sku": sku, "location": location, "image": path}
-            self.store.enqueue("creation", json.dumps(body))
-            self.store.save_product(local)
-            return local
-        yield Call("create", sku)
-        created = self.inventory.create(name, sku, location, self.store.file(path) if path else None)
-        self.store.save_product(created)
-        return created
-
-    def edit(self, product: Product) -> Steps[None]:
-        """Save the product page: a PUT of all that is shown there; an emptied location is ``""``."""
-        if self.online:
-            yield from self._push_update(product)
-        else:
-            self.store.enqueue("product_update", json.dumps(asdict(product)))
-        self.store.save_product(product)
-
-    def press_plus(self, product_id: str) -> Steps[None]:
-        """The + button: a PUT of the whole cached product with one more."""
-        yield from self._step(product_id, 1)
-
-    def press_minus(self, product_id: str) -> Steps[None]:
-        """The − button: a PUT of the whole cached product with one less."""
-        yield from self._step(product_id, -1)
-
-    def take_photo(self, product_id: str, photo: bytes) -> Steps[None]:
-        """Photograph a product: uploaded at once, or an update with a path on the phone is queued."""
-        product = self._shown(product_id)
         path = self._keep_photo(photo)
         if self.online:
-            yield Call("upload_image", product_id)
-            self.store.save_product(self.inventory.upload_image(product_id, self.store.file(path)))
+            yield from self._create(name, sku, location, path)
+            yield from self.open_inventory()
         else:
-            yield from self.edit(replace(product, image_url=path))
+            local = Product(self.new_id(), name, sku, 0, location, path)
+            self.store.save_product(local)
+            self.create_offline(local)
+
+    def save(self, page: Page, photo: bytes | None = None, **changes: Any) -> Steps[None]:
+        """Save a product page: a new photo is uploaded, then all that the page shows is PUT.
+
+        The page then shows the photo on the phone, so its next save uploads it again.
+        changes: of the product's fields; an emptied location is ``""``. Raises DioException, Failed.
+        """
+        edited = replace(page.product, thumbnail_url=None, **changes)
+        if photo is not None:
+            edited = replace(edited, image_url=self._keep_photo(photo))
+        stored = (yield from self._send_saved(edited)) if self.online else self.save_offline(edited)
+        page.product = edited
+        self.store.save_product(stored)
+
+    def press(self, page: Page, step: int) -> Steps[None]:
+        """The + or − button (a step of 1 or -1): a save with that much more than the page shows.
+
+        A second tap before the answer sends the same number, since the page still shows the old one.
+        """
+        yield from self.save(page, quantity=page.product.quantity + step)
 
     def delete(self, product_id: str) -> Steps[None]:
-        """Delete a product."""
+        """Delete a product; the inventory is opened again then. Raises DioException."""
         if self.online:
-            yield Call("delete", product_id)
-            self.inventory.delete(product_id)
+            yield from self._delete(product_id)
         else:
             self.store.enqueue("deletion", product_id)
         self.store.drop_product(product_id)
+        yield from self.open_inventory()
 
     def finish_order(self, order: Order) -> Steps[None]:
-        """Finish picking, in full. Offline, the customer is ``N/A`` if the phone forgot it."""
+        """Finish picking, in full; also of an order that is finished already. Raises DioException, Failed."""
         done = order.picked_in_full()
         if self.online:
-            yield Call("update_order", done.id)
-            self.order_remote.update(done)
+            yield from self._update_order(done)
         else:
-            known = self.orders.get(done.id)
-            done = replace(done, customer_name=known.customer_name if known else UNKNOWN_CUSTOMER)
-            self.store.enqueue("order_update", json.dumps(asdict(done)))
-        if done.id in self.orders:
-            self.orders[done.id] = done
+            self.finish_offline(order, done)
+        if done.id in self.store.orders:
+            self.store.orders[done.id] = done
+
+    # --- what fails without a radio
+
+    def create_offline(self, local: Product) -> None:
+        """The queue's table lacks a column."""
+        raise Failed("failed")
+
+    def save_offline(self, edited: Product) -> Product:
+        """Nor has the queue of edits a column that it needs."""
+        raise Failed("failed")
+
+    def finish_offline(self, order: Order, done: Order) -> None:
+        """A line that was picked can't be stored: the screen hangs, and the order is open again after a restart.
+
+        An order without such a line, since it has none or was finished before, is stored.
+        """
+        if done.lines != order.lines:
+            raise Failed("the screen hangs")
+        self.store.enqueue("order_update", done)
+
+    def push_order(self, done: Order, item: int) -> Steps[None]:
+        """Send a stored order. Raises Hung: no line can be read again, for ever."""
+        if done.lines:
+            raise Hung("the list of orders hangs")
+        yield from self._update_order(done, item)
 
     # --- parts
 
+    def _replay(self, name: str, push: Callable[[Any, int], Steps[None]]) -> Steps[None]:
+        for n, item in self.store.queue(name):
+            yield from push(item, n)
+        self.store.clear(name)
+
+    def _push_addition(self, addition: tuple[str, int], item: int) -> Steps[None]:
+        yield from self._find_and_add(*addition, item=item)
+
     def _find_and_add(self, sku: str, quantity: int, item: int | None = None) -> Steps[None]:
-        yield Call("find", sku, item)
-        product = self.inventory.by_sku(sku)
+        product = yield from self._find(sku, item)
         if product is None:
             raise NotFound(sku)
         yield Call("add_stock", product.id, item)
         self.inventory.add_stock(product.id, quantity)
 
-    def _push_update(self, product: Product, item: int | None = None) -> Steps[None]:
-        yield Call("update", product.id, item)
-        self.inventory.update(product)
-        if product.has_local_image:
-            yield Call("upload_image", product.id, item)
-            self.inventory.upload_image(product.id, self.store.file(str(product.image_url)))
+    def _delete(self, product_id: str, item: int | None = None) -> Steps[None]:
+        yield Call("delete", product_id, item)
+        self.inventory.delete(product_id)
 
-    def _step(self, product_id: str, step: int) -> Steps[None]:
-        product = self._shown(product_id)
-        yield from self.edit(replace(product, quantity=product.quantity + step))
+    def _create(
+        self, name: str, sku: str, location: str | None = None, path: str | None = None, item: int | None = None
+    ) -> Steps[None]:
+        yield Call("create", sku, item)
+        self.store.save_product(self.inventory.create(name, sku, location, self._file(path) if path else None))
 
-    def _shown(self, product_id: str) -> Product:
-        product = self.store.product(product_id)
-        if product is None:
-            raise NotFound(product_id)
-        return product
+    def _send_saved(self, edited: Product) -> Steps[Product]:
+        if edited.has_local_image:
+            yield Call("upload_image", edited.id)
+            uploaded = self.inventory.upload_image(edited.id, self._file(str(edited.image_url)))
+            edited = replace(edited, image_url=uploaded.image_url)
+        yield Call("update", edited.id)
+        self.inventory.update(edited)
+        return edited
 
-    def _keep_photo(self, photo: bytes) -> str:
+    def _update_order(self, done: Order, item: int | None = None) -> Steps[None]:
+        yield Call("update_order", done.id, item)
+        self.order_remote.update(done)
+
+    def _file(self, path: str) -> MultipartFile:
+        return MultipartFile(self.store.files[path], path.rsplit("/", 1)[-1])
+
+    def _keep_photo(self, photo: bytes | None) -> str | None:
+        if photo is None:
+            return None
         path = f"/data/user/0/easy_box/cache/{self.new_id()}.jpg"
-        self.store.save_file(path, photo)
+        self.store.files[path] = photo
         return path
-
-
-def _order_from(data: dict[str, Any]) -> Order:
-    lines = tuple(
-        OrderLine(LineProduct(**line["product"]), line["quantity_to_pick"], line["quantity_picked"])
-        for line in data["lines"]
-    )
-    return Order(data["id"], data["customer_name"], data["status"], lines)

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from proofs.phone.repaired import APPS
 from proofs.simulation.failures import play_one, show_failures
 from proofs.simulation.many import play_all
 from proofs.simulation.sessions import end_on_request
@@ -18,6 +19,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--schedules", type=int, default=200, help="how many, from number 0 on")
     parser.add_argument("--server", choices=("inprocess", "real"), default="inprocess")
+    parser.add_argument("--app", choices=list(APPS), default="installed", help="the variant of the app on the phones")
     parser.add_argument("--jobs", type=int, default=2, help="processes, each with a server of its own")
     parser.add_argument("--only", type=int, help="play this schedule and show its history")
     parser.add_argument("--keep", help="of --only, these acts; printed with a failure")

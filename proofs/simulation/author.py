@@ -39,13 +39,15 @@ class Rates:
     late_request: float = 0.03
     broken_act: float = 0.12
     scan: float = 0.12
+    persists: float = 0.5
+    two_taps: float = 0.2
     login: float = 0.15
     kill: float = 0.0
 
 
-def make_plan(seed: int, number: int, rates: Rates | None = None) -> Plan:
-    """Schedule `number` of `seed`: the same arguments give the same plan on every machine."""
-    return _Author(seed, number, rates or Rates()).write()
+def make_plan(seed: int, number: int, rates: Rates | None = None, app: str = "installed") -> Plan:
+    """Schedule `number` of `seed`: the same arguments give the same plan on every machine. app: see Plan."""
+    return replace(_Author(seed, number, rates or Rates()).write(), app=app)
 
 
 OFFLINE_VERBS = {
@@ -56,6 +58,8 @@ ONLINE_VERBS = {
     "open": 26, "orders": 14, "receive": 12, "press": 10, "edit": 5, "create": 4, "delete": 5,
     "finish": 14, "photo": 9, "scan": 4, "relabel": 2,
 }  # fmt: skip
+MAY_FAIL = ("press", "edit", "create", "photo", "relabel", "finish")
+"""What the installed app can't do without a radio."""
 MANAGER_VERBS = {"rename": 5, "relocate": 3, "archive": 4, "create": 5, "cancel": 3, "extend": 4, "order": 2}
 SHOP_VERBS = {"set": 6, "add": 5, "rename": 3, "create": 4, "archive": 1}
 THEMES: dict[str, dict[str, float]] = {
@@ -132,8 +136,11 @@ class _Author:
         """The act with what happens before it now and then: the person scans a label, or has to log in again."""
         scans, logs_in = self.side.random() < self.rates.scan, self.side.random() < self.rates.login
         label = self.side.choice((*self.skus, LABEL, LABEL))
+        taps_twice = self.side.random() < self.rates.two_taps and act.verb == "press"
+        act = replace(act, persists=self.side.random() < self.rates.persists and act.verb in MAY_FAIL)
         if act.who not in PHONES or not self.online[act.who]:
             return act
+        act = replace(act, taps_twice=taps_twice)
         return replace(act, scans=label if scans else "", logs_in=logs_in and act.verb == "online")
 
     def _act_of_phone(self, who: str) -> None:

@@ -58,6 +58,7 @@ def show_failure(session: Session, invariant: str, whole: Plan, options: argpars
     print(f"=== {invariant}: seed {whole.seed}, schedule {whole.number} ===")
     print(history(session.play(plan)))
     server = "" if options.server == "inprocess" else f" --server {options.server}"
+    server += "" if options.app == "installed" else f" --app {options.app}"
     print(
         f"again: python -m proofs.simulation --seed {whole.seed}{server} --only {whole.number} --keep {keep}\n",
         flush=True,

@@ -21,7 +21,7 @@ _session: Session | None = None
 
 def plan_of(options: argparse.Namespace, number: int) -> Plan:
     """The plan of a schedule; with a real server, processes are killed too."""
-    return make_plan(options.seed, number, REAL_RATES if options.server == "real" else None)
+    return make_plan(options.seed, number, REAL_RATES if options.server == "real" else None, options.app)
 
 
 def play_all(options: argparse.Namespace) -> Iterator[Short]:

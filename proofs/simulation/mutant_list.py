@@ -16,11 +16,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug. Bugs of concurrency need the real server."""
+    """A bug. Bugs of concurrency need the real server; app: some show with a repaired app only."""
 
     name: str
     changes: tuple[Change, ...]
     server: str = "inprocess"
+    app: str = "installed"
 
 
 TAKE = """    with connection.cursor() as cursor:
@@ -30,6 +31,7 @@ TAKE = """    with connection.cursor() as cursor:
 
 MUTANTS = (
     Mutant("none, in process", ()),
+    Mutant("none, in process, a repaired app", (), app="repaired"),
     Mutant("none, gunicorn and PostgreSQL", (), "real"),
     # --- ledger and revisions
     Mutant(
@@ -261,6 +263,7 @@ MUTANTS = (
                 "        if False:\n",
             ),
         ),
+        app="repaired",
     ),
     Mutant(
         "the last PUT wins in every field",
@@ -292,6 +295,7 @@ MUTANTS = (
                 "    if customer:\n",
             ),
         ),
+        app="repaired",
     ),
     Mutant(
         "a cancelled order is picked all the same",

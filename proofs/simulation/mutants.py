@@ -53,12 +53,13 @@ def main() -> int:
     options = parser.parse_args()
     chosen = [one for one in MUTANTS if not options.names or any(part in one.name for part in options.names)]
     verdicts = []
-    skipped = {"inprocess": "", "real": ""}
+    skipped: dict[tuple[str, str], str] = {}
     for mutant in chosen:
-        verdicts.append(try_one(mutant, options.seed, skipped[mutant.server]))
+        kind = mutant.server, mutant.app
+        verdicts.append(try_one(mutant, options.seed, skipped.get(kind, "")))
         print(verdicts[-1], flush=True)
         if not mutant.changes:
-            skipped[mutant.server] = ",".join(line.split(":")[0].removeprefix(WORD) for line in verdicts[-1].caught)
+            skipped[kind] = ",".join(line.split(":")[0].removeprefix(WORD) for line in verdicts[-1].caught)
     bad = sum(not verdict.is_good for verdict in verdicts)
     print(f"{len(verdicts)} tried, {bad} wrong")
     return 1 if bad else 0
@@ -75,7 +76,7 @@ def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
         except LookupError as error:
             return Verdict(mutant, [], 0.0, str(error))
         command = [sys.executable, "-m", "proofs.simulation", "--seed", str(seed), "--schedules", str(SCHEDULES)]
-        command += ["--jobs", "1", "--server", mutant.server, "--skip", skipped]
+        command += ["--jobs", "1", "--server", mutant.server, "--app", mutant.app, "--skip", skipped]
         command += ["--stop"] if mutant.changes else ["--no-shrink", "--lines"]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from proofs.phone.dio import ExchangeConnection
+from proofs.phone.dio import DART_IDLE_SECONDS, ExchangeConnection
 from proofs.simulation import plan
 from proofs.simulation.plan import Fault
 
@@ -124,6 +124,7 @@ class Line:
     _nth: int = 0
     _verb: str = ""
     _second_wire: Wire | None = None
+    _second_used: float = 0.0
     _late: list[tuple[bytes, Wire]] = field(default_factory=list)
 
     def connect(self, host: str, port: int) -> LineConnection:
@@ -141,7 +142,10 @@ class Line:
     def exchange(self, request: bytes, wire: Wire) -> bytes:
         """One request and its answer. Raises OSError, or returns nothing, when the network fails."""
         if self.second:
-            wire = self._second_wire = self._second_wire or self.server.connect()
+            now = self.server.elapsed()
+            if self._second_wire is None or now - self._second_used >= DART_IDLE_SECONDS:
+                self._second_wire = self.server.connect()
+            wire, self._second_used = self._second_wire, now
         late, self._late = self._late, []
         try:
             return self._exchange(request, wire)

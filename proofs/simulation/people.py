@@ -7,12 +7,12 @@ import json
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from proofs.phone.app import CastError, InventoryRemote, NotFound, Order, OrderRemote, Product, Session, SkuTaken
 from proofs.phone.dio import DART_USER_AGENT, Dio, DioException
-from proofs.phone.offline import HUNG, Phone, Screen, Steps, StillUnknown
+from proofs.phone.offline import HUNG, Failed, Page, Screen, Steps, StillUnknown, run
+from proofs.phone.repaired import APPS
 from proofs.simulation.intentions import Finished, Intentions
 from proofs.simulation.network import Line
 from proofs.simulation.photos import PHOTOS
@@ -25,19 +25,26 @@ MOST_LOOKS = 15
 
 
 class Person:
-    """A person with a phone. After an error on the screen they check whether the action went through."""
+    """A person with a phone. After an error on the screen they check whether the action went through.
 
-    def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions, pause: Callable[[], None]) -> None:
+    app: which variant of the app it is (`proofs.phone.repaired.APPS`).
+    """
+
+    def __init__(
+        self, name: str, line: Line, scene: Scene, notes: Intentions, pause: Callable[[], None], app: str
+    ) -> None:
         self.name, self.line, self.scene, self.notes, self._pause = name, line, scene, notes, pause
         line.on_answer = self._notice_photo
         self.dio = Dio(line.server.base_url, line, clock=line.server.elapsed)
         self.session = session = Session(scene.tokens[name])
-        self.phone = Phone(
+        self.phone = APPS[app](
             InventoryRemote(self.dio, session), OrderRemote(self.dio, session), random.Random(f"ids {name}")
         )
         self.screens: list[Screen] = []
         self._orders: dict[str, Order] = {}
         """The orders that the person has seen; the app may have forgotten them."""
+        self._failed: list[Act] = []
+        """What failed for want of a radio, and is to be entered again."""
         self._passes: list[Steps[Any]] = []
         self._slices: tuple[int, ...] = ()
         self._turn = 0
@@ -47,12 +54,26 @@ class Person:
     def do(self, act: Act) -> None:
         """Do what the plan says, unless it is no longer possible (a product is gone)."""
         self.finish_pass()
+        self.line.begin(act.n)
         if act.scans:
-            self.line.begin(act.n)
             self._scan(act.scans, 1 + act.n % MOST_LOOKS)
             self._pause()
+        if self.phone.online and not self.phone.store.queued():
+            self._enter_again()
         self.line.begin(act.n, act.faults)
-        getattr(self, f"do_{act.verb}")(act)
+        try:
+            getattr(self, f"do_{act.verb}")(act)
+        except Failed:
+            if act.persists:
+                self._failed.append(act)
+
+    def _enter_again(self) -> None:
+        """The network is back and the queues are sent: what failed without it is done now."""
+        failed, self._failed = self._failed, []
+        for act in failed:
+            self.line.begin(act.n)
+            getattr(self, f"do_{act.verb}")(act)
+            self._pause()
 
     def do_online(self, act: Act) -> None:
         """Perhaps with a new login, which the queues outlive. The installed app has only additions and deletions in
@@ -67,7 +88,8 @@ class Person:
         self.phone.online = False
 
     def do_restart(self, act: Act) -> None:
-        self.phone.restart()
+        """The app forgets its orders, as between two lists; the person may have an order's page open."""
+        self.phone.store.orders.clear()
 
     def do_open(self, act: Act) -> None:
         """Open the inventory: one screen, or two at once; without a pause, or slowly."""
@@ -82,17 +104,17 @@ class Person:
 
     def do_orders(self, act: Act) -> None:
         self._run(self.phone.open_orders())
-        self._orders |= self.phone.orders
+        self._orders |= self.phone.store.orders
 
     def do_scan(self, act: Act) -> None:
         self._scan(act.sku, 1)
 
     def _scan(self, label: str, looks: int) -> None:
         """While the label is in view, the app looks it up again after each answer, over one or two connections."""
-        with contextlib.suppress(DioException):  # they don't scan again
-            for look in range(looks):
+        with contextlib.suppress(DioException, Failed):  # they don't scan again
+            for look, call in enumerate(self.phone.scan(self.scene.sku(label), looks)):
                 self.line.second = bool(looks % 2 and look % 3 == 1)
-                self._run(self.phone.scan(self.scene.sku(label)))
+                self.line.announce(call.verb)
         self.line.second = False
 
     def do_receive(self, act: Act) -> None:
@@ -115,19 +137,38 @@ class Person:
         product = self._product_page(act.sku)
         if product is None or product.quantity + act.quantity < 0:
             return
-        press = self.phone.press_plus if act.quantity > 0 else self.phone.press_minus
-        if self._insist(lambda: press(product.id)):
-            self.notes.moved(self.name, act.sku, act.quantity, press=True)
+        page = self.phone.open_page(product)
+        taps = 2 if act.taps_twice and self.phone.online else 1
+        if self._insist(lambda: self._taps(page, act.quantity, taps)):
+            self.notes.moved(self.name, act.sku, act.quantity, press=True)  # the page shows one step, also for two taps
+
+    def _taps(self, page: Page, step: int, taps: int) -> Steps[None]:
+        """A press, or taps before the answer is there, on connections of their own. Raises if none succeeds."""
+        presses = [self.phone.press(page, step) for _ in range(taps)]
+        calls = [next(press, None) for press in presses]
+        errors: list[DioException] = []
+        for press, call in zip(presses, calls, strict=True):
+            if call:
+                yield call
+                try:
+                    run(press)
+                except DioException as error:
+                    errors.append(error)
+                self.line.second = True
+        self.line.second = False
+        if errors and len(errors) == taps:
+            raise errors[0]
 
     def do_edit(self, act: Act) -> None:
         product = self._product_page(act.sku)
         field, _, value = act.text.partition("=")
         if product is None:
             return
-        edited = replace(product, name=value) if field == "name" else replace(product, location=value)
+        page = self.phone.open_page(product)
         if self.phone.online and product.id in self._queued_updates():
             self.notes.muddled.add((act.sku, field))  # the queue will come later and say otherwise
-        if self._insist(lambda: self.phone.edit(edited)):
+        changes: dict[str, Any] = {field: value}
+        if self._insist(lambda: self.phone.save(page, **changes)):
             self.notes.set_field(self.name, act.sku, field, value)
 
     def do_relabel(self, act: Act) -> None:
@@ -136,7 +177,8 @@ class Person:
         if product is None:
             return
         wanted = self.scene.new_label(act.sku) if act.text == "new" else self.scene.sku(UNTOUCHED)
-        self._insist(lambda: self.phone.edit(replace(product, sku=wanted)))
+        page = self.phone.open_page(product)
+        self._insist(lambda: self.phone.save(page, sku=wanted))
 
     def do_photo(self, act: Act) -> None:
         product = self._product_page(act.sku)
@@ -144,8 +186,7 @@ class Person:
             return
 
         def attempt() -> Steps[None]:
-            shown = self._shown(act.sku)
-            return self.phone.take_photo(shown.id if shown else product.id, PHOTOS[act.text])
+            return self.phone.save(self.phone.open_page(self._shown(act.sku) or product), PHOTOS[act.text])
 
         if self._insist(attempt):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
@@ -164,9 +205,11 @@ class Person:
         if act.order >= len(self.scene.orders):
             return
         order = self._orders.get(str(self.scene.orders[act.order]))
-        if order is None or order.status not in ("open", "inProgress"):
+        if order is None or order.status == "cancelled":
             return
-        if self._insist(lambda: self.phone.finish_order(order)):
+        if order.status == "picked" and not (act.persists and self.phone.online):
+            return  # finished again offline, it would hang the list of orders for ever
+        if self._insist(lambda: self.phone.finish_order(order)) and order.status != "picked":
             picked = {int(line.product.id): line.quantity_to_pick for line in order.lines}
             self.notes.finished[int(order.id)].append(Finished(self.name, picked))
             self._orders[order.id] = order.picked_in_full()
@@ -272,7 +315,7 @@ class Person:
 
     def _queued_updates(self) -> list[str]:
         """The ids of products with an edit in the queue."""
-        return [json.loads(body)["id"] for _n, body in self.phone.store.queue("product_update")]
+        return [edited.id for _n, edited in self.phone.store.queue("product_update")]
 
     def _shown(self, sku: str) -> Product | None:
         by_sku = self.phone.store.product_by_sku

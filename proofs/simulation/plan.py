@@ -71,6 +71,8 @@ class Act:
         weave: not empty for two passes at once: whose turn it is, again and again, e.g. ``"abb"``.
         scans: a label that the person scans first, or "".
         logs_in: whether the phone must log in again first; its queues outlive that.
+        persists: whether the person enters again later what failed without a radio, and finishes an order once more.
+        taps_twice: whether + or − is tapped again before the answer is there.
         slices: after how many requests the pass waits for the next act of somebody else, again and again.
     """
 
@@ -87,6 +89,8 @@ class Act:
     slices: tuple[int, ...] = ()
     scans: str = ""
     logs_in: bool = False
+    persists: bool = False
+    taps_twice: bool = False
 
     def __str__(self) -> str:
         parts = [f"{self.n:>2}  {self.who} {self.verb}"]
@@ -99,14 +103,17 @@ class Act:
         parts += [f"[slowly: {self.slices}]"] if self.slices else []
         parts += [f"[scans {self.scans} first]"] if self.scans else []
         parts += ["[logs in]"] if self.logs_in else []
+        parts += ["[persists]"] if self.persists else []
+        parts += ["[taps twice]"] if self.taps_twice else []
         return " ".join(parts)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A schedule. Equal small quantities, or unique large ones."""
+    """A schedule. Equal small quantities, or unique large ones. app: the variant on the phones."""
 
     seed: int
     number: int
     equal: bool
     acts: tuple[Act, ...]
+    app: str = "installed"

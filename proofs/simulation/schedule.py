@@ -81,7 +81,7 @@ class Stage:
         if name not in self.people:
             line = self._line(name)
             self.people[name] = Person(
-                name, line, self.scene, self.notes, lambda: self.server.wait(self.server.human_gap)
+                name, line, self.scene, self.notes, lambda: self.server.wait(self.server.human_gap), self.plan.app
             )
         return self.people[name]
 

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 from proofs.phone.app import InventoryRemote, OrderRemote, Session
 from proofs.phone.dio import Dio, ExchangeTransport
-from proofs.phone.offline import Phone
+from proofs.phone.offline import Phone, Store
+from proofs.phone.repaired import APPS
 
 
 @dataclass
@@ -40,11 +41,11 @@ class FakeServer:
         }  # fmt: skip
         return key
 
-    def phone(self, online: bool = True) -> Phone:
-        """A phone connected to it."""
+    def phone(self, online: bool = True, app: str = "installed", store: Store | None = None) -> Phone:
+        """A phone connected to it, with this variant of the app."""
         dio = Dio("http://warehouse/api", ExchangeTransport(self.exchange))
         session = Session("t")
-        return Phone(InventoryRemote(dio, session), OrderRemote(dio, session), online=online)
+        return APPS[app](InventoryRemote(dio, session), OrderRemote(dio, session), store=store, online=online)
 
     def exchange(self, request: bytes) -> bytes:
         """Answer one request."""
