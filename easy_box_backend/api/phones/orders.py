@@ -16,7 +16,7 @@ from api.reconcile.memory import Memory, fingerprint_of
 Kind = Discrepancy.Kind
 
 UNKNOWN_CUSTOMER = "N/A"
-"""What the app sends for a customer whom the phone has forgotten (docs/flutter-app.md, section 4)."""
+"""What a repaired app sends for a customer whom the phone has forgotten (docs/flutter-app.md, section 4)."""
 
 
 def pulled(seen: int, *, by: Actor) -> None:
