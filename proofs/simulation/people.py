@@ -141,6 +141,7 @@ class Person:
         taps = 2 if act.taps_twice and self.phone.online else 1
         if self._insist(lambda: self._taps(page, act.quantity, taps)):
             self.notes.moved(self.name, act.sku, act.quantity, press=True)  # the page shows one step, also for two taps
+        self._leave_page(act)
 
     def _taps(self, page: Page, step: int, taps: int) -> Steps[None]:
         """A press, or taps before the answer is there, on connections of their own. Raises if none succeeds."""
@@ -170,6 +171,7 @@ class Person:
         changes: dict[str, Any] = {field: value}
         if self._insist(lambda: self.phone.save(page, **changes)):
             self.notes.set_field(self.name, act.sku, field, value)
+        self._leave_page(act)
 
     def do_relabel(self, act: Act) -> None:
         """Another SKU for a product: a free one, or by mistake one that another product has."""
@@ -190,6 +192,7 @@ class Person:
 
         if self._insist(attempt):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
+        self._leave_page(act)
 
     def do_create(self, act: Act) -> None:
         sku = self.scene.sku(act.sku)
@@ -312,6 +315,11 @@ class Person:
             self.finish_pass()
             self._pause()
         return self._shown(sku)
+
+    def _leave_page(self, act: Act) -> None:
+        """Back to the inventory, which is fetched again; half the time they stay on the page for longer."""
+        if act.n % 2:
+            self._run(self.phone.open_inventory())
 
     def _queued_updates(self) -> list[str]:
         """The ids of products with an edit in the queue."""
