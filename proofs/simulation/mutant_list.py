@@ -231,6 +231,7 @@ MUTANTS = (
                 "    elif False:\n",
             ),
         ),
+        app="repaired",
     ),
     Mutant(
         "numbers that come again are new differences",
@@ -243,6 +244,7 @@ MUTANTS = (
                 "            return _back_and_forth(",
             ),
         ),
+        app="repaired",
     ),
     Mutant(
         "an unknown SKU is not found, in a queue too",
@@ -306,5 +308,6 @@ MUTANTS = (
                 "    if False and status",
             ),
         ),
+        app="repaired",
     ),
 )
