@@ -1,0 +1,162 @@
+"""Reading the numbers of + and −: each PUT says one more or one less than the product page showed.
+
+The numbers of a product since the last pull are read together, each time one is added, since a later one can show what
+an earlier one meant: what seemed a press was a late copy, or the page counted goods that still waited in the queue.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from proofs.simulation.day.world import Request
+
+MOST_READINGS = 24
+STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.00002
+"""The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
+the phone added meanwhile, or none of these."""
+KEPT_SECONDS = 15.0
+"""How long the phone keeps a connection: a new one sooner says that the one before broke or was busy."""
+
+
+@dataclass(slots=True)
+class Page:
+    """A product on the phone since the last pull.
+
+    bases: what its list can say, with the chance of each. sums: by how much the phone's own additions have raised it,
+    from 0 on. numbers: the PUTs, with the chance that one like it is an earlier one that comes late. pieces: what they are
+    read as.
+    """
+
+    bases: list[tuple[int, float]]
+    sums: list[int] = field(default_factory=lambda: [0])
+    numbers: list[tuple[int, float]] = field(default_factory=list)
+    pieces: int = 0
+    old: tuple[int, ...] = ()
+    """Numbers from before the last pull, of which one can still come late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read the numbers so far. shown: what the page shows; grown: how many of the additions are in it."""
+
+    cost: float
+    shown: int | None
+    grown: int
+    pieces: int
+
+
+class Presses:
+    """All product pages of one phone."""
+
+    def __init__(self, margin: float) -> None:
+        self.margin = margin
+        self.list: dict[int, int] = {}
+        self.pages: dict[int, Page] = {}
+        self.deltas: dict[int, int] = {}
+        self.doubts: dict[int, dict[int, float]] = {}
+        self.last_at, self.connection, self.is_new, self.new, self.kept = -1e9, "", False, 0, 0
+
+    def page(self, product: int) -> Page:
+        if product not in self.pages:
+            self.pages[product] = Page([(self.list.get(product, 0), 1.0)])
+        return self.pages[product]
+
+    def add(self, request: Request) -> None:
+        """The phone has added goods."""
+        page = self.page(request.product)
+        page.sums.append(page.sums[-1] + request.quantity)
+
+    def arrive(self, request: Request) -> None:
+        """Note a request, and whether its connection was to be expected."""
+        self.is_new = False
+        if request.at - self.last_at < KEPT_SECONDS:
+            self.is_new = request.connection != self.connection
+            self.new, self.kept = self.new + self.is_new, self.kept + (not self.is_new)
+        self.last_at, self.connection = request.at, request.connection
+
+    def _late(self, request: Request) -> float:
+        """The chance that an earlier PUT comes late now. On the phone's connection it cannot; on a new one it is the
+        likelier, the rarer new ones are (a balancer's are always new, and say nothing)."""
+        rarely = (self.kept + self.new + 10) / (self.new + 1)
+        return LATE * (min(rarely, 30.0) if self.is_new else 0.02)
+
+    def put(self, request: Request) -> None:
+        """A number."""
+        page = self.page(request.product)
+        page.numbers.append((request.quantity, self._late(request)))
+        page.pieces = read(page)[0].pieces
+
+    def pulled(self) -> None:
+        """The queue is known now, and nothing more can explain the numbers."""
+        before, self.pages = self.pages, {}
+        for product, page in before.items():
+            if not page.numbers:
+                continue
+            readings = read(page)
+            best = readings[0]
+            self.deltas[product] = self.deltas.get(product, 0) + best.pieces
+            for other in readings[1:]:
+                change, extra = other.pieces - best.pieces, other.cost - best.cost
+                if change and extra <= self.margin:
+                    doubts = self.doubts.setdefault(product, {})
+                    doubts[change] = min(extra, doubts.get(change, extra))
+            self.pages[product] = Page([], old=tuple(number for number, _ in page.numbers[-4:]))
+
+    def answered(self, stock: dict[int, int]) -> None:
+        """What the pull was answered with."""
+        self.list = dict(stock)
+        for product, page in self.pages.items():
+            last = page.old[-1]
+            page.bases = [(stock.get(product, 0), 0.95), *([(last, 0.05)] if last != stock.get(product, 0) else [])]
+
+    def booked(self) -> dict[int, int]:
+        """The pieces that all numbers are read as, by product."""
+        totals = dict(self.deltas)
+        for product, page in self.pages.items():
+            totals[product] = totals.get(product, 0) + page.pieces
+        return totals
+
+
+def read(page: Page) -> list[Reading]:
+    """The ways to read a page's numbers, the likeliest first."""
+    readings = [Reading(0.0, None, 0, 0)]
+    for nth, (number, late) in enumerate(page.numbers):
+        earlier = (*page.old, *(earlier for earlier, _ in page.numbers[:nth]))
+        best: dict[tuple[int | None, int, int], Reading] = {}
+        for reading in readings:
+            for chance, shown, grown, pieces in ways(page, reading, number, late if number in earlier else 0.0):
+                cost, key = reading.cost - math.log(chance), (shown, grown, reading.pieces + pieces)
+                if key not in best or cost < best[key].cost:
+                    best[key] = Reading(cost, shown, grown, reading.pieces + pieces)
+        readings = sorted(best.values(), key=lambda reading: reading.cost)[:MOST_READINGS]
+    return readings
+
+
+def ways(
+    page: Page, reading: Reading, number: int, late: float
+) -> Iterator[tuple[float, int | None, int, int]]:
+    """How a number can have come about. late: the chance that it is an earlier one. Yields the chance, what the page shows then, how many additions are in it, pieces."""
+    if reading.shown is None:
+        for base, chance in page.bases:
+            for grown, total in enumerate(page.sums):
+                share = chance * (1.0 if len(page.sums) == 1 else 0.5 if not grown else 0.5 / (len(page.sums) - 1))
+                if abs(number - base - total) == 1:
+                    yield share * STEP, number, grown, number - base - total
+                elif number == base + total:
+                    yield share * SAME, number, grown, 0
+    else:
+        if abs(number - reading.shown) == 1:
+            yield STEP, number, reading.grown, number - reading.shown
+        elif number == reading.shown:
+            yield SAME, number, reading.grown, 0
+        for grown in range(reading.grown + 1, len(page.sums)):
+            step = number - reading.shown - page.sums[grown] + page.sums[reading.grown]
+            if abs(step) == 1:
+                yield GREW, number, grown, step
+    if late:
+        yield late, reading.shown, reading.grown, 0
+    for step in (1, -1):
+        yield OTHER, number, reading.grown, step
+    yield OTHER, reading.shown, reading.grown, 0
