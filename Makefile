@@ -3,6 +3,8 @@
 PYTHON ?= python3
 SEED ?= 1
 SCHEDULES ?= 200
+DAYS ?= 100
+READER ?= stories
 SERVER ?= inprocess
 APP ?= installed
 
@@ -12,7 +14,7 @@ SOURCES := easy_box_backend proofs dev
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
-        simulate simulate-mutants bench backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow gitflow lock venv venv-dev clean
+        simulate simulate-days simulate-mutants bench backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow gitflow lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
@@ -64,6 +66,9 @@ check-messages: venv-dev ## Fail if a text is not translated
 
 simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real APP=repaired)
 	@$(PY) -m proofs.simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER) --app $(APP)
+
+simulate-days: venv-dev ## Whole days in memory, compared with the truth (SEED=1 DAYS=100 READER=rules)
+	@$(PY) -m proofs.simulation.day --seed $(SEED) --days $(DAYS) --reader $(READER)
 
 simulate-mutants: venv-dev ## Test the simulation: it must find every planted bug
 	@$(PY) -m proofs.simulation.mutants

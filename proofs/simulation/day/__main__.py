@@ -3,51 +3,61 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
+from collections.abc import Callable
 
-from proofs.simulation.day.people import PROFILES, play
+from proofs.simulation.day.people import PROFILES, Outcome, play
 from proofs.simulation.day.readers import Naive, StoryReader
 from proofs.simulation.day.rules import Rules
+from proofs.simulation.day.stories import MARGIN
+from proofs.simulation.day.world import Reader
 
-READERS = {"stories": StoryReader, "rules": Rules, "naive": Naive}
+READERS: dict[str, Callable[[float], Reader]] = {"stories": StoryReader, "rules": Rules, "naive": Naive}
 
 
 def main() -> None:
+    """Play and print."""
     parser = argparse.ArgumentParser(prog="python -m proofs.simulation.day", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--days", type=int, default=100)
-    parser.add_argument("--profile", choices=PROFILES, action="append")
-    parser.add_argument("--reader", choices=READERS, action="append")
-    parser.add_argument("--margin", type=float, default=7.0)
-    parser.add_argument("--show", type=int, help="print the requests of this day")
+    parser.add_argument("--profile", choices=PROFILES, action="append", help="all, if none is given")
+    parser.add_argument("--reader", choices=READERS, action="append", help="stories, if none is given")
+    parser.add_argument("--margin", type=float, default=MARGIN, help="of stories: asks more, the larger it is")
+    parser.add_argument("--only", type=int, help="play this day, and print its requests")
     options = parser.parse_args()
     for profile in options.profile or PROFILES:
-        for name in options.reader or READERS:
-            begin = time.perf_counter()
-            outcomes = []
-            for day in [options.show] if options.show is not None else range(options.days):
-                reader = READERS[name](options.margin)
-                outcome = play(f"{options.seed} {day}", PROFILES[profile], reader)
-                outcomes.append(outcome)
-                if outcome.silent and name == "stories":
-                    print(f"  day {day}: silently off {outcome.silent}, asked {outcome.questions}")
-                if options.show is not None:
-                    for n, request in enumerate(outcome.world.log):
-                        print(n, f"{request.at:9.2f} {request.kind:5} {request.product:3} {request.quantity:4}",
-                              request.connection, request.pieces, request.fault)
-            seconds = time.perf_counter() - begin
-            requests = sum(len(outcome.world.log) for outcome in outcomes)
-            days = len(outcomes)
-            print(
-                f"{profile:16} {name:8} {days} days: {sum(o.is_exact for o in outcomes)} exact,"
-                f" {sum(bool(o.silent) for o in outcomes)} silent,"
-                f" {sum(bool(o.unlike) for o in outcomes)} unlike,"
-                f" {sum(len(o.questions) for o in outcomes) / days:.2f} questions,"
-                f" {sum(len(o.needless) for o in outcomes) / days:.2f} needless,"
-                f" {statistics.mean(sum(abs(n) for n in o.off.values()) for o in outcomes):.1f} pieces off,"
-                f" {seconds / requests * 1000:.2f} ms a request, {requests / days:.0f} requests"
-            )
+        for name in options.reader or ["stories"]:
+            start = time.perf_counter()
+            days = range(options.days) if options.only is None else [options.only]
+            outcomes = [play(f"{options.seed} {day}", PROFILES[profile], READERS[name](options.margin)) for day in days]
+            for day, outcome in zip(days, outcomes, strict=True):
+                if outcome.silent:
+                    print(f"  day {day}: silently off by product {outcome.silent}; asked about {outcome.questions}")
+                if options.only is not None:
+                    show(outcome)
+            print(f"{profile}, {name}: {summary(outcomes, time.perf_counter() - start)}", flush=True)
+
+
+def summary(outcomes: list[Outcome], seconds: float) -> str:
+    """How the days ended, in a line."""
+    days, requests = len(outcomes), sum(len(outcome.world.log) for outcome in outcomes)
+    off = sum(abs(pieces) for outcome in outcomes for pieces in outcome.off.values())
+    return (
+        f"{days} days, {sum(outcome.is_exact for outcome in outcomes)} exact,"
+        f" {sum(bool(outcome.silent) for outcome in outcomes)} silently wrong,"
+        f" {sum(len(outcome.questions) for outcome in outcomes) / days:.2f} questions a day,"
+        f" {sum(len(outcome.needless) for outcome in outcomes) / days:.2f} needless,"
+        f" {off / days:.1f} pieces off; {seconds / requests * 1000:.2f} ms a request, {requests / days:.0f} a day"
+    )
+
+
+def show(outcome: Outcome) -> None:
+    """The requests of a day, with the truth."""
+    for number, request in enumerate(outcome.world.log):
+        print(
+            f"{number:4} {request.at:9.2f} s  {request.kind:5} {request.product:3} {request.quantity:5}"
+            f"  {request.connection:10} stands for {request.pieces:4}  {request.fault}"
+        )
 
 
 if __name__ == "__main__":

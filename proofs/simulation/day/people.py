@@ -31,7 +31,8 @@ PROFILES = {"no faults": NO_FAULTS, "bad network": BAD_NETWORK, "own connections
 
 def pieces(rng: random.Random) -> int:
     """How many pieces somebody receives at once."""
-    return rng.choices((1, rng.randint(2, 12), rng.choice((6, 10, 12, 20, 24, 50)), rng.randint(13, 300)), (4, 4, 2, 1))[0]
+    sizes = (1, rng.randint(2, 12), rng.choice((6, 10, 12, 20, 24, 50)), rng.randint(13, 300))
+    return rng.choices(sizes, (4, 4, 2, 1))[0]
 
 
 class Person:

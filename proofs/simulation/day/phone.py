@@ -1,4 +1,7 @@
-"""The installed app on one phone: its stock queue, its passes and its screens (docs/flutter-app.md, sections 3 and 4)."""
+"""The installed app on one phone: its stock queue, its passes and its screens, on the clock of a day.
+
+(docs/flutter-app.md, sections 3 and 4; `proofs/phone/` is the whole app, over HTTP)
+"""
 
 from __future__ import annotations
 
@@ -67,16 +70,18 @@ class Phone:
             self.shown[product] = self.shown.get(product, 0) + quantity
             return
         for _ in range(4):
-            if not self.radio:
-                return
             found = yield Request("find", product)
             if found is not FAILED and (yield Request("add", product, quantity, intent)) is not FAILED:
                 self.shown[product] = self.shown.get(product, 0) + quantity
                 self.link.start(self.open_list())
                 return
             yield self.random.uniform(2.0, 20.0)
-            if self.random.random() < 0.15:
+            if self.random.random() < 0.15 or not self._has_radio():
                 return
+
+    def _has_radio(self) -> bool:
+        """It can be lost while the person waits."""
+        return self.radio
 
     def page(self, product: int, steps: list[int]) -> Task:
         """The product page: + and − from the number that it was opened with."""
@@ -90,7 +95,7 @@ class Phone:
             answer = yield Request("put", product, number, intent)
             while answer is FAILED:
                 yield self.random.uniform(1.0, 6.0)
-                if self.random.random() < 0.2 or not self.radio:
+                if self.random.random() < 0.2 or not self._has_radio():
                     self.avoided.add(product)
                     return
                 answer = yield Request("put", product, number, intent)

@@ -25,7 +25,7 @@ class Page:
     """A product on the phone since the last pull.
 
     bases: what its list can say, with the chance of each. sums: by how much the phone's own additions have raised it,
-    from 0 on. numbers: the PUTs, with the chance that one like it is an earlier one that comes late. pieces: what they are
+    from 0 on. numbers: the PUTs, each with the chance that it is an earlier one that comes late. pieces: what they are
     read as.
     """
 
@@ -134,10 +134,11 @@ def read(page: Page) -> list[Reading]:
     return readings
 
 
-def ways(
-    page: Page, reading: Reading, number: int, late: float
-) -> Iterator[tuple[float, int | None, int, int]]:
-    """How a number can have come about. late: the chance that it is an earlier one. Yields the chance, what the page shows then, how many additions are in it, pieces."""
+def ways(page: Page, reading: Reading, number: int, late: float) -> Iterator[tuple[float, int | None, int, int]]:
+    """How a number can have come about. late: the chance that it is an earlier one.
+
+    Yields the chance, what the page shows then, how many additions are in that, and the pieces.
+    """
     if reading.shown is None:
         for base, chance in page.bases:
             for grown, total in enumerate(page.sums):

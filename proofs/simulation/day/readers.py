@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proofs.simulation.day.presses import Presses
-from proofs.simulation.day.stories import Stories
+from proofs.simulation.day.stories import MARGIN, Stories
 from proofs.simulation.day.world import Request
 
 
@@ -20,7 +20,7 @@ class Model:
 class StoryReader(Model):
     """Additions by stories, numbers by the pages that the phone can show."""
 
-    def __init__(self, margin: float = 7.0) -> None:
+    def __init__(self, margin: float = MARGIN) -> None:
         self.stories, self.presses = Stories(margin), Presses(margin)
 
     def read(self, request: Request) -> None:

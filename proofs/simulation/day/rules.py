@@ -32,9 +32,12 @@ def load() -> None:
     folder = Path(tempfile.mkdtemp(prefix="easybox-day-", dir=memory if memory.is_dir() else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "backend.settings", "DATABASE_URL": f"sqlite:///{folder / 'day.sqlite3'}", "ENV_FILE": os.devnull,
-        "MODE": "development", "LOG_LEVEL": "ERROR",
-    }  # fmt: skip
+        "DJANGO_SETTINGS_MODULE": "backend.settings",
+        "DATABASE_URL": f"sqlite:///{folder / 'day.sqlite3'}",
+        "ENV_FILE": os.devnull,
+        "MODE": "development",
+        "LOG_LEVEL": "ERROR",
+    }
     sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "easy_box_backend"))
     import django
     from django.core.management import call_command
@@ -85,8 +88,8 @@ class Rules:
         from api.phones import stock, updates
 
         # As authentication does it: no two requests are under way at once here.
-        self.device.requests_read = DeviceMemory.objects.filter(device=self.device).values_list("number", flat=True).first() or 0
-
+        numbers = DeviceMemory.objects.filter(device=self.device).values_list("number", flat=True)
+        self.device.requests_read = numbers.first() or 0
         at = MORNING + timedelta(seconds=request.at)
         by = Actor(self.device.user, self.device, at=at, connection=request.connection)
         if request.kind == "pull":
@@ -117,7 +120,8 @@ class Rules:
         for case in Discrepancy.objects.open().filter(product_id__in=products):
             changes = found.setdefault(products[case.product_id or 0], set())
             pending = sum(entry["delta"] for entry in case.facts.get("pending", []))
-            booked = StockMovement.objects.filter(id__in=case.facts.get("booked", [])).values_list("quantity_delta", flat=True)
-            for change in {pending, -sum(booked)} - {0}:
+            booked = StockMovement.objects.filter(id__in=case.facts.get("booked", []))
+            reversal = -sum(booked.values_list("quantity_delta", flat=True))
+            for change in {pending, reversal} - {0}:
                 changes |= {change + other for other in changes} | {change}
         return found

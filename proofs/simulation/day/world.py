@@ -72,7 +72,7 @@ class Network:
     own_connections: bool = False
 
     def fault(self) -> str:
-        """"" or: lost (never arrives), answer (its answer is lost), late (arrives after the phone has given up)."""
+        """ "" or: lost (never arrives), answer (its answer is lost), late (arrives after the phone has given up)."""
         if self.random.random() >= self.bad:
             return ""
         return self.random.choices(("lost", "answer", "late"), (5, 4, 1))[0]

@@ -1,0 +1,106 @@
+"""How likely it is what people and phones do, and what their requests then look like.
+
+None of these numbers is exact. What matters is their size beside each other, and that they are one distribution: then
+a long queue of equal boxes is not read as repetitions, however long it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+KEPT_SECONDS = 15.0
+"""How long the phone keeps an idle connection."""
+MOST_SECONDS = 20.0
+"""A pass hardly ever waits longer for an answer."""
+
+# Of what can come next. In each state the chances sum to at most 1 (a test says so).
+BROKEN = 0.035
+"""A request failed, so that a pass ended or a person was shown an error."""
+UNSEEN = 0.035
+"""The pull after a success never arrived."""
+SECOND_PASS = 0.01
+AGAIN = 0.75
+"""A person who was shown an error enters the same again."""
+AGAIN_IN_A_RUN = 0.4
+"""The same, among equal boxes: the next addition is as likely to be the next box."""
+CONTRADICTION = 1e-4
+"""What the program cannot do, as far as it is known here."""
+
+Item = tuple[int, int]
+"""A product, and how many pieces of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How an addition, or a pull, came.
+
+    gap: seconds between the request before its look-up and that look-up. kept: whether that look-up came on the same
+    connection; None if the phone would have closed it. new: how often such a one is not kept. interleaved: whether
+    another request came between the look-up and the addition. looked_up: whether there was a look-up.
+    """
+
+    gap: float
+    kept: bool | None = None
+    new: float = 1.0
+    interleaved: bool = False
+    looked_up: bool = True
+
+    @property
+    def machine(self) -> float:
+        """The chance of the gap and the connection if the app went on by itself."""
+        return self.pace * (self.new if self.kept is False else 1.0)
+
+    @property
+    def pace_of_two(self) -> float:
+        """The same for two passes, which have a connection each: they are told by what comes between."""
+        surprising = self.kept is False and not self.interleaved
+        return self.pace * (max(self.new, 0.5) if surprising else 1.0)
+
+    @property
+    def failed(self) -> float:
+        """The chance of the connection if the request before has failed: it would have broken."""
+        return 0.03 if self.kept else 1.0
+
+    @property
+    def pace(self) -> float:
+        """The chance of the gap if the app went on by itself."""
+        return _of(self.gap, ((0.3, 0.75), (1.5, 0.2), (6.0, 0.045), (MOST_SECONDS, 0.005), (math.inf, 0.0003)))
+
+    @property
+    def human(self) -> float:
+        """The chance of the gap if a person had to do something first."""
+        return _of(self.gap, ((0.3, 0.002), (1.5, 0.03), (math.inf, 0.968)))
+
+    def passes(self, two: bool) -> float:
+        """The chance of the order of the requests, with one pass or with two at once."""
+        return (0.6 if two else 0.02) if self.interleaved else (0.4 if two else 0.98)
+
+
+def _of(gap: float, chances: tuple[tuple[float, float], ...]) -> float:
+    """The chance of the first span that the gap is shorter than."""
+    return next(chance for limit, chance in chances if gap < limit)
+
+
+def more(length: int) -> float:
+    """The chance that a queue goes on after its known items: the longer it is, the likelier.
+
+    So a long queue costs the logarithm of its length, and no story of repetitions can undercut it.
+    """
+    return (length + 2) / (length + 3)
+
+
+def content(item: Item, before: Item | None, run: int) -> float:
+    """The chance that a new addition is this one. before: the last one of its kind; run: how many equal ones in a row.
+
+    A hundred products, of which one is as likely as another; small quantities are the likelier.
+    """
+    product, quantity = item
+    sizes = 0.3 if quantity == 1 else 0.4 / 11 if quantity <= 12 else 0.25 / 88 if quantity <= 100 else 5e-5
+    other = sizes / 100
+    if before is None:
+        return other
+    same = (run + 7) / (run + 8) if run > 1 else 0.25
+    if item == before:
+        return same
+    return (1 - same) * ((0.1 * sizes if product == before[0] else 0.0) + 0.9 * other)

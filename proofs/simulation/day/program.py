@@ -1,0 +1,209 @@
+"""The installed app as a program that can be in a few states, and the ways in which it can have sent a request.
+
+(docs/flutter-app.md, section 4)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from proofs.simulation.day.chances import (
+    AGAIN,
+    AGAIN_IN_A_RUN,
+    BROKEN,
+    CONTRADICTION,
+    MOST_SECONDS,
+    SECOND_PASS,
+    UNSEEN,
+    Item,
+    Timing,
+    content,
+    more,
+)
+
+IDLE, DIRECT, PASS = "idle", "direct", "pass"
+"""At rest; an addition by hand has just come; a pass runs, or has broken off."""
+
+
+class Queue:
+    """The items of a queue, as far as they have been seen. Stories with the same beginning share one."""
+
+    __slots__ = ("branches", "items", "root", "runs")
+
+    def __init__(self, items: list[Item] | None = None, root: Queue | None = None) -> None:
+        self.root = root or self
+        self.items: list[Item] = []
+        self.runs: list[int] = []
+        for item in items or []:
+            self._append(item)
+        self.branches: dict[tuple[int, Item], Queue] = {}
+
+    def _append(self, item: Item) -> None:
+        self.runs.append(self.runs[-1] + 1 if self.items and self.items[-1] == item else 1)
+        self.items.append(item)
+
+    def new(self, length: int, item: Item) -> float:
+        """The chance that the item after the first `length` is this one."""
+        return content(item, self.items[length - 1], self.runs[length - 1]) if length else content(item, None, 0)
+
+    def grown(self, length: int, item: Item) -> Queue:
+        """A queue whose first `length` items are these, and then `item`."""
+        if 0 < length == len(self.items):
+            self._append(item)
+        if length < len(self.items) and self.items[length] == item:
+            return self
+        key = (length, item)
+        if key not in self.branches:
+            self.branches[key] = Queue([*self.items[:length], item], self.root)
+        return self.branches[key]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What the phone is doing. Two with the same key have the same future.
+
+    queue, length: what is known of its stock queue. at: how many items of it the latest pass has sent. other: how many
+    a second pass has sent of the same queue, or of `ghost` once the first has cleared that; -1 for no second pass.
+    unsure: the last additions by hand that the person may have been shown as failed, each with whether the list was
+    pulled since. before, run: the last addition by hand, and how many equal ones came in a row.
+    """
+
+    mode: str = IDLE
+    queue: Queue = field(default_factory=Queue)
+    length: int = 0
+    at: int = 0
+    ghost: Queue = field(default_factory=Queue)
+    ghost_length: int = 0
+    other: int = -1
+    unsure: tuple[tuple[Item, bool], ...] = ()
+    before: Item | None = None
+    run: int = 0
+
+    def key(self) -> tuple[object, ...]:
+        ghost = (id(self.ghost), self.ghost_length) if self.other >= 0 and not self.length else ()
+        queue = id(self.queue) if self.length else 0
+        return (self.mode, queue, self.length, self.at, ghost, self.other, self.unsure, self.before, self.run)
+
+
+Way = tuple[str, float, int, State]
+"""Its name, its chance, the pieces that it books, and the state after it."""
+
+
+def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
+    """The ways in which the program can have sent an addition."""
+    if not timing.looked_up:
+        yield from ways_without_look_up(state, item)
+        return
+    one, two = timing.passes(two=False), timing.passes(two=True)
+    broken, unseen = BROKEN * timing.failed, UNSEEN * timing.failed
+    if timing.gap > MOST_SECONDS and state.other >= 0 and state.mode != PASS:
+        state = replace(state, other=-1)
+    ghost, ghost_length = behind(state)
+    if 0 <= state.other < ghost_length and ghost.items[state.other] == item:
+        yield "second pass", 0.5 * two * timing.pace_of_two, 0, replace(state, other=state.other + 1)
+    share = 0.5 * two if state.other >= 0 else one
+    if state.mode == PASS:
+        yield from goes_on(share * (1 - BROKEN - UNSEEN - SECOND_PASS), state, item, timing)
+        if state.other < 0 and state.queue.items[0] == item:
+            chance = SECOND_PASS * two * timing.pace * timing.failed
+            yield "second pass begins", chance, 0, replace(state, other=1)
+        yield from by_hand(share * broken, replace(state, mode=IDLE, other=-1), item, timing)
+        if state.at == state.length:
+            yield from by_hand(share * unseen, cleared(state), item, timing)
+    elif state.mode == DIRECT:
+        done = replace(state, unsure=(), at=0)
+        yield from goes_on(share * (0.9 if state.length else 0.1), done, item, timing)
+        if state.unsure[-1:] == ((item, False),):
+            again = AGAIN_IN_A_RUN if state.run > 1 else AGAIN
+            yield "entered again", share * broken * again * timing.human, 0, replace(state, mode=DIRECT, at=0)
+        yield from by_hand(share * broken * (1 - AGAIN), replace(state, mode=IDLE), item, timing)
+        yield from by_hand(share * unseen, replace(done, mode=IDLE), item, timing)
+    else:
+        yield from by_hand(share * 0.6, state, item, timing)
+        if state.length and state.at == state.length:
+            yield from by_hand(share * 0.06, cleared(state), item, timing)
+
+
+def behind(state: State) -> tuple[Queue, int]:
+    """The queue of the second pass."""
+    return (state.queue, state.length) if state.length else (state.ghost, state.ghost_length)
+
+
+def cleared(state: State) -> State:
+    """The same after the end of its pass."""
+    return replace(state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=-1, unsure=())
+
+
+def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
+    """The running pass sends its next item."""
+    queue, length, at = state.queue, state.length, state.at
+    chance *= timing.pace_of_two if state.other >= 0 else timing.machine
+    if at < length:
+        if queue.items[at] == item:
+            yield "next of the pass", chance, 0, replace(state, mode=PASS, at=at + 1)
+        return
+    new = queue.new(length, item)
+    grown = queue.grown(length, item)
+    after = replace(state, mode=PASS, queue=grown, length=length + 1, at=length + 1)
+    yield "new at the queue's end", chance * more(length) * new, item[1], after
+
+
+def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
+    """What a person does with a phone that is at rest."""
+    chance *= timing.human
+    for nth, (known, pulled) in enumerate(reversed(state.unsure)):
+        if known == item:
+            yield "entered again", chance * (0.02 if pulled else 0.1) / (nth + 1), 0, replace(state, mode=DIRECT, at=0)
+            break
+    new = content(item, state.before, state.run)
+    after = replace(
+        state, mode=DIRECT, at=0, unsure=(*state.unsure, (item, False))[-3:],
+        before=item, run=state.run + 1 if item == state.before else 1,
+    )  # fmt: skip
+    yield "by hand", chance * (0.6 if state.run > 1 else 0.4) * new, item[1], after
+    if not state.length:
+        first = replace(state, mode=PASS, queue=state.queue.grown(0, item), length=1, at=1)
+        yield "first of a queue", chance * 0.3 * content(item, None, 0), item[1], first
+    elif state.queue.items[0] == item:
+        yield "pass from the beginning", chance * (0.2 if state.run > 1 else 0.45), 0, replace(state, mode=PASS, at=1)
+
+
+def ways_without_look_up(state: State, item: Item) -> Iterator[Way]:
+    """An addition without a look-up of its own is the network's copy of one, or a look-up was lost from view."""
+    if state.before == item or (state.length and state.queue.items[max(0, state.at - 1)] == item):
+        yield "came twice", 0.5, 0, state
+    unsure = (*state.unsure, (item, False))[-3:]
+    yield "without a look-up", 0.01 * content(item, state.before, state.run), item[1], replace(state, unsure=unsure)
+
+
+def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
+    """The ways in which a pull can have come: only after a pass has sent the whole queue."""
+    machine, human, unseen = timing.machine, timing.human, UNSEEN * timing.failed
+    aged = tuple((item, True) for item, pulled in state.unsure if not pulled)
+    ghost, ghost_length = behind(state)
+    done = replace(
+        state, mode=IDLE, queue=state.queue.root, length=0, at=0, unsure=aged, ghost=ghost, ghost_length=ghost_length,
+        before=state.before if state.mode == DIRECT else None, run=state.run if state.mode == DIRECT else 0,
+    )  # fmt: skip
+    known = replace(done, unsure=())
+    if 0 <= state.other == ghost_length:
+        # The second pass is through. The first may still run, and its queue is empty.
+        yield "the second pass ends", 0.2 * max(timing.pace, 0.2), 0, replace(known, other=-1)
+    if state.mode == PASS:
+        if state.at == state.length:
+            pace = timing.pace if state.other >= 0 else machine
+            yield "the pass ends", 0.85 * (1 - more(state.length)) * pace, 0, known
+            yield "cleared before", unseen * human * 0.3, 0, known
+    elif state.mode == DIRECT:
+        if not state.length:
+            yield "after an addition", 0.8 * machine, 0, known
+            yield "after a failure", BROKEN * timing.failed * human * 0.3, 0, done
+            yield "the pull before was lost", unseen * human * 0.3, 0, known
+    elif not state.length:
+        share = 0.5 if state.other >= 0 else 1.0
+        yield "the screen was opened", share * (0.3 * human + 0.05 * machine), 0, done
+    elif state.at == state.length:
+        yield "cleared before", unseen * 0.3, 0, known
+    yield "late, of a pass before", 0.002 * timing.failed, 0, state
+    yield "by a pass that nobody saw", CONTRADICTION, 0, done

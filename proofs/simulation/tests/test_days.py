@@ -1,0 +1,222 @@
+"""The reader by stories: what it books on days of the installed app, and that planted bugs make it wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from proofs.simulation.day import people, program, stories
+from proofs.simulation.day.chances import Item, Timing, content
+from proofs.simulation.day.people import BAD_NETWORK, NO_FAULTS, OWN_CONNECTIONS, Profile
+from proofs.simulation.day.program import State, Way
+from proofs.simulation.day.readers import Naive, StoryReader
+from proofs.simulation.day.world import Request
+
+DAYS = 40
+
+
+class Wire:
+    """Sends requests to a reader at the pace of the app: 0.1 s between two requests of a pass."""
+
+    def __init__(self, connections: str = "kept", stock: dict[int, int] | None = None) -> None:
+        self.reader, self.at, self.connections, self.made, self.list = StoryReader(), 0.0, connections, 1, stock or {}
+        self.send("pull")
+
+    def send(self, kind: str, product: int = 0, quantity: int = 0) -> None:
+        self.at += 0.1
+        self.made += self.connections == "own"
+        self.reader.read(Request(kind, product, quantity, at=self.at, connection=f"c{self.made}"))
+        if kind == "pull":
+            self.reader.answered(self.list)
+
+    def add(self, product: int, quantity: int) -> None:
+        self.send("find", product)
+        self.send("add", product, quantity)
+
+    def pause(self, seconds: float = 60.0) -> None:
+        self.at += seconds
+        self.made += 1
+
+    def stock(self, product: int) -> int:
+        return self.reader.booked().get(product, 0)
+
+
+@pytest.mark.parametrize("connections", ["kept", "own"])
+@pytest.mark.parametrize("boxes", [1, 2, 3, 10, 60, 300])
+def test_equal_boxes_of_a_queue_are_all_booked(boxes: int, connections: str) -> None:
+    wire = Wire(connections)
+    wire.pause()
+    for _ in range(boxes):
+        wire.add(7, 4)
+    wire.send("pull")
+    assert wire.stock(7) == 4 * boxes
+
+
+@pytest.mark.parametrize("connections", ["kept", "own"])
+def test_a_queue_that_breaks_off_again_and_again_is_booked_once(connections: str) -> None:
+    wire, queue = Wire(connections), [(1, 5), (2, 1), (3, 12), (2, 1), (4, 30)]
+    for length in (2, 3, 3, 5):
+        wire.pause()
+        for product, quantity in queue[:length]:
+            wire.add(product, quantity)
+    wire.send("pull")
+    assert wire.reader.booked() == {1: 5, 2: 2, 3: 12, 4: 30}
+
+
+def test_looking_changes_nothing() -> None:
+    wire = Wire()
+    for product in (1, 2, 1, 0):
+        wire.pause()
+        for _ in range(20):
+            wire.send("find", product)
+    wire.send("pull")
+    assert not any(wire.reader.booked().values())
+    assert wire.reader.questions() == {}
+
+
+def test_goods_entered_again_after_a_lost_answer_are_asked_about() -> None:
+    wire = Wire()
+    wire.pause()
+    wire.add(1, 24)
+    wire.pause(8)
+    wire.add(1, 24)
+    wire.send("pull")
+    assert wire.stock(1) == 24
+    assert 24 in wire.reader.questions()[1]
+
+
+def test_the_same_delivery_again_after_a_list_was_seen_is_new() -> None:
+    wire = Wire()
+    for _ in range(3):
+        wire.pause()
+        wire.add(1, 24)
+        wire.send("pull")
+    assert wire.stock(1) == 72
+    assert wire.reader.questions() == {}
+
+
+def test_a_press_that_counts_goods_in_the_queue_is_explained_once_they_come() -> None:
+    """Two pieces wait on the phone, so its page shows 52 of 50, and + sends 53."""
+    wire = Wire(stock={1: 50})
+    wire.pause()
+    wire.send("put", 1, 53)
+    wire.pause()
+    wire.add(1, 2)
+    wire.send("pull")
+    assert wire.stock(1) == 3
+    assert wire.reader.questions() == {}
+
+
+@pytest.mark.parametrize("connections", ["kept", "own"])
+def test_plus_plus_minus_is_one_more(connections: str) -> None:
+    wire = Wire(connections, stock={1: 10})
+    wire.pause()
+    for number in (11, 12, 11):
+        wire.at += 1
+        wire.send("put", 1, number)
+    wire.send("pull")
+    assert wire.stock(1) == 1
+
+
+# --- Whole days -------------------------------------------------------------------------------------------------------
+def outcomes(profile: Profile, days: int = DAYS, reader: Any = StoryReader) -> list[people.Outcome]:
+    return [people.play(f"test {day}", profile, reader()) for day in range(days)]
+
+
+def test_without_faults_every_day_ends_exactly() -> None:
+    assert all(outcome.is_exact for outcome in outcomes(NO_FAULTS))
+
+
+@pytest.mark.parametrize("profile", [BAD_NETWORK, OWN_CONNECTIONS], ids=["kept", "own connections"])
+def test_on_a_bad_network_no_day_is_silently_wrong(profile: Profile) -> None:
+    assert [outcome.silent for outcome in outcomes(profile) if outcome.silent] == []
+
+
+def test_days_are_hard_enough_to_need_reading() -> None:
+    assert all(outcome.silent for outcome in outcomes(BAD_NETWORK, 10, Naive))
+
+
+# --- One distribution -------------------------------------------------------------------------------------------------
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[State]:
+    """States that stories are in on a few bad days."""
+    found: dict[tuple[object, ...], State] = {}
+    plain = program.ways
+
+    def noted(state: State, item: Item, timing: Timing) -> Iterator[Way]:
+        found[state.key()] = state
+        return plain(state, item, timing)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "ways", noted)
+        outcomes(BAD_NETWORK, 6)
+    return list(found.values())
+
+
+def test_the_content_of_a_new_addition_is_one_distribution() -> None:
+    for before, run in ((None, 0), ((1, 1), 1), ((1, 1), 2), ((3, 50), 1), ((3, 500), 5)):
+        total = sum(
+            content((product, quantity), before, run) for product in range(1, 101) for quantity in range(1, 1101)
+        )
+        assert total <= 1 + 1e-9, (before, run)
+
+
+def test_the_ways_out_of_a_state_sum_to_at_most_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each timing: the chances of all additions and of a pull, as far as it does not speak for or against them."""
+    states = reached(monkeypatch)
+    assert len(states) > 500
+    monkeypatch.setattr(Timing, "pace", 1.0)
+    monkeypatch.setattr(Timing, "human", 1.0)
+    monkeypatch.setattr(Timing, "passes", lambda timing, two: 1.0)
+    monkeypatch.setattr(program, "content", lambda item, before, run: float(item == NEW))
+    monkeypatch.setattr(program.Queue, "new", lambda queue, length, item: float(item == NEW))
+    for state in states:
+        known = {item for item, _ in state.unsure} | set(state.queue.items[: state.length]) | set(state.ghost.items)
+        sent = sum(chance for item in {*known, NEW} for _, chance, _, _ in program.ways(state, item, Timing(1.0)))
+        pulled = sum(chance for _, chance, _, _ in program.pull_ways(state, Timing(1.0)))
+        assert sent + pulled <= 1, state
+
+
+NEW: Item = (10**6, 1)
+
+
+# --- Planted bugs -----------------------------------------------------------------------------------------------------
+def leave_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = program.ways
+    monkeypatch.setattr(program, "ways", lambda *given: (way for way in plain(*given) if way[0] != name))
+
+
+def forget_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stories, "merge", lambda known, other, margin: None)
+
+
+def take_the_connection_as_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = program.ways
+    monkeypatch.setattr(program, "ways", lambda state, item, timing: plain(state, item, replace(timing, new=1e-9)))
+
+
+def let_a_chance_exceed_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SECOND_PASS", 40.0)
+
+
+BUGS = {
+    "a way left out: the pass from the beginning": lambda patch: leave_out("pass from the beginning", patch),
+    "a way left out: entered again": lambda patch: leave_out("entered again", patch),
+    "a merge that forgets a doubt": forget_doubts,
+    "the connection as proof": take_the_connection_as_proof,
+    "a chance over 1": let_a_chance_exceed_one,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_caught_within_a_hundred_days(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    BUGS[bug](monkeypatch)
+    for day in range(100):
+        for profile in (NO_FAULTS, BAD_NETWORK, OWN_CONNECTIONS):
+            outcome = people.play(f"test {day}", profile, StoryReader())
+            if outcome.silent or (profile is NO_FAULTS and not outcome.is_exact):
+                return
+    pytest.fail("no day noticed it")
