@@ -170,8 +170,10 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
 
 
 def ways_without_look_up(state: State, item: Item) -> Iterator[Way]:
-    """An addition without a look-up of its own is the network's copy of one, or a look-up was lost from view."""
-    if state.before == item or (state.length and state.queue.items[max(0, state.at - 1)] == item):
+    """An addition without a look-up of its own is a late or second copy of one, or its look-up was not seen."""
+    ghost = state.ghost.items[: state.ghost_length]
+    sent = [state.before, *state.queue.items[: state.length], *ghost, *(known for known, _ in state.unsure)]
+    if item in sent:
         yield "came twice", 0.5, 0, state
     unsure = (*state.unsure, (item, False))[-3:]
     yield "without a look-up", 0.01 * content(item, state.before, state.run), item[1], replace(state, unsure=unsure)
