@@ -10,12 +10,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from proofs.simulation.day.chances import UNSEEN
 from proofs.simulation.day.world import Request
 
 MOST_READINGS = 24
 STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.00002
 """The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
 the phone added meanwhile, or none of these."""
+UNSEEN_BUT_KEPT = 0.002
+"""The answer to a pull was not read, although its connection was used again."""
 KEPT_SECONDS = 15.0
 """How long the phone keeps a connection: a new one sooner says that the one before broke or was busy."""
 
@@ -53,15 +56,25 @@ class Presses:
     def __init__(self, margin: float) -> None:
         self.margin = margin
         self.list: dict[int, int] = {}
+        self.before: dict[int, int] = {}
+        self.arrived = False
+        """Whether a request came on the last pull's connection, so that its answer was read."""
         self.pages: dict[int, Page] = {}
         self.deltas: dict[int, int] = {}
         self.doubts: dict[int, dict[int, float]] = {}
         self.last_at, self.connection, self.is_new, self.new, self.kept = -1e9, "", False, 0, 0
+        self.was_pull = False
 
     def page(self, product: int) -> Page:
         if product not in self.pages:
-            self.pages[product] = Page([(self.list.get(product, 0), 1.0)])
+            self.pages[product] = Page(self._bases(product))
         return self.pages[product]
+
+    def _bases(self, product: int) -> list[tuple[int, float]]:
+        """The list, or the one before if the answer to the last pull did not arrive."""
+        now, before = self.list.get(product, 0), self.before.get(product, 0)
+        unseen = UNSEEN_BUT_KEPT if self.arrived else UNSEEN
+        return [(now, 1.0)] if now == before else [(now, 1 - unseen), (before, unseen)]
 
     def add(self, request: Request) -> None:
         """The phone has added goods."""
@@ -74,7 +87,8 @@ class Presses:
         if request.at - self.last_at < KEPT_SECONDS:
             self.is_new = request.connection != self.connection
             self.new, self.kept = self.new + self.is_new, self.kept + (not self.is_new)
-        self.last_at, self.connection = request.at, request.connection
+            self.arrived = self.arrived or (self.was_pull and not self.is_new)
+        self.last_at, self.connection, self.was_pull = request.at, request.connection, request.kind == "pull"
 
     def _late(self, request: Request) -> float:
         """The chance that an earlier PUT comes late now. On the phone's connection it cannot; on a new one it is the
@@ -106,7 +120,7 @@ class Presses:
 
     def answered(self, stock: dict[int, int]) -> None:
         """What the pull was answered with."""
-        self.list = dict(stock)
+        self.before, self.list, self.arrived = self.list or stock, dict(stock), False
         for product, page in self.pages.items():
             last = page.old[-1]
             page.bases = [(stock.get(product, 0), 0.95), *([(last, 0.05)] if last != stock.get(product, 0) else [])]
