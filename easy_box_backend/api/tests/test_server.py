@@ -244,6 +244,7 @@ def test_junk_in_a_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, n
     assert "pw" not in str(refusal.value)
 
 
+@pytest.mark.django_db  # in production a check looks for demo accounts
 @pytest.mark.parametrize(("days", "is_right"), [(-1, False), (0, True), (7, True), (36_500, True), (36_501, False)])
 def test_the_days_of_orders_in_the_app_are_checked_everywhere(settings: Any, days: int, is_right: bool) -> None:
     settings.ORDERS_KEPT_IN_APP = days
