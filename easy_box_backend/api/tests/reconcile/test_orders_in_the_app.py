@@ -21,18 +21,11 @@ DAY = 24 * 60
 
 @pytest.fixture
 def warehouse(db: None) -> Iterator[Warehouse]:
+    """A warehouse on an evening with a known date. After each test its ledger is checked."""
     with time_machine.travel(MONDAY, tick=False) as clock:
-        yield Warehouse(clock)
-
-
-@pytest.fixture
-def vera(warehouse: Warehouse) -> Caller:
-    return warehouse.program("Vera")
-
-
-@pytest.fixture
-def anna(warehouse: Warehouse) -> Phone:
-    return warehouse.phone("Anna")
+        place = Warehouse(clock)
+        yield place
+    assert place.is_right()
 
 
 def make(vera: Caller, customer: str, status: str = "open", pieces: int = 1) -> int:
