@@ -52,11 +52,15 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
 
 
 def show(outcome: Outcome) -> None:
-    """The requests of a day, with the truth."""
+    """The requests of a day, with the truth, and how the likeliest story reads the additions."""
+    reader = outcome.world.reader
+    told = iter(reader.stories.told() if isinstance(reader, StoryReader) else ())
     for number, request in enumerate(outcome.world.log):
+        effect = next(told, None) if request.kind == "add" else None
         print(
             f"{number:4} {request.at:9.2f} s  {request.kind:5} {request.product:3} {request.quantity:5}"
-            f"  {request.connection:10} stands for {request.pieces:4}  {request.fault}"
+            f"  {request.connection:10} stands for {request.pieces:4}  {request.fault:6}"
+            f"  {f'read as {effect.pieces}: {effect.way}' if effect else ''}".rstrip()
         )
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from proofs.simulation.day.chances import UNSEEN
+from proofs.simulation.day.chances import UNSEEN, Timing
 from proofs.simulation.day.world import Request
 
 MOST_READINGS = 24
@@ -19,8 +19,6 @@ STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.00002
 the phone added meanwhile, or none of these."""
 UNSEEN_BUT_KEPT = 0.002
 """The answer to a pull was not read, although its connection was used again."""
-KEPT_SECONDS = 15.0
-"""How long the phone keeps a connection: a new one sooner says that the one before broke or was busy."""
 
 
 @dataclass(slots=True)
@@ -62,7 +60,6 @@ class Presses:
         self.pages: dict[int, Page] = {}
         self.deltas: dict[int, int] = {}
         self.doubts: dict[int, dict[int, float]] = {}
-        self.last_at, self.connection, self.is_new, self.new, self.kept = -1e9, "", False, 0, 0
         self.was_pull = False
 
     def page(self, product: int) -> Page:
@@ -81,25 +78,17 @@ class Presses:
         page = self.page(request.product)
         page.sums.append(page.sums[-1] + request.quantity)
 
-    def arrive(self, request: Request) -> None:
-        """Note a request, and whether its connection was to be expected."""
-        self.is_new = False
-        if request.at - self.last_at < KEPT_SECONDS:
-            self.is_new = request.connection != self.connection
-            self.new, self.kept = self.new + self.is_new, self.kept + (not self.is_new)
-            self.arrived = self.arrived or (self.was_pull and not self.is_new)
-        self.last_at, self.connection, self.was_pull = request.at, request.connection, request.kind == "pull"
+    def arrive(self, request: Request, timing: Timing) -> None:
+        """Note a request: on the connection of the pull before, it says that the phone has read the list."""
+        self.arrived = self.arrived or (self.was_pull and timing.kept is True)
+        self.was_pull = request.kind == "pull"
 
-    def _late(self, request: Request) -> float:
-        """The chance that an earlier PUT comes late now. On the phone's connection it cannot; on a new one it is the
-        likelier, the rarer new ones are (a balancer's are always new, and say nothing)."""
-        rarely = (self.kept + self.new + 10) / (self.new + 1)
-        return LATE * (min(rarely, 30.0) if self.is_new else 0.02)
-
-    def put(self, request: Request) -> None:
-        """A number."""
+    def put(self, request: Request, timing: Timing) -> None:
+        """A number. An earlier one cannot come late on the phone's connection. On a new one that is the likelier, the
+        rarer new ones are; a balancer's are always new, and say nothing."""
         page = self.page(request.product)
-        page.numbers.append((request.quantity, self._late(request)))
+        late = LATE * (min(1 / timing.new, 30.0) if timing.kept is False else 0.02)
+        page.numbers.append((request.quantity, late))
         page.pieces = read(page)[0].pieces
 
     def pulled(self) -> None:

@@ -24,17 +24,17 @@ class StoryReader(Model):
         self.stories, self.presses = Stories(margin), Presses(margin)
 
     def read(self, request: Request) -> None:
-        self.presses.arrive(request)
+        timing = self.stories.arrive(request)
+        self.presses.arrive(request, timing)
         if request.kind == "find":
-            self.stories.find(request)
+            self.stories.find(request, timing)
         elif request.kind == "add":
-            self.stories.add(request)
+            self.stories.add(request, timing)
             self.presses.add(request)
         elif request.kind == "put":
-            self.stories.arrive(request)
-            self.presses.put(request)
+            self.presses.put(request, timing)
         elif request.kind == "pull":
-            self.stories.pull(request)
+            self.stories.pull(request, timing)
             self.presses.pulled()
 
     def answered(self, stock: dict[int, int]) -> None:

@@ -59,16 +59,22 @@ class Stories:
         """How often a connection that the phone would keep was kept."""
         self.found: dict[int, list[tuple[int, float, Timing]]] = {}
         """By product: its look-ups without an addition, as the request's number and time, and how it came."""
-        self.most = 0
 
     def booked(self) -> dict[int, int]:
         """The pieces that the likeliest story books, by product."""
         totals: dict[int, int] = {}
+        for effect in self.told():
+            totals[effect.product] = totals.get(effect.product, 0) + effect.pieces
+        return totals
+
+    def told(self) -> list[Effect]:
+        """The likeliest story: what each addition books in it, and which way it came, the first one first."""
+        effects: list[Effect] = []
         effect = self.stories[0].effects
         while effect is not None:
-            totals[effect.product] = totals.get(effect.product, 0) + effect.pieces
+            effects.append(effect)
             effect = effect.before
-        return totals
+        return effects[::-1]
 
     def arrive(self, request: Request) -> Timing:
         """Note that a request came."""
@@ -80,17 +86,15 @@ class Stories:
         self.requests += 1
         return Timing(gap, kept, (self.kept[False] + 1) / (self.kept[True] + self.kept[False] + 5))
 
-    def find(self, request: Request) -> None:
-        timing = self.arrive(request)
+    def find(self, request: Request, timing: Timing) -> None:
         if request.product:
             waiting = self.found.setdefault(request.product, [])
             waiting.append((self.requests, request.at, timing))
             del waiting[:-3]
 
-    def add(self, request: Request) -> None:
+    def add(self, request: Request, timing: Timing) -> None:
         """Extend every story by an addition."""
         self.number += 1
-        timing = self.arrive(request)
         item = (request.product, request.quantity)
         waiting = [entry for entry in self.found.get(request.product, []) if request.at - entry[1] < MOST_SECONDS]
         if waiting:
@@ -103,9 +107,8 @@ class Stories:
             timing = replace(timing, looked_up=False)
         self._extend(lambda state: program.ways(state, item, timing), request.product)
 
-    def pull(self, request: Request) -> None:
+    def pull(self, request: Request, timing: Timing) -> None:
         """Extend every story by a pull."""
-        timing = self.arrive(request)
         for product, waiting in self.found.items():
             self.found[product] = [entry for entry in waiting if request.at - entry[1] < 3]
         self._extend(lambda state: program.pull_ways(state, timing), 0)
@@ -133,7 +136,6 @@ class Stories:
             else:
                 merge(known, story, self.margin)
         self.stories = list(kept.values())
-        self.most = max(self.most, len(self.stories))
 
     def doubts(self) -> dict[int, dict[int, float]]:
         """By product: what other stories within the margin book more or less than the likeliest, and their cost."""
