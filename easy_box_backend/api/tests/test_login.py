@@ -151,9 +151,12 @@ def test_every_failure_takes_the_same_time(
 
     kinds = [("anna@example.com", "wrong"), ("nobody@example.com", PASSWORD), ("gone@example.com", PASSWORD)]
     log_in(guest, "warm@example.com", "up")
-    rounds = [[seconds(*kind) for kind in kinds] for _ in range(5)]
-    times = [min(column) for column in zip(*rounds, strict=True)]
-    assert max(times) < 1.5 * min(times), times
+    times = [float("inf")] * len(kinds)
+    for number in range(40):  # each time is the shortest of its kind: a busy machine only needs more rounds
+        times = [min(took, seconds(*kind)) for took, kind in zip(times, kinds, strict=True)]
+        if number >= 4 and max(times) < 1.5 * min(times):
+            return
+    raise AssertionError(times)
 
 
 @pytest.mark.parametrize(

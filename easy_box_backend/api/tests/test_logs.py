@@ -190,25 +190,29 @@ NASTY: dict[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The shortest of several runs, of this thread's own time: what else the machine does is not counted."""
+def seconds(work: Callable[[], object], least: float) -> float:
+    """The shortest of several runs, of this thread's own time: what else the machine does is not counted. `least`
+    where it takes less than the clock and a cold cache can tell apart."""
     found = []
     for _ in range(5):
         began = time.thread_time()
         work()
         found.append(time.thread_time() - began)
-    return min(found)
+    return max(min(found), least)
 
 
 @pytest.mark.parametrize("shape", NASTY.values(), ids=NASTY)
 def test_eight_times_as_long_a_text_takes_no_pattern_much_more_than_eight_times_as_long(
     shape: Callable[[int], str],
 ) -> None:
+    """A linear pattern takes 8 times as long, a quadratic one 64 times, at each try. A busy machine spoils a few."""
     short, long = shape(8_000), shape(64_000)
     for pattern, instead in PATTERNS:
         replaced = functools.partial(pattern.sub, instead)
-        least = max(seconds(functools.partial(replaced, short)), 0.000_5)
-        assert seconds(functools.partial(replaced, long)) < 16 * least, pattern.pattern
+        assert any(
+            seconds(functools.partial(replaced, long), 0.0) < 24 * seconds(functools.partial(replaced, short), 0.000_5)
+            for _ in range(5)
+        ), pattern.pattern
 
 
 @pytest.mark.parametrize("length", [100_000, 10_000_000])

@@ -191,7 +191,7 @@ def test_no_picture_takes_the_servers_memory_or_time(picker: Caller, box: Produc
         assert check_error(answer, 400)["image"]
     assert _peak_mb() - before < 30 + 2 * len(content) // 2**20, "megabytes: the form, and nothing of the picture"
     took = [now - then for now, then in zip(os.times(), start, strict=True)]
-    assert sum(took[:2]) < 1, "seconds of the server's own"
+    assert sum(took[:2]) < 3, "seconds of the server's own"
     assert sum(took[2:4]) < decoder.SECONDS + 1, "the decoder's"
 
 
