@@ -237,6 +237,9 @@ REST_KNOX = {
 # Requests of one phone closer together than this count as one pass of the app's queue, not as a person's actions. This
 # only decides which cases a manager is asked about; no addition is dropped because of it.
 PASS_GAP_MILLISECONDS = natural("PASS_GAP_MILLISECONDS", 2000)
+# A manager is asked about another explanation of what a phone sent that is up to e to the power of this less likely.
+# A higher one asks more often, a lower one is silently wrong more often.
+STORY_MARGIN = natural("STORY_MARGIN", 7)
 
 # --- The app's list of orders -------------------------------------------------------------------------------------
 # Finished and cancelled orders leave it at the first midnight (TIME_ZONE) after so many days.

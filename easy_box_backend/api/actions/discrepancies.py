@@ -65,6 +65,18 @@ def record(
     return found
 
 
+def change(discrepancy_id: int, **facts: Any) -> None:
+    """Replace the facts of an open discrepancy."""
+    Discrepancy.objects.open().filter(id=discrepancy_id).update(facts=_storable(facts))
+
+
+def withdraw(discrepancy_id: int, *, note: str, by: Actor) -> None:
+    """Close an open discrepancy that nobody needs to answer any more, and do not tell anybody who was not told yet."""
+    found = Discrepancy.objects.open().filter(id=discrepancy_id)
+    if found.update(status=Discrepancy.Status.DISMISSED, note=note, resolved_at=by.at, resolved_by=None):
+        outbox.withdraw("discrepancy", discrepancy=discrepancy_id)
+
+
 def answered(kind: Discrepancy.Kind, product: Product, *, by: Actor) -> None:
     """Close the open discrepancies of a kind about a product, which an action of `by` has settled."""
     Discrepancy.objects.open().filter(kind=kind, product=product).update(

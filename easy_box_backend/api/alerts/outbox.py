@@ -55,6 +55,12 @@ def tell(kind: str, *, at: datetime, **facts: Any) -> Alert:
     return Alert.objects.create(kind=kind, facts=facts, created_at=at, next_try_at=_gathered(kind, at))
 
 
+def withdraw(kind: str, **facts: Any) -> None:
+    """Drop the alerts of this kind with these facts, if they are not sent yet."""
+    same = {f"facts__{name}": value for name, value in facts.items()}
+    Alert.objects.open().filter(kind=kind, claim="", **same).delete()
+
+
 @transaction.atomic
 def count_up(kind: str, *, key: str, at: datetime, **facts: Any) -> None:
     """Save an alert that may repeat: repeated alerts with the same `key` are one message with a count.

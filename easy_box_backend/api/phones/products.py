@@ -10,11 +10,11 @@ from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion
+from api.phones import booking
 from api.phones.memory import device_of, remembered
-from api.phones.stock import ask_about_quantity, book_after_all
-from api.reconcile import additions, creating, scanning
+from api.reconcile import creating, scanning
 from api.reconcile.creating import Origin
-from api.reconcile.memory import Item, Memory, fingerprint_of
+from api.reconcile.memory import Memory, fingerprint_of
 from api.texts import NO_SKU
 
 Kind = Discrepancy.Kind
@@ -36,15 +36,14 @@ def create(
     implausible = not 0 <= quantity <= MAX_QUANTITY
     more["quantity"] = 0 if implausible else quantity
     with remembered(by) as memory:
-        arrival = scanning.arrive(memory, "create", by.at, by.connection)
-        additions.creation_sent(memory, fingerprint_of("created", sku, name), quick=arrival.quick)
+        scanning.arrive(memory, "create", by.at, by.connection)
         product, taken = _create(memory, sku, name, location, photo, more, by)
         if product is not None:
             memory.note_seen(product.pk, product.revision, kept=True)
             memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
             discrepancies.kept_in_part(lost or {}, by=by, product=product)
             if implausible:
-                ask_about_quantity(product, quantity, by=by)
+                booking.ask_about_quantity(product, quantity, by=by)
     if product is None:
         raise SkuTaken(sku, taken)
     return product
@@ -97,7 +96,7 @@ def set_photo(key: str, photo: Photo, *, by: Actor) -> Product:
     """The phone uploads a photo, usually directly after a PUT. Raises NoSuchProduct."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "photo", by.at, by.connection)
-        product = resolve(key, memory, None, by, [])
+        product = resolve(key, memory, None, by)
         if product is None:
             raise products.NoSuchProduct(key[:100])
         products.apply(product, {}, photo=photo, by=by)
@@ -111,7 +110,8 @@ def delete(key: str, *, by: Actor) -> None:
     """The phone deletes a product. Idempotent. A picker's product is not archived; a manager is asked instead."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "delete", by.at, by.connection)
-        product = resolve(key, memory, None, by, additions.moved_to_next_queue(memory, quick=arrival.quick))
+        booking.moved_on(memory, arrival, by=by)
+        product = resolve(key, memory, None, by)
         if product is None:
             if not key.isdecimal():
                 discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, id=key[:100])
@@ -124,10 +124,9 @@ def delete(key: str, *, by: Actor) -> None:
 
 
 # --- Which product --------------------------------------------------------------------------------------------------
-def resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor, goods: list[Item]) -> Product | None:
+def resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor) -> Product | None:
     """The product with this id, locked. For a phone's UUID it is the one that this device created, and is remembered.
 
-    goods: additions that this request shows to be goods; they are booked here, where all locks can be taken in order.
     Returns None if there is no such product.
     """
     product_id = int(key) if key.isascii() and key.isdecimal() and len(key) <= 18 else memory.aliases.get(key)
@@ -141,7 +140,4 @@ def resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor,
             product_id = Product.objects.live().filter(sku=sent["sku"]).values_list("id", flat=True).first()
         if product_id is not None:
             memory.aliases[key] = product_id
-    if goods:
-        stock.lock({item.product for item in goods} | ({product_id} if product_id is not None else set()))
-        book_after_all(goods, by=by)
     return stock.lock([product_id]).get(product_id) if product_id is not None else None

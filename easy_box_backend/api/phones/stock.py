@@ -1,30 +1,28 @@
 """The app's look-ups, pulls and additions, compared with what its device has done since its last pull."""
 
-from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
-from api.actions import discrepancies, products, stock, unknown_goods
+from api.actions import discrepancies, products, unknown_goods
 from api.actor import Actor
 from api.models import Discrepancy, Product, ProductVersion, StockMovement
-from api.phones import duplicates, former_logins
+from api.phones import booking, former_logins
 from api.phones.memory import device_of, remembered
-from api.reconcile import additions, scanning
-from api.reconcile.memory import Item, Memory
+from api.reconcile import scanning
+from api.reconcile.memory import Addition, Memory
 
 
 def pulled(seen: int, *, by: Actor) -> None:
     """The phone pulls the whole product list as it is at the revision `seen`, so its queues are empty."""
     with remembered(by) as memory:
-        if memory.is_same_pull(seen):
+        if memory.is_same_pull(seen) and memory.stories.is_at_rest:
             return
         quick_before = memory.quick_since_pull
-        quick = scanning.arrive(memory, "pull", by.at, by.connection).quick
-        in_one_go = quick and quick_before
-        book_after_all(additions.queue_finished(memory), by=by)
-        duplicates.ask_booked(additions.pulled(memory, quick=quick, in_one_go=in_one_go), by=by)
-        memory.forget_queues(seen, quick=quick, in_one_go=in_one_go)
+        arrival = scanning.arrive(memory, "pull", by.at, by.connection)
+        memory.line.pull()
+        with booking.told(memory) as stories:
+            final = stories.pull(arrival.timing)
+            booking.agree(memory, stories, by=by, final=final)
+        memory.forget_queues(seen, in_one_go=arrival.quick and quick_before)
 
 
 def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
@@ -47,7 +45,15 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
             for sku in skus:
                 memory.misses.pop(sku, None)
             memory.note_seen(product.pk, product.revision)
-        scanning.note_lookup(memory, skus[0], product.pk if product else 0, arrival)
+        scanning.note_lookup(memory, skus[0], arrival)
+        if product is not None:
+            if scanning.is_scan(memory):
+                memory.line.found.pop(product.pk, None)  # the camera's: they announce no addition
+            memory.line.find(product.pk, arrival.timing)
+        elif not scanning.is_scan(memory):
+            with booking.told(memory) as stories:
+                stories.find_nothing(arrival.timing)
+                booking.agree(memory, stories, by=by)
         return product
 
 
@@ -95,77 +101,14 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
     """
     with remembered(by) as memory:
         product_id = memory.aliases.get(key) if product_id is None else product_id
+        arrival = scanning.arrive(memory, "add", by.at, by.connection)
         if product_id is None or not Product.objects.filter(id=product_id).exists():
-            scanning.arrive(memory, "add", by.at, by.connection)
             discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, id=key[:100], quantity=quantity)
             return None
-        arrival = scanning.arrive(memory, "add", by.at, by.connection, product=product_id)
-        former_logins.take_over(memory, device_of(by), product_id, quantity)
-        verdict = additions.added(memory, product_id, quantity, arrived_at=device_of(by).requests_read, arrival=arrival)
-        if verdict.undo or verdict.rebook:
-            undo = unknown_goods.went([item.movement for item in verdict.undo if item.movement])
-            undone = StockMovement.objects.filter(id__in=undo).values_list("product_id", flat=True)
-            stock.lock({product_id, *undone, *(item.product for item in verdict.rebook)})
-        movement = _book(product_id, quantity, by=by) if verdict.book else None
-        if movement is not None:
-            additions.booked(memory, movement.pk)
-        duplicates.take_back(verdict.undo, verdict.doubted, by=by)
-        book_after_all(verdict.rebook, by=by)
-        duplicates.ask_booked([*verdict.suspects, *additions.duplicates_of_two_passes(memory)], by=by)
-        duplicates.ask_held_back(verdict.withheld, by=by)
-        return movement
-
-
-def book_after_all(items: list[Item], *, by: Actor) -> None:
-    """Book additions that were taken for duplicates and are probably goods.
-
-    All their products are locked first, in order; the caller must lock no other afterwards.
-    """
-    stock.lock(item.product for item in items)
-    for item in items:
-        movement = _book(item.product, item.quantity, by=by, came_at=item.came())
-        item.movement, item.asked = movement.pk if movement else None, False
-    duplicates.ask_booked(items, by=by)
-
-
-def _book(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None = None) -> StockMovement | None:
-    """Book an addition. If it is implausibly large, or the stock would be, it is not booked: a manager is asked.
-
-    came_at: when it came, if not now. Returns None if it was not booked.
-    """
-    try:
-        with transaction.atomic():
-            return _receive(product_id, quantity, by=by, came_at=came_at)
-    except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds):
-        ask_about_quantity(Product.objects.get(id=product_id), quantity, by=by)
-        return None
-
-
-def ask_about_quantity(product: Product, quantity: int, *, by: Actor) -> None:
-    """Ask a manager about an implausible quantity; if it is positive, the manager can book it."""
-    pending: dict[str, Any] = {"pending": [{"product": product.pk, "delta": quantity}]} if quantity > 0 else {}
-    discrepancies.record(Discrepancy.Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, quantity=quantity, **pending)
-
-
-def _receive(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None) -> StockMovement:
-    """Book goods. If their product is archived, they go to the product that has its SKU now; without one, the product
-    is restored."""
-    try:
-        with transaction.atomic():
-            return stock.receive(product_id, quantity, by=by, occurred_at=came_at)
-    except stock.NoSuchProduct:
-        pass
-    sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
-    told = unknown_goods.heir_of(product_id)
-    heir = told or Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
-    product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
-    if told is not None:  # a manager has said where such goods belong
-        return stock.receive(told.pk, quantity, by=by, occurred_at=came_at)
-    if heir is None:
-        products.apply(product, {}, revive=True, by=by)
-    movement = stock.receive((heir or product).pk, quantity, by=by, occurred_at=came_at)
-    discrepancies.record(
-        Discrepancy.Kind.ARCHIVED_STOCK, by=by, product=heir or product, quantity=quantity,
-        archived=product_id, booked=[movement.pk],
-    )  # fmt: skip
-    return movement
+        timing = memory.line.add(product_id, arrival.timing)
+        with booking.told(memory) as stories:
+            former_logins.take_over(memory, stories, device_of(by), (product_id, quantity))
+            number = stories.add(product_id, quantity, timing)
+            addition = memory.additions[number] = Addition(product_id, quantity, by.at.timestamp())
+            booking.agree(memory, stories, by=by, latest=number)
+        return StockMovement.objects.filter(id=addition.movement).first() if addition.movement else None

@@ -9,10 +9,10 @@ from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
-from api.phones import history
+from api.phones import booking, history
 from api.phones.memory import device_of, remembered
 from api.phones.products import resolve
-from api.reconcile import additions, fields, scanning, updates
+from api.reconcile import fields, scanning, updates
 from api.reconcile.memory import Arrival, Memory, Shown, fingerprint_of
 from api.reconcile.quantity import Reading
 
@@ -44,7 +44,8 @@ def put(
     sent = Update(not key.isdecimal(), description, quantity, file, photo, min_quantity)
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "put", by.at, by.connection)
-        product = resolve(key, memory, sent.fields, by, additions.moved_to_next_queue(memory, quick=arrival.quick))
+        booking.moved_on(memory, arrival, by=by)
+        product = resolve(key, memory, sent.fields, by)
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
             facts |= {f"sent_{field}": text for field, text in (lost or {}).items()}

@@ -7,14 +7,16 @@ one has written: a field that gets another name keeps its key by `rename`.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from django.conf import settings
 
-from api.models import MAX_QUANTITY
+from api.reconcile.chances import Timing
+from api.reconcile.line import Line
+from api.reconcile.stored_stories import Stored
 
-VERSION = 1
+VERSION = 2
 """The version of the stored document. It grows when a release gives a stored key another meaning."""
 
 KEPT_PULLS = 5
@@ -23,78 +25,31 @@ KEPT_PULLS = 5
 KEPT_STREAMS = 4
 KEPT_MADE = 200
 
-MOST_POSSIBLE_ERRORS = 500
-"""Roughly how many possible errors of a number are worked out: more cost time and explain any number."""
+NO_TIMING = Timing(0.0)
 
-ENDED = " ended"
-"""Added to the name of a connection at which a pass ended: what came on it later belongs to another pass."""
-
-STOCK_QUEUE = frozenset(("find", "add"))
-"""The requests that the phone's queue of additions is made of."""
+DECIDED = 0
+"""In place of a movement: a manager has decided about the addition, or is asked something else about it."""
 
 
-class PendingLookup(msgspec.Struct):
-    """A look-up whose addition has not come yet: the app looks a SKU up just before each addition."""
+class Addition(msgspec.Struct, array_like=True):
+    """An addition that the phone's stories still disagree about.
 
-    product: int
-    number: int
-    """Which request of the device it was; so in all classes here."""
-
-
-class Lookup(msgspec.Struct):
-    """A look-up that may still turn out to be the camera's (see `scanning.py`).
-
-    product: 0 where none was found. quick: whether it came directly after the previous request.
+    came_at: in seconds since 1970. movement: the booking; None if it is not booked, DECIDED if it is decided otherwise.
     """
 
     product: int
-    number: int
-    quick: bool
-    connection: str = ""
-
-
-class Item(msgspec.Struct, rename={"confirmed_by": "closed"}):
-    """An addition as the phone sent it. movement: the booking; None if it was taken for a duplicate or held back."""
-
-    product: int
     quantity: int
-    number: int
+    came_at: float
     movement: int | None = None
-    looked_up: bool = True
-    asked: bool = False
-    """Whether a manager has been asked whether it is a duplicate."""
-    connection: str = ""
-    stream: int = 0
-    """The number of the request with which its stream began (see `Stream`)."""
-    confirmed_by: int = 0
-    """The number of the request that shows that the phone has read the answer and won't send this again; 0 for none."""
-    came_at: float = 0.0
-    """When it came, in seconds since 1970; 0 where an earlier release did not note it."""
-
-    def came(self) -> datetime | None:
-        """When it came; None where that is not known."""
-        return datetime.fromtimestamp(self.came_at, UTC) if self.came_at else None
 
 
-class Phase(
-    msgspec.Struct,
-    rename={"unused_lookup": "dangling", "finished": "closed", "repeats": "follows", "outside_queue": "apart"},
-):
-    """Additions of one pass: the phone sent them directly one after the other."""
+class Question(msgspec.Struct, array_like=True):
+    """An open discrepancy about additions of a product. changes: by how many pieces the stock may be off. facts: the
+    fingerprint of its facts."""
 
-    items: list[Item] = []
-    unused_lookup: int | None = None
-    """The product of the last look-up, if its addition did not follow."""
-    finished: bool = False
-    """Whether the phone moved to its next queue, which it does only when this one is empty."""
-    repeats: int | None = None
-    """The index of the earlier phase that this one seems to repeat."""
-    proven: bool = False
-    """Whether its additions are taken for duplicates of those of `repeats`."""
-    likely: bool = False
-    """Whether the only reason is two equal additions in order, and not proof that `repeats` was broken off."""
-    outside_queue: bool = False
-    """Whether it turned out to be goods received between two passes, and not a part of the queue."""
+    discrepancy: int
+    changes: list[int] = []
+    facts: str = ""
 
 
 class Shown(
@@ -177,6 +132,7 @@ class Arrival:
 
     quick: too soon after it for a person to have caused it. previous_kind: the kind of that request, "" for none.
     connection, stream: on which connection, and the number of the request with which its stream there began.
+    timing: the same for the stories.
     """
 
     quick: bool
@@ -184,6 +140,7 @@ class Arrival:
     previous_kind: str
     connection: str = ""
     stream: int = 0
+    timing: Timing = NO_TIMING
 
     def is_directly_after(self, kind: str) -> bool:
         """Whether the app itself sent this right after a request of that kind."""
@@ -195,14 +152,10 @@ class Memory(
     rename={
         "quick_since": "burst",
         "seen_products": "glances",
-        "pending_lookups": "tickets",
         "quick_since_pull": "behind_pull",
-        "added_before_pull": "earlier",
-        "unjudged_lookups": "looks",
         "lookups_in_a_row": "in_a_row",
         "stuck_at_unknown_sku": "draining",
         "created_products": "made",
-        "asked_about_duplicates": "repeats_asked",
     },
 ):
     """All that is remembered of a device; `forget_queues` shows what is about the time since the last pull only."""
@@ -226,22 +179,20 @@ class Memory(
     order_puts: dict[int, str] = {}
     """The fingerprint of its last PUT of each order since the last pull of the orders."""
     seen_products: list[SeenProduct] = []
-    pending_lookups: list[PendingLookup] = []
-    phases: list[Phase] = []
-    overlapping: bool = False
-    """Whether two passes with the same queue have been seen at the same time."""
-    asked_about_duplicates: bool = False
-    """Whether a manager has been asked about additions that came before this was noticed."""
+    line: Line = msgspec.field(default_factory=Line)
+    stories: Stored = msgspec.field(default_factory=Stored)
+    """What it can have been doing, see `stories.py`."""
+    additions: dict[int, Addition] = {}
+    """By their numbers in the stories."""
+    questions: dict[int, Question] = {}
+    """By product, while later requests can still decide them."""
+    implausible: list[tuple[int, int]] = []
+    """Implausibly large additions since the last pull, product and quantity: the phone counts them, the ledger does
+    not."""
     quick_since_pull: bool = False
     """Whether every request came too soon after the previous one for a person to have caused it."""
-    added_before_pull: list[Item] = []
-    """The additions before the last pull: a second pass may still send them."""
     refused: list[str] = []
     """The fingerprints of the requests that were refused."""
-    created: list[str] = []
-    """The fingerprints of the creations that it sent."""
-    unjudged_lookups: list[Lookup] = []
-    """Its look-ups since the last pause or other request."""
     lookups_in_a_row: int = 0
     """How many look-ups came since the last pause or other request."""
     last_sku: str = ""
@@ -264,34 +215,19 @@ class Memory(
     """By product that the phone created, or that a creation turned out to be: the description that it shows."""
     deleted: list[int] = []
     """The products that it deleted."""
-    taken_over: list[int] = []
-    """The devices that this phone may have been before (see `former.py`); kept at a pull."""
-
-    @property
-    def held_back(self) -> list[Item]:
-        """Implausibly large additions: the phone counts them, the ledger does not."""
-        return [item for phase in self.phases for item in phase.items if item.quantity > MAX_QUANTITY]
 
     def possible_errors(self, product: int) -> set[int]:
-        """By how many pieces the stock of a product may be off; 0 is in it.
+        """By how many pieces the stock of a product may be off; 0 is in it."""
+        return {0, *self.questions[product].changes} if product in self.questions else {0}
 
-        An addition that was booked and may be a duplicate counts down, one that was withheld counts up, in any
-        combination.
-        """
-        sums = {0}
-        for item in [item for phase in self.phases for item in phase.items] + self.added_before_pull:
-            if item.product == product and item.quantity <= MAX_QUANTITY and (item.asked or not item.movement):
-                change = -item.quantity if item.movement else item.quantity
-                sums |= {total + change for total in sums}
-            if len(sums) > MOST_POSSIBLE_ERRORS:
-                break
-        return sums
+    def is_awaited(self, product: int) -> bool:
+        """Whether a look-up of the product came without its addition."""
+        return product in self.line.found
 
     @property
     def has_queues(self) -> bool:
         """Whether there is anything of a queue to forget at the next pull."""
-        looked = self.pending_lookups or self.unjudged_lookups or self.misses
-        return bool(self.phases or looked or self.shown or self.refused or self.deleted)
+        return bool(self.additions or self.implausible or self.misses or self.shown or self.refused or self.deleted)
 
     @property
     def last_pull(self) -> int:
@@ -322,31 +258,19 @@ class Memory(
         stream = self.streams.pop(connection, None)
         if stream is None or not is_quick(now - stream.last_at):
             stream = Stream(self.number, 0, 0)
-        elif stream.last != self.number - 1 and {kind, self.last_kind} <= STOCK_QUEUE and kind != self.last_kind:
-            # Two connections in turns at machine speed: two passes are under way. A look-up and an addition are
-            # required, since the camera's look-ups may use two connections as well.
-            self.overlapping = True
         stream.last, stream.last_at = self.number, now
         self.streams = {**dict(list(self.streams.items())[-KEPT_STREAMS + 1 :]), connection: stream}
         same_connection = bool(connection) and connection == self.connection
-        arrival = Arrival(quick, same_connection, self.last_kind, connection, stream.began)
+        timing = self.line.arrive(kind, now, connection)
+        arrival = Arrival(quick, same_connection, self.last_kind, connection, stream.began, timing)
         self.pull_seen = self.pull_seen or (self.last_kind == "pull" and arrival.same_connection)
         if self.last_kind == "pull orders" and arrival.same_connection:
             self.order_pulls = self.order_pulls[-1:]  # its answer has arrived, so the phone shows no earlier list
         self.quick_since_pull = kind == "pull" or (self.quick_since_pull and quick)
         if not quick:
             self.quick_since = self.number
-        if kind not in STOCK_QUEUE:
-            self._confirm_additions(connection, quick)
         self.last_at, self.last_kind, self.connection = now, kind, connection
         return arrival
-
-    def _confirm_additions(self, connection: str, quick: bool) -> None:
-        """A request of another queue: the phone has read the answers to the additions on this connection."""
-        for phase in self.phases:
-            for item in phase.items:
-                if not item.confirmed_by and item.connection == connection and (connection or quick):
-                    item.confirmed_by = self.number
 
     def is_same_order_pull(self, revision: int) -> bool:
         """Whether a pull of the orders at this revision tells nothing that is not known yet."""
@@ -375,37 +299,23 @@ class Memory(
     def has_seen(self, product: int, revision: int) -> bool:
         return any((seen.product, seen.revision) == (product, revision) for seen in self.seen_products)
 
-    def pass_ended(self, connection: str) -> None:
-        """The phone was told that a SKU is unknown: its pass ends there, though the connection stays open."""
-        for phase in self.phases:
-            for item in phase.items:
-                if item.connection == connection:
-                    item.connection += ENDED
-
     def is_same_pull(self, revision: int) -> bool:
         """Whether a pull at this revision tells nothing that is not known yet."""
-        return self.last_pull == revision and not (self.has_queues or self.added_before_pull)
+        return self.last_pull == revision and not self.has_queues
 
-    def forget_queues(self, revision: int, *, quick: bool, in_one_go: bool) -> None:
+    def forget_queues(self, revision: int, *, in_one_go: bool) -> None:
         """The phone has pulled the list at this revision: all its queues are empty.
 
-        quick: the pull came at machine speed. in_one_go: so did every request since the previous pull, so another pass
-        may still be under way.
+        in_one_go: the pull and every request since the previous one came at machine speed, so another pass may still be
+        under way.
         """
-        last_lookup = [lookup for lookup in self.pending_lookups if quick and lookup.number == self.number - 1]
         self.pulls = [*self.pulls, revision][-KEPT_PULLS:] if self.last_pull != revision else self.pulls
         seen = self.pull_seen and not in_one_go
         self.shown_before = self.shown if self.shown or seen else self.shown_before
         self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection
-        items = [item for phase in self.phases for item in phase.items]
-        self.added_before_pull = items if items or not in_one_go else self.added_before_pull
-        for item in self.added_before_pull:
-            item.confirmed_by = item.confirmed_by or self.number
-        self.phases, self.refused, self.misses, self.seen_products = [], [], {}, []
-        self.shown, self.deleted, self.stuck_at_unknown_sku, self.overlapping = {}, [], False, False
-        self.asked_about_duplicates = False
-        self.created, self.unjudged_lookups, self.lookups_in_a_row, self.missed_at = [], [], 0, {}
-        self.pending_lookups = last_lookup  # its addition is on its way
+        self.refused, self.misses, self.seen_products, self.implausible = [], {}, [], []
+        self.shown, self.deleted, self.stuck_at_unknown_sku = {}, [], False
+        self.lookups_in_a_row, self.missed_at = 0, {}
 
     def refuse_once(self, fingerprint: str, *, unless_others: bool = False) -> bool:
         """Whether to refuse this request: only the first time.

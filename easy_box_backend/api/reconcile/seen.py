@@ -47,7 +47,7 @@ def with_held_back(memory: Memory, product: int, views: Sequence[View]) -> list[
 
     All of these additions or, if some were sent twice, a part of them.
     """
-    held_back = [item.quantity for item in memory.held_back if item.product == product]
+    held_back = [quantity for known, quantity in memory.implausible if known == product]
     sums = [sum(held_back[:n]) for n in range(len(held_back), 0, -1)]
     more = [View(view.quantity + pieces, view.last_addition) for pieces in sums for view in views]
     return list(dict.fromkeys([*more, *views]))

@@ -98,7 +98,7 @@ def _is_doubtful(
     again: whether the phone has sent this number before.
     """
     # A look-up without its addition: the phone may hold goods that its number already includes.
-    waiting = not reading.sure_base and any(lookup.product == product for lookup in memory.pending_lookups)
+    waiting = not reading.sure_base and memory.is_awaited(product)
     # A queue that is stuck at an unknown SKU: this number may build on others that wait behind that SKU.
     stuck = any(n > 0 for n in memory.misses.values()) and not edited and (reading.delta or not again)
     shown = memory.shown.get(product)

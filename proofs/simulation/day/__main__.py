@@ -6,10 +6,10 @@ import argparse
 import time
 from collections.abc import Callable
 
+from api.reconcile.stories import MARGIN
 from proofs.simulation.day.people import PROFILES, Outcome, play
 from proofs.simulation.day.readers import Naive, StoryReader
 from proofs.simulation.day.rules import Rules
-from proofs.simulation.day.stories import MARGIN
 from proofs.simulation.day.world import Reader
 
 READERS: dict[str, Callable[[float], Reader]] = {"stories": StoryReader, "rules": Rules, "naive": Naive}
@@ -54,7 +54,7 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
 def show(outcome: Outcome) -> None:
     """The requests of a day, with the truth, and how the likeliest story reads the additions."""
     reader = outcome.world.reader
-    told = iter(reader.stories.told() if isinstance(reader, StoryReader) else ())
+    told = iter(reader.effects.values() if isinstance(reader, StoryReader) else ())
     for number, request in enumerate(outcome.world.log):
         effect = next(told, None) if request.kind == "add" else None
         print(

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from proofs.simulation.day.chances import UNSEEN, Timing
+from api.reconcile.chances import UNSEEN, Timing
 from proofs.simulation.day.world import Request
 
 MOST_READINGS = 24

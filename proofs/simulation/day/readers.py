@@ -1,9 +1,12 @@
-"""The readers that a day can be played with."""
+"""The readers that a day can be played with. That by stories is the server's own, without its tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from api.reconcile.line import Line
+from api.reconcile.stories import MARGIN, Doubts, Effect, Stories
 from proofs.simulation.day.presses import Presses
-from proofs.simulation.day.stories import MARGIN, Stories
 from proofs.simulation.day.world import Request
 
 
@@ -21,34 +24,44 @@ class StoryReader(Model):
     """Additions by stories, numbers by the pages that the phone can show."""
 
     def __init__(self, margin: float = MARGIN) -> None:
-        self.stories, self.presses = Stories(margin), Presses(margin)
+        self.stories, self.line, self.presses = Stories(margin), Line(), Presses(margin)
+        self.effects: dict[int, Effect] = {}
+        """How each addition was read, by its number."""
+        self.final: list[Doubts] = []
 
     def read(self, request: Request) -> None:
-        timing = self.stories.arrive(request)
+        stories, line, product = self.stories, self.line, request.product
+        timing = line.arrive(request.kind, request.at, request.connection)
         self.presses.arrive(request, timing)
-        if request.kind == "find":
-            self.stories.find(request, timing)
+        if request.kind == "find" and product:
+            line.find(product, timing)
+        elif request.kind == "find":
+            stories.find_nothing(timing)
         elif request.kind == "add":
-            self.stories.add(request, timing)
+            stories.add(product, request.quantity, line.add(product, timing))
             self.presses.add(request)
         elif request.kind == "put":
             self.presses.put(request, timing)
         elif request.kind == "pull":
-            self.stories.pull(request, timing)
+            line.pull()
+            self.final.append(stories.pull(timing))
             self.presses.pulled()
+        self.effects |= {effect.number: effect for effect in stories.told()}
+        stories.settle()
 
     def answered(self, stock: dict[int, int]) -> None:
         self.presses.answered(stock)
 
     def booked(self) -> dict[int, int]:
         totals = self.presses.booked()
-        for product, pieces in self.stories.booked().items():
-            totals[product] = totals.get(product, 0) + pieces
+        for effect in self.effects.values():
+            totals[effect.product] = totals.get(effect.product, 0) + effect.pieces
         return totals
 
     def questions(self) -> dict[int, set[int]]:
         found: dict[int, set[int]] = {}
-        for doubts in (self.stories.doubts(), self.presses.doubts):
+        told: list[Mapping[int, Mapping[int, object]]] = [*self.final, self.stories.doubts(), self.presses.doubts]
+        for doubts in told:
             for product, changes in doubts.items():
                 mine = found.setdefault(product, set())
                 mine |= {a + b for a in mine for b in changes} | set(changes)

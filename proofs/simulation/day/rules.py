@@ -3,8 +3,6 @@
 The only module of the days that imports Django.
 """
 
-# ruff: noqa: TID251  (imports Django)
-
 from __future__ import annotations
 
 import atexit

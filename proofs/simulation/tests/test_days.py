@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from proofs.simulation.day import people, program, stories
-from proofs.simulation.day.chances import Item, Timing, content
+from api.reconcile import program, stories
+from api.reconcile.chances import Item, Timing, content
+from api.reconcile.program import State, Way
+from proofs.simulation.day import people
 from proofs.simulation.day.people import BAD_NETWORK, NO_FAULTS, OWN_CONNECTIONS, Profile
-from proofs.simulation.day.program import State, Way
 from proofs.simulation.day.readers import Naive, StoryReader
 from proofs.simulation.day.world import Request
 

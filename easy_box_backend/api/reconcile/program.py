@@ -1,6 +1,6 @@
 """The installed app as a program that can be in a few states, and the ways in which it can have sent a request.
 
-(docs/flutter-app.md, section 4)
+(docs/flutter-app.md, section 4; docs/reconciliation.md)
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from proofs.simulation.day.chances import (
+from api.reconcile.chances import (
     AGAIN,
     AGAIN_IN_A_RUN,
     BROKEN,
@@ -42,6 +42,13 @@ class Queue:
     def _append(self, item: Item) -> None:
         self.runs.append(self.runs[-1] + 1 if self.items and self.items[-1] == item else 1)
         self.items.append(item)
+
+    def with_items(self, items: list[Item]) -> Queue:
+        """The queue of this root with these items, which have been seen before."""
+        queue = Queue(items, self)
+        if items:
+            self.branches.setdefault((0, items[0]), queue)
+        return queue if items else self
 
     def new(self, length: int, item: Item) -> float:
         """The chance that the item after the first `length` is this one."""
@@ -209,3 +216,22 @@ def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
         yield "cleared before", unseen * 0.3, 0, known
     yield "late, of a pass before", 0.002 * timing.failed, 0, state
     yield "by a pass that nobody saw", CONTRADICTION, 0, done
+
+
+def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
+    """The ways in which a look-up of an unknown SKU can have come, which was answered with nothing.
+
+    Within a pass that ends it, although no request has failed: its next one may come on the same connection.
+    """
+    if state.mode == PASS and state.at == state.length:
+        yield "the pass ends at an unknown SKU", 0.5 * timing.machine, 0, replace(state, mode=IDLE)
+    yield "somebody looks", 0.5 * (timing.human if state.mode == PASS else 1.0), 0, state
+
+
+def moved_on_ways(state: State, timing: Timing) -> Iterator[Way]:
+    """The ways in which a deletion or an update can have come: within a pass, its queue of additions is empty then."""
+    if state.mode == PASS and state.at == state.length:
+        yield "the pass moves on", 0.1 * timing.pace, 0, cleared(state)
+    if state.mode == DIRECT and not state.length:
+        yield "after an addition", 0.1 * timing.machine, 0, replace(cleared(state), before=state.before, run=state.run)
+    yield "by hand", 0.1 * timing.human, 0, state

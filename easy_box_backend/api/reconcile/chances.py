@@ -7,7 +7,8 @@ a long queue of equal boxes is not read as repetitions, however long it is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 KEPT_SECONDS = 15.0
 """How long the phone keeps an idle connection."""
@@ -26,13 +27,14 @@ AGAIN_IN_A_RUN = 0.4
 """The same, among equal boxes: the next addition is as likely to be the next box."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
+UNDECIDED_SECONDS = 2.0
+"""The gap of a request that the app and a person are equally likely to have caused, as after a creation."""
 
 Item = tuple[int, int]
 """A product, and how many pieces of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True, array_like=True):
     """How an addition, or a pull, came.
 
     gap: seconds between the request before its look-up and that look-up. kept: whether that look-up came on the same

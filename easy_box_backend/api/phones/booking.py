@@ -1,0 +1,173 @@
+"""Makes the ledger agree with the likeliest story of a phone, and asks a manager where another one may be true."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from api.actions import discrepancies, products, reversing, stock, unknown_goods
+from api.actor import Actor
+from api.models import Discrepancy, Product, StockMovement
+from api.reconcile.memory import DECIDED, Addition, Arrival, Memory, Question, fingerprint_of
+from api.reconcile.stored_stories import restored, stored
+from api.reconcile.stories import Doubt, Doubts, Stories
+
+Kind = Discrepancy.Kind
+
+
+@contextmanager
+def told(memory: Memory) -> Iterator[Stories]:
+    """The stories of a phone; as they are at the end of the block, they are kept in its memory."""
+    stories = restored(memory.stories, settings.STORY_MARGIN)
+    yield stories
+    memory.stories = stored(stories)
+
+
+def moved_on(memory: Memory, arrival: Arrival, *, by: Actor) -> None:
+    """The phone sent an update or a deletion: within a pass, its queue of additions is empty then."""
+    if memory.stories.stories and arrival.quick:
+        with told(memory) as stories:
+            stories.move_on(arrival.timing)
+            agree(memory, stories, by=by)
+
+
+def agree(memory: Memory, stories: Stories, *, by: Actor, latest: int = 0, final: Doubts | None = None) -> None:
+    """Book and take back additions so that the ledger agrees with the likeliest story, and ask about the others.
+
+    latest: the number of the addition that has just come, 0 for none. final: doubts that nothing later can decide:
+    their questions stay open. The caller must lock no product afterwards.
+    """
+    _hear_answers(memory, stories, latest)
+    if wrong := _wrong(memory, stories):
+        movements = unknown_goods.went([mine.movement for mine in wrong if mine.movement])
+        places = StockMovement.objects.filter(id__in=movements).values_list("product_id", flat=True)
+        stock.lock({*places, *(mine.product for mine in wrong)})
+        _hear_answers(memory, stories, latest)  # with these locks nobody can answer meanwhile
+        for mine in _wrong(memory, stories):
+            _correct(mine, memory, by)
+    for product in final or {}:
+        memory.questions.pop(product, None)
+    stories.settle()
+    doubts = stories.doubts()
+    _ask(memory, doubts, by)
+    memory.additions = {n: mine for n, mine in memory.additions.items() if n in stories.named(doubts)}
+
+
+def _hear_answers(memory: Memory, stories: Stories, latest: int) -> None:
+    """Questions that a manager has answered, or whose goods were moved to another product, are decided."""
+    if not memory.questions:
+        return
+    asked = Discrepancy.objects.filter(id__in=[question.discrepancy for question in memory.questions.values()])
+    still_open = set(asked.open().values_list("product_id", "id"))
+    for product, question in list(memory.questions.items()):
+        if (product, question.discrepancy) not in still_open:
+            stories.pin(product, {
+                number: mine.quantity if mine.movement else 0
+                for number, mine in memory.additions.items() if number != latest
+            })  # fmt: skip
+            del memory.questions[product]
+
+
+def _wrong(memory: Memory, stories: Stories) -> list[Addition]:
+    """The additions of which the ledger and the likeliest story say different things."""
+    additions = ((memory.additions[effect.number], effect) for effect in stories.told())
+    return [
+        mine for mine, effect in additions if mine.movement != DECIDED and bool(effect.pieces) != bool(mine.movement)
+    ]
+
+
+def _correct(mine: Addition, memory: Memory, by: Actor) -> None:
+    """Book an addition, or take it back if it is booked, unless somebody has reversed it."""
+    if mine.movement is None:
+        movement = _book(mine, by)
+        mine.movement = movement.pk if movement else DECIDED
+        if movement is None:
+            memory.implausible.append((mine.product, mine.quantity))
+        return
+    (movement_id,) = unknown_goods.went([mine.movement])
+    mine.movement = DECIDED
+    if StockMovement.objects.not_reversed().filter(id=movement_id).exists():
+        reversing.reverse(movement_id, by=by, reason=str(_("The phone sent its queue again.")))
+        mine.movement = None
+
+
+# --- Questions ----------------------------------------------------------------------------------------------------
+def _ask(memory: Memory, doubts: Doubts, by: Actor) -> None:
+    """One open question for each product in doubt, about the likeliest other story; the others are closed."""
+    for product in memory.questions.keys() - doubts.keys():
+        # Later requests have answered it.
+        note = str(_("The next requests of the phone have answered this."))
+        discrepancies.withdraw(memory.questions.pop(product).discrepancy, note=note, by=by)
+    for product, mine in doubts.items():
+        facts = _facts(memory, min(mine.values()))
+        question = memory.questions.get(product)
+        if question is None:
+            row = discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, product=Product.objects.get(id=product), **facts)
+            question = memory.questions[product] = Question(row.pk)
+        elif question.facts != fingerprint_of(facts):
+            discrepancies.change(question.discrepancy, **facts)
+        question.changes, question.facts = list(mine), fingerprint_of(facts)
+
+
+def _facts(memory: Memory, doubt: Doubt) -> dict[str, Any]:
+    """What the answers act on. Where some additions were booked and others were not, their sum can be booked."""
+    parts = [(memory.additions[number], pieces) for number, pieces in sorted(doubt.additions)]
+    facts = {"quantity": abs(doubt.change), "requests": sorted(number for number, _ in doubt.additions)}
+    if all(pieces < 0 for _, pieces in parts):
+        return {**facts, "booked": [mine.movement for mine, _ in parts]}
+    return {**facts, "pending": [
+        {"product": mine.product, "delta": pieces, "at": _moment(mine.came_at).isoformat()} for mine, pieces in parts
+    ]}  # fmt: skip
+
+
+# --- Booking ------------------------------------------------------------------------------------------------------
+def _book(mine: Addition, by: Actor) -> StockMovement | None:
+    """Book an addition. If it is implausibly large, or the stock would be, it is not booked: a manager is asked.
+
+    Returns None if it was not booked.
+    """
+    came_at = None if mine.came_at == by.at.timestamp() else _moment(mine.came_at)
+    try:
+        with transaction.atomic():
+            return _receive(mine.product, mine.quantity, by=by, came_at=came_at)
+    except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds):
+        ask_about_quantity(Product.objects.get(id=mine.product), mine.quantity, by=by)
+        return None
+
+
+def ask_about_quantity(product: Product, quantity: int, *, by: Actor) -> None:
+    """Ask a manager about an implausible quantity; if it is positive, the manager can book it."""
+    pending: dict[str, Any] = {"pending": [{"product": product.pk, "delta": quantity}]} if quantity > 0 else {}
+    discrepancies.record(Discrepancy.Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, quantity=quantity, **pending)
+
+
+def _receive(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None) -> StockMovement:
+    """Book goods. If their product is archived, they go to the product that has its SKU now; without one, the product
+    is restored."""
+    try:
+        with transaction.atomic():
+            return stock.receive(product_id, quantity, by=by, occurred_at=came_at)
+    except stock.NoSuchProduct:
+        pass
+    sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
+    told = unknown_goods.heir_of(product_id)
+    heir = told or Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
+    product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
+    if told is not None:  # a manager has said where such goods belong
+        return stock.receive(told.pk, quantity, by=by, occurred_at=came_at)
+    if heir is None:
+        products.apply(product, {}, revive=True, by=by)
+    movement = stock.receive((heir or product).pk, quantity, by=by, occurred_at=came_at)
+    discrepancies.record(
+        Discrepancy.Kind.ARCHIVED_STOCK, by=by, product=heir or product, quantity=quantity,
+        archived=product_id, booked=[movement.pk],
+    )  # fmt: skip
+    return movement
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,64 @@
+"""When the requests of a phone came, on which connections, and which look-ups still wait for their additions."""
+
+import msgspec
+from msgspec.structs import replace
+
+from api.reconcile.chances import KEPT_SECONDS, MOST_SECONDS, UNDECIDED_SECONDS, Timing
+
+MOST_FOUND = 3
+"""How many look-ups of a product can wait for their additions: two passes and the camera."""
+LATE_SECONDS = 3.0
+"""A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
+
+
+class Line(msgspec.Struct, omit_defaults=True):
+    """All that is known of how the requests of one phone came. Times are in seconds."""
+
+    requests: int = 0
+    last_at: float = -1e9
+    connection: str = ""
+    kept: list[int] = msgspec.field(default_factory=lambda: [0, 0])
+    """How often a connection that the phone would keep was not kept, and was kept."""
+    found: dict[int, list[tuple[int, float, Timing]]] = {}
+    """By product: its look-ups without an addition, as the request's number and time, and how it came."""
+    after_creation: bool = False
+    """Whether the last request was a creation: then the pace of the next one tells nothing."""
+
+    def arrive(self, kind: str, at: float, connection: str) -> Timing:
+        """Note that a request came, and return how. connection: "" if unknown."""
+        gap, kept = at - self.last_at, None
+        if gap < KEPT_SECONDS and connection:
+            kept = connection == self.connection
+            self.kept[kept] += 1
+        if self.after_creation:
+            gap = max(gap, UNDECIDED_SECONDS)
+        self.last_at, self.connection, self.after_creation = at, connection, kind == "create"
+        self.requests += 1
+        return Timing(gap, kept, (self.kept[False] + 1) / (sum(self.kept) + 5))
+
+    def find(self, product: int, timing: Timing) -> None:
+        """The last request was a look-up of this product."""
+        waiting = self.found.setdefault(product, [])
+        waiting.append((self.requests, self.last_at, timing))
+        del waiting[:-MOST_FOUND]
+
+    def add(self, product: int, timing: Timing) -> Timing:
+        """The last request was an addition. Returns how its look-up came."""
+        at = self.last_at
+        waiting = [entry for entry in self.found.pop(product, []) if at - entry[1] < MOST_SECONDS]
+        if not waiting:
+            return replace(timing, looked_up=False)
+        # Within one pass the look-up comes directly before; otherwise two passes look up and add in turn.
+        direct = waiting[-1][0] == self.requests - 1
+        number, _, found = waiting.pop(-1 if direct else 0)
+        self._keep(product, waiting)
+        return replace(found, interleaved=number != self.requests - 1)
+
+    def pull(self) -> None:
+        """The last request was a pull."""
+        for product in list(self.found):
+            self._keep(product, self.found.pop(product))
+
+    def _keep(self, product: int, waiting: list[tuple[int, float, Timing]]) -> None:
+        if recent := [entry for entry in waiting if self.last_at - entry[1] < LATE_SECONDS]:
+            self.found[product] = recent

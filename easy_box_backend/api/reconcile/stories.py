@@ -1,0 +1,236 @@
+"""Reading additions by stories: what a phone can have been doing, how likely each story is, and what each one books.
+
+Each addition extends every story in the few ways in which the program, or the person, could have sent it. Equal states
+merge. The likeliest story is booked; where another one that is not much less likely books something else, a manager is
+asked. (docs/reconciliation.md)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from api.reconcile import program
+from api.reconcile.chances import Timing
+from api.reconcile.program import Queue, State, Way
+
+MOST_STORIES = 64
+WINDOW = 12.0
+"""Stories that cost so much more than the likeliest one, in nats, are dropped."""
+MARGIN = 7.0
+"""A manager is asked about a story that costs at most so much more than the likeliest one, in nats."""
+MOST_DOUBTS = 4
+"""How many different doubts about a product are kept, the likeliest ones."""
+
+
+@dataclass(slots=True)
+class Effect:
+    """What one addition books in a story, linked to the one before. number: of the addition."""
+
+    number: int
+    product: int
+    pieces: int
+    before: Effect | None
+    way: str
+
+
+class Doubt(NamedTuple):
+    """What another story books differently. cost: how much less likely it is, in nats.
+
+    additions: the number of each addition that only one of the two books, and its pieces; negative if it is this one.
+    """
+
+    cost: float
+    additions: tuple[tuple[int, int], ...]
+
+    @property
+    def change(self) -> int:
+        """How many pieces more the other story books."""
+        return sum(pieces for _, pieces in self.additions)
+
+    @property
+    def latest(self) -> int:
+        """The number of its latest addition."""
+        return max(number for number, _ in self.additions)
+
+
+Doubts = dict[int, dict[int, Doubt]]
+"""By product, and by how many pieces more the other story books."""
+
+
+@dataclass(slots=True)
+class Story:
+    """cost: how unlikely, in nats. effects: the latest one. doubts: what other stories that ended in the same state
+    book differently."""
+
+    state: State
+    cost: float = 0.0
+    effects: Effect | None = None
+    doubts: Doubts = field(default_factory=dict)
+
+    def chain(self) -> Iterator[Effect]:
+        """What it books, the latest addition first."""
+        effect = self.effects
+        while effect is not None:
+            yield effect
+            effect = effect.before
+
+
+class Stories:
+    """All stories of one phone, the likeliest first."""
+
+    def __init__(self, margin: float = MARGIN) -> None:
+        self.margin = margin
+        self.stories = [Story(State())]
+        self.number = 0
+        """How many additions have been read."""
+        self.pulled_at = 0
+        """How many of them at the last pull."""
+
+    # --- Requests -----------------------------------------------------------------------------------------------------
+    def find_nothing(self, timing: Timing) -> None:
+        """A look-up that was answered with nothing."""
+        self._extend(lambda state: program.unknown_ways(state, timing))
+
+    def move_on(self, timing: Timing) -> None:
+        """A deletion or an update."""
+        self._extend(lambda state: program.moved_on_ways(state, timing))
+
+    def add(self, product: int, quantity: int, timing: Timing) -> int:
+        """An addition. timing: of its look-up. Returns its number."""
+        self.number += 1
+        self._extend(lambda state: program.ways(state, (product, quantity), timing), product)
+        return self.number
+
+    def pull(self, timing: Timing) -> Doubts:
+        """A pull. Returns the doubts about additions before the pull before: nothing later can decide them."""
+        self._extend(lambda state: program.pull_ways(state, timing))
+        final = {p: mine for p, mine in self.doubts().items() if all(d.latest <= self.pulled_at for d in mine.values())}
+        booked = {effect.number: effect.pieces for effect in self.stories[0].chain() if effect.number <= self.pulled_at}
+        for product in final:
+            self.pin(product, booked)
+        self.pulled_at = self.number
+        return final
+
+    def _extend(self, ways_of: Callable[[State], Iterable[Way]], product: int = 0) -> None:
+        """Extend every story, merge equal states, and drop what is too unlikely."""
+        after: list[Story] = []
+        for story in self.stories:
+            for name, chance, pieces, state in ways_of(story.state):
+                if chance <= 0:
+                    continue
+                effects = Effect(self.number, product, pieces, story.effects, name) if product else story.effects
+                after.append(Story(state, story.cost - math.log(chance), effects, story.doubts))
+        after.sort(key=lambda story: story.cost)
+        kept: dict[tuple[object, ...], Story] = {}
+        least = after[0].cost
+        for story in after:
+            story.cost -= least
+            if story.cost > WINDOW:
+                break
+            known = kept.get(story.state.key())
+            if known is None:
+                if len(kept) < MOST_STORIES:
+                    kept[story.state.key()] = story
+            else:
+                merge(known, story, self.margin)
+        self.stories = list(kept.values())
+
+    # --- Results ------------------------------------------------------------------------------------------------------
+    def told(self) -> list[Effect]:
+        """The likeliest story: what each addition books in it, the first one first, without those that are settled."""
+        return list(self.stories[0].chain())[::-1]
+
+    def doubts(self) -> Doubts:
+        """What other stories within the margin book differently from the likeliest."""
+        first = self.stories[0]
+        best = Story(first.state, 0.0, first.effects, first.doubts)
+        for story in self.stories[1:]:
+            merge(best, story, self.margin)
+        return best.doubts
+
+    def settle(self) -> None:
+        """Forget what all stories agree about."""
+        booked = [{effect.number: effect.pieces for effect in story.chain()} for story in self.stories]
+        numbers = sorted(set().union(*booked))
+        open_from = next((n for n in numbers if len({mine.get(n, 0) for mine in booked}) > 1), math.inf)
+        for story in self.stories:
+            if story.effects is not None and story.effects.number < open_from:
+                story.effects = None
+            for effect in story.chain():
+                if effect.before is not None and effect.before.number < open_from:
+                    effect.before = None
+
+    def pin(self, product: int, booked: Mapping[int, int]) -> None:
+        """These additions of a product are decided. booked: the pieces of each, by number; of other products too."""
+        for story in self.stories:
+            story.doubts = {key: doubts for key, doubts in story.doubts.items() if key != product}
+            for effect in story.chain():
+                if effect.product == product:
+                    effect.pieces = booked.get(effect.number, effect.pieces)
+
+    def named(self, doubts: Doubts) -> set[int]:
+        """The numbers of the additions that are not settled. doubts: see `doubts`."""
+        numbers = {effect.number for story in self.stories for effect in story.chain()}
+        for found in (doubts, *(story.doubts for story in self.stories)):
+            numbers.update(
+                number for mine in found.values() for doubt in mine.values() for number, _ in doubt.additions
+            )
+        return numbers
+
+    def queue(self) -> list[program.Item]:
+        """What the phone's queue begins with in the likeliest story that has one; empty for none."""
+        return next((s.state.queue.items[: s.state.length] for s in self.stories if s.state.length), [])
+
+    def begin_with(self, items: list[program.Item], cost: float) -> None:
+        """One more story: the phone still has this queue, of which it sent the items under another login."""
+        queue = Queue(items)
+        state = State(queue=queue, length=len(items), at=len(items), ghost=queue.root)
+        self.stories.append(Story(state, cost))
+
+
+def merge(known: Story, other: Story, margin: float) -> None:
+    """Both stories come to the same: the likelier stays, and what the other books differently is a doubt."""
+    extra = other.cost - known.cost
+    if extra > margin:
+        return
+    differences = difference(known.effects, other.effects)
+    doubts = dict(known.doubts)
+    for product in differences.keys() | other.doubts.keys():
+        here = differences.get(product, {})
+        options = [Doubt(extra, tuple(here.items()))]
+        for cost, additions in other.doubts.get(product, {}).values():
+            sums = dict(here)
+            for number, pieces in additions:
+                sums[number] = sums.get(number, 0) + pieces
+            options.append(Doubt(extra + cost, tuple((number, pieces) for number, pieces in sums.items() if pieces)))
+        doubts[product] = likeliest([*doubts.get(product, {}).values(), *options], margin)
+    known.doubts = {product: mine for product, mine in doubts.items() if mine}
+
+
+def likeliest(options: list[Doubt], margin: float) -> dict[int, Doubt]:
+    """The likeliest of these doubts about a product, by how many pieces they change."""
+    found: dict[int, Doubt] = {}
+    for option in sorted(options):
+        if option.change and option.cost <= margin and len(found) < MOST_DOUBTS:
+            found.setdefault(option.change, option)
+    return found
+
+
+def difference(one: Effect | None, other: Effect | None) -> dict[int, dict[int, int]]:
+    """By product and addition: the pieces that the second chain books more than the first, where they differ."""
+    found: dict[int, dict[int, int]] = {}
+    while one is not other:
+        if other is None or (one is not None and one.number >= other.number):
+            assert one is not None
+            later, sign, one = one, -1, one.before
+        else:
+            later, sign, other = other, 1, other.before
+        if later.pieces:
+            mine = found.setdefault(later.product, {})
+            mine[later.number] = mine.get(later.number, 0) + sign * later.pieces
+            if not mine[later.number]:
+                del mine[later.number]
+    return {product: mine for product, mine in found.items() if mine}
