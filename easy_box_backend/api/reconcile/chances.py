@@ -7,6 +7,7 @@ a long queue of equal boxes is not read as repetitions, however long it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -92,14 +93,29 @@ def more(length: int) -> float:
     return (length + 2) / (length + 3)
 
 
-def content(item: Item, before: Item | None, run: int) -> float:
-    """The chance that a new addition is this one. before: the last one of its kind; run: how many equal ones in a row.
+PRODUCTS = 100
+"""A product that has not been seen is one of so many."""
 
-    A hundred products, of which one is as likely as another; small quantities are the likelier.
+
+def share(product: int, before: Sequence[int], distinct: int) -> float:
+    """The chance of a product, given those before: the more often these came again, the likelier one of them is.
+
+    before: the products of a queue, each run of equal items once. distinct: how many different ones are among them.
+    """
+    if not before:
+        return 1 / PRODUCTS
+    again = (len(before) - distinct + 0.3) / (len(before) + 4)
+    return again * before.count(product) / len(before) + (1 - again) / PRODUCTS
+
+
+def content(item: Item, before: Item | None, run: int, its_share: float = 1 / PRODUCTS) -> float:
+    """The chance that a new addition is this one; small quantities are the likelier.
+
+    before: the last one of its kind; run: how many equal ones in a row. its_share: the chance of the product.
     """
     product, quantity = item
     sizes = 0.3 if quantity == 1 else 0.4 / 11 if quantity <= 12 else 0.25 / 88 if quantity <= 100 else 5e-5
-    other = sizes / 100
+    other = sizes * its_share
     if before is None:
         return other
     same = (run + 7) / (run + 8) if run > 1 else 0.25

@@ -20,7 +20,11 @@ from api.reconcile.chances import (
     Timing,
     content,
     more,
+    share,
 )
+
+LATE_PASS_SECONDS = 1.5
+"""A second pass that had to wait for a connection begins at most so long after the first one has ended."""
 
 IDLE, DIRECT, PASS = "idle", "direct", "pass"
 """At rest; an addition by hand has just come; a pass runs, or has broken off."""
@@ -29,18 +33,29 @@ IDLE, DIRECT, PASS = "idle", "direct", "pass"
 class Queue:
     """The items of a queue, as far as they have been seen. Stories with the same beginning share one."""
 
-    __slots__ = ("branches", "items", "root", "runs")
+    __slots__ = ("branches", "distinct", "items", "products", "root", "run_number", "runs")
 
     def __init__(self, items: list[Item] | None = None, root: Queue | None = None) -> None:
         self.root = root or self
         self.items: list[Item] = []
         self.runs: list[int] = []
+        self.products: list[int] = []
+        """The product of each run of equal items."""
+        self.distinct: list[int] = []
+        """How many different ones are among the products up to each run."""
+        self.run_number: list[int] = []
+        """The run of each item, from 1 on."""
         for item in items or []:
             self._append(item)
         self.branches: dict[tuple[int, Item], Queue] = {}
 
     def _append(self, item: Item) -> None:
-        self.runs.append(self.runs[-1] + 1 if self.items and self.items[-1] == item else 1)
+        goes_on = bool(self.items) and self.items[-1] == item
+        self.runs.append(self.runs[-1] + 1 if goes_on else 1)
+        if not goes_on:
+            self.distinct.append((self.distinct or [0])[-1] + (item[0] not in self.products))
+            self.products.append(item[0])
+        self.run_number.append(len(self.products))
         self.items.append(item)
 
     def with_items(self, items: list[Item]) -> Queue:
@@ -52,7 +67,11 @@ class Queue:
 
     def new(self, length: int, item: Item) -> float:
         """The chance that the item after the first `length` is this one."""
-        return content(item, self.items[length - 1], self.runs[length - 1]) if length else content(item, None, 0)
+        if not length:
+            return content(item, None, 0)
+        runs = self.run_number[length - 1]
+        its_share = share(item[0], self.products[:runs], self.distinct[runs - 1])
+        return content(item, self.items[length - 1], self.runs[length - 1], its_share)
 
     def grown(self, length: int, item: Item) -> Queue:
         """A queue whose first `length` items are these, and then `item`."""
@@ -109,6 +128,11 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
     ghost, ghost_length = behind(state)
     if 0 <= state.other < ghost_length and ghost.items[state.other] == item:
         yield "second pass", 0.5 * two * timing.pace_of_two, 0, replace(state, other=state.other + 1)
+    is_late = timing.interleaved or timing.gap < LATE_PASS_SECONDS
+    if state.mode == IDLE and state.other < 0 and not state.length and is_late and ghost.items[:1] == [item]:
+        # It has read the queue before the first pass cleared it.
+        pace = 1.0 if timing.interleaved else timing.pace
+        yield "second pass begins late", 0.5 * SECOND_PASS * pace, 0, replace(state, other=1)
     share = 0.5 * two if state.other >= 0 else one
     if state.mode == PASS:
         yield from goes_on(share * (1 - BROKEN - UNSEEN - SECOND_PASS), state, item, timing)
