@@ -1,6 +1,6 @@
 """Makes the ledger agree with the likeliest story of a phone, and asks a manager where another one may be true."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from api.actor import Actor
 from api.models import Discrepancy, Product, StockMovement
 from api.reconcile.memory import DECIDED, Addition, Arrival, Memory, Question, fingerprint_of
 from api.reconcile.stored_stories import restored, stored
-from api.reconcile.stories import Doubt, Doubts, Stories
+from api.reconcile.stories import Doubts, Stories, parts
 
 Kind = Discrepancy.Kind
 
@@ -35,18 +35,17 @@ def moved_on(memory: Memory, arrival: Arrival, *, by: Actor) -> None:
             agree(memory, stories, by=by)
 
 
-def agree(memory: Memory, stories: Stories, *, by: Actor, latest: int = 0, final: Doubts | None = None) -> None:
+def agree(memory: Memory, stories: Stories, *, by: Actor, final: Doubts | None = None) -> None:
     """Book and take back additions so that the ledger agrees with the likeliest story, and ask about the others.
 
-    latest: the number of the addition that has just come, 0 for none. final: doubts that nothing later can decide:
-    their questions stay open. The caller must lock no product afterwards.
+    final: doubts that nothing later can decide: their questions stay open. The caller must lock no product afterwards.
     """
-    _hear_answers(memory, stories, latest)
+    _hear_answers(memory, stories)
     if wrong := _wrong(memory, stories):
         movements = unknown_goods.went([mine.movement for mine in wrong if mine.movement])
         places = StockMovement.objects.filter(id__in=movements).values_list("product_id", flat=True)
         stock.lock({*places, *(mine.product for mine in wrong)})
-        _hear_answers(memory, stories, latest)  # with these locks nobody can answer meanwhile
+        _hear_answers(memory, stories)  # with these locks nobody can answer meanwhile
         for mine in _wrong(memory, stories):
             _correct(mine, memory, by)
     for product in final or {}:
@@ -57,19 +56,19 @@ def agree(memory: Memory, stories: Stories, *, by: Actor, latest: int = 0, final
     memory.additions = {n: mine for n, mine in memory.additions.items() if n in stories.named(doubts)}
 
 
-def _hear_answers(memory: Memory, stories: Stories, latest: int) -> None:
+def _hear_answers(memory: Memory, stories: Stories) -> None:
     """Questions that a manager has answered, or whose goods were moved to another product, are decided."""
     if not memory.questions:
         return
-    asked = Discrepancy.objects.filter(id__in=[question.discrepancy for question in memory.questions.values()])
-    still_open = set(asked.open().values_list("product_id", "id"))
-    for product, question in list(memory.questions.items()):
-        if (product, question.discrepancy) not in still_open:
-            stories.pin(product, {
-                number: mine.quantity if mine.movement else 0
-                for number, mine in memory.additions.items() if number != latest
-            })  # fmt: skip
-            del memory.questions[product]
+    asked = [question.discrepancy for mine in memory.questions.values() for question in mine]
+    still_open = set(Discrepancy.objects.open().filter(id__in=asked).values_list("product_id", "id"))
+    for product, mine in list(memory.questions.items()):
+        answered = [question for question in mine if (product, question.discrepancy) not in still_open]
+        numbers = {number for question in answered for number in question.additions}
+        if numbers:
+            additions = {n: memory.additions[n] for n in numbers}
+            stories.pin({n: addition.quantity if addition.movement else 0 for n, addition in additions.items()})
+            memory.questions[product] = [question for question in mine if question not in answered]
 
 
 def _wrong(memory: Memory, stories: Stories) -> list[Addition]:
@@ -97,30 +96,39 @@ def _correct(mine: Addition, memory: Memory, by: Actor) -> None:
 
 # --- Questions ----------------------------------------------------------------------------------------------------
 def _ask(memory: Memory, doubts: Doubts, by: Actor) -> None:
-    """One open question for each product in doubt, about the likeliest other story; the others are closed."""
-    for product in memory.questions.keys() - doubts.keys():
-        # Later requests have answered it.
-        note = str(_("The next requests of the phone have answered this."))
-        discrepancies.withdraw(memory.questions.pop(product).discrepancy, note=note, by=by)
+    """Have an open question for each part of each doubt, and no other."""
+    before, memory.questions = memory.questions, {}
     for product, mine in doubts.items():
-        facts = _facts(memory, min(mine.values()))
-        question = memory.questions.get(product)
-        if question is None:
-            row = discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, product=Product.objects.get(id=product), **facts)
-            question = memory.questions[product] = Question(row.pk)
-        elif question.facts != fingerprint_of(facts):
-            discrepancies.change(question.discrepancy, **facts)
-        question.changes, question.facts = list(mine), fingerprint_of(facts)
+        asked = before.pop(product, [])
+        for additions in parts(mine):
+            facts = _facts(memory, additions)
+            question = asked.pop(0) if asked else Question(_record(product, facts, by))
+            if question.facts and question.facts != fingerprint_of(facts):
+                discrepancies.change(question.discrepancy, **facts)
+            question.additions, question.facts = additions, fingerprint_of(facts)
+            memory.questions.setdefault(product, []).append(question)
+        before[product] = asked
+    for question in [question for mine in before.values() for question in mine]:
+        note = str(_("The next requests of the phone have answered this."))
+        discrepancies.withdraw(question.discrepancy, note=note, by=by)
 
 
-def _facts(memory: Memory, doubt: Doubt) -> dict[str, Any]:
-    """What the answers act on. Where some additions were booked and others were not, their sum can be booked."""
-    parts = [(memory.additions[number], pieces) for number, pieces in sorted(doubt.additions)]
-    facts = {"quantity": abs(doubt.change), "requests": sorted(number for number, _ in doubt.additions)}
-    if all(pieces < 0 for _, pieces in parts):
-        return {**facts, "booked": [mine.movement for mine, _ in parts]}
+def _record(product: int, facts: dict[str, Any], by: Actor) -> int:
+    named = Product.objects.get(id=product)
+    return discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, product=named, **facts).pk
+
+
+def _facts(memory: Memory, additions: Mapping[int, int]) -> dict[str, Any]:
+    """What the answers act on. additions: by number, the pieces that another story books more or less.
+
+    Where some were booked and others were not, their sum can be booked.
+    """
+    known = [(memory.additions[number], pieces) for number, pieces in additions.items()]
+    facts = {"quantity": abs(sum(additions.values())), "requests": list(additions)}
+    if all(pieces < 0 for _, pieces in known):
+        return {**facts, "booked": [mine.movement for mine, _ in known]}
     return {**facts, "pending": [
-        {"product": mine.product, "delta": pieces, "at": _moment(mine.came_at).isoformat()} for mine, pieces in parts
+        {"product": mine.product, "delta": pieces, "at": _moment(mine.came_at).isoformat()} for mine, pieces in known
     ]}  # fmt: skip
 
 

@@ -61,6 +61,11 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
         return self.pace * (max(self.new, 0.5) if surprising else 1.0)
 
     @property
+    def pace_beside(self) -> float:
+        """The chance of the gap if a second pass begins beside the first: its look-up may be the first of both."""
+        return 1.0 if self.interleaved else self.pace
+
+    @property
     def failed(self) -> float:
         """The chance of the connection if the request before has failed: it would have broken."""
         return 0.03 if self.kept else 1.0

@@ -44,11 +44,11 @@ class Addition(msgspec.Struct, array_like=True):
 
 
 class Question(msgspec.Struct, array_like=True):
-    """An open discrepancy about additions of a product. changes: by how many pieces the stock may be off. facts: the
-    fingerprint of its facts."""
+    """An open discrepancy about additions of one product. additions: by number, how many pieces more or less another
+    story books; with several numbers all of these or none. facts: the fingerprint of its facts."""
 
     discrepancy: int
-    changes: list[int] = []
+    additions: dict[int, int] = {}
     facts: str = ""
 
 
@@ -184,7 +184,7 @@ class Memory(
     """What it can have been doing, see `stories.py`."""
     additions: dict[int, Addition] = {}
     """By their numbers in the stories."""
-    questions: dict[int, Question] = {}
+    questions: dict[int, list[Question]] = {}
     """By product, while later requests can still decide them."""
     implausible: list[tuple[int, int]] = []
     """Implausibly large additions since the last pull, product and quantity: the phone counts them, the ledger does
@@ -218,7 +218,10 @@ class Memory(
 
     def possible_errors(self, product: int) -> set[int]:
         """By how many pieces the stock of a product may be off; 0 is in it."""
-        return {0, *self.questions[product].changes} if product in self.questions else {0}
+        sums = {0}
+        for question in self.questions.get(product, []):
+            sums |= {total + sum(question.additions.values()) for total in sums}
+        return sums
 
     def is_awaited(self, product: int) -> bool:
         """Whether a look-up of the product came without its addition."""

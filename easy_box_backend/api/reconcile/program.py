@@ -107,7 +107,7 @@ class State:
     run: int = 0
 
     def key(self) -> tuple[object, ...]:
-        ghost = (id(self.ghost), self.ghost_length) if self.other >= 0 and not self.length else ()
+        ghost = (id(self.ghost), self.ghost_length) if self.ghost_length and not self.length else ()
         queue = id(self.queue) if self.length else 0
         return (self.mode, queue, self.length, self.at, ghost, self.other, self.unsure, self.before, self.run)
 
@@ -131,13 +131,12 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
     is_late = timing.interleaved or timing.gap < LATE_PASS_SECONDS
     if state.mode == IDLE and state.other < 0 and not state.length and is_late and ghost.items[:1] == [item]:
         # It has read the queue before the first pass cleared it.
-        pace = 1.0 if timing.interleaved else timing.pace
-        yield "second pass begins late", 0.5 * SECOND_PASS * pace, 0, replace(state, other=1)
+        yield "second pass begins late", 0.5 * SECOND_PASS * timing.pace_beside, 0, replace(state, other=1)
     share = 0.5 * two if state.other >= 0 else one
     if state.mode == PASS:
         yield from goes_on(share * (1 - BROKEN - UNSEEN - SECOND_PASS), state, item, timing)
         if state.other < 0 and state.queue.items[0] == item:
-            chance = SECOND_PASS * two * timing.pace * timing.failed
+            chance = SECOND_PASS * two * timing.pace_beside * timing.failed
             yield "second pass begins", chance, 0, replace(state, other=1)
         yield from by_hand(share * broken, replace(state, mode=IDLE, other=-1), item, timing)
         if state.at == state.length:
@@ -183,6 +182,8 @@ def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator
 def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
     """What a person does with a phone that is at rest."""
     chance *= timing.human
+    if state.other < 0:
+        state = replace(state, ghost=state.queue.root, ghost_length=0)
     for nth, (known, pulled) in enumerate(reversed(state.unsure)):
         if known == item:
             yield "entered again", chance * (0.02 if pulled else 0.1) / (nth + 1), 0, replace(state, mode=DIRECT, at=0)
@@ -255,7 +256,8 @@ def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
 def moved_on_ways(state: State, timing: Timing) -> Iterator[Way]:
     """The ways in which a deletion or an update can have come: within a pass, its queue of additions is empty then."""
     if state.mode == PASS and state.at == state.length:
-        yield "the pass moves on", 0.1 * timing.pace, 0, cleared(state)
+        after = replace(cleared(state), ghost=state.queue, ghost_length=state.length)
+        yield "the pass moves on", 0.1 * timing.pace, 0, after
     if state.mode == DIRECT and not state.length:
         yield "after an addition", 0.1 * timing.machine, 0, replace(cleared(state), before=state.before, run=state.run)
     yield "by hand", 0.1 * timing.human, 0, state

@@ -108,9 +108,10 @@ class Stories:
         """A pull. Returns the doubts about additions before the pull before: nothing later can decide them."""
         self._extend(lambda state: program.pull_ways(state, timing))
         final = {p: mine for p, mine in self.doubts().items() if all(d.latest <= self.pulled_at for d in mine.values())}
-        booked = {effect.number: effect.pieces for effect in self.stories[0].chain() if effect.number <= self.pulled_at}
-        for product in final:
-            self.pin(product, booked)
+        decided = {number for mine in final.values() for doubt in mine.values() for number, _ in doubt.additions}
+        self.pin({e.number: e.pieces for e in self.stories[0].chain() if e.number in decided})
+        for story in self.stories:
+            story.doubts = {product: mine for product, mine in story.doubts.items() if product not in final}
         self.pulled_at = self.number
         return final
 
@@ -163,13 +164,16 @@ class Stories:
                 if effect.before is not None and effect.before.number < open_from:
                     effect.before = None
 
-    def pin(self, product: int, booked: Mapping[int, int]) -> None:
-        """These additions of a product are decided. booked: the pieces of each, by number; of other products too."""
+    def pin(self, booked: Mapping[int, int]) -> None:
+        """These additions are decided. booked: the pieces of each, by number."""
         for story in self.stories:
-            story.doubts = {key: doubts for key, doubts in story.doubts.items() if key != product}
+            for product, mine in story.doubts.items():
+                left = [
+                    Doubt(cost, tuple(a for a in additions if a[0] not in booked)) for cost, additions in mine.values()
+                ]
+                story.doubts = story.doubts | {product: likeliest(left, math.inf)}
             for effect in story.chain():
-                if effect.product == product:
-                    effect.pieces = booked.get(effect.number, effect.pieces)
+                effect.pieces = booked.get(effect.number, effect.pieces)
 
     def named(self, doubts: Doubts) -> set[int]:
         """The numbers of the additions that are not settled. doubts: see `doubts`."""
@@ -189,6 +193,18 @@ class Stories:
         queue = Queue(items)
         state = State(queue=queue, length=len(items), at=len(items), ghost=queue.root)
         self.stories.append(Story(state, cost))
+
+
+def parts(doubts: dict[int, Doubt]) -> list[dict[int, int]]:
+    """The doubts about a product as questions that can be answered one by one.
+
+    Each is the additions, with their pieces, that all doubts have together or not at all.
+    """
+    together: dict[tuple[int, ...], dict[int, int]] = {}
+    for number, pieces in sorted({addition for doubt in doubts.values() for addition in doubt.additions}):
+        those = tuple(change for change, doubt in doubts.items() if (number, pieces) in doubt.additions)
+        together.setdefault(those, {})[number] = pieces
+    return list(together.values())
 
 
 def merge(known: Story, other: Story, margin: float) -> None:
