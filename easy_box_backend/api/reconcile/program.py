@@ -205,8 +205,11 @@ def ways_without_look_up(state: State, item: Item) -> Iterator[Way]:
     """An addition without a look-up of its own is a late or second copy of one, or its look-up was not seen."""
     ghost = state.ghost.items[: state.ghost_length]
     sent = [state.before, *state.queue.items[: state.length], *ghost, *(known for known, _ in state.unsure)]
+    queue, length = behind(state)
+    if 0 <= state.other < length and queue.items[state.other] == item:
+        yield "second pass", 0.4, 0, replace(state, other=state.other + 1)
     if item in sent:
-        yield "came twice", 0.5, 0, state
+        yield "came twice", 0.4, 0, state
     unsure = (*state.unsure, (item, False))[-3:]
     yield "without a look-up", 0.01 * content(item, state.before, state.run), item[1], replace(state, unsure=unsure)
 
