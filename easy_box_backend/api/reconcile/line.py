@@ -44,15 +44,16 @@ class Line(msgspec.Struct, omit_defaults=True):
 
     def add(self, product: int, timing: Timing) -> Timing:
         """The last request was an addition. Returns how its look-up came."""
-        at = self.last_at
-        waiting = [entry for entry in self.found.pop(product, []) if at - entry[1] < MOST_SECONDS]
+        at, before = self.last_at, self.requests - 1
+        found = self.found.pop(product, [])
+        waiting = [entry for entry in found if at - entry[1] < MOST_SECONDS or entry[0] == before]
         if not waiting:
             return replace(timing, looked_up=False)
         # Within one pass the look-up comes directly before; otherwise two passes look up and add in turn.
-        direct = waiting[-1][0] == self.requests - 1
-        number, _, found = waiting.pop(-1 if direct else 0)
+        direct = waiting[-1][0] == before
+        number, _, its_timing = waiting.pop(-1 if direct else 0)
         self._keep(product, waiting)
-        return replace(found, interleaved=number != self.requests - 1)
+        return replace(its_timing, interleaved=number != before)
 
     def pull(self) -> None:
         """The last request was a pull."""

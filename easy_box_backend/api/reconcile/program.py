@@ -259,7 +259,7 @@ def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
 def moved_on_ways(state: State, timing: Timing) -> Iterator[Way]:
     """The ways in which a deletion or an update can have come: within a pass, its queue of additions is empty then."""
     if state.mode == PASS and state.at == state.length:
-        after = replace(cleared(state), ghost=state.queue, ghost_length=state.length)
+        after = replace(cleared(state), ghost=state.queue, ghost_length=state.length, other=state.other)
         yield "the pass moves on", 0.1 * timing.pace, 0, after
     if state.mode == DIRECT and not state.length:
         yield "after an addition", 0.1 * timing.machine, 0, replace(cleared(state), before=state.before, run=state.run)

@@ -21,7 +21,7 @@ WINDOW = 12.0
 """Stories that cost so much more than the likeliest one, in nats, are dropped."""
 MARGIN = 7.0
 """A manager is asked about a story that costs at most so much more than the likeliest one, in nats."""
-MOST_DOUBTS = 4
+MOST_DOUBTS = 8
 """How many different doubts about a product are kept, the likeliest ones."""
 
 
