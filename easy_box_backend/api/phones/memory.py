@@ -9,6 +9,7 @@ from django.db import transaction
 
 from api.actor import Actor
 from api.models import Device, DeviceMemory
+from api.reconcile import version1
 from api.reconcile.memory import VERSION, Memory
 
 
@@ -49,4 +50,6 @@ def read(state: str) -> Memory:
     memory = msgspec.json.decode(state, type=Memory)
     if memory.version > VERSION:
         raise UnknownVersion(f"A phone's memory has version {memory.version}; this release knows {VERSION}.")
+    if memory.version < VERSION:
+        memory.version, memory.stories = VERSION, version1.stories_of(state)
     return memory
