@@ -1,6 +1,6 @@
 """Makes the ledger agree with the likeliest story of a phone, and asks a manager where another one may be true."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -27,24 +27,30 @@ def told(memory: Memory) -> Iterator[Stories]:
     memory.stories = stored(stories)
 
 
-def moved_on(memory: Memory, arrival: Arrival, *, by: Actor) -> None:
-    """The phone sent an update or a deletion: within a pass, its queue of additions is empty then."""
+def moved_on(memory: Memory, arrival: Arrival, *, by: Actor, also: int | None) -> None:
+    """The phone sent an update or a deletion: within a pass, its queue of additions is empty then.
+
+    also: the product that the caller locks afterwards.
+    """
     if memory.stories.stories and arrival.quick:
         with told(memory) as stories:
             stories.move_on(arrival.timing)
-            agree(memory, stories, by=by)
+            agree(memory, stories, by=by, also=[also] if also else [])
 
 
-def agree(memory: Memory, stories: Stories, *, by: Actor, final: Doubts | None = None) -> None:
+def agree(
+    memory: Memory, stories: Stories, *, by: Actor, also: Sequence[int] = (), final: Doubts | None = None
+) -> None:  # fmt: skip
     """Book and take back additions so that the ledger agrees with the likeliest story, and ask about the others.
 
-    final: doubts that nothing later can decide: their questions stay open. The caller must lock no product afterwards.
+    also: products that the caller locks afterwards, and no others. final: doubts that nothing later can decide: their
+    questions stay open.
     """
     _hear_answers(memory, stories)
     if wrong := _wrong(memory, stories):
         movements = unknown_goods.went([mine.movement for mine in wrong if mine.movement])
         places = StockMovement.objects.filter(id__in=movements).values_list("product_id", flat=True)
-        stock.lock({*places, *(mine.product for mine in wrong)})
+        stock.lock({*also, *places, *(mine.product for mine in wrong)})
         _hear_answers(memory, stories)  # with these locks nobody can answer meanwhile
         for mine in _wrong(memory, stories):
             _correct(mine, memory, by)

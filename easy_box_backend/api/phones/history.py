@@ -2,59 +2,70 @@
 
 from collections.abc import Mapping
 
+from django.db.models import Case, Q, When
+
 from api.models import Device, Order, OrderVersion, Product, ProductVersion, StockMovement
 from api.reconcile import seen
 from api.reconcile.memory import Memory, Shown
 from api.reconcile.picking import Lines
-from api.reconcile.quantity import View, growing
+from api.reconcile.presses import Base, Page
 
 
-def quantity_at(product_id: int, revision: int) -> int:
-    """Pieces on hand at this revision."""
-    latest = StockMovement.objects.filter(product_id=product_id, revision__lte=revision).order_by("-id")
-    return latest.values_list("quantity_after", flat=True).first() or 0
+def page_of(
+    memory: Memory, device: Device, product: Product, page: Page, *, local: bool
+) -> tuple[list[Base], list[list[Base]], list[int]]:
+    """What the phone's page of a product can have shown: see `presses.read`.
 
-
-def own_additions(device: Device, product_id: int, *, since: int, after: int = 0) -> list[tuple[int, int]]:
-    """What this device has added since a revision and after the movement `after`: (movement, pieces), in order."""
-    found = StockMovement.objects.not_reversed().filter(
-        product_id=product_id,
-        device=device,
-        kind=StockMovement.Kind.RECEIPT,
-        revision__gt=since,
-        id__gt=after,
-    )
-    return list(found.order_by("id").values_list("id", "quantity_delta"))
-
-
-def quantity_views(memory: Memory, device: Device, product: Product, *, local: bool) -> list[View]:
-    """The numbers that this device can have shown for the product, the likeliest first; empty if it never saw it.
-
-    local: it is the phone's own product under a UUID.
+    local: it is the phone's own product under a UUID: it began with none on hand there.
     """
-    views: list[View] = []
-    for base in seen.bases(memory, product.pk, local=local):
-        start = base.quantity
-        if start is None and product.versions.filter(revision__lte=base.since).exists():
-            start = quantity_at(product.pk, base.since)
-        if start is not None:
-            own = own_additions(device, product.pk, since=base.since, after=base.last_addition)
-            views += growing(start, base.last_addition, own)
-    return seen.with_held_back(memory, product.pk, views)
+    opened = [(page.since, 1.0)] if page.shown is not None else seen.opened(memory, product.pk)
+    first = product.versions.order_by("revision").values_list("revision", flat=True).first() or 0
+    opened = [(revision, weight) for revision, weight in opened if revision >= first]
+    answers = [
+        [(revision, weight) for revision, weight in number.answers if revision >= first] for number in page.numbers
+    ]
+    since = min((revision for moments in (opened, *answers) for revision, _ in moments), default=memory.last_pull)
+    ledger = _Ledger(device, product, since)
+    bases = ledger.bases(opened, page.shown)
+    if local:
+        bases = [Base(0, 0.9), *(Base(base.quantity, base.chance / 10, base.included) for base in bases)]
+    if not bases:  # the phone never saw it
+        bases = [Base(product.quantity - sum(page.booked.values()), 1.0, len(ledger.added))]
+    bases += [
+        Base(base.quantity + pieces, base.chance / 2, base.included)
+        for base in bases
+        for pieces in _sums([pieces for known, pieces in memory.implausible if known == product.pk])
+    ]
+    return bases, [ledger.bases(moments) for moments in answers], ledger.added
 
 
-def sent_before(shown: Shown | None, device: Device, product: Product) -> dict[int, list[View]]:
-    """The numbers that the device has sent for the product since its last pull, the latest first.
+class _Ledger:
+    """The movements of a product since a revision, and which of them are the device's own additions."""
 
-    Each with the views that it has grown to by the device's own additions since.
-    """
-    if shown is None:
-        return {}
-    own = own_additions(device, product.pk, since=shown.since)
-    return {
-        sent: growing(sent, last_addition, [entry for entry in own if entry[0] > last_addition])
-        for sent, last_addition in reversed(shown.sent.items())
-    }
+    def __init__(self, device: Device, product: Product, since: int) -> None:
+        known = StockMovement.objects.filter(product=product)
+        before = known.filter(revision__lte=since).order_by("-id").values_list("quantity_after", flat=True).first()
+        own = Q(device=device, kind=StockMovement.Kind.RECEIPT, reversed_by=None)
+        later = known.filter(revision__gt=since).order_by("id").annotate(own=Case(When(own, then=True), default=False))
+        rows = later.values_list("revision", "quantity_after", "quantity_delta", "own")
+        self.start, self.rows = before or 0, list(rows)
+        self.added = [pieces for _, _, pieces, is_own in self.rows if is_own]
+
+    def bases(self, moments: list[tuple[int, float]], shown: int | None = None) -> list[Base]:
+        """What was on hand at these revisions, with chances from their weights. shown: instead of that."""
+        weights: dict[tuple[int, int], float] = {}
+        for revision, weight in moments:
+            until = [row for row in self.rows if row[0] <= revision]
+            quantity = shown if shown is not None else until[-1][1] if until else self.start
+            key = (quantity, sum(is_own for *_, is_own in until))
+            weights[key] = weights.get(key, 0.0) + weight
+        total = sum(weights.values())
+        return [Base(quantity, weight / total, included) for (quantity, included), weight in weights.items()]
+
+
+def _sums(pieces: list[int]) -> list[int]:
+    """These pieces, and the first of them, together."""
+    return [sum(pieces[:n]) for n in range(1, len(pieces) + 1)]
 
 
 def _description_at(product: Product, revision: int) -> list[Mapping[str, str]]:

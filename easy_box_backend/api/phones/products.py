@@ -96,7 +96,8 @@ def set_photo(key: str, photo: Photo, *, by: Actor) -> Product:
     """The phone uploads a photo, usually directly after a PUT. Raises NoSuchProduct."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "photo", by.at, by.connection)
-        product = resolve(key, memory, None, by)
+        product_id = id_of(key, memory, None, by) or 0
+        product = stock.lock([product_id]).get(product_id)
         if product is None:
             raise products.NoSuchProduct(key[:100])
         products.apply(product, {}, photo=photo, by=by)
@@ -110,8 +111,9 @@ def delete(key: str, *, by: Actor) -> None:
     """The phone deletes a product. Idempotent. A picker's product is not archived; a manager is asked instead."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "delete", by.at, by.connection)
-        booking.moved_on(memory, arrival, by=by)
-        product = resolve(key, memory, None, by)
+        product_id = id_of(key, memory, None, by)
+        booking.moved_on(memory, arrival, by=by, also=product_id)
+        product = stock.lock([product_id or 0]).get(product_id or 0)
         if product is None:
             if not key.isdecimal():
                 discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, id=key[:100])
@@ -124,10 +126,10 @@ def delete(key: str, *, by: Actor) -> None:
 
 
 # --- Which product --------------------------------------------------------------------------------------------------
-def resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor) -> Product | None:
-    """The product with this id, locked. For a phone's UUID it is the one that this device created, and is remembered.
+def id_of(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor) -> int | None:
+    """The id of the product with this key. For a phone's UUID it is the one that the device created, and is remembered.
 
-    Returns None if there is no such product.
+    sent: the description that came with it, if any. Returns None if there is no such product.
     """
     product_id = int(key) if key.isascii() and key.isdecimal() and len(key) <= 18 else memory.aliases.get(key)
     if product_id is None and sent is not None:
@@ -140,4 +142,4 @@ def resolve(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor)
             product_id = Product.objects.live().filter(sku=sent["sku"]).values_list("id", flat=True).first()
         if product_id is not None:
             memory.aliases[key] = product_id
-    return stock.lock([product_id]).get(product_id) if product_id is not None else None
+    return product_id

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from api.actions import discrepancies, products, unknown_goods
+from api.actions import discrepancies, products, stock, unknown_goods
 from api.actor import Actor
 from api.models import Discrepancy, Product, ProductVersion, StockMovement
-from api.phones import booking, former_logins
+from api.phones import booking, former_logins, numbers
 from api.phones.memory import device_of, remembered
 from api.reconcile import scanning
 from api.reconcile.memory import Addition, Memory
@@ -21,7 +21,9 @@ def pulled(seen: int, *, by: Actor) -> None:
         memory.line.pull()
         with booking.told(memory) as stories:
             final = stories.pull(arrival.timing)
-            booking.agree(memory, stories, by=by, final=final)
+            booking.agree(memory, stories, by=by, also=list(memory.pages), final=final)
+        stock.lock(memory.pages)
+        numbers.pulled(memory, by=by)
         memory.forget_queues(seen, in_one_go=arrival.quick and quick_before)
 
 

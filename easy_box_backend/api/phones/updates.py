@@ -8,13 +8,12 @@ from api.actions import discrepancies, products, stock
 from api.actions.products import SkuTaken
 from api.actor import Actor
 from api.images import Photo
-from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
-from api.phones import booking, history
-from api.phones.memory import device_of, remembered
-from api.phones.products import resolve
+from api.models import Discrepancy, Product, ProductVersion
+from api.phones import booking, history, numbers
+from api.phones.memory import remembered
+from api.phones.products import id_of
 from api.reconcile import fields, scanning, updates
 from api.reconcile.memory import Arrival, Memory, Shown, fingerprint_of
-from api.reconcile.quantity import Reading
 
 Kind = Discrepancy.Kind
 
@@ -44,8 +43,9 @@ def put(
     sent = Update(not key.isdecimal(), description, quantity, file, photo, min_quantity)
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "put", by.at, by.connection)
-        booking.moved_on(memory, arrival, by=by)
-        product = resolve(key, memory, sent.fields, by)
+        product_id = id_of(key, memory, sent.fields, by)
+        booking.moved_on(memory, arrival, by=by, also=product_id)
+        product = stock.lock([product_id or 0]).get(product_id or 0)
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
             facts |= {f"sent_{field}": text for field, text in (lost or {}).items()}
@@ -62,8 +62,6 @@ def put(
 
 def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: Actor) -> SkuTaken | None:
     latest = memory.latest_shown(product.pk)
-    if latest and latest.is_of_second_pass(sent.fingerprint, arrival.connection, memory.quick_since):
-        return None
     late = updates.is_of_pass_before_pull(memory, arrival, product.pk, sent.quantity)
     kept = memory.shown_before if late else memory.shown
     shown = kept.get(product.pk)
@@ -79,15 +77,9 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
             Kind.SKU_TAKEN, by=by, product=product, sent=edits["sku"], kept=product.sku, taken_by=taken.pk
         )
         del edits["sku"]
-    skips_views = late or sent.quantity is None
-    reading = updates.read_quantity(
-        memory, arrival, product.pk, sent, on_hand=product.quantity, edited=edited,
-        views=[] if skips_views else history.quantity_views(memory, device_of(by), product, local=sent.local),
-        sent_before=history.sent_before(shown, device_of(by), product),
-    )  # fmt: skip
-    _apply(product, edits, reading, sent, by)
+    _apply(product, memory, arrival, edits, sent, by, edited=edited, late=late)
     revision = shown.revision if shown and duplicate else product.revision
-    kept[product.pk] = updates.now_shown(memory, arrival, shown, sent, reading, revision)
+    kept[product.pk] = updates.now_shown(shown, sent, revision)
     return None
 
 
@@ -104,30 +96,17 @@ def _changed_by_others(product: Product, shown: Shown, by: Actor) -> bool:
     return later.exclude(device=by.device).exists()
 
 
-def _apply(product: Product, edits: Mapping[str, str], reading: Reading, sent: Update, by: Actor) -> None:
-    """Store what was edited, book what was read, and ask about what is doubtful."""
+def _apply(
+    product: Product, memory: Memory, arrival: Arrival, edits: Mapping[str, str], sent: Update, by: Actor,
+    *, edited: bool, late: bool,
+) -> None:  # fmt: skip
+    """Store what was edited, and book what the number says."""
     changes = dict(edits) if sent.min_quantity is None else {**edits, "min_quantity": sent.min_quantity}
-    before = product.quantity
-    pieces = reading.delta or reading.possible_delta
-    implausible = abs(pieces) > MAX_QUANTITY or not stock.fits(product, pieces)
-    delta = 0 if implausible else reading.delta
+    delta = 0
+    if sent.quantity is not None:
+        local = sent.local
+        delta = numbers.note(product, sent.quantity, memory, arrival, edited=edited, late=late, local=local, by=by)
     movement = products.apply(product, changes, delta=delta, photo=sent.photo, by=by)
-    if implausible:
-        discrepancies.record(
-            Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, sent=sent.quantity, on_hand=before, change=0,
-            pending=[{"product": product.pk, "delta": pieces}],
-        )  # fmt: skip
-    elif not reading.sure:
-        _ask_about(product, movement, reading, sent=sent.quantity, before=before, by=by)
-    elif movement and product.is_archived:
-        discrepancies.record(Kind.ARCHIVED_STOCK, by=by, product=product, quantity=reading.delta, booked=[movement.pk])
-
-
-def _ask_about(
-    product: Product, movement: StockMovement | None, reading: Reading, *, sent: int | None, before: int, by: Actor
-) -> None:
-    facts: dict[str, Any] = {"sent": sent, "on_hand": before, "change": reading.delta}
-    facts["booked"] = [movement.pk] if movement else []
-    if reading.possible_delta:
-        facts["pending"] = [{"product": product.pk, "delta": reading.possible_delta}]
-    discrepancies.record(Kind.QUANTITY_GUESS, by=by, product=product, **facts)
+    numbers.booked(product, movement, memory)
+    if movement and product.is_archived:
+        discrepancies.record(Kind.ARCHIVED_STOCK, by=by, product=product, quantity=delta, booked=[movement.pk])

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from api.reconcile.chances import Timing
 from api.reconcile.line import Line
+from api.reconcile.presses import Page
 from api.reconcile.stored_stories import Stored
 
 VERSION = 2
@@ -52,55 +53,17 @@ class Question(msgspec.Struct, array_like=True):
     facts: str = ""
 
 
-class Shown(
-    msgspec.Struct,
-    rename={
-        "last_addition": "counted",
-        "first_request": "began",
-        "fingerprints": "bodies",
-        "sent_by_connection": "reached",
-        "pressed_outside_queue": "outside",
-    },
-):
-    """What the phone shows of a product since its own last accepted PUT."""
+class Shown(msgspec.Struct):
+    """What the phone says of a product since its own last accepted PUT.
 
-    quantity: int
-    last_addition: int
-    """The device's last addition (a movement's id) that this quantity includes; 0 for none."""
-    sent: dict[int, int] = {}
-    """The quantities of all its accepted PUTs since the pull, each with its `last_addition`, the latest at the end."""
-    since: int = -1
-    """The revision of that pull."""
-    first_request: int = 0
-    """The number of the request that was the first of these PUTs."""
+    fingerprints: of its PUTs since the pull. fields, photo: the description, and the file on the phone, in the last of
+    them. revision: of the product after it.
+    """
+
     fingerprints: list[str] = []
-    """The fingerprints of these PUTs, in order."""
-    came_again: bool = False
-    """Whether the last of these PUTs had been sent before, on another connection."""
-    sent_by_connection: dict[str, int] = {}
-    """How many of these PUTs each connection has sent."""
-    pressed_outside_queue: bool = False
-    """Whether a PUT came over a new connection without those before it: a press that was not part of their queue."""
     fields: dict[str, str] = {}
-    """Its description in the last of these PUTs."""
     revision: int = 0
-    """The product's revision after it."""
     photo: str = ""
-    """The file on the phone that the last PUT named: it stays in the later ones."""
-    unsure: bool = False
-    """Whether a PUT was read with a doubt, which the later ones inherit."""
-
-    def is_of_second_pass(self, fingerprint: str, connection: str, quick_since: int) -> bool:
-        """Whether two passes with the same queue are under way, and this PUT is the next one of the second pass.
-
-        Then nobody pressed anything again: all requests since before the first of these PUTs came at machine speed.
-        Counts the PUT for its connection.
-        """
-        due = self.sent_by_connection.get(connection, 0)
-        if quick_since > self.first_request or not connection or self.fingerprints[due : due + 1] != [fingerprint]:
-            return False
-        self.sent_by_connection[connection] = due + 1
-        return True
 
 
 class SeenProduct(msgspec.Struct):
@@ -209,6 +172,8 @@ class Memory(
     shown: dict[int, Shown] = {}
     shown_before: dict[int, Shown] = {}
     """`shown` before the last pull, whose answer may have been lost; a second pass may also still send these PUTs."""
+    pages: dict[int, Page] = {}
+    """By product: the numbers of + and −."""
     aliases: dict[str, int] = {}
     """The product of each UUID that the phone uses."""
     created_products: dict[int, dict[str, str]] = {}
@@ -216,21 +181,11 @@ class Memory(
     deleted: list[int] = []
     """The products that it deleted."""
 
-    def possible_errors(self, product: int) -> set[int]:
-        """By how many pieces the stock of a product may be off; 0 is in it."""
-        sums = {0}
-        for question in self.questions.get(product, []):
-            sums |= {total + sum(question.additions.values()) for total in sums}
-        return sums
-
-    def is_awaited(self, product: int) -> bool:
-        """Whether a look-up of the product came without its addition."""
-        return product in self.line.found
-
     @property
     def has_queues(self) -> bool:
         """Whether there is anything of a queue to forget at the next pull."""
-        return bool(self.additions or self.implausible or self.misses or self.shown or self.refused or self.deleted)
+        numbers = self.pages or self.shown or self.implausible
+        return bool(self.additions or numbers or self.misses or self.refused or self.deleted)
 
     @property
     def last_pull(self) -> int:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from api.reconcile.stories import MARGIN
 from proofs.simulation.day.people import PROFILES, Outcome, play
 from proofs.simulation.day.readers import Naive, StoryReader
-from proofs.simulation.day.rules import Rules
+from proofs.simulation.day.server import Server
 from proofs.simulation.day.world import Reader
 
-READERS: dict[str, Callable[[float], Reader]] = {"stories": StoryReader, "rules": Rules, "naive": Naive}
+READERS: dict[str, Callable[[float], Reader]] = {"stories": StoryReader, "server": Server, "naive": Naive}
 
 
 def main() -> None:

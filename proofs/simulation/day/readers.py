@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from api.reconcile.line import Line
 from api.reconcile.stories import MARGIN, Doubts, Effect, Stories
-from proofs.simulation.day.presses import Presses
+from proofs.simulation.day.pages import Presses
 from proofs.simulation.day.world import Request
 
 

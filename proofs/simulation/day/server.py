@@ -45,7 +45,7 @@ def load() -> None:
     call_command("migrate", verbosity=0, interactive=False)
 
 
-class Rules:
+class Server:
     """One phone of its own for each day; the products are new each day as well."""
 
     def __init__(self, margin: float = 0.0) -> None:

@@ -1,0 +1,105 @@
+"""The numbers of + and − that a phone sends: booked as they are read now, and asked about at the next pull."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+
+from api import revision
+from api.actions import discrepancies, stock
+from api.actor import Actor
+from api.models import MAX_QUANTITY, Discrepancy, Product, StockMovement
+from api.phones import history
+from api.phones.memory import device_of
+from api.reconcile import presses, seen
+from api.reconcile.memory import Arrival, Memory
+from api.reconcile.presses import Number, Page, Reading
+
+Kind = Discrepancy.Kind
+Movement = StockMovement.Kind
+
+MOST_NUMBERS = 60
+"""How many numbers of a page are read together; then the page begins anew."""
+
+
+def note(
+    product: Product, quantity: int, memory: Memory, arrival: Arrival, *, edited: bool, late: bool, local: bool,
+    by: Actor,
+) -> int:  # fmt: skip
+    """Note a number of a locked product, and return by how many pieces its stock changes now.
+
+    edited: the same PUT changes the description. late: another pass, from before the last pull, may send it. local: the
+    phone knows the product by its own UUID. If the number is implausible, a manager is asked at once.
+    """
+    page = memory.pages.setdefault(product.pk, Page())
+    count = product.movements.counts().first()
+    if page.numbers and (len(page.numbers) >= MOST_NUMBERS or (count and count.occurred_at > _moment(page))):
+        # Nothing later changes what a count includes.
+        page = memory.pages[product.pk] = _closed(product, page, memory, by=by, local=local)
+    number = Number(quantity, presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing), edited)
+    number.answers = seen.answered(memory, product.pk, page.request) if page.numbers else []
+    page.numbers.append(number)
+    readings = _read(product, page, memory, local=local, by=by)
+    change = readings[0].pieces - sum(page.booked.values())
+    off = quantity - product.quantity
+    if (readings[0].guesses and abs(off) > MAX_QUANTITY) or not stock.fits(product, change):
+        page.numbers.pop()
+        discrepancies.record(
+            Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, sent=quantity, on_hand=product.quantity, change=0,
+            pending=[{"product": product.pk, "delta": off}],
+        )  # fmt: skip
+        return 0
+    page.came_at, page.request = by.at.timestamp(), memory.number
+    return change
+
+
+def booked(product: Product, movement: StockMovement | None, memory: Memory) -> None:
+    """Note what was booked of a number."""
+    if movement is not None:
+        memory.pages[product.pk].booked[movement.pk] = movement.quantity_delta
+
+
+def pulled(memory: Memory, *, by: Actor) -> None:
+    """The queue of additions is known now, and nothing more can explain the numbers. All their products are locked."""
+    pages, memory.pages = memory.pages, {}
+    products = Product.objects.in_bulk([key for key, page in pages.items() if page.numbers])
+    for key, product in products.items():
+        memory.pages[key] = Page(old=_closed(product, pages[key], memory, by=by, local=False).old)
+
+
+def _closed(product: Product, page: Page, memory: Memory, *, by: Actor, local: bool) -> Page:
+    """Book what the numbers of a page are read as in the end, and ask about them. Returns the page that follows."""
+    readings = _read(product, page, memory, local=local, by=by)
+    best = readings[0]
+    if change := best.pieces - sum(page.booked.values()):
+        at = _moment(page)
+        movement = stock.move(
+            product, change, Movement.ADJUSTMENT, number=revision.take(), by=by, occurred_at=at,
+            within=stock.count_with(product, at),
+        )  # fmt: skip
+        page.booked[movement.pk] = change
+    _ask(product, page, readings, by)
+    old = [number.quantity for number in page.numbers[-4:]]
+    return Page(shown=best.shown, since=revision.current(), old=old)
+
+
+def _read(product: Product, page: Page, memory: Memory, *, local: bool, by: Actor) -> list[Reading]:
+    return presses.read(page, *history.page_of(memory, device_of(by), product, page, local=local))
+
+
+def _ask(product: Product, page: Page, readings: list[Reading], by: Actor) -> None:
+    """Ask about the likeliest other reading, if there is one within the margin."""
+    change = presses.other(readings, settings.STORY_MARGIN)
+    if change is None:
+        return
+    total = sum(page.booked.values())
+    facts: dict[str, Any] = {"sent": page.numbers[-1].quantity, "on_hand": product.quantity - total, "change": total}
+    if change == -total:
+        facts["booked"] = list(page.booked)
+    else:
+        facts["pending"] = [{"product": product.pk, "delta": change, "at": _moment(page).isoformat()}]
+    discrepancies.record(Kind.QUANTITY_GUESS, by=by, product=product, **facts)
+
+
+def _moment(page: Page) -> datetime:
+    return datetime.fromtimestamp(page.came_at, UTC)

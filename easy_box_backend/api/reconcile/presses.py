@@ -1,0 +1,171 @@
+"""Reading the numbers of + and −: each PUT says one more or one less than the product page showed.
+
+The numbers of a product since the last pull are read together, each time one is added, since a later one can show what
+an earlier one meant: what seemed a press was a late copy, or the page counted goods that still waited in the queue.
+(docs/flutter-app.md, section 3; docs/reconciliation.md)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from api.reconcile.chances import Timing
+
+MOST_READINGS = 24
+STEP, SAME, LATE, GREW, BACK, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.0001, 0.00002
+"""The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
+the phone added meanwhile, the beginning of a series that is sent again (a repaired app), or none of these."""
+EDITED = 0.001
+"""The share of a step where the same PUT changes the description: the edit page does not change the number."""
+UNSEEN_BUT_KEPT = 0.002
+"""The answer to a pull was not read, although its connection was used again."""
+OF_A_PASS_BEFORE = 0.5
+"""The chance that a number from before the pull is a copy where another pass may still be sending it."""
+MOST_GROWN = 40
+"""How many of the phone's own additions are told apart, the latest ones."""
+
+
+class Base(msgspec.Struct, array_like=True, frozen=True):
+    """A number that the page may have been opened with. included: how many of the phone's own additions are in it."""
+
+    quantity: int
+    chance: float
+    included: int = 0
+
+
+class Number(msgspec.Struct, array_like=True):
+    """A PUT of a quantity.
+
+    late: the chance that it is a copy of an earlier number. edited: whether it changes the description too. answers:
+    the revisions of other answers since the number before, with their weights: the page may show one of these now.
+    """
+
+    quantity: int
+    late: float
+    edited: bool = False
+    answers: list[tuple[int, float]] = []
+
+
+class Page(msgspec.Struct):
+    """What a phone's PUTs say of a product since its last pull, or since a count.
+
+    shown, since: what it showed after a count, and the revision of that; None after a pull. old: its numbers from
+    before, of which one can still come late. booked: the pieces in the ledger for these numbers, by movement. came_at:
+    of the last one, in seconds since 1970. request: the number of that request.
+    """
+
+    numbers: list[Number] = []
+    shown: int | None = None
+    since: int = 0
+    old: list[int] = []
+    booked: dict[int, int] = {}
+    came_at: float = 0.0
+    request: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read the numbers so far.
+
+    cost: in nats. shown: what the page shows; grown: how many of the phone's additions are in it. pieces: what the
+    numbers stand for. guesses: how many numbers nothing explains.
+    """
+
+    cost: float
+    shown: int | None
+    grown: int
+    pieces: int
+    guesses: int = 0
+
+
+def lateness(timing: Timing) -> float:
+    """The chance that a number seen before is an earlier PUT that comes late, given its connection.
+
+    It cannot come late on the phone's connection. On a new one that is the likelier, the rarer new ones are; a
+    balancer's are always new, and say nothing.
+    """
+    return LATE * (min(1 / timing.new, 30.0) if timing.kept is False else 0.02)
+
+
+def read(page: Page, bases: Sequence[Base], answers: Sequence[Sequence[Base]], added: Sequence[int]) -> list[Reading]:
+    """The ways to read a page's numbers, the likeliest first.
+
+    bases: what the page can have been opened with; their chances sum to 1. answers: the same for the answers before
+    each number. added: the pieces of the phone's own additions, in order.
+    """
+    sums = [0]
+    for pieces in added:
+        sums.append(sums[-1] + pieces)
+    readings = [Reading(0.0, None, 0, 0)]
+    for nth, (number, shown_since) in enumerate(zip(page.numbers, answers, strict=True)):
+        earlier = {*page.old, *(before.quantity for before in page.numbers[:nth])}
+        late = number.late if number.quantity in earlier else 0.0
+        best: dict[tuple[int | None, int, int], Reading] = {}
+        for reading in readings:
+            for chance, shown, grown, pieces, guess in _ways(reading, number, late, bases, shown_since, sums):
+                total = reading.pieces + pieces
+                cost, key = reading.cost - math.log(chance), (shown, grown, total)
+                if key not in best or cost < best[key].cost:
+                    best[key] = Reading(cost, shown, grown, total, reading.guesses + guess)
+        readings = sorted(best.values(), key=lambda reading: (reading.cost, abs(reading.pieces)))[:MOST_READINGS]
+    return readings
+
+
+Way = tuple[float, int | None, int, int, bool]
+"""The chance, what the page shows then, how many additions are in that, the pieces, and whether it is a guess."""
+
+
+def _ways(
+    reading: Reading, number: Number, late: float, bases: Sequence[Base], answers: Sequence[Base], sums: list[int]
+) -> Iterator[Way]:
+    """How a number can have come about."""
+    sent, step = number.quantity, STEP * (EDITED if number.edited else 1.0)
+    if reading.shown is None:
+        yield from _opened(sent, step, bases, sums, 1.0)
+    else:
+        yield from _opened(sent, step, answers, sums, 0.9)
+        share = 0.1 if answers else 1.0
+        if abs(sent - reading.shown) == 1:
+            yield share * step, sent, reading.grown, sent - reading.shown, False
+        elif sent == reading.shown:
+            yield share * (STEP if number.edited else SAME), sent, reading.grown, 0, False
+        for grown in range(max(reading.grown + 1, len(sums) - MOST_GROWN), len(sums)):
+            pieces = sent - reading.shown - sums[grown] + sums[reading.grown]
+            if abs(pieces) == 1:
+                yield share * GREW * step / STEP, sent, grown, pieces, False
+    if late:
+        yield late, reading.shown, reading.grown, 0, False
+        if reading.shown is not None and reading.shown != sent:
+            yield BACK, sent, reading.grown, sent - reading.shown, False
+    if number.edited:
+        yield 0.01, sent, reading.grown, 0, False
+    else:
+        for pieces in (1, -1):
+            yield OTHER, sent, reading.grown, pieces, True
+        yield 1.5 * OTHER, sent, reading.grown, 0, True
+
+
+def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], share: float) -> Iterator[Way]:
+    """The page was opened with one of these numbers, or shows it again."""
+    for base in bases:
+        places = range(max(base.included, len(sums) - MOST_GROWN), len(sums))
+        for grown in places:
+            shown = base.quantity + sums[grown] - sums[base.included]
+            chance = share * base.chance
+            if len(places) > 1:
+                chance *= 0.5 if grown == places[0] else 0.5 / (len(places) - 1)
+            if abs(sent - shown) == 1:
+                yield chance * step, sent, grown, sent - shown, False
+            elif sent == shown:
+                yield chance * (STEP if step < STEP else SAME), sent, grown, 0, False
+
+
+def other(readings: Sequence[Reading], margin: float) -> int | None:
+    """How many pieces more the likeliest reading with other pieces stands for; None if there is none in the margin."""
+    best = readings[0]
+    costs = ((reading.cost - best.cost, reading.pieces - best.pieces) for reading in readings[1:])
+    return next((change for cost, change in costs if change and cost <= margin), None)
