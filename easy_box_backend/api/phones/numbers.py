@@ -42,7 +42,7 @@ def note(
     readings = _read(product, page, memory, local=local, by=by)
     change = readings[0].pieces - sum(page.booked.values())
     off = quantity - product.quantity
-    if (readings[0].guesses and abs(off) > MAX_QUANTITY) or not stock.fits(product, change):
+    if abs(off) > MAX_QUANTITY or not stock.fits(product, change):
         page.numbers.pop()
         discrepancies.record(
             Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, sent=quantity, on_hand=product.quantity, change=0,

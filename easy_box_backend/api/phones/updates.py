@@ -67,7 +67,7 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
     shown = kept.get(product.pk)
     edits = fields.edits(sent.fields, history.descriptions(memory, product, shown, local=sent.local))
     edited = updates.is_edited(edits, sent, latest)
-    duplicate = shown is not None and sent.fingerprint in shown.fingerprints and _changed_by_others(product, shown, by)
+    duplicate = shown is not None and _is_duplicate(product, sent, memory, shown, by)
     if duplicate:
         edits = {}
     if taken := _sku_taken(product, edits):
@@ -79,7 +79,7 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
         del edits["sku"]
     _apply(product, memory, arrival, edits, sent, by, edited=edited, late=late)
     revision = shown.revision if shown and duplicate else product.revision
-    kept[product.pk] = updates.now_shown(shown, sent, revision)
+    kept[product.pk] = updates.now_shown(memory, shown, sent, revision)
     return None
 
 
@@ -90,10 +90,15 @@ def _sku_taken(product: Product, edits: Mapping[str, str]) -> Product | None:
     return Product.objects.live().filter(sku=edits["sku"]).exclude(id=product.pk).first()
 
 
-def _changed_by_others(product: Product, shown: Shown, by: Actor) -> bool:
-    """Whether somebody else has changed the description since this device's last accepted PUT."""
+def _is_duplicate(product: Product, sent: Update, memory: Memory, shown: Shown, by: Actor) -> bool:
+    """Whether this device has sent the same PUT since the pull, and it would undo what came after.
+
+    Either somebody else has changed the description since its last one, or a second pass sends the same updates.
+    """
+    if sent.fingerprint not in shown.fingerprints:
+        return False
     later = ProductVersion.objects.filter(product=product, revision__gt=shown.revision)
-    return later.exclude(device=by.device).exists()
+    return updates.is_of_second_pass(memory, shown) or later.exclude(device=by.device).exists()
 
 
 def _apply(

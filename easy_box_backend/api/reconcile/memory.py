@@ -56,10 +56,11 @@ class Question(msgspec.Struct, array_like=True):
 class Shown(msgspec.Struct):
     """What the phone says of a product since its own last accepted PUT.
 
-    fingerprints: of its PUTs since the pull. fields, photo: the description, and the file on the phone, in the last of
-    them. revision: of the product after it.
+    first_request: the number of the request that was the first of its PUTs since the pull. fingerprints: of these.
+    fields, photo: the description, and the file on the phone, in the last of them. revision: of the product after it.
     """
 
+    first_request: int = 0
     fingerprints: list[str] = []
     fields: dict[str, str] = {}
     revision: int = 0

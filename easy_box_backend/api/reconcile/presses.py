@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from api.reconcile.chances import Timing
 
 MOST_READINGS = 24
-STEP, SAME, LATE, GREW, BACK, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.0001, 0.00002
+STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.00002
 """The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
-the phone added meanwhile, the beginning of a series that is sent again (a repaired app), or none of these."""
+the phone added meanwhile, or none of these."""
+BACK = 0.0001
+"""Of a repaired app, which queues its PUTs: that a series is sent again from here."""
 EDITED = 0.001
 """The share of a step where the same PUT changes the description: the edit page does not change the number."""
 UNSEEN_BUT_KEPT = 0.002
@@ -72,14 +74,14 @@ class Reading:
     """One way to read the numbers so far.
 
     cost: in nats. shown: what the page shows; grown: how many of the phone's additions are in it. pieces: what the
-    numbers stand for. guesses: how many numbers nothing explains.
+    numbers stand for. past: for each number sent, what grown and pieces were then.
     """
 
     cost: float
     shown: int | None
     grown: int
     pieces: int
-    guesses: int = 0
+    past: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def lateness(timing: Timing) -> float:
@@ -106,17 +108,18 @@ def read(page: Page, bases: Sequence[Base], answers: Sequence[Sequence[Base]], a
         late = number.late if number.quantity in earlier else 0.0
         best: dict[tuple[int | None, int, int], Reading] = {}
         for reading in readings:
-            for chance, shown, grown, pieces, guess in _ways(reading, number, late, bases, shown_since, sums):
+            for chance, shown, grown, pieces in _ways(reading, number, late, bases, shown_since, sums):
                 total = reading.pieces + pieces
                 cost, key = reading.cost - math.log(chance), (shown, grown, total)
                 if key not in best or cost < best[key].cost:
-                    best[key] = Reading(cost, shown, grown, total, reading.guesses + guess)
+                    past = reading.past | {number.quantity: (grown, total)}
+                    best[key] = Reading(cost, shown, grown, total, past)
         readings = sorted(best.values(), key=lambda reading: (reading.cost, abs(reading.pieces)))[:MOST_READINGS]
     return readings
 
 
-Way = tuple[float, int | None, int, int, bool]
-"""The chance, what the page shows then, how many additions are in that, the pieces, and whether it is a guess."""
+Way = tuple[float, int | None, int, int]
+"""The chance, what the page shows then, how many additions are in that, and the pieces."""
 
 
 def _ways(
@@ -130,23 +133,25 @@ def _ways(
         yield from _opened(sent, step, answers, sums, 0.9)
         share = 0.1 if answers else 1.0
         if abs(sent - reading.shown) == 1:
-            yield share * step, sent, reading.grown, sent - reading.shown, False
+            yield share * step, sent, reading.grown, sent - reading.shown
         elif sent == reading.shown:
-            yield share * (STEP if number.edited else SAME), sent, reading.grown, 0, False
+            yield share * (STEP if number.edited else SAME), sent, reading.grown, 0
         for grown in range(max(reading.grown + 1, len(sums) - MOST_GROWN), len(sums)):
             pieces = sent - reading.shown - sums[grown] + sums[reading.grown]
             if abs(pieces) == 1:
-                yield share * GREW * step / STEP, sent, grown, pieces, False
+                yield share * GREW * step / STEP, sent, grown, pieces
     if late:
-        yield late, reading.shown, reading.grown, 0, False
-        if reading.shown is not None and reading.shown != sent:
-            yield BACK, sent, reading.grown, sent - reading.shown, False
+        yield late, reading.shown, reading.grown, 0
+        if sent in reading.past and sent != reading.shown:
+            grown, pieces = reading.past[sent]
+            yield BACK, sent, grown, pieces - reading.pieces
     if number.edited:
-        yield 0.01, sent, reading.grown, 0, False
+        yield 0.01, sent, reading.grown, 0
     else:
-        for pieces in (1, -1):
-            yield OTHER, sent, reading.grown, pieces, True
-        yield 1.5 * OTHER, sent, reading.grown, 0, True
+        known = reading.shown if reading.shown is not None else bases[0].quantity if bases else sent
+        for pieces in (1, -1) if sent >= known else (-1, 1):
+            yield OTHER, sent, reading.grown, pieces
+        yield 1.5 * OTHER, sent, reading.grown, 0
 
 
 def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], share: float) -> Iterator[Way]:
@@ -159,9 +164,9 @@ def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], shar
             if len(places) > 1:
                 chance *= 0.5 if grown == places[0] else 0.5 / (len(places) - 1)
             if abs(sent - shown) == 1:
-                yield chance * step, sent, grown, sent - shown, False
+                yield chance * step, sent, grown, sent - shown
             elif sent == shown:
-                yield chance * (STEP if step < STEP else SAME), sent, grown, 0, False
+                yield chance * (STEP if step < STEP else SAME), sent, grown, 0
 
 
 def other(readings: Sequence[Reading], margin: float) -> int | None:

@@ -39,10 +39,15 @@ def is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: int, sent:
     return elsewhere and _was_sent_before_pull(memory, arrival, product, sent)
 
 
-def now_shown(shown: Shown | None, sent: Sent, revision: int) -> Shown:
+def now_shown(memory: Memory, shown: Shown | None, sent: Sent, revision: int) -> Shown:
     """What the phone shows of the product after this PUT. revision: of the product now."""
-    before = shown.fingerprints if shown else []
-    return Shown([*before, sent.fingerprint], dict(sent.fields), revision, sent.file)
+    known = shown or Shown(first_request=memory.number)
+    return Shown(known.first_request, [*known.fingerprints, sent.fingerprint], dict(sent.fields), revision, sent.file)
+
+
+def is_of_second_pass(memory: Memory, shown: Shown) -> bool:
+    """Whether two passes can be sending the same updates: all since the first of them came at machine speed."""
+    return memory.quick_since <= shown.first_request
 
 
 def _was_sent_before_pull(memory: Memory, arrival: Arrival, product: int, sent: int | None) -> bool:
