@@ -18,12 +18,13 @@ def page_of(
 
     local: it is the phone's own product under a UUID: it began with none on hand there.
     """
-    opened = [(page.since, 1.0)] if page.shown is not None else seen.opened(memory, product.pk)
+    opened = [(page.since, 1.0)] if page.shown is not None else [*page.numbers[0].answers, *seen.pulled(memory)]
     first = product.versions.order_by("revision").values_list("revision", flat=True).first() or 0
     opened = [(revision, weight) for revision, weight in opened if revision >= first]
     answers = [
         [(revision, weight) for revision, weight in number.answers if revision >= first] for number in page.numbers
     ]
+    answers[0] = []
     since = min((revision for moments in (opened, *answers) for revision, _ in moments), default=memory.last_pull)
     ledger = _Ledger(device, product, since)
     bases = ledger.bases(opened, page.shown)

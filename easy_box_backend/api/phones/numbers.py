@@ -29,7 +29,7 @@ def note(
     """Note a number of a locked product, and return by how many pieces its stock changes now.
 
     edited: the same PUT changes the description. late: another pass, from before the last pull, may send it. local: the
-    phone knows the product by its own UUID. If the number is implausible, a manager is asked at once.
+    phone knows the product by its own UUID.
     """
     page = memory.pages.setdefault(product.pk, Page())
     count = product.movements.counts().first()
@@ -37,20 +37,11 @@ def note(
         # Nothing later changes what a count includes.
         page = memory.pages[product.pk] = _closed(product, page, memory, by=by, local=local)
     number = Number(quantity, presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing), edited)
-    number.answers = seen.answered(memory, product.pk, page.request) if page.numbers else []
+    number.answers = seen.answered(memory, product.pk, page.request)
     page.numbers.append(number)
-    readings = _read(product, page, memory, local=local, by=by)
-    change = readings[0].pieces - sum(page.booked.values())
-    off = quantity - product.quantity
-    if abs(off) > MAX_QUANTITY or not stock.fits(product, change):
-        page.numbers.pop()
-        discrepancies.record(
-            Kind.IMPLAUSIBLE_QUANTITY, by=by, product=product, sent=quantity, on_hand=product.quantity, change=0,
-            pending=[{"product": product.pk, "delta": off}],
-        )  # fmt: skip
-        return 0
     page.came_at, page.request = by.at.timestamp(), memory.number
-    return change
+    change = _read(product, page, memory, local=local, by=by)[0].pieces - sum(page.booked.values())
+    return change if stock.fits(product, change) else 0
 
 
 def booked(product: Product, movement: StockMovement | None, memory: Memory) -> None:
@@ -71,7 +62,8 @@ def _closed(product: Product, page: Page, memory: Memory, *, by: Actor, local: b
     """Book what the numbers of a page are read as in the end, and ask about them. Returns the page that follows."""
     readings = _read(product, page, memory, local=local, by=by)
     best = readings[0]
-    if change := best.pieces - sum(page.booked.values()):
+    change = best.pieces - sum(page.booked.values())
+    if change and stock.fits(product, change):
         at = _moment(page)
         movement = stock.move(
             product, change, Movement.ADJUSTMENT, number=revision.take(), by=by, occurred_at=at,
@@ -89,16 +81,18 @@ def _read(product: Product, page: Page, memory: Memory, *, local: bool, by: Acto
 
 def _ask(product: Product, page: Page, readings: list[Reading], by: Actor) -> None:
     """Ask about the likeliest other reading, if there is one within the margin."""
+    kind, total, sent = Kind.QUANTITY_GUESS, sum(page.booked.values()), page.numbers[-1].quantity
     change = presses.other(readings, settings.STORY_MARGIN)
+    if readings[0].guesses and abs(sent - product.quantity) > MAX_QUANTITY:
+        kind, change = Kind.IMPLAUSIBLE_QUANTITY, sent - product.quantity
     if change is None:
         return
-    total = sum(page.booked.values())
-    facts: dict[str, Any] = {"sent": page.numbers[-1].quantity, "on_hand": product.quantity - total, "change": total}
+    facts: dict[str, Any] = {"sent": sent, "on_hand": product.quantity - total, "change": total}
     if change == -total:
         facts["booked"] = list(page.booked)
     else:
         facts["pending"] = [{"product": product.pk, "delta": change, "at": _moment(page).isoformat()}]
-    discrepancies.record(Kind.QUANTITY_GUESS, by=by, product=product, **facts)
+    discrepancies.record(kind, by=by, product=product, **facts)
 
 
 def _moment(page: Page) -> datetime:

@@ -108,6 +108,7 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
             discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, id=key[:100], quantity=quantity)
             return None
         timing = memory.line.add(product_id, arrival.timing)
+        memory.used_lookup(product_id)
         with booking.told(memory) as stories:
             former_logins.take_over(memory, stories, device_of(by), (product_id, quantity))
             number = stories.add(product_id, quantity, timing)

@@ -66,7 +66,8 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
     kept = memory.shown_before if late else memory.shown
     shown = kept.get(product.pk)
     edits = fields.edits(sent.fields, history.descriptions(memory, product, shown, local=sent.local))
-    edited = updates.is_edited(edits, sent, latest)
+    changed = any(text != getattr(product, field) for field, text in edits.items())
+    edited = updates.is_edited(sent, latest, changed=changed)
     duplicate = shown is not None and _is_duplicate(product, sent, memory, shown, by)
     if duplicate:
         edits = {}

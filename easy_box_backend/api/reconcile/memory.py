@@ -255,6 +255,11 @@ class Memory(
         if kept or not self.has_seen(product, revision):
             self.seen_products.append(SeenProduct(product, revision, self.number, kept))
 
+    def used_lookup(self, product: int) -> None:
+        """The last look-up of the product was an addition's, so nobody has looked at its answer."""
+        looked = [seen for seen in self.seen_products if seen.product == product and not seen.kept]
+        self.seen_products = [seen for seen in self.seen_products if seen not in looked[-1:]]
+
     def has_seen(self, product: int, revision: int) -> bool:
         return any((seen.product, seen.revision) == (product, revision) for seen in self.seen_products)
 

@@ -19,8 +19,12 @@ MOST_READINGS = 24
 STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.00002
 """The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
 the phone added meanwhile, or none of these."""
-BACK = 0.0001
-"""Of a repaired app, which queues its PUTs: that a series is sent again from here."""
+OTHER_UNCHANGED, OTHER_EDITED = 0.00003, 0.01
+"""The chances of none of these without a press, and where the same PUT changes the description."""
+GUESSES = frozenset((OTHER, OTHER_UNCHANGED, OTHER_EDITED))
+BACK, AHEAD = 0.0001, 0.0008
+"""Of a repaired app, which queues its PUTs: that a series is sent again from here, and that a step is sent ahead of
+another one, which waits on the phone and comes later."""
 EDITED = 0.001
 """The share of a step where the same PUT changes the description: the edit page does not change the number."""
 UNSEEN_BUT_KEPT = 0.002
@@ -74,13 +78,16 @@ class Reading:
     """One way to read the numbers so far.
 
     cost: in nats. shown: what the page shows; grown: how many of the phone's additions are in it. pieces: what the
-    numbers stand for. past: for each number sent, what grown and pieces were then.
+    numbers stand for. waits: a number that must still come, of a step that waits on the phone. guesses: how many
+    numbers nothing explains. past: for each number sent, what grown and pieces were then.
     """
 
     cost: float
     shown: int | None
     grown: int
     pieces: int
+    waits: int | None = None
+    guesses: int = 0
     past: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -106,52 +113,54 @@ def read(page: Page, bases: Sequence[Base], answers: Sequence[Sequence[Base]], a
     for nth, (number, shown_since) in enumerate(zip(page.numbers, answers, strict=True)):
         earlier = {*page.old, *(before.quantity for before in page.numbers[:nth])}
         late = number.late if number.quantity in earlier else 0.0
-        best: dict[tuple[int | None, int, int], Reading] = {}
+        best: dict[tuple[object, ...], Reading] = {}
         for reading in readings:
-            for chance, shown, grown, pieces in _ways(reading, number, late, bases, shown_since, sums):
-                total = reading.pieces + pieces
-                cost, key = reading.cost - math.log(chance), (shown, grown, total)
+            for chance, shown, grown, pieces, waits in _ways(reading, number, late, bases, shown_since, sums):
+                total, guesses = reading.pieces + pieces, reading.guesses + (chance in GUESSES)
+                cost, key = reading.cost - math.log(chance), (shown, grown, total, waits)
                 if key not in best or cost < best[key].cost:
-                    past = reading.past | {number.quantity: (grown, total)}
-                    best[key] = Reading(cost, shown, grown, total, past)
+                    past = reading.past | ({shown: (grown, total)} if shown == number.quantity else {})
+                    best[key] = Reading(cost, shown, grown, total, waits, guesses, past)
         readings = sorted(best.values(), key=lambda reading: (reading.cost, abs(reading.pieces)))[:MOST_READINGS]
-    return readings
+    return [reading for reading in readings if reading.waits is None]
 
 
-Way = tuple[float, int | None, int, int]
-"""The chance, what the page shows then, how many additions are in that, and the pieces."""
+Way = tuple[float, int | None, int, int, int | None]
+"""The chance, what the page shows then, how many additions are in that, the pieces, and the number that waits."""
 
 
 def _ways(
     reading: Reading, number: Number, late: float, bases: Sequence[Base], answers: Sequence[Base], sums: list[int]
 ) -> Iterator[Way]:
     """How a number can have come about."""
-    sent, step = number.quantity, STEP * (EDITED if number.edited else 1.0)
+    sent, step, waits = number.quantity, STEP * (EDITED if number.edited else 1.0), reading.waits
     if reading.shown is None:
         yield from _opened(sent, step, bases, sums, 1.0)
     else:
         yield from _opened(sent, step, answers, sums, 0.9)
         share = 0.1 if answers else 1.0
         if abs(sent - reading.shown) == 1:
-            yield share * step, sent, reading.grown, sent - reading.shown
+            yield share * step, sent, reading.grown, sent - reading.shown, waits
         elif sent == reading.shown:
-            yield share * (STEP if number.edited else SAME), sent, reading.grown, 0
+            yield share * (STEP if number.edited else SAME), sent, reading.grown, 0, waits
         for grown in range(max(reading.grown + 1, len(sums) - MOST_GROWN), len(sums)):
             pieces = sent - reading.shown - sums[grown] + sums[reading.grown]
             if abs(pieces) == 1:
-                yield share * GREW * step / STEP, sent, grown, pieces
+                yield share * GREW * step / STEP, sent, grown, pieces, waits
+    if sent == waits and reading.shown is not None:
+        yield STEP, reading.shown, reading.grown, sent - reading.shown, None
     if late:
-        yield late, reading.shown, reading.grown, 0
+        yield late, reading.shown, reading.grown, 0, waits
         if sent in reading.past and sent != reading.shown:
             grown, pieces = reading.past[sent]
-            yield BACK, sent, grown, pieces - reading.pieces
+            yield BACK, sent, grown, pieces - reading.pieces, waits
     if number.edited:
-        yield 0.01, sent, reading.grown, 0
+        yield OTHER_EDITED, sent, reading.grown, 0, waits
     else:
         known = reading.shown if reading.shown is not None else bases[0].quantity if bases else sent
         for pieces in (1, -1) if sent >= known else (-1, 1):
-            yield OTHER, sent, reading.grown, pieces
-        yield 1.5 * OTHER, sent, reading.grown, 0
+            yield OTHER, sent, reading.grown, pieces, waits
+        yield OTHER_UNCHANGED, sent, reading.grown, 0, waits
 
 
 def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], share: float) -> Iterator[Way]:
@@ -164,9 +173,12 @@ def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], shar
             if len(places) > 1:
                 chance *= 0.5 if grown == places[0] else 0.5 / (len(places) - 1)
             if abs(sent - shown) == 1:
-                yield chance * step, sent, grown, sent - shown
+                yield chance * step, sent, grown, sent - shown, None
             elif sent == shown:
-                yield chance * (STEP if step < STEP else SAME), sent, grown, 0
+                yield chance * (STEP if step < STEP else SAME), sent, grown, 0, None
+                if step == STEP:
+                    yield chance * AHEAD, sent, grown, 1, sent - 1
+                    yield chance * AHEAD, sent, grown, -1, sent + 1
 
 
 def other(readings: Sequence[Reading], margin: float) -> int | None:

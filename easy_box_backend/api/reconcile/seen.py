@@ -24,11 +24,10 @@ def kept_revisions(memory: Memory, product: int) -> list[int]:
     return [seen.revision for seen in memory.seen_products[::-1] if seen.product == product and seen.kept]
 
 
-def opened(memory: Memory, product: int) -> list[tuple[int, float]]:
-    """The revisions with which the phone can have opened the product's page, each with its weight."""
+def pulled(memory: Memory) -> list[tuple[int, float]]:
+    """The revisions of the lists that the phone can show, each with its weight."""
     unseen = UNSEEN_BUT_KEPT if memory.pull_seen else UNSEEN
-    pulls = [(revision, unseen**nth) for nth, revision in enumerate(memory.pulls[::-1])]
-    return [*answered(memory, product, 0), *pulls]
+    return [(revision, unseen**nth) for nth, revision in enumerate(memory.pulls[::-1])]
 
 
 def answered(memory: Memory, product: int, request: int) -> list[tuple[int, float]]:

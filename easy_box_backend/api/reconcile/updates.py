@@ -24,9 +24,10 @@ class Sent:
         return fingerprint_of(self.fields, self.quantity)
 
 
-def is_edited(edits: Mapping[str, str], sent: Sent, latest: Shown | None) -> bool:
-    """Whether the PUT changes the description or the photo. latest: what the phone's PUT before said, if any."""
-    return bool(edits) or (bool(sent.file) and sent.file != (latest.photo if latest else ""))
+def is_edited(sent: Sent, latest: Shown | None, *, changed: bool) -> bool:
+    """Whether the PUT comes from the edit page. changed: whether it changes the description. latest: what the phone's
+    PUT before said, if any."""
+    return changed or (bool(sent.file) and sent.file != (latest.photo if latest else ""))
 
 
 def is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: int, sent: int | None) -> bool:

@@ -12,15 +12,10 @@ from api import reconcile
 from api.reconcile import creating, scanning, seen, updates
 from api.reconcile.creating import Origin
 from api.reconcile.memory import Arrival, Memory, SeenProduct, Shown
-from api.reconcile.quantity import View
-from api.reconcile.updates import Sent
+from api.reconcile.presses import Page
 
 SOCK = 7
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-
-def sent(quantity: int | None, **changes: str) -> Sent:
-    return Sent(False, {"name": "Socks", "sku": "SOCK", "location": "A1", **changes}, quantity, "")
 
 
 def arrival(connection: str = "B", *, stream: int = 9) -> Arrival:
@@ -34,7 +29,7 @@ def test_reconcile_imports_nothing_that_reads_a_table() -> None:
             if isinstance(node, ast.ImportFrom):
                 names |= {f"{node.module}.{name.name}" for name in node.names}
     ours = {name for name in names if name.startswith(("api.", "django.")) and not name.startswith("api.reconcile")}
-    assert ours == {"api.models.MAX_QUANTITY", "django.conf.settings"}
+    assert ours == {"django.conf.settings"}
 
 
 # --- Updates ----------------------------------------------------------------------------------------------------------
@@ -45,41 +40,9 @@ def test_reconcile_imports_nothing_that_reads_a_table() -> None:
 def test_a_pass_from_before_the_pull_sends_its_numbers_on_another_connection(
     connection: str, stream: int, number: int, is_late: bool
 ) -> None:
-    before = Shown(quantity=11, last_addition=0, sent={11: 0})
-    memory = Memory(pull_number=5, pull_connection="PULL", shown_before={SOCK: before})
+    memory = Memory(pull_number=5, pull_connection="PULL", shown_before={SOCK: Shown()}, pages={SOCK: Page(old=[11])})
     late = updates.is_of_pass_before_pull(memory, arrival(connection, stream=stream), SOCK, number)
     assert late == is_late
-
-
-def test_a_number_of_a_pass_from_before_the_pull_is_the_way_back_to_it() -> None:
-    before = Shown(quantity=12, last_addition=0, sent={11: 0, 12: 0})
-    memory = Memory(pull_number=5, pull_connection="PULL", shown_before={SOCK: before})
-    reading = updates.read_quantity(
-        memory, arrival("A", stream=3), SOCK, sent(11), views=[], sent_before={12: [View(12)], 11: [View(11)]},
-        on_hand=12, edited=False,
-    )  # fmt: skip
-    assert (reading.delta, reading.sure) == (-1, True)
-
-
-@pytest.mark.parametrize(("unsure", "is_sure"), [(False, True), (True, False)])
-def test_a_step_after_a_doubtful_number_is_doubtful(unsure: bool, is_sure: bool) -> None:
-    shown = Shown(quantity=11, last_addition=0, sent={11: 0}, unsure=unsure)
-    reading = updates.read_quantity(
-        Memory(shown={SOCK: shown}), arrival(), SOCK, sent(12), views=[View(11)], sent_before={11: [View(11)]},
-        on_hand=11, edited=False,
-    )  # fmt: skip
-    assert (reading.delta, reading.sure) == (1, is_sure)
-
-
-def test_a_press_over_a_new_connection_without_the_queue_is_outside_it() -> None:
-    memory, known = Memory(number=9), Shown(quantity=11, last_addition=0, sent={11: 0}, fingerprints=["first"])
-    known.sent_by_connection = {"A": 1}
-    reading = updates.Reading(1, sure=True, last_addition=0)
-    outside = [
-        updates.now_shown(memory, arrival(connection), known, sent(number), reading, 3).pressed_outside_queue
-        for connection, number in (("A", 12), ("B", 11), ("B", 12))
-    ]
-    assert outside == [False, False, True]
 
 
 # --- What was seen ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,88 @@
+"""reconcile/presses.py by itself: what the numbers of + and − stand for."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.reconcile import presses
+from api.reconcile.chances import Timing
+from api.reconcile.presses import Base, Number, Page, Reading
+
+MARGIN = 7.0
+
+
+KEPT = presses.lateness(Timing(1.0, kept=True))
+
+
+def read(
+    *numbers: int, opened: int = 10, added: tuple[int, ...] = (), old: tuple[int, ...] = (), late: float = KEPT
+) -> list[Reading]:
+    """A page that was opened with `opened`, while the phone had added these pieces of its own."""
+    page = Page(numbers=[Number(number, late) for number in numbers], old=list(old))
+    return presses.read(page, [Base(opened, 1.0)], [[] for _ in numbers], added)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "added", "pieces"),
+    [
+        ((11,), (), 1),
+        ((9, 8, 7), (), -3),
+        ((11, 12, 11), (), 1),
+        ((11, 11, 11), (), 1),  # a second tap before the answer, or a press again after a failure
+        ((13,), (2,), 1),  # its page counts two that wait in the queue
+        ((11, 17), (5,), 2),  # five are received between the presses
+        ((11, 12, 13, 11, 12, 13), (), 3),  # a repaired app sends its queue again
+        ((11, 17, 11, 17), (5,), 2),
+        ((25,), (), 0),
+    ],
+)
+def test_the_likeliest_reading(numbers: tuple[int, ...], added: tuple[int, ...], pieces: int) -> None:
+    assert read(*numbers, added=added)[0].pieces == pieces
+
+
+@pytest.mark.parametrize("numbers", [(11,), (11, 12, 13), (11, 11), (9, 10, 9)])
+def test_what_the_buttons_make_is_not_asked_about(numbers: tuple[int, ...]) -> None:
+    assert presses.other(read(*numbers), MARGIN) is None
+
+
+@pytest.mark.parametrize(
+    ("numbers", "added", "other"),
+    [
+        ((25,), (), 1),  # nothing explains it; a button changes it by one
+        ((2,), (), -1),
+        ((11,), (1,), -1),  # a press, or a page that counts the piece received
+        ((10, 9), (), 1),  # a repaired app: a press was sent ahead of another that waited on the phone
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_asked_about(
+    numbers: tuple[int, ...], added: tuple[int, ...], other: int
+) -> None:
+    assert presses.other(read(*numbers, added=added), MARGIN) == other
+
+
+def test_a_step_ahead_of_another_is_none_if_the_other_never_comes() -> None:
+    assert presses.other(read(10), MARGIN) is None
+
+
+def test_a_late_copy_of_a_number_before_the_pull_changes_nothing() -> None:
+    assert read(12, old=(11, 12), opened=15, late=presses.LATE)[0].pieces == 0
+
+
+def test_a_new_connection_makes_a_late_copy_likelier_unless_all_are_new() -> None:
+    kept = presses.lateness(Timing(1.0, kept=True, new=0.1))
+    rare, usual = (presses.lateness(Timing(1.0, kept=False, new=new)) for new in (0.1, 1.0))
+    assert kept < usual < rare
+
+
+def test_the_chances_of_a_number_sum_to_at_most_one() -> None:
+    """Over all numbers that can come next, from a page that is open and from one that is opened."""
+    bases, sums = [Base(10, 0.7), Base(30, 0.3, 1)], [0, 5, 9]
+    for shown in (None, 12):
+        reading = Reading(0.0, shown, 0, 0, past={11: (0, -1)})
+        total = sum(
+            chance
+            for sent in range(-50, 100)
+            for chance, *_ in presses._ways(reading, Number(sent, 0.0), 0.0, bases, [], sums)
+            if chance not in presses.GUESSES
+        )
+        assert total <= 1
