@@ -94,21 +94,31 @@ def descriptions(memory: Memory, product: Product, shown: Shown | None, *, local
     return found
 
 
-def order_seen(memory: Memory, order: Order, device: Device, status: str | None) -> OrderVersion | None:
+def order_seen(
+    memory: Memory, order: Order, device: Device, status: str | None, to_pick: Mapping[int, int]
+) -> OrderVersion | None:
     """The order as this device had seen it when it sent this status; None if nothing says what it saw.
+
+    to_pick: by product, the pieces to pick that it sent. No screen of the app changes them.
 
     If the phone should show the order as finished, the answer to its last pull may have been lost: then it had seen an
     earlier version, unless the device finished the order itself and does so again. After a new login it may not have
-    pulled the orders yet: it shows what it saw under the former login, at most the last unfinished version.
+    pulled the orders yet: it shows what it saw under the former login, an unfinished version with these pieces to pick.
     """
     kept = OrderVersion.objects.filter(order=order).order_by("-revision")
     found = [kept.filter(revision__lte=revision).first() for revision in memory.order_pulls[::-1]]
     known = [version for version in found if version]
     if status == Order.Status.PICKED and not kept.filter(device=device, status=status).exists():
         if not known and not kept.filter(device__user=device.user_id, status=status).exists():
-            return kept.filter(status__in=Order.RUNNING).first()
+            running = list(kept.filter(status__in=Order.RUNNING))
+            same = [version for version in running if to_pick.items() <= _to_pick(version).items()]
+            return next(iter([*same, *running]), None)
         return next((version for version in known if version.status in Order.RUNNING), known[0] if known else None)
     return known[0] if known else None
+
+
+def _to_pick(version: OrderVersion) -> dict[int, int]:
+    return {product: to_pick for product, (to_pick, _) in lines_of(version).items()}
 
 
 def lines_of(version: OrderVersion) -> Lines:

@@ -83,7 +83,8 @@ def _merge(
         for line in order.lines.filter(removed_at__isnull=True).order_by("id")
     }
     before = order.customer_name, order.status, now
-    version = history.order_seen(memory, order, device_of(by), status)
+    to_pick = {line.product: line.quantity_to_pick for line in lines or []}
+    version = history.order_seen(memory, order, device_of(by), status, to_pick)
     seen_status, seen_name = (version.status, version.customer_name) if version else (order.status, "")
     seen = history.lines_of(version) if version else now
     sent: picking.Lines = now if lines is None else {

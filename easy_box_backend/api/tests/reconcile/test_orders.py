@@ -428,3 +428,12 @@ def test_a_program_gets_404_and_412(shop: Caller, vera: Caller, order: dict[str,
     check_error(answer, 412, "stale")
     vera.send("delete", f"/api/orders/{order['id']}/")
     check_error(shop.finish(order), 404, "no_such_order")
+
+
+def test_what_the_manager_extended_stays_where_a_phone_finishes_before_its_first_pull_of_a_new_login(
+    warehouse: Warehouse, vera: Caller, order: dict[str, Any]
+) -> None:
+    """The phone still shows the order as it saw it under its former login."""
+    change(vera, order, {"SHIRT": (4, 0), "CAP": (1, 0)})
+    assert warehouse.phone("Anna").finish(order).status_code == 200
+    assert lines_of(order) == {"SHIRT": (4, 2), "CAP": (1, 1)}
