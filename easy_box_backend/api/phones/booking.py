@@ -40,26 +40,30 @@ def moved_on(memory: Memory, arrival: Arrival, *, by: Actor, also: int | None) -
 
 def agree(
     memory: Memory, stories: Stories, *, by: Actor, also: Sequence[int] = (), final: Doubts | None = None
-) -> None:  # fmt: skip
+) -> list[StockMovement]:  # fmt: skip
     """Book and take back additions so that the ledger agrees with the likeliest story, and ask about the others.
 
     also: products that the caller locks afterwards, and no others. final: doubts that nothing later can decide: their
-    questions stay open.
+    questions stay open. Returns what was booked.
     """
     _hear_answers(memory, stories)
-    if wrong := _wrong(memory, stories):
+    wrong, booked = _wrong(memory, stories), list[StockMovement]()
+    if len(wrong) + len(also) > 1 or any(mine.movement for mine in wrong):
         movements = unknown_goods.went([mine.movement for mine in wrong if mine.movement])
         places = StockMovement.objects.filter(id__in=movements).values_list("product_id", flat=True)
         stock.lock({*also, *places, *(mine.product for mine in wrong)})
         _hear_answers(memory, stories)  # with these locks nobody can answer meanwhile
-        for mine in _wrong(memory, stories):
-            _correct(mine, memory, by)
+        wrong = _wrong(memory, stories)
+    for mine in wrong:
+        booked += _correct(mine, memory, by)
     for product in final or {}:
         memory.questions.pop(product, None)
     stories.settle()
     doubts = stories.doubts()
     _ask(memory, doubts, by)
-    memory.additions = {n: mine for n, mine in memory.additions.items() if n in stories.named(doubts)}
+    named = stories.named(doubts)
+    memory.additions = {number: mine for number, mine in memory.additions.items() if number in named}
+    return booked
 
 
 def _hear_answers(memory: Memory, stories: Stories) -> None:
@@ -85,19 +89,20 @@ def _wrong(memory: Memory, stories: Stories) -> list[Addition]:
     ]
 
 
-def _correct(mine: Addition, memory: Memory, by: Actor) -> None:
-    """Book an addition, or take it back if it is booked, unless somebody has reversed it."""
+def _correct(mine: Addition, memory: Memory, by: Actor) -> list[StockMovement]:
+    """Book an addition, or take it back if it is booked, unless somebody has reversed it. Returns what was booked."""
     if mine.movement is None:
         movement = _book(mine, by)
         mine.movement = movement.pk if movement else DECIDED
         if movement is None:
             memory.implausible.append((mine.product, mine.quantity))
-        return
+        return [movement] if movement else []
     (movement_id,) = unknown_goods.went([mine.movement])
     mine.movement = DECIDED
     if StockMovement.objects.not_reversed().filter(id=movement_id).exists():
         reversing.reverse(movement_id, by=by, reason=str(_("The phone sent its queue again.")))
         mine.movement = None
+    return []
 
 
 # --- Questions ----------------------------------------------------------------------------------------------------

@@ -113,5 +113,5 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
             former_logins.take_over(memory, stories, device_of(by), (product_id, quantity))
             number = stories.add(product_id, quantity, timing)
             addition = memory.additions[number] = Addition(product_id, quantity, by.at.timestamp())
-            booking.agree(memory, stories, by=by)
-        return StockMovement.objects.filter(id=addition.movement).first() if addition.movement else None
+            booked = booking.agree(memory, stories, by=by)
+        return next((movement for movement in booked if movement.pk == addition.movement), None)
