@@ -48,7 +48,7 @@ def agree(
     """
     _hear_answers(memory, stories)
     wrong, booked = _wrong(memory, stories), list[StockMovement]()
-    if len(wrong) + len(also) > 1 or any(mine.movement for mine in wrong):
+    if len(wrong) + len(also) > 1 or (wrong and (wrong[0].movement or memory.questions)):
         movements = unknown_goods.went([mine.movement for mine in wrong if mine.movement])
         places = StockMovement.objects.filter(id__in=movements).values_list("product_id", flat=True)
         stock.lock({*also, *places, *(mine.product for mine in wrong)})
