@@ -29,6 +29,7 @@ STORED_AS = {
     8: Image.Transpose.ROTATE_270,
 }
 SECRET = "Warehouse keeper's home"  # in every metadata block: must be in no output
+FAST = {"preset": "ultrafast", "x265:ctu": "64", "x265:min-cu-size": "32"}  # the coder of HEIC
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -39,7 +40,9 @@ XMP = (
 
 @lru_cache
 def scene(width: int, height: int) -> Image.Image:
-    """As rich as a photograph: gradients, shapes, noise; with the four CORNERS. Copy it, don't change it."""
+    """As rich as a photograph: gradients, shapes, noise; with the four CORNERS. Copy it, don't change it.
+
+    Noise beyond 1,000 pixels is enlarged, as a phone smooths it: grains of one pixel take a HEIC 5 s to code."""
     small = Image.merge(
         "RGB",
         [
@@ -58,7 +61,7 @@ def scene(width: int, height: int) -> Image.Image:
     for (left, top), colour in zip(((x, y) for y in rows for x in columns), CORNERS.values(), strict=True):
         draw.rectangle((left, top, left + width // 16, top + height // 16), fill=colour)
     picture = small.resize((width, height), Image.Resampling.BICUBIC)
-    noise = Image.effect_noise((width, height), 16)
+    noise = Image.effect_noise((min(width, 1000), min(height, 1000)), 16).resize((width, height))
     return ImageChops.add(picture, Image.merge("RGB", [noise] * 3), offset=-128)
 
 
@@ -95,7 +98,7 @@ def heic(width: int = 640, height: int = 480, orientation: int = 1) -> bytes:
     out = BytesIO()
     from_pillow(_stored(width, height, orientation)).save(
         out, quality=50, exif=exif(orientation), xmp=XMP, icc_profile=srgb_profile(), tile_size=512,
-        enc_params={"preset": "ultrafast"},
+        enc_params=FAST,
     )  # fmt: skip
     return out.getvalue()
 
@@ -259,7 +262,7 @@ def heic_album() -> bytes:
     for _ in range(99):
         album.add_from_pillow(scene(64, 48))
     out = BytesIO()
-    album.save(out, quality=50, save_all=True, enc_params={"preset": "ultrafast"})
+    album.save(out, quality=50, save_all=True, enc_params=FAST)
     return out.getvalue()
 
 

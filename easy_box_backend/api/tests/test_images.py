@@ -29,7 +29,14 @@ from api import images
 from api.demo import drawings
 from api.images import BadImage, DecoderBusy, Photo, decoder
 from api.tests import photos
+from api.tests.conftest import decode
 from api.tests.examples import examples
+
+
+@pytest.fixture(autouse=True)
+def each_file_has_a_process(own_surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it was decoded before."""
+    monkeypatch.setattr(images, "_run_decoder", decode)
 
 
 def prepare(raw: bytes) -> Photo:
@@ -162,7 +169,7 @@ def test_a_jpeg_decoded_at_half_size_looks_like_one_decoded_in_full():
     full = shown(photos.phone_jpeg()).transpose(Image.Transpose.ROTATE_270)
     full.thumbnail((1280, 1280), Image.Resampling.LANCZOS)
     seen = shown(prepared(photos.phone_jpeg()).image)
-    assert max(ImageStat.Stat(ImageChops.difference(full, seen)).rms) < 6
+    assert max(ImageStat.Stat(ImageChops.difference(full, seen)).rms) < 8
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -296,11 +303,11 @@ def test_broken_exif_does_not_cost_the_photo(block: bytes):
 
 
 def _heic_that_lies() -> bytes:
-    """Says 100x100 in its header; the coded picture has 200 times as many pixels."""
-    raw = bytearray(photos.heic(1600, 1200))
+    """Says 40x40 in its header; the coded picture has 200 times as many pixels."""
+    raw = bytearray(photos.heic())
     at = raw.find(b"ispe")
     while at >= 0:
-        raw[at + 8 : at + 16] = struct.pack(">II", 100, 100)
+        raw[at + 8 : at + 16] = struct.pack(">II", 40, 40)
         at = raw.find(b"ispe", at + 4)
     return bytes(raw)
 

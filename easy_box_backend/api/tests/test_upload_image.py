@@ -47,6 +47,12 @@ def send_photo(client: APIClient, product: Product, content: bytes, *names: str,
     return client.post(address(product), {"image": upload(content, *names)}, format="multipart", **extra)
 
 
+def fetched(client: APIClient, url: str) -> Any:
+    answer = client.get(url.removeprefix("http://testserver"))
+    answer.close()  # it has an open file
+    return answer
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_each_format_is_taken_whatever_it_calls_itself(picker: Caller, box: Product, kind: str) -> None:
     answer = send_photo(picker, box, FORMATS[kind](), "notes.txt", "text/plain")
@@ -93,22 +99,20 @@ def test_two_products_with_one_photo_do_not_lose_it_when_one_gets_another(
         send_photo(picker, box, photos.jpeg())
         kept = send_photo(picker, twin, photos.jpeg()).json()
         send_photo(picker, box, photos.png())
-    assert guest.get(kept["image_url"].removeprefix("http://testserver")).status_code == 200
+    assert fetched(guest, kept["image_url"]).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "make", [photos.svg, photos.html, photos.truncated_jpeg, photos.bomb_png, photos.too_large_jpeg, lambda: b"",
-             lambda: b"\x00" * 1000, lambda: photos.jpeg()[:20]],
-)  # fmt: skip
 def test_what_is_no_photo_of_ours_is_400_and_stores_nothing(
-    picker: Caller, box: Product, stored: Any, make: Any, django_capture_on_commit_callbacks: Any
+    picker: Caller, box: Product, stored: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         before = send_photo(picker, box, photos.jpeg()).json()
         files = stored()
-        body = check_error(send_photo(picker, box, make(), "photo.jpg", "image/jpeg"), 400)
-    assert body["image"]
-    assert stored() == files
+        for content in (photos.svg(), photos.html(), photos.truncated_jpeg(), photos.bomb_png(),
+                        photos.too_large_jpeg(), b"", b"\x00" * 1000, photos.jpeg()[:20]):  # fmt: skip
+            body = check_error(send_photo(picker, box, content, "photo.jpg", "image/jpeg"), 400)
+            assert body["image"], content[:20]
+            assert stored() == files, content[:20]
     assert picker.get(f"/api/products/{box.pk}/").json() == before
 
 
@@ -163,17 +167,17 @@ NASTY: dict[str, tuple[Callable[[], bytes], int]] = {
     "a jpeg of 49 megapixels painted 46 times": (lambda: photos.scan_bomb_jpeg(40, 7000), 400),
     "a jpeg of 65,535 x 65,535": (photos.huge_jpeg, 400),
     "a png of 60,000 x 60,000": (photos.bomb_png, 400),
-    "a png of 49 megapixels": (lambda: photos.empty_png(7000), 200),
+    "a png of 25 megapixels": (lambda: photos.empty_png(5000), 200),
     "a png whose comment unpacks to 50 MB": (photos.text_bomb_png, 400),
     "a png with 60 comments that unpack to 1 MB each": (photos.many_texts_png, 200),
     "a png whose profile unpacks to 50 MB": (photos.profile_bomb_png, 400),
     "a jpeg with a profile of 10 MB": (photos.profile_bomb_jpeg, 200),
     "a jpeg with a thousand blocks of EXIF": (photos.exif_bomb_jpeg, 200),
-    "a webp of 3,000 frames": (lambda: photos.animation("WEBP", 3000), 200),
-    "a png of 3,000 frames": (lambda: photos.animation("PNG", 3000), 200),
+    "a webp of 1,000 frames": (lambda: photos.animation("WEBP", 1000), 200),
+    "a png of 1,000 frames": (lambda: photos.animation("PNG", 1000), 200),
     "a heic of 100 pictures": (photos.heic_album, 200),
     "a multi-picture jpeg": (photos.mpo, 200),
-    "a gif of 3,000 frames": (lambda: photos.animation("GIF", 3000), 400),
+    "a gif of 1,000 frames": (lambda: photos.animation("GIF", 1000), 400),
     "an avif": (photos.avif, 400),
 }
 
@@ -282,8 +286,8 @@ def test_the_addresses_are_absolute_as_the_phone_called_the_server(
 
 
 def test_a_photo_may_be_kept_by_caches_for_a_year(picker: Caller, box: Product, guest: APIClient) -> None:
-    url = send_photo(picker, box, photos.jpeg()).json()["image_url"].removeprefix("http://testserver")
-    assert "immutable" in guest.get(url)["Cache-Control"]
+    url = send_photo(picker, box, photos.jpeg()).json()["image_url"]
+    assert "immutable" in fetched(guest, url)["Cache-Control"]
 
 
 @pytest.mark.parametrize(
