@@ -14,19 +14,21 @@ from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.test import override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from api.actions import discrepancies, orders
+from api.actions import devices, discrepancies, orders, products
 from api.actions.orders import Line
 from api.actor import Actor
-from api.models import Device, Discrepancy, Order, OrderLine, Product, StockMovement, User
+from api.models import Device, Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
 from api.rest import lists
 from api.tests import photos
 from api.tests.admin_desk import enter
 from api.tests.calls import PASSWORD, Caller, upload
-from api.tests.conftest import LogIn, MakeProduct, MakeUser
+from api.tests.conftest import MakeUser
 from api.tests.test_every_route import routes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -170,29 +172,40 @@ CALLS: dict[tuple[str, str], Callable[[World], Any]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def make_world(
-    make_user: MakeUser, log_in: LogIn, make_product: MakeProduct
-) -> Callable[[list[str]], dict[str, World]]:
-    """Makes what the calls are about, and a caller of each role, each an account of their own."""
+@pytest.fixture(scope="class")
+def worlds(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, World]]:
+    """By role: what the calls are about, and one who calls, each with an account of their own. One warehouse for all
+    calls; each call is undone before the next."""
+    hashers = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+    with django_db_blocker.unblock(), transaction.atomic(), hashers:
+        Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
+        yield made_worlds()
+        transaction.set_rollback(True)
 
-    def make(roles: list[str]) -> dict[str, World]:
-        at = timezone.now()
-        product = make_product("BOX", 5)
-        order = orders.create(customer_name="Anna", lines=[Line(product.pk, 2)], by=Actor(None, at=at))
-        question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None, at=at), id="7")
-        picker, manager = log_in(make_user("Picker2")), log_in(make_user("Manager2", is_staff=True))
-        worlds = {}
-        for number, role in enumerate(roles):
-            caller: Any = APIClient()
-            if known := ROLES[role]:
-                caller = log_in(make_user(f"Me{number}", **known[1]), known[2])
-                if known[2] == "app":  # as the app: what it changes, it has seen
-                    assert caller.get("/api/products/").status_code == caller.get("/api/orders/").status_code == 200
-            worlds[role] = World(product, order, product.movements.get(), question, picker, manager, caller)
-        return worlds
 
-    return make
+def made_worlds() -> dict[str, World]:
+    at = timezone.now()
+
+    def log_in(name: str, kind: str = "integration", **rights: bool) -> Caller:
+        user = User.objects.create_user(f"{name.lower()}@example.com", PASSWORD, username=name, **rights)
+        device, token = devices.log_in(user, kind=kind, name="tests", at=at)
+        caller = Caller(user=user, device=device, token=token)
+        caller.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+        return caller
+
+    product = products.create(sku="BOX", name="Box", quantity=5, by=Actor(None, at=at))
+    order = orders.create(customer_name="Anna", lines=[Line(product.pk, 2)], by=Actor(None, at=at))
+    question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None, at=at), id="7")
+    picker, manager = log_in("Picker2"), log_in("Manager2", is_staff=True)
+    worlds = {}
+    for number, (role, known) in enumerate(ROLES.items()):
+        caller: Any = APIClient()
+        if known:
+            caller = log_in(f"Me{number}", known[2], **known[1])
+            if known[2] == "app":  # as the app: what it changes, it has seen
+                assert caller.get("/api/products/").status_code == caller.get("/api/orders/").status_code == 200
+        worlds[role] = World(product, order, product.movements.get(), question, picker, manager, caller)
+    return worlds
 
 
 NOT_OF_THE_WAREHOUSE = {"LogEntry", "Session", "DeviceMemory", "KnownPlace", "Occurrence", "Alert"}
@@ -210,23 +223,21 @@ def everything() -> dict[str, list[Any]]:
     return found
 
 
-@pytest.mark.parametrize(("call", "what"), CALLS)
-def test_every_role_may_do_what_the_page_says(
-    make_world: Callable[[list[str]], dict[str, World]], call: str, what: str
-) -> None:
-    """In one warehouse with all of them; what one does is undone before the next one calls."""
-    worlds = make_world(list(ROLES))
-    if "unarchive" in call:
-        Product.objects.update(archived_at=timezone.now())
-    before = everything()
-    problems = []
-    for role, world in worlds.items():
-        cache.clear()
-        lists.forget()
-        with transaction.atomic():
-            problems += [f"{role}: {problem}" for problem in problems_with(world, role, call, what, before)]
-            transaction.set_rollback(True)
-    assert not problems, "\n".join(problems)
+class TestTable:
+    @pytest.mark.parametrize(("call", "what"), CALLS)
+    def test_every_role_may_do_what_the_page_says(self, worlds: dict[str, World], call: str, what: str) -> None:
+        """In one warehouse with all of them; what one does is undone before the next one calls."""
+        if "unarchive" in call:
+            Product.objects.update(archived_at=timezone.now())
+        before = everything()
+        problems = []
+        for role, world in worlds.items():
+            cache.clear()
+            lists.forget()
+            with transaction.atomic():
+                problems += [f"{role}: {problem}" for problem in problems_with(world, role, call, what, before)]
+                transaction.set_rollback(True)
+        assert not problems, "\n".join(problems)
 
 
 def problems_with(world: World, role: str, call: str, what: str, before: dict[str, list[Any]]) -> Iterator[str]:
