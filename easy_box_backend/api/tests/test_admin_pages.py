@@ -16,7 +16,7 @@ from api.actions import reports
 from api.models import Discrepancy, Product, User
 from api.tests.admin_desk import Desk, enter
 from api.tests.conftest import LogIn, MakeUser
-from api.tests.test_load_demo import drawn_once
+from api.tests.test_load_demo import same_photo
 from proofs.phone.desk import visit
 
 
@@ -35,7 +35,7 @@ def opened_by(desk: Desk) -> Any:
 def test_every_page_that_a_link_leads_to_opens_to_a_manager_in_russian_with_all_that_it_loads(
     make_user: MakeUser, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "draw_photos", drawn_once)
+    monkeypatch.setattr(demo, "draw_photos", same_photo)
     demo.load(at=timezone.now())
     reports.record_client_error("a fault of a phone", user_agent="Dart/3.5", at=timezone.now())
     Discrepancy.objects.create(

@@ -16,12 +16,20 @@ from pytest_django.fixtures import Settings
 
 from api import demo
 from api.actions import ledger
+from api.images import Photo
 from api.models import Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
+from api.tests.examples import some
 from backend.checks import demo_accounts
 
 pytestmark = pytest.mark.django_db
 draw_photos = demo.draw_photos
-drawn_once = cache(demo.draw_photos)
+
+
+@cache
+def same_photo() -> dict[tuple[str, str], Photo]:
+    """One photo for all articles: drawing each takes seconds."""
+    photo = demo.drawn_here(demo.drawings.draw("socks", "red"))
+    return {article.picture: photo for article in demo.CATALOGUE}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +41,7 @@ def development_mode(settings: Settings) -> None:
 @pytest.fixture
 def media(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings.MEDIA_ROOT = str(tmp_path)
-    monkeypatch.setattr(demo, "draw_photos", drawn_once)  # drawing takes seconds
+    monkeypatch.setattr(demo, "draw_photos", same_photo)
     return tmp_path
 
 
@@ -50,7 +58,7 @@ def shop(
     with django_db_blocker.unblock(), transaction.atomic():
         Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
         with own, pytest.MonkeyPatch.context() as patch, TestCase.captureOnCommitCallbacks(execute=True):
-            patch.setattr(demo, "draw_photos", drawn_once)
+            patch.setattr(demo, "draw_photos", same_photo)
             call_command("load_demo", stdout=out)
         yield out.getvalue(), media
         transaction.set_rollback(True)
@@ -141,8 +149,15 @@ class TestLoaded:
         assert demo_accounts(None) == []
 
 
-def test_the_same_data_come_out_each_time(media: Path) -> None:
-    assert draw_photos() == drawn_once()
+def test_each_article_has_its_picture_and_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = some(demo.CATALOGUE, "its pictures")
+    monkeypatch.setattr(demo, "CATALOGUE", tried)
+    drawn = draw_photos()
+    assert set(drawn) == {article.picture for article in tried}
+    assert len({photo.digest for photo in drawn.values()}) == len(drawn), "each looks different"
+    monkeypatch.setattr(demo, "CATALOGUE", tried[:1])
+    again = draw_photos()
+    assert again.items() <= drawn.items()
 
 
 def test_if_empty_does_nothing_beside_a_person(media: Path) -> None:

@@ -35,35 +35,41 @@ def test_every_page_of_the_desk_opens_to_a_manager(vera: User, live_server: Any)
 
 def test_the_desk_opens_where_cookies_are_for_https_only(vera: User, live_server: Any, settings: Any) -> None:
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
-    assert desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD).pages
+    Browser(urlsplit(live_server.url).netloc).sign_in(vera.email, PASSWORD)
 
 
 BASE = "{% extends 'admin/base_site.html' %}{% load static %}{% block content %}"
 
 
-@pytest.mark.parametrize(
-    ("template", "text", "says"),
-    [
-        ("index.html", "{% nonsense %}", "signing in to the desk: 500"),
-        ("api/order/change_list.html", BASE + "{% url 'nowhere' %}{% endblock %}", "/admin/api/order/: 500"),
-        (
-            "api/order/change_list.html",
-            BASE + "<img src='{% static 'no/such.svg' %}'>{% endblock %}",
-            "no/such.svg|/admin/api/order/: 500",
-        ),
-        ("api/order/change_list.html", BASE + "<script src='/static/no/such.js'></script>{% endblock %}", "such.js"),
-        ("api/order/change_list.html", BASE + "<a href='/nowhere/'>?</a>{% endblock %}", "/nowhere/: 404"),
-        ("api/order/change_list.html", "stranger", "/admin/api/order/: 200, and nobody is signed in"),
-    ],
-)
-def test_what_is_broken_on_the_desk_is_found(
-    vera: User, live_server: Any, settings: Any, tmp_path: Path, template: str, text: str, says: str
-) -> None:
-    path = tmp_path / "admin" / template
-    path.parent.mkdir(parents=True)
+BROKEN = {
+    "order": (BASE + "{% url 'nowhere' %}{% endblock %}", "/admin/api/order/: 500"),
+    "product": (BASE + "<img src='{% static 'no/such.svg' %}'>{% endblock %}", "no/such.svg|/admin/api/product/: 500"),
+    "device": (BASE + "<script src='/static/no/such.js'></script>{% endblock %}", "such.js, which /admin/api/device/"),
+    "user": (BASE + "<a href='/nowhere/'>?</a>{% endblock %}", "/nowhere/: 404"),
+    "clienterror": ("stranger", "/admin/api/clienterror/: 200, and nobody is signed in"),
+}
+"""By list of the desk: a template that breaks it, and what is found."""
+
+
+def put(templates: Path, name: str, text: str, settings: Any) -> None:
+    path = templates / "admin" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
-    with pytest.raises(WrongAnswer, match=says):
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [templates]}]
+
+
+def test_all_that_is_broken_on_the_desk_is_found(vera: User, live_server: Any, settings: Any, tmp_path: Path) -> None:
+    for table, (text, _says) in BROKEN.items():
+        put(tmp_path, f"api/{table}/change_list.html", text, settings)
+    with pytest.raises(WrongAnswer) as caught:
+        desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
+    for _text, says in BROKEN.values():
+        caught.match(says)
+
+
+def test_a_desk_without_its_first_page_is_found(vera: User, live_server: Any, settings: Any, tmp_path: Path) -> None:
+    put(tmp_path, "index.html", "{% nonsense %}", settings)
+    with pytest.raises(WrongAnswer, match="signing in to the desk: 500"):
         desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
 
 
