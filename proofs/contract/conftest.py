@@ -18,6 +18,10 @@ EMAIL, PASSWORD, USERNAME = "picker@example.com", "correct horse battery", "Пё
 DART, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 
 
+OF_THE_DATABASE = {"test_products_by_sku", "test_products_list", "test_orders_list", "test_offline_pass"}
+"""What a database may do in its own way: which SKUs it takes for the same, in which order it lists, how it counts."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The live server works in threads of its own, so tests on it use real transactions."""
     if "EASYBOX_URL" in os.environ:
@@ -25,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.django_db(transaction=True))
-            item.add_marker(pytest.mark.both_databases)
+            if item.path.stem in OF_THE_DATABASE:
+                item.add_marker(pytest.mark.both_databases)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from api.tests.bot_api import TOKEN, BotApi, error, serve
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=10)
 NOBODY = Actor(user=None, at=timezone.now())
@@ -78,6 +78,7 @@ def test_a_pick_can_make_it_low_too(make_product: MakeProduct) -> None:
     assert kinds() == ["low_stock"]
 
 
+@pytest.mark.both_databases
 def test_what_is_rolled_back_is_not_told(make_product: MakeProduct) -> None:
     product = make_product(quantity=3, min_quantity=3)
 
@@ -95,6 +96,7 @@ def test_what_is_rolled_back_is_not_told(make_product: MakeProduct) -> None:
     assert kinds() == []
 
 
+@pytest.mark.both_databases
 def test_a_storm_of_one_client_error_is_one_alert_with_a_count() -> None:
     for number in range(50):
         reports.record_client_error(f"boom at 0x{number:x}", user_agent="Dart", at=NOW)
@@ -222,6 +224,7 @@ def test_a_storm_is_one_message_and_its_rest_one_more_after_the_quiet_time(
     assert len(bot_api.texts) == 2
 
 
+@pytest.mark.both_databases
 def test_what_happens_while_its_message_is_on_the_way_is_told_later(bot_api: BotApi) -> None:
     outbox.count_up("server_error", key="E", at=NOW, error="E")
     batch = outbox.claim(LATER)
@@ -232,6 +235,7 @@ def test_what_happens_while_its_message_is_on_the_way_is_told_later(bot_api: Bot
     assert (rest.count, rest.sent_at, rest.next_try_at) == (2, None, LATER + timedelta(hours=1))
 
 
+@pytest.mark.both_databases
 def test_what_one_worker_has_claimed_another_does_not_get_until_the_first_is_taken_for_dead() -> None:
     outbox.tell("backup_failed", at=NOW, text="x")
     (mine,) = outbox.claim(NOW)

@@ -13,7 +13,7 @@ from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 from api.tests.reconcile.people import Phone, Warehouse
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -194,6 +194,7 @@ def too_many(full: Product) -> dict[str, Any]:
     return {"product": full.pk, "on_hand": MAX_ON_HAND - 3, "change": 4, "most": MAX_ON_HAND}
 
 
+@pytest.mark.both_databases
 def test_an_addition_beyond_the_bounds_is_refused_and_the_last_that_fits_is_not(manager: Caller, full: Product) -> None:
     url = f"/api/products/{full.pk}/add_stock/"
     body = check_error(manager.post(url, {"quantity": 4}), 400, "on_hand_out_of_bounds")
@@ -282,6 +283,7 @@ def test_what_a_manager_applies_stays_within_the_bounds(manager: Caller, anna: P
     assert on_hand(full) == MAX_ON_HAND - 3
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("quantity", [2**53, -(2**53)])
 def test_the_database_itself_takes_no_number_that_a_phone_cannot_read(box: Product, quantity: int) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():

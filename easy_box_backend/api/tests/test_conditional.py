@@ -22,7 +22,7 @@ def two_addresses(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
 
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

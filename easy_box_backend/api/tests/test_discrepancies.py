@@ -17,7 +17,7 @@ from api.models import Alert, Discrepancy, Order
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 URL = "/api/discrepancies/"
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 Kind = Discrepancy.Kind
@@ -129,6 +129,7 @@ def test_it_is_told_in_the_callers_language(manager: Caller, asked: list[Discrep
     assert german["answers"][0]["text"].startswith("Umbenennen:")
 
 
+@pytest.mark.both_databases
 def test_the_same_open_question_is_asked_once_and_told_once(picker: Caller, make_product: MakeProduct) -> None:
     product, by = make_product("SOCK"), Actor(picker.user, picker.device, at=timezone.now())
     facts: dict[str, Any] = {"sent": "A", "kept": "B"}

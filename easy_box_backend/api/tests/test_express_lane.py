@@ -18,7 +18,7 @@ from api.models import Device, Product, StockMovement
 from api.tests.calls import Caller
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 VARYING = ("id", "revision", "quantity_after", "occurred_at", "recorded_at", "request_id")
 
 

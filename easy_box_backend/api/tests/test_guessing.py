@@ -16,7 +16,7 @@ from api.models import KnownPlace, Occurrence, User
 from api.tests.calls import PASSWORD, Caller
 from api.tests.conftest import MakeUser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 LOGIN = "/api/auth/token/"
 NOON = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
 WAREHOUSE, ELSEWHERE = "198.51.100.7", "203.0.113.66"
@@ -132,6 +132,7 @@ def test_a_known_ipv6_network_is_known_whatever_the_address_in_it(people: dict[s
     assert enter("anna", address="2001:db8:0:1:1234::9") == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("known", [False, True])
 def test_guesses_in_parallel_get_no_more_tries_than_one_after_another(people: dict[str, User], known: bool) -> None:
@@ -149,6 +150,7 @@ def test_guesses_in_parallel_get_no_more_tries_than_one_after_another(people: di
     assert sorted(answers) == [401] * 10 + [429] * 30
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_no_lock_of_the_database_is_held_while_a_password_is_hashed(
     people: dict[str, User], monkeypatch: pytest.MonkeyPatch

@@ -19,7 +19,7 @@ from api.models import Device, User
 from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
 from api.tests.conftest import MakeUser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 LOGIN = "/api/auth/token/"
 NOON = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -51,6 +51,7 @@ def test_any_kind_of_body_logs_in(guest: APIClient, anna: User, kind: str) -> No
     assert guest.get("/api/users/me/").json()["email"] == anna.email
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "typed", ["ANNA@example.com", "Anna@Example.Com", "  anna@example.com ", "\ufeffan\u200bna@example.com\u200e"]
 )
@@ -175,6 +176,7 @@ def test_a_body_that_is_no_login_is_400(guest: APIClient, anna: User, body: dict
     check_error(guest.post(LOGIN, body), 400, "invalid")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("email", "password"),
     [("", ""), ("anna@example.com", ""), ("", PASSWORD), ("\u200b", PASSWORD), ("anna@example.com", "x" * 1001),

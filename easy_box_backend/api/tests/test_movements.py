@@ -15,7 +15,7 @@ from api.models import Product, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 MOVEMENTS = "/api/movements/"
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 ONE = (NOON + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -58,6 +58,7 @@ def test_those_of_one_product(manager: Caller, goods: list[Product]) -> None:
     assert deltas(manager.get(f"/api/products/{goods[0].pk}/movements/", other)) == [-2, 1, 5]
 
 
+@pytest.mark.both_databases
 def test_filters(manager: Caller, colleague: Caller, goods: list[Product]) -> None:
     order = manager.get("/api/orders/").json()[0]["id"]
     asked = [
@@ -90,6 +91,7 @@ def test_a_strange_filter_is_200_or_a_400_that_names_it(manager: Caller, goods: 
             assert name in check_error(answer, 400, "invalid"), (name, value)
 
 
+@pytest.mark.both_databases
 def test_pages_hold_every_movement_exactly_once_while_new_ones_arrive(manager: Caller, goods: list[Product]) -> None:
     known = set(StockMovement.objects.values_list("id", flat=True))
     found, url = [], f"{MOVEMENTS}?limit=1"

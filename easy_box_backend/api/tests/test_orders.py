@@ -15,7 +15,7 @@ from api.models import Order, OrderLine, OrderVersion, Product, Revision, StockM
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 ORDERS = "/api/orders/"
 
 
@@ -159,6 +159,7 @@ def test_the_status_filter(manager: Caller, make_order: MakeOrder, coat: Product
         assert "status" in check_error(manager.get(ORDERS, {"status": wrong}), 400)
 
 
+@pytest.mark.both_databases
 def test_pages_hold_every_order_exactly_once(manager: Caller, make_order: MakeOrder) -> None:
     ids = [make_order()["id"] for _ in range(5)]
     found, url = [], f"{ORDERS}?limit=2"

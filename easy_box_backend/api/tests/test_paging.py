@@ -12,7 +12,7 @@ from api.models import Discrepancy, StockMovement, User
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 LISTS = ["/api/discrepancies/", "/api/users/", "/api/auth/devices/?all=1", "/api/movements/"]
 
@@ -42,6 +42,7 @@ def with_limit(path: str, limit: int) -> str:
     return f"{path}{'&' if '?' in path else '?'}limit={limit}"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", LISTS)
 def test_the_pages_hold_every_row_exactly_once(owner: Caller, rows: None, path: str) -> None:
     (whole,) = pages(owner, path)
@@ -75,6 +76,7 @@ def test_a_page_that_can_not_be_is_400_and_names_the_parameter(owner: Caller, pa
     assert name in body
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", LISTS)
 def test_a_page_goes_on_behind_a_row_that_is_none_any_more(owner: Caller, rows: None, path: str) -> None:
     (whole,) = pages(owner, path)

@@ -12,7 +12,7 @@ from api.tests import photos
 from api.tests.calls import BODY_KINDS, Caller, check_error, send, upload
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 PRODUCTS = "/api/products/"
 
 
@@ -60,6 +60,7 @@ def test_signs_that_nobody_can_see_are_dropped(picker: Caller) -> None:
     assert "sku" in check_error(picker.post(PRODUCTS, {"sku": "A-1\u200b", "name": "B"}), 400, "sku_taken")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("sign", ["x", "Щ", "📦"])
 def test_a_sku_of_255_signs_is_one(picker: Caller, sign: str) -> None:
     made = picker.post(PRODUCTS, {"sku": sign * 255, "name": "A"}).json()
@@ -67,6 +68,7 @@ def test_a_sku_of_255_signs_is_one(picker: Caller, sign: str) -> None:
     assert [row["id"] for row in found] == [made["id"]]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("kind", BODY_KINDS)
 def test_a_taken_sku_is_a_400_with_the_key_sku_and_makes_nothing(
     picker: Caller, make_product: MakeProduct, kind: str
@@ -78,6 +80,7 @@ def test_a_taken_sku_is_a_400_with_the_key_sku_and_makes_nothing(
     assert Product.objects.get().name == "First"
 
 
+@pytest.mark.both_databases
 def test_the_sku_of_an_archived_product_is_free(manager: Caller, make_product: MakeProduct) -> None:
     old = make_product("A")
     assert manager.delete(f"{PRODUCTS}{old.pk}/").status_code == 204

@@ -9,7 +9,7 @@ from api.models import Product, ProductVersion, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 def test_it_leaves_the_list_and_keeps_its_history(manager: Caller, make_product: MakeProduct) -> None:

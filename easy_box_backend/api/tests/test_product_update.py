@@ -11,7 +11,7 @@ from api.models import Product, ProductVersion, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -101,6 +101,7 @@ def test_a_bad_field_is_named_and_nothing_changes(
     assert state(jacket) == before
 
 
+@pytest.mark.both_databases
 def test_a_sku_of_another_product_is_refused_and_nothing_changes(
     manager: Caller, jacket: Product, make_product: MakeProduct
 ) -> None:

@@ -17,7 +17,7 @@ from api.models import Product
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 PRODUCTS = "/api/products/"
 
 
@@ -74,6 +74,7 @@ def test_the_list_and_the_single_product_say_the_same(manager: Caller, make_prod
     assert manager.get(f"{PRODUCTS}{row['id']}/").json() == row
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -121,6 +122,7 @@ def test_a_strange_parameter_is_200_or_a_400_that_names_it(
         assert name in check_error(answer, 400)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "ordering", ["id", "-id", "sku", "-sku", "name", "-name", "location", "quantity", "-quantity", "updated_at"]
 )
@@ -137,6 +139,7 @@ def test_pages_hold_every_row_exactly_once_whatever_the_order(
     assert len(set(whole)) == 11
 
 
+@pytest.mark.both_databases
 def test_a_page_goes_on_behind_a_row_that_was_archived_meanwhile(manager: Caller, make_product: MakeProduct) -> None:
     rows = [make_product(f"S{n}", name="Same") for n in range(4)]
     archive(rows[1])

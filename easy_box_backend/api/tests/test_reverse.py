@@ -10,7 +10,7 @@ from api.models import Product, StockMovement
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def test_a_movement_is_taken_back_by_another_and_both_stay(manager: Caller, book
     assert StockMovement.objects.get(pk=booked.pk).quantity_after == 8, "history is not rewritten"
 
 
+@pytest.mark.both_databases
 def test_not_twice(manager: Caller, booked: StockMovement) -> None:
     assert manager.post(address(booked)).status_code == 200
     check_error(manager.post(address(booked)), 400, "not_reversible")

@@ -25,13 +25,12 @@ from api.phones import stock as phone_stock
 from api.phones import updates as phone_updates
 from api.rest import lists
 
-pytestmark = pytest.mark.both_databases
-
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 Rows = dict[int, dict[str, Any]]
 
 
 # --- Taking -----------------------------------------------------------------------------------------------------------
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_it_is_refused_and_nothing_is_taken() -> None:
     before = revision.current()
@@ -40,12 +39,14 @@ def test_outside_a_transaction_it_is_refused_and_nothing_is_taken() -> None:
     assert revision.current() == before
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_each_is_one_more() -> None:
     first = revision.take()
     assert [revision.take(), revision.take(), revision.current()] == [first + 1, first + 2, first + 2]
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_what_is_rolled_back_was_not_taken() -> None:
     before = revision.current()
@@ -237,6 +238,7 @@ def test_what_changes_nothing_that_phones_see_takes_no_revision(world: dict[str,
 WRITERS, ROUNDS = 4, 12
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
     """Each row changes once, so one that is passed over stays unseen. Some writers are slow to commit. All pause, for
@@ -283,6 +285,7 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
     assert ledger.broken_ledgers() == []
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_later_number_is_not_seen_before_an_earlier_one() -> None:
     """One holds its number without committing; nobody can take and show the next one meanwhile."""

@@ -10,7 +10,7 @@ from api.tests.admin_desk import Desk, enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ def test_one_that_is_on_the_list_stays_as_it_is(manager: Caller, make_product: M
     assert ProductVersion.objects.filter(product=product).count() == 1
 
 
+@pytest.mark.both_databases
 def test_a_sku_that_is_taken_meanwhile_is_a_conflict_and_named(
     manager: Caller, gone: Product, make_product: MakeProduct
 ) -> None:

@@ -11,7 +11,7 @@ from api.models import User
 from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
 from api.tests.conftest import LogIn, MakeUser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 USERS = "/api/users/"
 NEW = {"email": "New@Example.com", "username": "Newcomer", "password": "another battery staple"}
 
@@ -46,6 +46,7 @@ def test_a_manager_makes_an_account_that_can_log_in(manager: Caller, guest: APIC
     assert login.status_code == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("email", ["picker@example.com", "PICKER@EXAMPLE.COM", "\ufeffpicker\u200b@example.com "])
 def test_an_email_is_taken_whatever_its_case_and_invisible_signs(manager: Caller, picker: Caller, email: str) -> None:
     own = {"email": email, "current_password": PASSWORD}
