@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from api.models import Product, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +62,7 @@ NO_NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "quantity"),
     [
         (kind, quantity)

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from api.actions import ledger
 from api.models import Discrepancy, Product, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +58,7 @@ def test_below_none_is_recorded_and_asked_about(manager: Caller, box: Product) -
     assert Discrepancy.objects.count() == 1, "it was below none already"
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "body"),
     [("quantity_delta", {"reason": "x"}), ("reason", {"quantity_delta": 1})]
     + [("reason", {"quantity_delta": 1, "reason": reason}) for reason in ("", " ", None, "x" * 256, "\x00")]

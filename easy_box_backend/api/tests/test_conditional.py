@@ -12,6 +12,7 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Product
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 from api.tests.photos import jpeg
 
@@ -45,8 +46,8 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("thing", ["product", "order"])
-@pytest.mark.parametrize("way", WAYS)
+@each("thing", ["product", "order"])
+@each("way", WAYS)
 def test_a_weak_tag_and_a_list_of_tags_hold_a_version(
     owner: Caller, things: dict[str, str], thing: str, way: Any
 ) -> None:
@@ -99,8 +100,8 @@ def jpeg_file() -> Any:
     return upload(jpeg())
 
 
-@pytest.mark.parametrize("thing", ["product", "order", "products", "orders"])
-@pytest.mark.parametrize("way", WAYS[:3])
+@each("thing", ["product", "order", "products", "orders"])
+@each("way", WAYS[:3])
 def test_what_the_caller_holds_is_304_also_by_a_weak_tag_and_in_a_list(
     owner: Caller, things: dict[str, str], thing: str, way: Any
 ) -> None:

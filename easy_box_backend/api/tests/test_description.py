@@ -14,6 +14,7 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, StockMovement
 from api.tests.calls import Caller, send, upload
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct, MakeUser
 from api.tests.endpoints import ENDPOINTS, Endpoint
 from api.tests.photos import jpeg
@@ -115,7 +116,7 @@ def ids(owner: Caller, make_user: MakeUser, make_product: MakeProduct) -> dict[s
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.path not in ("/api/schema/", "/api/docs/")], ids=str)
+@each("endpoint", [e for e in ENDPOINTS if e.path not in ("/api/schema/", "/api/docs/")])
 def test_a_real_answer_has_no_header_and_no_status_that_is_not_described(
     owner: Caller, ids: dict[str, int], description: dict[str, Any], endpoint: Endpoint
 ) -> None:

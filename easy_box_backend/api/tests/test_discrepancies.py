@@ -15,6 +15,7 @@ from api.actions import discrepancies
 from api.actor import Actor
 from api.models import Alert, Discrepancy, Order
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = pytest.mark.django_db
@@ -84,8 +85,8 @@ def test_of_one_kind(manager: Caller, asked: list[Discrepancy]) -> None:
     assert kinds(manager.get(URL, {"kind": "name_differs", "status": "applied"})) == []
 
 
-@pytest.mark.parametrize("name", ["status", "kind"])
-@pytest.mark.parametrize("value", ["x", "\x00", "OPEN", "1"])
+@each("name", ["status", "kind"])
+@each("value", ["x", "\x00", "OPEN", "1"])
 def test_a_strange_filter_is_a_400_that_names_it(manager: Caller, name: str, value: str) -> None:
     assert name in check_error(manager.get(URL, {name: value}), 400, "invalid")
 

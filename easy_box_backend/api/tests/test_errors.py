@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from api.models import Product
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -66,7 +67,7 @@ def test_a_strange_language_is_no_reason_to_fail(picker: Caller, language: str) 
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
+@each(
     "body",
     [b"{", b"[]", b"null", b"1", b'"x"', b"NaN", b'{"sku": NaN}', b'{"sku": Infinity}', b"{'sku': 1}", b"\xff\xfe",
      b"\xef\xbb\xbf{", b'{"sku":"\xed\xa0\x80","name":"x"}', b"[" * 100_000,
@@ -115,8 +116,8 @@ def test_json_is_utf_8_whatever_charset_is_declared(picker: Caller, charset: str
     assert answer.json()["sku"] == "Арт"
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "latin-1", "utf-16", "rot13", "zlib", "nonsense", "idna", "undefined"])
-@pytest.mark.parametrize("kind", [FORM, "multipart/form-data; boundary=b"])
+@each("charset", ["utf-8", "latin-1", "utf-16", "rot13", "zlib", "nonsense", "idna", "undefined"])
+@each("kind", [FORM, "multipart/form-data; boundary=b"])
 def test_a_form_with_a_strange_charset_is_read_as_utf_8_or_400(picker: Caller, charset: str, kind: str) -> None:
     body = "sku=%D0%90&name=x" if kind == FORM else multipart(("sku", "А"), ("name", "x"))
     answer = picker.generic("POST", PRODUCTS, body, content_type=f"{kind}; charset={charset}")
@@ -139,7 +140,7 @@ def multipart(*fields: tuple[str, str]) -> bytes:
 GOOD = multipart(("sku", "A"), ("name", "A"))
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"", b"nonsense", b"--b", b"--b--", b"--b\r\n", GOOD[:40],
@@ -195,7 +196,7 @@ def test_a_request_that_breaks_off_is_400(picker: Caller, monkeypatch: pytest.Mo
 
 
 # --- Headers and queries ------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("header", ["USER_AGENT", "IF_NONE_MATCH", "IF_MATCH", "ACCEPT", "ACCEPT_LANGUAGE", "COOKIE",
+@each("header", ["USER_AGENT", "IF_NONE_MATCH", "IF_MATCH", "ACCEPT", "ACCEPT_LANGUAGE", "COOKIE",
                                     "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "REFERER", "RANGE", "ORIGIN",
                                     "X_REQUEST_ID", "IDEMPOTENCY_KEY"])  # fmt: skip
 def test_a_strange_header_is_no_5xx(picker: Caller, make_product: MakeProduct, settings: Any, header: str) -> None:
@@ -214,7 +215,7 @@ def test_a_strange_header_is_no_5xx(picker: Caller, make_product: MakeProduct, s
             assert getattr(picker, method)(path, body, **extra).status_code < 500, (path, value[:20])
 
 
-@pytest.mark.parametrize("query", ["%00", "%", "%ED%A0%80=%ED%A0%80", "a=" * 2000, "&" * 500, "=", "sku", "sku[]=1",
+@each("query", ["%00", "%", "%ED%A0%80=%ED%A0%80", "a=" * 2000, "&" * 500, "=", "sku", "sku[]=1",
                                    "limit=1&limit=2", "\xff\xfe", "limit=%F0%9F%93%A6", ";"])  # fmt: skip
 def test_a_strange_query_is_no_5xx(picker: Caller, query: str) -> None:
     picker.raise_request_exception = False

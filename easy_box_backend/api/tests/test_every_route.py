@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 from api.models import Device
 from api.tests.admin_desk import Desk, enter
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import LogIn, MakeProduct
 from api.tests.endpoints import ENDPOINTS, Endpoint
 from api.tests.examples import some
@@ -50,7 +51,7 @@ def routes(patterns: list[URLPattern | URLResolver] | None = None, before: str =
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("route", sorted({*routes()} - {*OPEN}))
+@each("route", sorted({*routes()} - {*OPEN}))
 def test_no_other_route_is_open_without_a_token(guest: APIClient, route: str) -> None:
     guest.raise_request_exception = False
     for method in ("get", "post", "put", "patch", "delete", "options", "head"):
@@ -77,7 +78,7 @@ def test_every_route_of_the_api_is_in_the_table_of_endpoints() -> None:
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.is_for_staff], ids=str)
+@each("endpoint", [e for e in ENDPOINTS if e.is_for_staff])
 def test_what_is_for_staff_is_403_for_others(picker: Caller, endpoint: Endpoint) -> None:
     path = re.sub(r"\{\w+\}", "1", endpoint.path)
     check_error(getattr(picker, endpoint.method.lower())(path, endpoint.body), 403, "permission_denied")
@@ -88,7 +89,7 @@ def paths() -> list[str]:
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("path", paths())
+@each("path", paths())
 def test_any_other_method_is_405_and_names_those_that_there_are(owner: Caller, path: str) -> None:
     there = {endpoint.method for endpoint in ENDPOINTS if endpoint.path == path}
     address = re.sub(r"\{\w+\}", "1", path)
@@ -99,7 +100,7 @@ def test_any_other_method_is_405_and_names_those_that_there_are(owner: Caller, p
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("path", paths())
+@each("path", paths())
 def test_without_its_slash_or_with_one_too_many_it_is_404_and_no_redirect(owner: Caller, path: str) -> None:
     address = re.sub(r"\{\w+\}", "1", path)
     other = address.removesuffix("/") if address.endswith("/") else address + "/"
@@ -158,14 +159,14 @@ def bodies_of(route: str) -> dict[str, dict[str, Any]]:
     return there or {"GET": {}, "POST": {}}
 
 
-@pytest.mark.parametrize("route", sorted(route for route in {*routes()} if "X" in route))
+@each("route", sorted(route for route in {*routes()} if "X" in route))
 def test_nothing_in_an_address_is_a_fault(callers: dict[str, Any], route: str) -> None:
     for client, odd, (method, body) in some(product(who_calls(callers, route), ODD, bodies_of(route).items()), route):
         call(client, method, "/" + route.replace("X", odd), body)
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("route", sorted({*routes()} - {"admin/logout/"}))
+@each("route", sorted({*routes()} - {"admin/logout/"}))
 def test_no_method_is_a_fault(callers: dict[str, Any], route: str) -> None:
     address = "/" + route.replace("X", "1")
     for method in some(METHODS, route):
@@ -183,7 +184,7 @@ PARAMETERS = [
 """What the admin reads of a query, be it its own or one of Django's."""
 
 
-@pytest.mark.parametrize("route", sorted(r for r in {*routes()} if re.fullmatch(r"admin/(api/\w+|autocomplete)/", r)))
+@each("route", sorted(r for r in {*routes()} if re.fullmatch(r"admin/(api/\w+|autocomplete)/", r)))
 def test_no_parameter_of_a_list_in_the_desk_is_a_fault(callers: dict[str, Any], route: str) -> None:
     """With e=1 an error of the query is a page; without, the same error leads to that page."""
     queries = [f"e=1&{name}={odd}" for name in PARAMETERS for odd in ODD[:6]]

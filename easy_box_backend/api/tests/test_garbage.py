@@ -20,6 +20,7 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, StockMovement
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 from api.tests.endpoints import ENDPOINTS, Endpoint
 from api.tests.examples import examples, some
@@ -143,7 +144,7 @@ def test_a_nasty_value_at_any_field_of_a_form(owner: Caller, ids: dict[str, int]
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.query], ids=str)
+@each("endpoint", [e for e in ENDPOINTS if e.query])
 def test_a_nasty_value_in_any_parameter(owner: Caller, ids: dict[str, int], endpoint: Endpoint) -> None:
     for name in endpoint.query:
         for text in some(dict.fromkeys(as_text(value) for value in NASTY), (endpoint, name)):
@@ -151,7 +152,7 @@ def test_a_nasty_value_in_any_parameter(owner: Caller, ids: dict[str, int], endp
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "{" in e.path], ids=str)
+@each("endpoint", [e for e in ENDPOINTS if "{" in e.path])
 def test_a_nasty_value_in_the_address(owner: Caller, ids: dict[str, int], endpoint: Endpoint) -> None:
     for text in some(dict.fromkeys(as_text(value) for value in NASTY), endpoint):
         path = re.sub(r"\{\w+\}", quote(text[:2000], safe="") or "-", endpoint.path)

@@ -18,6 +18,7 @@ from api.actions import reports
 from api.alerts import messages, outbox
 from api.models import Alert, ClientError
 from api.tests.calls import BODY_KINDS, PASSWORD, check_error, send
+from api.tests.cases import each
 from api.tests.conftest import MakeUser
 from api.tests.examples import examples
 
@@ -41,9 +42,7 @@ def test_a_bad_token_is_not_looked_at(guest: APIClient) -> None:
     assert report(guest, "boom", headers={"Authorization": "Token null"}).status_code == 201
 
 
-@pytest.mark.parametrize(
-    "message", ["text", "", 5, -1.5, True, None, [], [1, "a"], {}, {"a": {"b": [1]}}, 10**300, "x\x00y", "📦" * 5000]
-)
+@each("message", ["text", "", 5, -1.5, True, None, [], [1, "a"], {}, {"a": {"b": [1]}}, 10**300, "x\x00y", "📦" * 5000])
 def test_any_json_value_may_be_the_message(guest: APIClient, message: Any) -> None:
     assert report(guest, message).status_code == 201
     assert ClientError.objects.count() == 1
@@ -75,7 +74,7 @@ def test_a_long_message_is_kept_in_part_and_a_huge_one_is_413(guest: APIClient) 
     check_error(report(guest, "x" * 3_000_000), 413, "too_large")
 
 
-@pytest.mark.parametrize("body", ["", "{", "null", "[]", '"text"', "NaN", '{"message": }',
+@each("body", ["", "{", "null", "[]", '"text"', "NaN", '{"message": }',
                                   "{}", '{"other": 1}', "[" * 100_000, '{"message":' * 100_000])  # fmt: skip
 def test_a_body_that_holds_no_message_is_400(guest: APIClient, body: str) -> None:
     check_error(guest.generic("POST", LOG, body, content_type="application/json"), 400)
@@ -88,7 +87,7 @@ def test_a_message_that_was_cut_within_an_emoji_is_kept(guest: APIClient) -> Non
     assert ClientError.objects.get().message == "Failed \ufffd"
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "", "application/xml", "image/png", "nonsense"])
+@each("content_type", ["text/plain", "", "application/xml", "image/png", "nonsense"])
 def test_another_kind_of_body_is_415(guest: APIClient, content_type: str) -> None:
     check_error(guest.generic("POST", LOG, '{"message": "x"}', content_type=content_type), 415)
 

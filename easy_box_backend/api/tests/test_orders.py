@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from api.models import Order, OrderLine, OrderVersion, Product, Revision, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +98,7 @@ def test_products_may_be_given_as_the_objects_that_a_list_gave(
     assert manager.put(address(order), order).status_code == 200
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [
         ("customer_name", ""), ("customer_name", None), ("customer_name", "x" * 256), ("customer_name", "\x00"),
@@ -112,7 +113,7 @@ def test_a_bad_field_is_named_and_nothing_is_made(manager: Caller, field: str, v
     assert not Order.objects.exists()
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [
         ("product", None), ("product", "x"), ("product", 0), ("product", -1), ("product", 2**63), ("product", 10**400),
@@ -142,8 +143,8 @@ def test_an_unknown_or_archived_product_is_named_and_nothing_is_made(
     assert on_hand(coat) == 10
 
 
-@pytest.mark.parametrize("text", ["not json", "[" * 5000, '{"a":', "\x00", "[]x"])
-@pytest.mark.parametrize("kind", ["multipart", "urlencoded"])
+@each("text", ["not json", "[" * 5000, '{"a":', "\x00", "[]x"])
+@each("kind", ["multipart", "urlencoded"])
 def test_lines_in_a_form_that_are_no_json_are_400(manager: Caller, text: str, kind: str) -> None:
     body = {"customer_name": "Anna", "lines": text}
     assert "lines" in check_error(send(manager, "POST", ORDERS, body, kind), 400)
@@ -342,7 +343,7 @@ def test_deleting_a_finished_order_returns_nothing(manager: Caller, make_order: 
     assert on_hand(coat) == 6
 
 
-@pytest.mark.parametrize("key", ["0", "-1", "abc", "99999999", "99999999999999999999", "1.0", "%00", "%ED%A0%80"])
+@each("key", ["0", "-1", "abc", "99999999", "99999999999999999999", "1.0", "%00", "%ED%A0%80"])
 def test_an_id_of_nothing_is_404(manager: Caller, key: str) -> None:
     for method, body in (("get", None), ("delete", None), ("patch", {}), ("put", {"customer_name": "A"})):
         check_error(getattr(manager, method)(f"{ORDERS}{key}/", body), 404, "no_such_order")

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from api.models import Discrepancy, StockMovement, User
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
 
 pytestmark = pytest.mark.django_db
@@ -68,9 +69,9 @@ def test_a_page_has_a_size_also_if_nobody_asks_for_one(
         assert len(pages(owner, path)) == 2
 
 
-@pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize("name", ["limit", "after"])
-@pytest.mark.parametrize("value", ["x", "-1", "1.5", "9" * 30, "%00"])
+@each("path", LISTS)
+@each("name", ["limit", "after"])
+@each("value", ["x", "-1", "1.5", "9" * 30, "%00"])
 def test_a_page_that_can_not_be_is_400_and_names_the_parameter(owner: Caller, path: str, name: str, value: str) -> None:
     body = check_error(owner.get(f"{path}{'&' if '?' in path else '?'}{name}={value}"), 400, "invalid")
     assert name in body

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from api.models import Product, ProductVersion, StockMovement
 from api.tests import photos
 from api.tests.calls import BODY_KINDS, Caller, check_error, send, upload
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +90,7 @@ def test_the_sku_of_an_archived_product_is_free(manager: Caller, make_product: M
     assert made.json()["id"] != old.pk
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [
         ("sku", ""), ("sku", "   "), ("sku", None), ("sku", "x" * 256), ("sku", "a\x00b"), ("sku", "\u200b\ufeff"),

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from api.models import Product, ProductVersion, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = pytest.mark.django_db
@@ -84,14 +85,14 @@ def test_put_needs_name_and_sku(manager: Caller, jacket: Product) -> None:
     assert state(jacket) == before
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [("name", ""), ("name", None), ("name", "x" * 256), ("sku", None), ("sku", "x" * 256), ("sku", "\x00"),
      ("quantity", 1.5), ("quantity", "x"), ("quantity", True), ("quantity", 2**63), ("quantity", -(2**63)),
      ("quantity", 10**400), ("quantity", [1]), ("location", {"a": 1}), ("location", "x" * 101),
      ("min_quantity", -1), ("min_quantity", 2**31), ("image", "http://example.com/x.jpg")],
 )  # fmt: skip
-@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@each("method", ["PUT", "PATCH"])
 def test_a_bad_field_is_named_and_nothing_changes(
     manager: Caller, jacket: Product, method: str, field: str, value: Any
 ) -> None:

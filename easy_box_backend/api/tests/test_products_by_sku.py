@@ -9,6 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -25,7 +26,7 @@ def look_up(client: APIClient, raw: str, **extra: Any) -> list[str]:
     return [row["sku"] for row in answer.json()]
 
 
-@pytest.mark.parametrize("sku", STRANGE)
+@each("sku", STRANGE)
 def test_exactly_this_sku_whatever_characters_it_has(picker: Caller, make_product: MakeProduct, sku: str) -> None:
     make_product(sku)
     make_product("other")
@@ -89,7 +90,7 @@ def test_letters_that_a_client_forgot_to_encode_are_understood(picker: Caller, m
     assert [row["sku"] for row in picker.get("/api/products/", QUERY_STRING=raw).json()] == ["Арт-5"]
 
 
-@pytest.mark.parametrize("raw", ["", "%00", "A%00B", "%ED%A0%80", "%FF%FE", "x" * 5000, "&sku=", "%", "%u1234", "+"])
+@each("raw", ["", "%00", "A%00B", "%ED%A0%80", "%FF%FE", "x" * 5000, "&sku=", "%", "%u1234", "+"])
 def test_what_can_be_no_sku_finds_nothing(picker: Caller, make_product: MakeProduct, raw: str) -> None:
     make_product("A")
     assert look_up(picker, raw) == []

@@ -15,6 +15,7 @@ from api.actions import products
 from api.actor import Actor
 from api.models import Product
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +76,7 @@ def test_the_list_and_the_single_product_say_the_same(manager: Caller, make_prod
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
+@each(
     ("query", "found"),
     [
         ({"search": "jack"}, ["J-1", "J-2"]),
@@ -111,8 +112,8 @@ def test_search_location_and_ordering(
     assert skus(manager.get(PRODUCTS, query)) == found
 
 
-@pytest.mark.parametrize("name", ["search", "location", "ordering", "limit", "after"])
-@pytest.mark.parametrize("value", ["\x00", "-1", "0", "1.5", "true", "9" * 30, "x" * 300, "٣", "%", "'", "nan", "1e3"])
+@each("name", ["search", "location", "ordering", "limit", "after"])
+@each("value", ["\x00", "-1", "0", "1.5", "true", "9" * 30, "x" * 300, "٣", "%", "'", "nan", "1e3"])
 def test_a_strange_parameter_is_200_or_a_400_that_names_it(
     manager: Caller, make_product: MakeProduct, name: str, value: str
 ) -> None:
@@ -123,9 +124,7 @@ def test_a_strange_parameter_is_200_or_a_400_that_names_it(
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    "ordering", ["id", "-id", "sku", "-sku", "name", "-name", "location", "quantity", "-quantity", "updated_at"]
-)
+@each("ordering", ["id", "-id", "sku", "-sku", "name", "-name", "location", "quantity", "-quantity", "updated_at"])
 def test_pages_hold_every_row_exactly_once_whatever_the_order(
     manager: Caller, make_product: MakeProduct, ordering: str
 ) -> None:
@@ -218,7 +217,7 @@ def test_one_product_has_its_own_tag_and_an_archived_one_can_be_read(
     assert (answer.status_code, answer.json()["archived"]) == (200, True)
 
 
-@pytest.mark.parametrize(
+@each(
     "key", ["0", "-1", "99999999", "1.0", "1e1", "99999999999999999999", "١", "%00", "%20", "x" * 2000,
             "0b7f63f0-9a3e-4ec0-8f3c-6d9f1f7f9a11", "%ED%A0%80", "%FF"],
 )  # fmt: skip

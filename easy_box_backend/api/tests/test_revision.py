@@ -24,6 +24,7 @@ from api.phones import products as phone_products
 from api.phones import stock as phone_stock
 from api.phones import updates as phone_updates
 from api.rest import lists
+from api.tests.cases import each
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 Rows = dict[int, dict[str, Any]]
@@ -222,13 +223,13 @@ SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", ACTIONS)
+@each("name", ACTIONS)
 def test_after_every_action_the_changes_make_the_old_list_the_new_one(world: dict[str, Any], name: str) -> None:
     with verified():
         ACTIONS[name](world)
 
 
-@pytest.mark.parametrize("name", SILENT)
+@each("name", SILENT)
 def test_what_changes_nothing_that_phones_see_takes_no_revision(world: dict[str, Any], name: str) -> None:
     with verified(writes=False):
         SILENT[name](world)

@@ -34,6 +34,7 @@ from api.actions import logins, orders
 from api.actions.orders import Line
 from api.actor import Actor
 from api.tests.calls import Caller
+from api.tests.cases import each
 from api.tests.conftest import MakeProduct
 from api.tests.endpoints import ENDPOINTS
 from api.tests.examples import examples
@@ -84,7 +85,7 @@ def test_the_calls_are_all_that_is_described(warehouse: None) -> None:
     assert set(operations()) - {("GET", "/api/schema/"), ("GET", "/api/docs/")} == set(CALLS)
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
+@each(("method", "path"), CALLS)
 def test_every_answer_is_as_described(owner: Caller, warehouse: None, method: str, path: str) -> None:
     for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
         try_out(operations()[method, path], mode, owner)

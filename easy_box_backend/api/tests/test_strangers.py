@@ -13,6 +13,7 @@ from django.http import HttpResponseBase
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 
+from api.tests.cases import each
 from api.tests.examples import some
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -138,9 +139,9 @@ def test_no_body_costs_more_than_a_moment(
         send("POST", path, body, content_type=kind)
 
 
-@pytest.mark.parametrize("header", ["CONTENT_TYPE", "HTTP_ACCEPT"])
-@pytest.mark.parametrize("text", ["text/plain; a*=x''b", "application/json;charset*=no''utf-8", LINES["star"]])
-@pytest.mark.parametrize("path", PATHS)
+@each("header", ["CONTENT_TYPE", "HTTP_ACCEPT"])
+@each("text", ["text/plain; a*=x''b", "application/json;charset*=no''utf-8", LINES["star"]])
+@each("path", PATHS)
 def test_a_media_type_in_an_unknown_encoding_is_no_fault_of_ours(path: str, text: str, header: str) -> None:
     from backend.wsgi import application  # what gunicorn serves
 

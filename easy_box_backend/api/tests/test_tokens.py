@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from api.models import User
 from api.tests.calls import Caller, check_error
+from api.tests.cases import each
 from api.tests.conftest import LogIn
 from backend import prepared
 
@@ -20,7 +21,7 @@ ME = "/api/users/me/"
 NOON = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@each(
     "header",
     ["Token null", "Token", "Token ", "Token a b", "Bearer x", "Token " + "0" * 64, "token", "Token " + "ф" * 10,
      "Token \x00", "Token " + "a" * 10_000, "Basic YTpi", ""],

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from api.models import User
 from api.tests.calls import BODY_KINDS, PASSWORD, Caller, check_error, send
+from api.tests.cases import each
 from api.tests.conftest import LogIn, MakeUser
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +57,7 @@ def test_an_email_is_taken_whatever_its_case_and_invisible_signs(manager: Caller
     assert manager.get("/api/users/me/").json()["email"] == "manager@example.com"
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [("email", "nonsense"), ("email", None), ("email", "a@b\x00.com"), ("email", "x" * 250 + "@example.com"),
      ("username", ""), ("username", "x" * 151), ("username", {"a": 1}), ("password", "12345"), ("password", None),
