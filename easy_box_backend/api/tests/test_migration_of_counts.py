@@ -64,13 +64,14 @@ def test_an_earlier_count_says_what_was_counted_and_holds(before: Any) -> None:
     assert ledger.broken_ledgers() == []
 
 
-@pytest.mark.parametrize("nonsense", [2**63 - 20, -(2**62)])
-def test_a_number_that_no_phone_can_read_is_taken_back_and_phones_hear_of_it(before: Any, nonsense: int) -> None:
-    socks = product(before, "SOCK", ("receipt", 10, 9), ("adjustment", nonsense, 10), ("pick", -1, 11))
+def test_a_number_that_no_phone_can_read_is_taken_back_and_phones_hear_of_it(before: Any) -> None:
+    much = product(before, "SOCK", ("receipt", 10, 9), ("adjustment", 2**63 - 20, 10), ("pick", -1, 11))
+    little = product(before, "SHOE", ("receipt", 10, 9), ("adjustment", -(2**62), 10), ("pick", -1, 11))
     fine = product(before, "HAT", ("receipt", 10, 9), ("adjustment", 4_006_381_333_999, 10))
     number = revision.current()
     migrate("counts_hold_and_bounds")
-    found = Product.objects.get(pk=socks)
-    assert (found.quantity, found.revision) == (9, number + 1)
+    found = Product.objects.filter(pk__in=[much, little])
+    assert [product.quantity for product in found] == [9, 9]
+    assert {product.revision for product in found} == {number + 1, number + 2}
     assert Product.objects.get(pk=fine).quantity == 4_006_381_334_009, "wrong, but a number; a person reverses it"
     assert ledger.broken_ledgers() == []

@@ -18,6 +18,7 @@ from api.discrepancies import kinds
 from api.models import Discrepancy, OrderLine, Product, ProductVersion, Revision, StockMovement
 from api.phones.memory import remembered
 from api.tests.calls import Caller, check_error
+from api.tests.examples import some
 from api.tests.reconcile.people import Phone, Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +61,8 @@ class Desk:
     def offers(self, *ways: str) -> None:
         """Exactly these are offered; any other is refused and changes nothing."""
         assert [answer.action for answer in kinds.describe([self.found])[0].answers] == list(ways)
-        for other in {"apply", "reverse", "move", "dismiss"} - set(ways):
+        others = sorted({"apply", "reverse", "move", "dismiss"} - set(ways))
+        for other in some(others, (self.found.kind, ways)) if others else ():
             before = everything()
             assert check_error(self.settle(other), 400, "not_applicable")["facts"] == {"ways": list(ways)}
             assert everything() == before
@@ -77,7 +79,7 @@ class Desk:
         self.found.refresh_from_db()
         assert self.found.resolved_by == self.vera.user
         before = everything()
-        for again in ("apply", "reverse", "dismiss"):
+        for again in some(("apply", "reverse", "dismiss"), (self.found.kind, action)):
             check_error(self.settle(again), 409, "already_settled")
         assert everything() == before
 

@@ -17,9 +17,10 @@ from urllib.parse import quote
 
 import pytest
 import time_machine
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from api.actions import ledger, products
+from api.actions import devices, ledger, products
 from api.auth import tokens
 from api.models import Device, Discrepancy, Product, StockMovement, User
 from api.tests.calls import PASSWORD
@@ -39,10 +40,9 @@ class Caller:
     def __init__(self, clock: time_machine.Traveller | None, user: User) -> None:
         self.clock, self.user = clock, user
         self.http = APIClient(headers={"User-Agent": self.agent})
-        answer = self.http.post("/api/auth/token/", {"email": user.email, "password": PASSWORD}, format="json")
-        assert answer.status_code == 200, answer.content
-        self.http.credentials(HTTP_AUTHORIZATION=f"Token {answer.json()['token']}")
-        self.device = Device.objects.latest("id")
+        kind = Device.Kind.APP if self.agent == DART else Device.Kind.INTEGRATION
+        self.device, token = devices.log_in(user, kind=kind, name=self.agent, at=timezone.now())
+        self.http.credentials(HTTP_AUTHORIZATION=f"Token {token}")
         self.port = next(_ports)
 
     def send(self, method: str, path: str, body: Any = None, form: str = "json", **headers: str) -> Any:
@@ -170,8 +170,6 @@ class Warehouse:
 
     def product(self, sku: str, quantity: int = 0, *, name: str = "Socks", location: str = "A1") -> int:
         """A product that existed before any pull; returns its id."""
-        from django.utils import timezone
-
         from api.actor import Actor
 
         made = products.create(
