@@ -46,7 +46,7 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
 
         one_more = [] if is_outer else [inspect.Parameter("subtests", inspect.Parameter.KEYWORD_ONLY)]
         all_of_them.__signature__ = inspect.Signature([*given, *one_more])  # type: ignore[attr-defined]
-        del all_of_them.__wrapped__  # type: ignore[attr-defined]
+        del all_of_them.__wrapped__
         return all_of_them
 
     return decorate

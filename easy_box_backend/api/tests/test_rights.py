@@ -26,8 +26,9 @@ from api.actor import Actor
 from api.models import Device, Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
 from api.rest import lists
 from api.tests import photos
-from api.tests.admin_desk import enter
+from api.tests.admin_desk import Desk, enter
 from api.tests.calls import PASSWORD, Caller, upload
+from api.tests.cases import each
 from api.tests.conftest import MakeUser
 from api.tests.test_every_route import routes
 
@@ -314,10 +315,16 @@ PAGES = sorted(route for route in set(routes()) if route.startswith("admin/") an
 OF_EVERYBODY = ("admin/logout/", "admin/jsi18n/")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_no_page_of_the_admin_is_a_pickers(make_user: MakeUser, page: str) -> None:
+@pytest.fixture
+def pickers_desk(make_user: MakeUser) -> Desk:
     desk = enter(make_user("Picker"))
     desk.raise_request_exception = False
+    return desk
+
+
+@each("page", PAGES)
+def test_no_page_of_the_admin_is_a_pickers(pickers_desk: Desk, page: str) -> None:
+    desk = pickers_desk
     for method in ("get", "post", "put", "patch", "delete"):
         answer = getattr(desk, method)("/" + page.replace("X", "1"))
         if page == "admin/logout/":
@@ -328,9 +335,13 @@ def test_no_page_of_the_admin_is_a_pickers(make_user: MakeUser, page: str) -> No
             assert answer["Location"].startswith("/admin/login/")
 
 
-@pytest.mark.parametrize("role", [{"is_staff": True}, {"is_staff": True, "is_superuser": True}])
-@pytest.mark.parametrize("page", [page for page in PAGES if "X" not in page and page != "admin/logout/"])
-def test_a_manager_sees_the_pages_of_the_admin(make_user: MakeUser, page: str, role: dict[str, bool]) -> None:
-    answer = enter(make_user("Manager", **role)).get("/" + page)
+@pytest.fixture(params=[{"is_staff": True}, {"is_staff": True, "is_superuser": True}])
+def managers_desk(make_user: MakeUser, request: pytest.FixtureRequest) -> Desk:
+    return enter(make_user("Manager", **request.param))
+
+
+@each("page", [page for page in PAGES if "X" not in page and page != "admin/logout/"])
+def test_a_manager_sees_the_pages_of_the_admin(managers_desk: Desk, page: str) -> None:
+    answer = managers_desk.get("/" + page)
     assert not (answer.status_code == 302 and answer["Location"].startswith("/admin/login/"))
     assert answer.status_code in (200, 302, 403, 404)
