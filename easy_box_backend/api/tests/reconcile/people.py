@@ -21,8 +21,14 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from api.actions import devices, ledger, products
+from api.actor import Actor
 from api.auth import tokens
 from api.models import Device, Discrepancy, Product, StockMovement, User
+from api.phones import booking
+from api.phones.memory import remembered
+from api.reconcile.memory import Addition
+from api.reconcile.program import State
+from api.reconcile.stories import Effect, Stories, Story
 from api.tests.calls import PASSWORD
 
 DART = "Dart/3.5 (dart:io)"
@@ -196,3 +202,14 @@ class Warehouse:
 
     def is_right(self) -> bool:
         return ledger.broken_ledgers() == []
+
+
+def turns_out_to_be_a_duplicate(phone: Phone, booked: StockMovement) -> None:
+    """A booked addition of the phone is none in its likeliest story any more."""
+    by = Actor(phone.device.user, phone.device, at=timezone.now())
+    with remembered(by) as memory:
+        stories = Stories()
+        stories.stories = [Story(State(), effects=Effect(1, booked.product_id, 0, None, "pass from the beginning"))]
+        came_at = booked.occurred_at.timestamp()
+        memory.additions = {1: Addition(booked.product_id, booked.quantity_delta, came_at, booked.pk)}
+        booking.agree(memory, stories, by=by)
