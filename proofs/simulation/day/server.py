@@ -1,4 +1,4 @@
-"""The server's own reading as a reader of days: its actions, on SQLite in memory, without HTTP.
+"""The whole server as a reader of days: its actions, on SQLite in memory, without HTTP.
 
 The only module of the days that imports Django.
 """
