@@ -95,13 +95,12 @@ class Told:
 
 
 class Row(NamedTuple):
-    """A row of the table in docs/reconciliation.md. apply, reverse: NONE without that answer. rule: its rules there."""
+    """A row of the table in docs/reconciliation.md. apply, reverse: NONE without that answer."""
 
     happened: str
     did: str
     apply: str
     reverse: str
-    rule: str
 
 
 NONE = "–"
@@ -383,7 +382,7 @@ def _possible_duplicate(case: Case) -> str:
     if case.earlier:
         told.append(gettext("The same phone sent %(earlier)s on %(when)s."))
     told.append(
-        gettext("It looks as if the phone has sent its list again from the beginning, so this was not booked.")
+        gettext("It looks as if the same was sent or entered again, so this was not booked.")
         if case.held
         else gettext("It may be the same delivery again or another box. It was booked.")
     )
@@ -437,7 +436,7 @@ KINDS: dict[Kind, Description] = {
     Kind.NAME_DIFFERS: Description(
         _("The phone created SKU %(sku)s as “%(sent)s”, but a product with this SKU already existed: “%(kept)s”. Its "
           "name was kept."),
-        [Row("one SKU was created under two names", "kept the existing name", "take the phone's name", NONE, "1, 2")],
+        [Row("one SKU was created under two names", "kept the existing name", "take the phone's name", NONE)],
         deed=_if_there(Deed.RENAME),
         dismiss=lambda case: gettext("Keep %(name)s") % {"name": quoted(case.product.name) if case.product else "–"},
     ),
@@ -445,7 +444,7 @@ KINDS: dict[Kind, Description] = {
         _("The phone changed the SKU of %(goods)s to %(sent)s, which belongs to %(other)s. The SKU %(kept)s was kept; "
           "the other changes were saved."),
         [Row("an edit changes the SKU to that of another product", "saved the other fields, kept the SKU",
-             "set the SKU, if it is free by now", NONE, "13")],
+             "set the SKU, if it is free by now", NONE)],
         deed=_if_there(Deed.RELABEL),
         dismiss=lambda case: gettext("Keep SKU %(sku)s") % {"sku": case.product.sku if case.product else ""},
     ),
@@ -454,78 +453,76 @@ KINDS: dict[Kind, Description] = {
           "on hand: %(on_hand)s."),
         [Row("goods with an unknown SKU", "created an unverified product and booked the goods",
              "the SKU is right: no longer unverified. *move*: the goods belong to another SKU; they are moved there",
-             NONE, "6")],
+             NONE)],
         deed=_if_there(Deed.VERIFY),
         movable=True,
         dismiss=lambda case: gettext("Leave it unverified"),
     ),
     Kind.ARCHIVED_STOCK: Description(
         _archived_stock,
-        [Row("goods of an archived product", "booked them", "confirm", "take the goods out again", "5, 11")],
+        [Row("goods of an archived product", "booked them", "confirm", "take the goods out again")],
     ),
     Kind.QUANTITY_GUESS: Description(
         _quantity_guess,
-        [Row("a reported number with several explanations", "booked the likelier change", "confirm", "reverse it",
-             "11"),
-         Row("a reported number without an explanation", "booked nothing", "book the difference", NONE, "12")],
+        [Row("a number of + and − that may be a repeat", "booked the likelier change", "confirm", "reverse it"),
+         Row("a number with another explanation, or with none", "booked the likelier change, or nothing",
+             "book the other change: mostly one piece more or less", NONE)],
     ),
     Kind.UNKNOWN_PRODUCT: Description(
         _unknown_product,
-        [Row("an edit of an unknown product", "nothing", "create the product from what was sent", NONE, "14"),
-         Row("the deletion of an unknown product", "nothing", NONE, NONE, "15"),
-         Row("goods for an unknown product id", "nothing", NONE, NONE, "23")],
+        [Row("an edit of an unknown product", "nothing", "create the product from what was sent", NONE),
+         Row("the deletion of an unknown product", "nothing", NONE, NONE),
+         Row("goods for an unknown product id", "nothing", NONE, NONE)],
         deed=_can_be_made,
     ),
     Kind.POSSIBLE_DUPLICATE: Description(
         _possible_duplicate,
-        [Row("an addition that may be a duplicate", "booked it", "it was another box: confirm", "take it out again",
-             "7, 9"),
-         Row("an addition that is probably a duplicate", "did not book it", "it was another delivery: book it", NONE,
-             "7, 8")],
+        [Row("an addition that may be a repeat", "booked it, which is likelier", "it was another box: confirm",
+             "take it out again"),
+         Row("an addition that is probably a repeat", "did not book it", "it was another delivery: book it", NONE)],
     ),
     Kind.OVER_PICKED: Description(
         _over_picked,
-        [Row("more picked than ordered", "booked the picked quantity", NONE, NONE, "19"),
-         Row("picked for a line that was removed", "did not book it", "take the goods out", NONE, "16")],
+        [Row("more picked than ordered", "booked the picked quantity", NONE, NONE),
+         Row("picked for a line that was removed", "did not book it", "take the goods out", NONE)],
     ),
     Kind.SHORT_PICKED: Description(
         _("Order %(order)s was finished without %(pieces)s of %(goods)s. The picked quantity was booked."),
-        [Row("a finished order with missing pieces", "booked the picked quantity", NONE, NONE, "16, 19")],
+        [Row("a finished order with missing pieces", "booked the picked quantity", NONE, NONE)],
     ),
     Kind.PICKED_TWICE: Description(
         _("Two phones picked the same goods for order %(order)s: %(pieces)s of %(goods)s. This was taken out of stock "
           "once; the second pick was not booked."),
-        [Row("two phones picked the same order", "took the goods out once", "take them out a second time", NONE, "17")],
+        [Row("two phones picked the same order", "took the goods out once", "take them out a second time", NONE)],
     ),
     Kind.PICKED_AFTER_CANCEL: Description(
         _picked_after_cancel,
-        [Row("picked after the order was cancelled", "kept it cancelled, took nothing out", "take the goods out", NONE,
-             "18"),
-         Row("picked after the order was archived", "nothing", NONE, NONE, "18")],
+        [Row("picked after the order was cancelled", "kept it cancelled, took nothing out", "take the goods out", NONE),
+         Row("picked after the order was archived", "nothing", NONE, NONE)],
     ),
     Kind.UNKNOWN_ORDER: Description(
         _("The phone finished an order that the server does not know. Customer: %(customer)s. Picked: %(picked)s. This "
           "was not booked."),
-        [Row("an order that the server does not know", "nothing", NONE, NONE, "18")],
+        [Row("an order that the server does not know", "nothing", NONE, NONE)],
     ),
     Kind.NEGATIVE_STOCK: Description(
         _("A change of %(change)s was booked, and the quantity on hand of %(goods)s fell to %(on_hand)s. It cannot be "
           "below zero: count the goods."),
-        [Row("the quantity on hand fell below zero", "booked the change", NONE, NONE, "19")],
+        [Row("the quantity on hand fell below zero", "booked the change", NONE, NONE)],
     ),
     Kind.IMPLAUSIBLE_QUANTITY: Description(
         _implausible_quantity,
         [Row("a quantity over a million, or more than a billion on hand with it", "booked nothing",
-             "book the number that the manager enters", NONE, "12, 21"),
-         Row("a quantity of zero or less", "booked nothing", NONE, NONE, "21")],
+             "book the number that the manager enters", NONE),
+         Row("a quantity of zero or less", "booked nothing", NONE, NONE)],
     ),
     Kind.KEPT_IN_PART: Description(
         _kept_in_part,
-        [Row("a part of what the phone sent could not be saved", "saved the rest", NONE, NONE, "23")],
+        [Row("a part of what the phone sent could not be saved", "saved the rest", NONE, NONE)],
     ),
     Kind.DELETION_ASKED: Description(
         _("A picker deleted %(goods)s on a phone. The product stays until a manager archives it."),
-        [Row("a picker deleted a product", "kept it", "archive it", NONE, "15")],
+        [Row("a picker deleted a product", "kept it", "archive it", NONE)],
         deed=_if_there(Deed.ARCHIVE),
         dismiss=lambda case: gettext("Keep the product"),
     ),
@@ -535,8 +532,8 @@ KINDS: dict[Kind, Description] = {
 def table() -> list[str]:
     """The table of kinds in docs/reconciliation.md, line by line."""
     lines = [
-        "| kind | what happened | what the server did at once | apply | reverse | rule |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| kind | what happened | what the server did at once | apply | reverse |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for kind, description in KINDS.items():
         for row in description.rows:
