@@ -6,7 +6,6 @@ from api.models import Device, DeviceMemory
 from api.phones.memory import read
 from api.reconcile import former
 from api.reconcile.memory import Memory
-from api.reconcile.program import Item
 from api.reconcile.stories import Stories
 
 KEPT = timedelta(days=7)
@@ -16,11 +15,11 @@ MOST_DEVICES = 20
 """How many devices of the same name are examined, the latest first."""
 
 
-def take_over(memory: Memory, stories: Stories, device: Device, item: Item) -> None:
-    """Add the story that the phone goes on with a queue of its former login, if this addition is a new one's first.
+def take_over(memory: Memory, stories: Stories, device: Device) -> None:
+    """Add the story that the phone still has a queue of its former login, if an addition now is a new one's first.
 
-    The former device is an app device of the same name, silent since this login, that sent a queue with the same
-    beginning. Its own memory stays, since it may be another phone.
+    The former device is an app device of the same name, silent since this login, whose queue may not be empty. Its own
+    memory stays, since it may be another phone.
     """
     if not former.begins(memory):
         return
@@ -30,6 +29,6 @@ def take_over(memory: Memory, stories: Stories, device: Device, item: Item) -> N
     ).exclude(device=device)
     for state in silent.order_by("-device__last_seen_at").values_list("state", flat=True)[:MOST_DEVICES]:
         other = read(state)
-        queue = former.queue_with(other, item)
+        queue, cost = former.queue_of(other)
         if queue and other.last_at <= login.timestamp():
-            stories.begin_with(queue, former.COST)
+            stories.begin_with(queue, cost)

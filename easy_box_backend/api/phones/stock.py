@@ -109,8 +109,11 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
             return None
         timing = memory.line.add(product_id, arrival.timing)
         memory.used_lookup(product_id)
+        if quantity < 1:  # the app sends no such number
+            booking.ask_about_quantity(Product.objects.get(id=product_id), quantity, by=by)
+            return None
         with booking.told(memory) as stories:
-            former_logins.take_over(memory, stories, device_of(by), (product_id, quantity))
+            former_logins.take_over(memory, stories, device_of(by))
             number = stories.add(product_id, quantity, timing)
             addition = memory.additions[number] = Addition(product_id, quantity, by.at.timestamp())
             booked = booking.agree(memory, stories, by=by)

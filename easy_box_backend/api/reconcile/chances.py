@@ -26,6 +26,11 @@ AGAIN = 0.75
 """A person who was shown an error enters the same again."""
 AGAIN_IN_A_RUN = 0.4
 """The same, among equal boxes: the next addition is as likely to be the next box."""
+SAME_LIST = 0.001
+"""A new queue is the same list as the one before. This has a price of its own, or the second of two equal deliveries
+would be surely a repetition, the longer it is."""
+SAME_NEXT = 0.9
+"""The next of its items is the same again, once it began like the one before."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
 UNDECIDED_SECONDS = 2.0
@@ -64,6 +69,16 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     def pace_beside(self) -> float:
         """The chance of the gap if a second pass begins beside the first: its look-up may be the first of both."""
         return 1.0 if self.interleaved else self.pace
+
+    @property
+    def another(self) -> float:
+        """The chance of the connection if a second pass begins: the first one holds its connection all the time."""
+        return 0.0005 if self.kept and not self.interleaved else 1.0
+
+    @property
+    def late(self) -> float:
+        """The chance of the gap if the request was long on its way, so that it comes after the one before by chance."""
+        return _of(self.gap, ((0.3, 0.005), (1.5, 0.2), (6.0, 0.3), (math.inf, 1.0)))
 
     @property
     def failed(self) -> float:

@@ -17,7 +17,8 @@ def begins(memory: Memory) -> bool:
     return not memory.pulls and not memory.stories.number
 
 
-def queue_with(former: Memory, item: Item) -> list[Item]:
-    """The queue that the former device has sent a part of, if it begins with this addition; empty if there is none."""
-    queue = restored(former.stories).queue()
-    return queue if queue[:1] == [item] else []
+def queue_of(former: Memory) -> tuple[list[Item], float]:
+    """The queue that the former device has sent a part of, and how much less likely it is that this phone has it than
+    that it begins anew, in nats; empty if there is none."""
+    queue, cost = restored(former.stories).queue()
+    return queue, COST + cost

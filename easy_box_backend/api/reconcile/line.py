@@ -7,6 +7,8 @@ from api.reconcile.chances import KEPT_SECONDS, MOST_SECONDS, UNDECIDED_SECONDS,
 
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
+LOOKS_OF_A_SCAN = 3
+"""So many look-ups in a row are the camera's, which goes on until a person leaves its page."""
 LATE_SECONDS = 3.0
 """A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
 
@@ -23,6 +25,8 @@ class Line(msgspec.Struct, omit_defaults=True):
     """By product: its look-ups without an addition, as the request's number and time, and how it came."""
     after_creation: bool = False
     """Whether the last request was a creation: then the pace of the next one tells nothing."""
+    looks: int = 0
+    """How many look-ups came in a row. After many, the pace of the next one tells nothing either."""
 
     def arrive(self, kind: str, at: float, connection: str) -> Timing:
         """Note that a request came, and return how. connection: "" if unknown."""
@@ -30,9 +34,10 @@ class Line(msgspec.Struct, omit_defaults=True):
         if gap < KEPT_SECONDS and connection:
             kept = connection == self.connection
             self.kept[kept] += 1
-        if self.after_creation:
+        if self.after_creation or self.looks >= LOOKS_OF_A_SCAN:
             gap = max(gap, UNDECIDED_SECONDS)
         self.last_at, self.connection, self.after_creation = at, connection, kind == "create"
+        self.looks = min(self.looks + 1, LOOKS_OF_A_SCAN) if kind == "find" else 0
         self.requests += 1
         return Timing(gap, kept, (self.kept[False] + 1) / (sum(self.kept) + 5))
 

@@ -14,6 +14,8 @@ from api.reconcile.chances import (
     BROKEN,
     CONTRADICTION,
     MOST_SECONDS,
+    SAME_LIST,
+    SAME_NEXT,
     SECOND_PASS,
     UNSEEN,
     Item,
@@ -91,6 +93,7 @@ class State:
 
     queue, length: what is known of its stock queue. at: how many items of it the latest pass has sent. other: how many
     a second pass has sent of the same queue, or of `ghost` once the first has cleared that; -1 for no second pass.
+    ghost, ghost_length: the queue before, which went through.
     unsure: the last additions by hand that the person may have been shown as failed, each with whether the list was
     pulled since. before, run: the last addition by hand, and how many equal ones came in a row.
     """
@@ -107,7 +110,7 @@ class State:
     run: int = 0
 
     def key(self) -> tuple[object, ...]:
-        ghost = (id(self.ghost), self.ghost_length) if self.ghost_length and not self.length else ()
+        ghost = (id(self.ghost), self.ghost_length) if self.ghost_length else ()
         queue = id(self.queue) if self.length else 0
         return (self.mode, queue, self.length, self.at, ghost, self.other, self.unsure, self.before, self.run)
 
@@ -124,19 +127,20 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
     one, two = timing.passes(two=False), timing.passes(two=True)
     broken, unseen = BROKEN * timing.failed, UNSEEN * timing.failed
     if timing.gap > MOST_SECONDS and state.other >= 0 and state.mode != PASS:
-        state = replace(state, other=-1)
+        one, state = one * BROKEN, replace(state, other=-1)
     ghost, ghost_length = behind(state)
     if 0 <= state.other < ghost_length and ghost.items[state.other] == item:
         yield "second pass", 0.5 * two * timing.pace_of_two, 0, replace(state, other=state.other + 1)
     is_late = timing.interleaved or timing.gap < LATE_PASS_SECONDS
-    if state.mode == IDLE and state.other < 0 and not state.length and is_late and ghost.items[:1] == [item]:
+    at_rest = state.mode == IDLE and state.other < 0 and not state.length and state.before is None
+    if at_rest and is_late and ghost.items[:1] == [item]:
         # It has read the queue before the first pass cleared it.
         yield "second pass begins late", 0.5 * SECOND_PASS * timing.pace_beside, 0, replace(state, other=1)
     share = 0.5 * two if state.other >= 0 else one
     if state.mode == PASS:
         yield from goes_on(share * (1 - BROKEN - UNSEEN - SECOND_PASS), state, item, timing)
         if state.other < 0 and state.queue.items[0] == item:
-            chance = SECOND_PASS * two * timing.pace_beside * timing.failed
+            chance = SECOND_PASS * two * timing.pace_beside * timing.another
             yield "second pass begins", chance, 0, replace(state, other=1)
         yield from by_hand(share * broken, replace(state, mode=IDLE, other=-1), item, timing)
         if state.at == state.length:
@@ -162,7 +166,11 @@ def behind(state: State) -> tuple[Queue, int]:
 
 def cleared(state: State) -> State:
     """The same after the end of its pass."""
-    return replace(state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=-1, unsure=())
+    ghost, ghost_length = behind(state)
+    return replace(
+        state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=-1, unsure=(),
+        ghost=ghost, ghost_length=ghost_length,
+    )  # fmt: skip
 
 
 def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
@@ -173,17 +181,24 @@ def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator
         if queue.items[at] == item:
             yield "next of the pass", chance, 0, replace(state, mode=PASS, at=at + 1)
         return
-    new = queue.new(length, item)
+    new = like_before(state, item, queue.new(length, item))
     grown = queue.grown(length, item)
     after = replace(state, mode=PASS, queue=grown, length=length + 1, at=length + 1)
     yield "new at the queue's end", chance * more(length) * new, item[1], after
 
 
+def like_before(state: State, item: Item, new: float) -> float:
+    """The chance of the next new item of a queue, which may be the same list as the one before. new: if it is not."""
+    length, before = state.length, state.ghost.items[: state.ghost_length]
+    if length >= len(before) or state.queue.items[:length] != before[:length]:
+        return new
+    same = SAME_NEXT if length else SAME_LIST
+    return (same if item == before[length] else 0.0) + (1 - same) * new
+
+
 def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
     """What a person does with a phone that is at rest."""
     chance *= timing.human
-    if state.other < 0:
-        state = replace(state, ghost=state.queue.root, ghost_length=0)
     for nth, (known, pulled) in enumerate(reversed(state.unsure)):
         if known == item:
             yield "entered again", chance * (0.02 if pulled else 0.1) / (nth + 1), 0, replace(state, mode=DIRECT, at=0)
@@ -196,7 +211,7 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
     yield "by hand", chance * (0.6 if state.run > 1 else 0.4) * new, item[1], after
     if not state.length:
         first = replace(state, mode=PASS, queue=state.queue.grown(0, item), length=1, at=1)
-        yield "first of a queue", chance * 0.3 * content(item, None, 0), item[1], first
+        yield "first of a queue", chance * 0.3 * like_before(state, item, content(item, None, 0)), item[1], first
     elif state.queue.items[0] == item:
         yield "pass from the beginning", chance * (0.2 if state.run > 1 else 0.45), 0, replace(state, mode=PASS, at=1)
 
@@ -242,7 +257,7 @@ def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
         yield "the screen was opened", share * (0.3 * human + 0.05 * machine), 0, done
     elif state.at == state.length:
         yield "cleared before", unseen * 0.3, 0, known
-    yield "late, of a pass before", 0.002 * timing.failed, 0, state
+    yield "late, of a pass before", 0.002 * timing.failed * timing.late, 0, state
     yield "by a pass that nobody saw", CONTRADICTION, 0, done
 
 
@@ -259,7 +274,7 @@ def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
 def moved_on_ways(state: State, timing: Timing) -> Iterator[Way]:
     """The ways in which a deletion or an update can have come: within a pass, its queue of additions is empty then."""
     if state.mode == PASS and state.at == state.length:
-        after = replace(cleared(state), ghost=state.queue, ghost_length=state.length, other=state.other)
+        after = replace(cleared(state), other=state.other)
         yield "the pass moves on", 0.1 * timing.pace, 0, after
     if state.mode == DIRECT and not state.length:
         yield "after an addition", 0.1 * timing.machine, 0, replace(cleared(state), before=state.before, run=state.run)

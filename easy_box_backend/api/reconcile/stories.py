@@ -184,9 +184,11 @@ class Stories:
             )
         return numbers
 
-    def queue(self) -> list[program.Item]:
-        """What the phone's queue begins with in the likeliest story that has one; empty for none."""
-        return next((s.state.queue.items[: s.state.length] for s in self.stories if s.state.length), [])
+    def queue(self) -> tuple[list[program.Item], float]:
+        """What the phone's queue begins with in the likeliest story that has one, and that story's cost; empty for
+        none."""
+        found = ((s.state.queue.items[: s.state.length], s.cost) for s in self.stories if s.state.length)
+        return next(found, ([], 0.0))
 
     def begin_with(self, items: list[program.Item], cost: float) -> None:
         """One more story: the phone still has this queue, of which it sent the items under another login."""

@@ -84,6 +84,11 @@ class Caller:
         answer = self.book(found["id"], pieces)
         assert answer.status_code == 200, answer.content
 
+    def receive(self, sku: str, pieces: int) -> None:
+        """Goods received with a network, all answers arriving: the addition, and the list that the app then opens."""
+        self.add(sku, pieces)
+        self.send("get", "/api/products/")
+
     def put(self, seen: Mapping[str, Any], key: int | str | None = None, **changes: Any) -> Any:
         """A whole product as the phone has it, with what the person changed."""
         shown = {name: seen[name] for name in ("name", "sku", "quantity", "location", "image_url")}
