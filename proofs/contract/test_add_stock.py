@@ -72,6 +72,7 @@ def test_two_people_adding_at_once_lose_nothing(app: App, other_app: App) -> Non
 
     def add_five(client: App) -> None:
         for _ in range(5):
+            assert client.inventory.by_sku(product.sku)
             client.inventory.add_stock(product.id, 1)
 
     with ThreadPoolExecutor(2) as pool:

@@ -26,11 +26,11 @@ AGAIN = 0.75
 """A person who was shown an error enters the same again."""
 AGAIN_IN_A_RUN = 0.4
 """The same, among equal boxes: the next addition is as likely to be the next box."""
-SAME_LIST = 0.001
+SAME_LIST = 0.0005
 """A new queue is the same list as the one before. This has a price of its own, or the second of two equal deliveries
 would be surely a repetition, the longer it is."""
-SAME_NEXT = 0.9
-"""The next of its items is the same again, once it began like the one before."""
+SAME_NEXT = 0.95
+"""The next of its items is the same again, once it is certain that it is that list."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
 UNDECIDED_SECONDS = 2.0

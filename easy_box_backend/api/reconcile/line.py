@@ -7,8 +7,6 @@ from api.reconcile.chances import KEPT_SECONDS, MOST_SECONDS, UNDECIDED_SECONDS,
 
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
-LOOKS_OF_A_SCAN = 3
-"""So many look-ups in a row are the camera's, which goes on until a person leaves its page."""
 LATE_SECONDS = 3.0
 """A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
 
@@ -21,30 +19,33 @@ class Line(msgspec.Struct, omit_defaults=True):
     connection: str = ""
     kept: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     """How often a connection that the phone would keep was not kept, and was kept."""
-    found: dict[int, list[tuple[int, float, Timing]]] = {}
-    """By product: its look-ups without an addition, as the request's number and time, and how it came."""
+    found: dict[int, list[tuple[int, float, Timing, str]]] = {}
+    """By product: its look-ups without an addition, as the request's number and time, how it came, and on which
+    connection."""
     after_creation: bool = False
     """Whether the last request was a creation: then the pace of the next one tells nothing."""
-    looks: int = 0
-    """How many look-ups came in a row. After many, the pace of the next one tells nothing either."""
+    acted_at: float = -1e9
+    """When the last request came that was no look-up: the pace of a pass is measured from then on, and after a scan a
+    person has had all that time."""
 
     def arrive(self, kind: str, at: float, connection: str) -> Timing:
         """Note that a request came, and return how. connection: "" if unknown."""
-        gap, kept = at - self.last_at, None
-        if gap < KEPT_SECONDS and connection:
+        gap, kept = at - self.acted_at, None
+        if at - self.last_at < KEPT_SECONDS and connection:
             kept = connection == self.connection
             self.kept[kept] += 1
-        if self.after_creation or self.looks >= LOOKS_OF_A_SCAN:
+        if self.after_creation:
             gap = max(gap, UNDECIDED_SECONDS)
         self.last_at, self.connection, self.after_creation = at, connection, kind == "create"
-        self.looks = min(self.looks + 1, LOOKS_OF_A_SCAN) if kind == "find" else 0
+        if kind != "find":
+            self.acted_at = at
         self.requests += 1
         return Timing(gap, kept, (self.kept[False] + 1) / (sum(self.kept) + 5))
 
     def find(self, product: int, timing: Timing) -> None:
         """The last request was a look-up of this product."""
         waiting = self.found.setdefault(product, [])
-        waiting.append((self.requests, self.last_at, timing))
+        waiting.append((self.requests, self.last_at, timing, self.connection))
         del waiting[:-MOST_FOUND]
 
     def add(self, product: int, timing: Timing) -> Timing:
@@ -54,9 +55,10 @@ class Line(msgspec.Struct, omit_defaults=True):
         waiting = [entry for entry in found if at - entry[1] < MOST_SECONDS or entry[0] == before]
         if not waiting:
             return replace(timing, looked_up=False)
-        # Within one pass the look-up comes directly before; otherwise two passes look up and add in turn.
+        # Within one pass the look-up comes directly before; two passes look up and add in turn, each on its connection.
+        own = [place for place, entry in enumerate(waiting) if entry[3] and entry[3] == self.connection]
         direct = waiting[-1][0] == before
-        number, _, its_timing = waiting.pop(-1 if direct else 0)
+        number, _, its_timing, _ = waiting.pop(own[-1] if own else -1 if direct else 0)
         self._keep(product, waiting)
         return replace(its_timing, interleaved=number != before)
 
@@ -65,6 +67,6 @@ class Line(msgspec.Struct, omit_defaults=True):
         for product in list(self.found):
             self._keep(product, self.found.pop(product))
 
-    def _keep(self, product: int, waiting: list[tuple[int, float, Timing]]) -> None:
+    def _keep(self, product: int, waiting: list[tuple[int, float, Timing, str]]) -> None:
         if recent := [entry for entry in waiting if self.last_at - entry[1] < LATE_SECONDS]:
             self.found[product] = recent

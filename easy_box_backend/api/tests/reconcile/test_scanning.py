@@ -209,7 +209,7 @@ def test_a_queue_replayed_after_a_scan_counts_once(warehouse: Warehouse, anna: P
         anna.add(sku, pieces)
     anna.pull()
     assert [warehouse.on_hand(sku) for sku in ("SOCK", "SHIRT", "HAT")] == [5, 2, 1]
-    assert warehouse.questions() == []
+    assert {sku for _kind, sku in warehouse.questions()} <= {"SOCK"}, "the first alone can be a box by hand"
 
 
 @pytest.mark.parametrize("behind", [0.0, 5.0])

@@ -1,0 +1,242 @@
+"""The queue of additions as it comes in warehouses: each thing that arrived counts once, or a manager is asked.
+
+(docs/reconciliation.md)
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from api.models import Alert, DeviceMemory, Discrepancy, Product, StockMovement
+from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+pytestmark = pytest.mark.any_database
+
+PIECES = {"SHIRT": 2, "SOCK": 5, "JEANS": 1, "CAP": 3}
+
+
+@pytest.fixture(autouse=True)
+def goods(warehouse: Warehouse, anna: Phone) -> None:
+    """On Anna's list, none on hand."""
+    for sku in PIECES:
+        warehouse.product(sku)
+    anna.pull()
+    pause(warehouse, anna)
+
+
+def pause(warehouse: Warehouse, phone: Phone, minutes: float = 30) -> None:
+    """The phone closes its idle connection. Whether the last answer arrived, nobody can tell."""
+    phone.loses_connection()
+    warehouse.later(minutes)
+
+
+def send(phone: Phone, *skus: str) -> None:
+    """A part of the queue, at machine speed."""
+    for sku in skus:
+        phone.add(sku, PIECES[sku])
+
+
+def on_hand(warehouse: Warehouse, *skus: str) -> list[int]:
+    return [warehouse.on_hand(sku) for sku in skus or PIECES]
+
+
+def in_doubt(warehouse: Warehouse) -> dict[str, int]:
+    """By SKU: the pieces that the answers to the open questions can change the stock by."""
+    found: dict[str, int] = {}
+    for asked in Discrepancy.objects.open().filter(kind="possible_duplicate"):
+        found[asked.sku] = found.get(asked.sku, 0) + asked.facts["quantity"]
+    return found
+
+
+# --- A queue that is sent again ---------------------------------------------------------------------------------------
+def test_a_queue_that_broke_off_is_sent_from_its_beginning_and_counts_once(warehouse: Warehouse, anna: Phone) -> None:
+    send(anna, "SHIRT", "SOCK")
+    anna.find("JEANS")
+    pause(warehouse, anna)
+    send(anna, "SHIRT", "SOCK", "JEANS")
+    anna.pull()
+    assert on_hand(warehouse) == [2, 5, 1, 0]
+    assert set(in_doubt(warehouse)) <= {"SHIRT"}, "the first alone can be a box by hand that began the same pass"
+
+
+def test_what_it_has_grown_by_meanwhile_is_new(warehouse: Warehouse, anna: Phone) -> None:
+    send(anna, "SHIRT", "SOCK")
+    pause(warehouse, anna)
+    send(anna, "SHIRT", "SOCK", "SOCK", "CAP")
+    anna.pull()
+    assert on_hand(warehouse) == [2, 10, 0, 3]
+
+
+def test_it_may_break_off_again_and_again(warehouse: Warehouse, anna: Phone) -> None:
+    for sent in (2, 1, 3, 3, 4):
+        pause(warehouse, anna)
+        send(anna, *list(PIECES)[:sent])
+    anna.pull()
+    assert on_hand(warehouse) == [2, 5, 1, 3]
+    assert set(in_doubt(warehouse)) <= {"SHIRT"}
+
+
+def test_three_equal_boxes_are_three(warehouse: Warehouse, anna: Phone) -> None:
+    send(anna, "SOCK", "SOCK", "SOCK")
+    anna.pull()
+    assert warehouse.movements("SOCK") == [5, 5, 5]
+    assert warehouse.questions() == []
+
+
+def test_two_kinds_of_boxes_in_turns_are_all_booked(warehouse: Warehouse, anna: Phone) -> None:
+    send(anna, *["JEANS", "CAP"] * 6)
+    anna.pull()
+    assert on_hand(warehouse) == [0, 0, 6, 18]
+    assert warehouse.questions() == []
+
+
+def test_three_hundred_items_fit_into_a_small_memory(warehouse: Warehouse, anna: Phone) -> None:
+    chosen = random.Random(3)
+    queue = [(chosen.choice(list(PIECES)), chosen.choice([1, 1, 1, 2, 6, 12])) for _ in range(300)]
+    for item in queue[:200]:
+        anna.add(*item)
+    pause(warehouse, anna)
+    for item in queue:
+        anna.add(*item)
+    assert len(DeviceMemory.objects.get(device=anna.device).state) < 20_000
+    anna.pull()
+    assert sum(on_hand(warehouse)) == sum(pieces for _sku, pieces in queue)
+
+
+# --- The same goods again ---------------------------------------------------------------------------------------------
+def test_goods_entered_again_because_they_seemed_to_have_failed_are_asked_about(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    send(anna, "SOCK")  # booked, but the answer is lost and the screen shows an error
+    anna.loses_connection()
+    warehouse.later(0.1)
+    anna.receive("SOCK", 5)
+    assert on_hand(warehouse, "SOCK") == [5]
+    assert in_doubt(warehouse) == {"SOCK": 5}
+
+
+@pytest.mark.parametrize("skus", [["SOCK"], ["SOCK", "CAP"], list(PIECES), ["SOCK"] * 4])
+def test_the_same_delivery_again_after_the_list_was_seen_is_another_one(
+    warehouse: Warehouse, anna: Phone, skus: list[str]
+) -> None:
+    for _ in range(3):
+        send(anna, *skus)
+        anna.pull()
+        pause(warehouse, anna)
+    assert on_hand(warehouse, *set(skus)) == [3 * skus.count(sku) * PIECES[sku] for sku in set(skus)]
+    assert warehouse.questions() == []
+
+
+def test_another_phones_queue_is_its_own(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+    boris.pull()
+    send(anna, "SHIRT", "SOCK")
+    send(boris, "SHIRT", "SOCK")
+    assert on_hand(warehouse, "SHIRT", "SOCK") == [4, 10]
+    assert warehouse.questions() == []
+
+
+# --- Two passes at once, copies, and other requests between -----------------------------------------------------------
+def both_passes(phone: Phone, *skus: str) -> None:
+    """The screen was left and opened again: two passes send the same queue, each on a connection of its own."""
+    ports = phone.port, phone.port + 10_000
+    ids = {sku: Product.objects.get(sku=sku).pk for sku in skus}
+    for sku in skus:
+        for phone.port in ports:
+            phone.find(sku)
+        for phone.port in ports:
+            phone.book(ids[sku], PIECES[sku])
+
+
+def test_of_two_passes_at_once_one_counts(warehouse: Warehouse, anna: Phone) -> None:
+    both_passes(anna, *PIECES)
+    anna.pull()
+    anna.pull()
+    assert on_hand(warehouse) == [2, 5, 1, 3]
+    assert warehouse.questions() == []
+
+
+def test_a_question_that_the_next_requests_answer_is_withdrawn_and_nobody_is_told(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    both_passes(anna, "JEANS")
+    asked = warehouse.question()
+    assert asked.status == "open"
+    assert Alert.objects.open().exists()
+    both_passes(anna, "SHIRT", "SOCK", "CAP")
+    anna.pull()
+    anna.pull()
+    asked.refresh_from_db()
+    assert (asked.status, asked.resolved_by) == ("dismissed", None)
+    assert asked.note
+    assert not Alert.objects.open().exists()
+
+
+def test_a_copy_that_the_network_made_of_an_addition_is_not_booked(warehouse: Warehouse, anna: Phone) -> None:
+    send(anna, "SOCK")
+    answer = anna.book(StockMovement.objects.get(product__sku="SOCK").product_id, 5)
+    assert answer.status_code == 200
+    assert on_hand(warehouse, "SOCK") == [5]
+
+
+def test_an_unknown_sku_in_the_queue_stops_it_at_most_once(warehouse: Warehouse, anna: Phone) -> None:
+    """A queue of another SKU before it goes through; what was sent before is booked once."""
+    send(anna, "SHIRT", "SOCK")
+    assert anna.find("SOKC"), "directly after an addition: it can only be the queue"
+    pause(warehouse, anna)
+    send(anna, "SHIRT", "SOCK")
+    anna.add("SOKC", 4)
+    anna.pull()
+    assert on_hand(warehouse, "SHIRT", "SOCK", "SOKC") == [2, 5, 4]
+
+
+@pytest.mark.parametrize("manager", [True, False])
+def test_deletions_behind_the_additions_show_that_these_went_through(warehouse: Warehouse, manager: bool) -> None:
+    phone = warehouse.phone("Dora", manager=manager)
+    cap = phone.pull()["CAP"]["id"]
+    for _ in range(2):
+        pause(warehouse, phone)
+        send(phone, "SHIRT", "SOCK")
+        phone.delete(cap)  # and the pull does not arrive
+    assert on_hand(warehouse, "SHIRT", "SOCK") == [4, 10]
+
+
+# --- A manager meanwhile ----------------------------------------------------------------------------------------------
+def test_what_a_manager_answered_is_not_undone_by_the_rest_of_the_queue(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
+    send(anna, "JEANS", "SHIRT", "SOCK")
+    pause(warehouse, anna)
+    send(anna, "JEANS")
+    before = warehouse.on_hand("JEANS")
+    asked = warehouse.question()
+    assert vera.send("post", f"/api/discrepancies/{asked.pk}/resolve/", {"action": "dismiss"}).status_code == 200
+    send(anna, "SHIRT", "SOCK", "CAP")
+    anna.pull()
+    assert on_hand(warehouse) == [2, 5, before, 3]
+    asked.refresh_from_db()
+    assert asked.resolved_by == vera.user
+
+
+def test_what_was_reversed_by_hand_is_neither_booked_nor_taken_back_again(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
+    send(anna, "SOCK", "SHIRT", "JEANS")
+    mistake = StockMovement.objects.get(product__sku="SHIRT").pk
+    assert vera.send("post", f"/api/movements/{mistake}/reverse/", {}).status_code == 200
+    pause(warehouse, anna)
+    send(anna, "SOCK", "SHIRT", "JEANS", "CAP")
+    anna.pull()
+    assert on_hand(warehouse) == [0, 5, 1, 3]
+
+
+def test_what_came_before_a_count_is_in_it(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+    send(anna, "SOCK", "SHIRT")
+    pause(warehouse, anna)
+    socks = StockMovement.objects.get(product__sku="SOCK").product_id
+    assert vera.send("post", f"/api/products/{socks}/count/", {"counted": 4}).status_code == 200
+    warehouse.later()
+    send(anna, "SOCK", "SHIRT", "CAP")
+    anna.pull()
+    assert on_hand(warehouse) == [2, 4, 0, 3]
