@@ -24,7 +24,6 @@ KEPT_PULLS = 5
 """How many pulls are remembered: the answers of the latest may have been lost on their way."""
 
 KEPT_STREAMS = 4
-KEPT_SEEN = 50
 KEPT_MADE = 200
 
 NO_TIMING = Timing(0.0)
@@ -254,9 +253,6 @@ class Memory(
     def note_seen(self, product: int, revision: int, *, kept: bool = False) -> None:
         """The person may have looked at this product as it is at this revision. Idempotent unless `kept`."""
         if kept or not self.has_seen(product, revision):
-            looked_at = [seen for seen in self.seen_products if not seen.kept]
-            forgotten = looked_at[: len(looked_at) + 1 - KEPT_SEEN] if len(looked_at) >= KEPT_SEEN else []
-            self.seen_products = [seen for seen in self.seen_products if seen not in forgotten]
             self.seen_products.append(SeenProduct(product, revision, self.number, kept))
 
     def used_lookup(self, product: int) -> None:
