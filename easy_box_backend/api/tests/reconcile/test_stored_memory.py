@@ -10,13 +10,22 @@ import pytest
 
 from api.models import DeviceMemory, StockMovement
 from api.phones.memory import UnknownVersion, read
+from api.reconcile.memory import VERSION
+from api.reconcile.stored_stories import Stored, restored, stored
+from api.tests.examples import examples
 from api.tests.reconcile.people import Phone, Warehouse
+from proofs.simulation.day.people import BAD_NETWORK, OWN_CONNECTIONS, Profile, play
+from proofs.simulation.day.readers import StoryReader
+from proofs.simulation.day.world import Request
 
-STORED = Path(__file__).with_name("stored_memory.json").read_text(encoding="utf-8")
-"""As release 1 wrote it for a phone whose queue broke off, with more values so that no key has its default."""
+HERE = Path(__file__).parent
+STORED = (HERE / "stored_memory_2.json").read_text(encoding="utf-8")
+"""As this release writes it for a phone whose queue broke off, with more values so that no key has its default."""
+STORED_BEFORE = (HERE / "stored_memory.json").read_text(encoding="utf-8")
+"""The same of release 1."""
 
 
-def test_the_document_of_a_release_before_is_written_back_with_the_same_keys_and_values() -> None:
+def test_a_document_is_written_back_with_the_same_keys_and_values() -> None:
     """A key that this release does not read would be lost here, and its value with it."""
     assert json.loads(msgspec.json.encode(read(STORED))) == json.loads(STORED)
 
@@ -27,53 +36,76 @@ def test_every_field_of_the_document_differs_from_its_default() -> None:
     assert same == []
 
 
-def test_the_document_of_a_release_before_means_the_same() -> None:
-    memory = read(STORED)
-    assert [(lookup.product, lookup.number) for lookup in memory.pending_lookups] == [(3, 8), (3, 13)]
-    assert [(lookup.product, lookup.quick) for lookup in memory.unjudged_lookups] == [(4, True), (3, True), (0, True)]
-    first, second = memory.phases
-    assert (first.unused_lookup, first.finished, first.outside_queue) == (3, True, True)
-    assert (second.repeats, second.proven, second.likely) == (0, True, True)
-    assert [item.confirmed_by for item in first.items] == [14, 14]
-    assert [(item.product, item.movement) for item in memory.added_before_pull] == [(2, 2)]
+def test_the_document_of_the_release_before_means_the_same() -> None:
+    memory = read(STORED_BEFORE)
+    assert memory.version == VERSION
+    assert (memory.quick_since, memory.lookups_in_a_row, memory.stuck_at_unknown_sku) == (21, 3, True)
     assert [(seen.product, seen.kept) for seen in memory.seen_products] == [(5, True), (3, False)]
-    assert (memory.quick_since, memory.quick_since_pull, memory.lookups_in_a_row) == (21, True, 3)
-    assert memory.stuck_at_unknown_sku
     assert memory.created_products == {5: {"name": "Hat", "sku": "HAT", "location": ""}}
-    shown = memory.shown[4]
-    assert (shown.quantity, shown.last_addition, shown.sent) == (2, 3, {2: 3})
-    assert (shown.first_request, shown.fingerprints) == (14, ["1c9fa60f79497144"])
-    assert (shown.sent_by_connection, shown.pressed_outside_queue) == ({"127.0.0.1:40001": 1}, True)
+    assert restored(memory.stories).queue()[0] == [(1, 2), (2, 5)]
 
 
-def test_a_queue_that_broke_off_under_the_release_before_is_not_booked_twice(warehouse: Warehouse, anna: Phone) -> None:
-    """SHIRT came, SOCK was looked up and the network broke; the upgrade came before the queue was sent again."""
-    shirt, sock = warehouse.product("SHIRT"), warehouse.product("SOCK")
-    anna.pull()
-    anna.add("SHIRT", 2)
-    row = DeviceMemory.objects.get(device=anna.device)
-    (movement,) = StockMovement.objects.values_list("id", flat=True)
+def half_sent(warehouse: Warehouse, phone: Phone, **queue: int) -> None:
+    """The release before has read this much of the phone's queue, the look-up of SOCK, and no more."""
+    items = []
+    for sku, pieces in queue.items():
+        phone.add(sku, pieces)
+        movement = StockMovement.objects.latest("id")
+        items.append({
+            "product": movement.product_id, "quantity": pieces, "number": 3, "movement": movement.pk,
+            "connection": "A", "stream": 1,
+        })  # fmt: skip
+    row = DeviceMemory.objects.get(device=phone.device)
     now = json.loads(row.state)["last_at"]
-    addition = {"product": shirt, "quantity": 2, "number": 3, "movement": movement, "connection": "A", "stream": 1}
-    half_sent = {
-        "number": 4, "last_at": now, "last_kind": "find", "connection": "A", "burst": 1,
+    row.state = json.dumps({
+        "version": 1, "number": 4, "last_at": now, "last_kind": "find", "connection": "A", "burst": 1,
         "streams": {"A": {"began": 1, "last": 4, "last_at": now}}, "pulls": [1], "pull_seen": True,
-        "behind_pull": True, "pull_number": 1, "pull_connection": "A", "phases": [{"items": [addition]}],
-        "looks": [{"product": sock, "number": 4, "quick": True, "connection": "A"}], "in_a_row": 1, "last_sku": "SOCK",
-    }  # fmt: skip
-    row.state = json.dumps(half_sent)
+        "behind_pull": True, "pull_number": 1, "pull_connection": "A", "phases": [{"items": items}],
+        "looks": [{"product": 1, "number": 4, "quick": True, "connection": "A"}], "in_a_row": 1, "last_sku": "SOCK",
+    })  # fmt: skip
     row.save()
-    anna.loses_connection()
-    warehouse.later()
-    anna.add("SHIRT", 2)
+
+
+@pytest.mark.parametrize("minutes", [0.0, 30.0])
+def test_a_queue_that_was_half_sent_under_the_release_before_is_not_booked_twice(
+    warehouse: Warehouse, anna: Phone, minutes: float
+) -> None:
+    for sku in ("SHIRT", "HAT", "SOCK"):
+        warehouse.product(sku)
+    anna.pull()
+    half_sent(warehouse, anna, SHIRT=2, HAT=1)
+    if minutes:
+        anna.loses_connection()
+        warehouse.later(minutes)
+        anna.add("SHIRT", 2)
+        anna.add("HAT", 1)
     anna.add("SOCK", 5)
-    assert (warehouse.on_hand("SHIRT"), warehouse.on_hand("SOCK")) == (2, 5)
-    assert warehouse.questions() == [], "the look-up without its addition proves that the queue broke off"
+    anna.pull()
+    assert [warehouse.on_hand(sku) for sku in ("SHIRT", "HAT", "SOCK")] == [2, 1, 5]
+    assert {sku for _kind, sku in warehouse.questions()} <= {"SHIRT"}
 
 
 def test_the_document_of_a_newer_release_is_not_read() -> None:
     with pytest.raises(UnknownVersion):
-        read(STORED.replace('"version": 1', '"version": 2'))
+        read(json.dumps(json.loads(STORED) | {"version": VERSION + 1}))
+
+
+# --- The stories ------------------------------------------------------------------------------------------------------
+class StoredReader(StoryReader):
+    """Stores its stories after each request, and goes on with what it reads back."""
+
+    def read(self, request: Request) -> None:
+        super().read(request)
+        document = msgspec.json.encode(stored(self.stories))
+        self.stories = restored(msgspec.json.decode(document, type=Stored))
+
+
+@pytest.mark.parametrize("profile", [BAD_NETWORK, OWN_CONNECTIONS], ids=["kept", "own connections"])
+def test_what_is_stored_and_read_back_after_each_request_reads_days_alike(profile: Profile) -> None:
+    for day in range(examples(6)):
+        plain, kept = (play(f"stored {day}", profile, reader) for reader in (StoryReader(), StoredReader()))
+        assert kept.world.reader.booked() == plain.world.reader.booked()
+        assert kept.questions == plain.questions
 
 
 def _fields_with_a_default(struct: msgspec.Struct) -> list[str]:
