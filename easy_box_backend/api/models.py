@@ -91,9 +91,6 @@ class Device(models.Model):
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
-    requests_read: int = 0
-    """How many of its requests had been handled when this one was authenticated (`DeviceMemory.number`)."""
-
     class Meta:
         verbose_name = _("device")
         verbose_name_plural = _("devices")

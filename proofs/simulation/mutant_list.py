@@ -183,42 +183,79 @@ MUTANTS = (
         (
             Change(
                 "api/phones/stock.py",
-                "        movement = _book(product_id, quantity, by=by) if verdict.book else None\n",
+                "        with booking.told(memory) as stories:\n            former_logins",
                 """        from datetime import timedelta
         alike = StockMovement.objects.filter(product_id=product_id, device=by.device, quantity_delta=quantity)
-        twin = alike.filter(recorded_at__gt=by.at - timedelta(seconds=2)).exists()
-        movement = _book(product_id, quantity, by=by) if verdict.book and not twin else None
-""",
+        if twin := alike.filter(recorded_at__gt=by.at - timedelta(seconds=2)).first():
+            return twin
+        with booking.told(memory) as stories:
+            former_logins""",
             ),
         ),
     ),
     Mutant(
-        "what may be a duplicate is booked without a question",
+        "a way left out: the pass from the beginning",
         (
             Change(
-                "api/reconcile/additions.py",
-                "    if verdict.book and item not in verdict.suspects and any(",
-                "    if False and any(",
+                "api/reconcile/program.py",
+                '    elif state.queue.items[0] == item:\n        yield "pass from the beginning"',
+                '    elif False:\n        yield "pass from the beginning"',
             ),
         ),
     ),
     Mutant(
-        "what may be a duplicate is dropped without a question",
+        "a way left out: entered again",
         (
+            Change("api/reconcile/program.py", "        if known == item:\n", "        if False:\n"),
             Change(
-                "api/reconcile/additions.py",
-                "        verdict.suspects.append(item)\n",
-                "        return Verdict(book=False)\n",
+                "api/reconcile/program.py",
+                "        if state.unsure[-1:] == ((item, False),):\n",
+                "        if False:\n",
             ),
         ),
+    ),
+    Mutant(
+        "a chance over 1",
+        (Change("api/reconcile/chances.py", "SECOND_PASS = 0.01\n", "SECOND_PASS = 40.0\n"),),
+    ),
+    Mutant(
+        "a merge that forgets a doubt",
+        (Change("api/reconcile/stories.py", "    if extra > margin:\n", "    if True:\n"),),
     ),
     Mutant(
         "what one connection proves, any connection proves",
         (
             Change(
-                "api/reconcile/additions.py",
-                "    if one_line and not memory.overlapping:\n",
-                "    if earlier.connection:\n",
+                "api/reconcile/chances.py", "return 0.03 if self.kept else 1.0", "return 1e-9 if self.kept else 1.0"
+            ),
+            Change(
+                "api/reconcile/chances.py",
+                "(self.new if self.kept is False else 1.0)",
+                "(1e-9 if self.kept is False else 1.0)",
+            ),
+        ),
+    ),
+    Mutant(
+        "what a manager has answered is not pinned",
+        (
+            Change(
+                "api/phones/booking.py",
+                "            stories.pin({n: addition.quantity",
+                "            ({n: addition.quantity",
+            ),
+        ),
+    ),
+    Mutant(
+        "a question that answered itself stays open",
+        (Change("api/phones/booking.py", "        discrepancies.withdraw(", "        (lambda *_, **__: None)("),),
+    ),
+    Mutant(
+        "what was reversed by hand is booked again",
+        (
+            Change(
+                "api/phones/booking.py",
+                "mine for mine, effect in additions if mine.movement != DECIDED and bool",
+                "mine for mine, effect in additions if bool",
             ),
         ),
     ),

@@ -38,11 +38,10 @@ _COLUMNS = {
 _NAMES = {table: [f"{table}.{column}" for column in columns] for table, columns in _COLUMNS.items()}
 _SELECTED = [name for names in _NAMES.values() for name in names]
 _LOOK_UP = f"""
-SELECT {", ".join(_SELECTED)}, COALESCE(memory.number, 0)
+SELECT {", ".join(_SELECTED)}
 FROM knox_authtoken token
 JOIN api_device device ON device.token_id = token.digest
 JOIN api_user person ON person.id = device.user_id
-LEFT JOIN api_devicememory memory ON memory.device_id = device.id
 WHERE token.digest = %s AND person.is_active
 """  # noqa: S608 (all names are constants)
 
@@ -99,14 +98,13 @@ def find_device(digest: str) -> Device | None:
         row = prepared.one_row(_LOOK_UP, [digest])
     if row is None:
         return None
-    found = dict(zip((*_SELECTED, "requests_read"), row, strict=True))
+    found = dict(zip(_SELECTED, row, strict=True))
     for name in ("person.is_superuser", "person.is_active", "person.is_staff"):
         found[name] = bool(found[name])  # SQLite has 0 and 1
     for name in ("device.last_seen_at", "token.expiry"):
         found[name] = time_of(found[name])
     device = _from_db(Device, "device", found)
     device.user, device.token = _from_db(User, "person", found), _from_db(AuthToken, "token", found)
-    device.requests_read = found["requests_read"]
     return device
 
 

@@ -82,12 +82,8 @@ class Server:
     def read(self, request: Request) -> None:
         from api import revision
         from api.actor import Actor
-        from api.models import DeviceMemory
         from api.phones import stock, updates
 
-        # As authentication does it: no two requests are under way at once here.
-        numbers = DeviceMemory.objects.filter(device=self.device).values_list("number", flat=True)
-        self.device.requests_read = numbers.first() or 0
         at = MORNING + timedelta(seconds=request.at)
         by = Actor(self.device.user, self.device, at=at, connection=request.connection)
         if request.kind == "pull":
