@@ -10,7 +10,7 @@ import pytest
 from django.db import connections, transaction
 
 from api.auth import tokens
-from api.models import Device, DeviceMemory, Discrepancy, StockMovement, User
+from api.models import Device, DeviceMemory, Discrepancy, User
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 pytestmark = pytest.mark.both_databases
