@@ -274,6 +274,7 @@ def odd_put(w: World) -> list[int]:
 
 def put_of_millions(w: World) -> list[int]:
     codes = [w.anna.put(w.seen["SOCK"], quantity=n).status_code for n in (2**63, 10**30, -(10**30))]
+    w.anna.pull()
     assert w.warehouse.on_hand("SOCK") == 5
     assert "implausible_quantity" in dict(w.warehouse.questions())
     return codes
