@@ -162,8 +162,10 @@ MUTANTS = (
         (
             Change(
                 "api/phones/numbers.py",
-                "    change = _read(product, page, memory, local=local, by=by)[0].pieces - sum(page.booked.values())\n",
-                "    change = quantity - product.quantity\n",
+                "    return presses.read(page, *history",
+                "    set_to = page.numbers[-1].quantity\n"
+                "    return [Reading(0.0, set_to, 0, set_to - product.quantity + sum(page.booked.values()))]\n"
+                "    return presses.read(page, *history",
             ),
         ),
     ),
