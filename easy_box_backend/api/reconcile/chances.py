@@ -33,6 +33,8 @@ SAME_NEXT = 0.95
 """The next of its items is the same again, once it is certain that it is that list."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
+SERIES_SECONDS = 90.0
+"""Equal boxes that somebody receives one after the other come within so long."""
 UNDECIDED_SECONDS = 2.0
 """The gap of a request that the app and a person are equally likely to have caused, as after a creation."""
 
@@ -128,17 +130,23 @@ def share(product: int, before: Sequence[int], distinct: int) -> float:
     return again * before.count(product) / len(before) + (1 - again) / PRODUCTS
 
 
-def content(item: Item, before: Item | None, run: int, its_share: float = 1 / PRODUCTS) -> float:
+def content(
+    item: Item, before: Item | None, run: int, its_share: float = 1 / PRODUCTS, *, at_once: bool = True
+) -> float:  # fmt: skip
     """The chance that a new addition is this one; small quantities are the likelier.
 
-    before: the last one of its kind; run: how many equal ones in a row. its_share: the chance of the product.
+    before: the last one of its kind; run: how many equal ones in a row. its_share: the chance of the product. at_once:
+    whether it comes soon after the last one.
     """
     product, quantity = item
     sizes = 0.3 if quantity == 1 else 0.4 / 11 if quantity <= 12 else 0.25 / 88 if quantity <= 100 else 5e-5
     other = sizes * its_share
     if before is None:
         return other
-    same = (run + 7) / (run + 8) if run > 1 else 0.25
+    if at_once:
+        same = (run + 7) / (run + 8) if run > 1 else 0.25
+    else:
+        same = 0.5 if run > 1 else 0.015
     if item == before:
         return same
     return (1 - same) * ((0.1 * sizes if product == before[0] else 0.0) + 0.9 * other)

@@ -18,6 +18,7 @@ from api.reconcile.chances import (
     SAME_LIST,
     SAME_NEXT,
     SECOND_PASS,
+    SERIES_SECONDS,
     UNSEEN,
     Item,
     Timing,
@@ -168,7 +169,7 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
             yield from by_hand(share * unseen, cleared(state), item, timing)
     elif state.mode == DIRECT:
         done = replace(state, unsure=(), at=0)
-        yield from goes_on(share * (0.9 if state.length else 0.1), done, item, timing)
+        yield from goes_on(share * (0.9 if state.length else 0.006), done, item, timing)
         if state.unsure[-1:] == ((item, False),):
             again = AGAIN_IN_A_RUN if state.run > 1 else AGAIN
             yield "entered again", share * broken * again * timing.human, 0, replace(state, mode=DIRECT, at=0)
@@ -225,7 +226,7 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
         if known == item:
             yield "entered again", chance * (0.02 if pulled else 0.1) / (nth + 1), 0, replace(state, mode=DIRECT, at=0)
             break
-    new = content(item, state.before, state.run)
+    new = content(item, state.before, state.run, at_once=timing.gap < SERIES_SECONDS)
     after = replace(
         state, mode=DIRECT, at=0, unsure=(*state.unsure, (item, False))[-3:],
         before=item, run=state.run + 1 if item == state.before else 1,

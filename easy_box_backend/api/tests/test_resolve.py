@@ -364,7 +364,12 @@ def _is_guessed(phone: Phone, product: int, number: int) -> None:
     """The difference to a phone's number is booked, and asked about."""
     by, named = Actor(phone.device.user, phone.device, at=timezone.now()), Product.objects.get(pk=product)
     movement = stock.adjust(product, number - named.quantity, reason="", by=by)
-    facts = {"sent": number, "on_hand": named.quantity, "change": movement.quantity_delta, "booked": [movement.pk]}
+    facts: dict[str, Any] = {
+        "sent": number,
+        "on_hand": named.quantity,
+        "change": movement.quantity_delta,
+        "booked": [movement.pk],
+    }
     discrepancies.record(Discrepancy.Kind.QUANTITY_GUESS, by=by, product=named, **facts)
 
 
@@ -372,7 +377,7 @@ def _is_held_back(phone: Phone, product: int, number: int) -> None:
     """The difference to a phone's number is not booked, and asked about."""
     by, named = Actor(phone.device.user, phone.device, at=timezone.now()), Product.objects.get(pk=product)
     pending = [{"product": product, "delta": number - named.quantity, "at": by.at.isoformat()}]
-    facts = {"sent": number, "on_hand": named.quantity, "change": 0, "pending": pending}
+    facts: dict[str, Any] = {"sent": number, "on_hand": named.quantity, "change": 0, "pending": pending}
     discrepancies.record(Discrepancy.Kind.QUANTITY_GUESS, by=by, product=named, **facts)
 
 

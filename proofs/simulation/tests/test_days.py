@@ -171,7 +171,7 @@ def test_the_ways_out_of_a_state_sum_to_at_most_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Timing, "pace", 1.0)
     monkeypatch.setattr(Timing, "human", 1.0)
     monkeypatch.setattr(Timing, "passes", lambda timing, two: 1.0)
-    monkeypatch.setattr(program, "content", lambda item, before, run: float(item == NEW))
+    monkeypatch.setattr(program, "content", lambda item, before, run, **more: float(item == NEW))
     monkeypatch.setattr(program.Queue, "new", lambda queue, length, item: float(item == NEW))
     for state in states:
         known = {item for item, _ in state.unsure} | set(state.queue.items[: state.length]) | set(state.ghost.items)

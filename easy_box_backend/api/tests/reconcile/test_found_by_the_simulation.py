@@ -1,7 +1,5 @@
 """Cases found by property tests and by the simulation, retold as stories."""
 
-from typing import Any
-
 import pytest
 from django.utils import timezone
 
@@ -108,20 +106,3 @@ def test_what_rests_on_a_doubtful_number_is_doubtful(warehouse: Warehouse, anna:
     doubtful = sum(1 for kind, _sku in warehouse.questions() if kind == "quantity_guess")
     assert warehouse.movements("SOCK")[1:3] == [1, 1]
     assert len(warehouse.movements("SOCK")) - 3 <= doubtful
-
-
-def test_a_press_outside_a_stuck_queue_is_not_taken_back_in_silence_when_the_queue_comes_again(
-    warehouse: Warehouse, anna: Phone
-) -> None:
-    warehouse.product("SOCK", 10)
-    seen = anna.pull()["SOCK"]
-    queued: dict[str, Any] = {"quantity": 10, "location": "B2", "image_url": "/data/photo.jpg"}
-    anna.put(seen, **queued)
-    anna.loses_connection()
-    warehouse.later()
-    anna.put(seen, **(queued | {"quantity": 11}))
-    anna.loses_connection()
-    warehouse.later()
-    anna.put(seen, **queued)
-    anna.pull()  # the numbers are asked about then
-    assert warehouse.on_hand("SOCK") == 11 or ("quantity_guess", "SOCK") in warehouse.questions()
