@@ -29,6 +29,6 @@ def take_over(memory: Memory, stories: Stories, device: Device) -> None:
     ).exclude(device=device)
     for state in silent.order_by("-device__last_seen_at").values_list("state", flat=True)[:MOST_DEVICES]:
         other = read(state)
-        queue, cost = former.queue_of(other)
-        if queue and other.last_at <= login.timestamp():
-            stories.begin_with(queue, cost)
+        if other.last_at <= login.timestamp():
+            for queue, cost in former.queues_of(other):
+                stories.begin_with(queue, cost)

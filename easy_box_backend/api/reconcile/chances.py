@@ -31,6 +31,8 @@ SAME_LIST = 0.0005
 would be surely a repetition, the longer it is."""
 SAME_NEXT = 0.95
 """The next of its items is the same again, once it is certain that it is that list."""
+CREATED_IN_A_PASS = 0.005
+"""A queue begins directly after a creation: only a repaired app queues creations."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
 SERIES_SECONDS = 90.0
@@ -47,7 +49,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
     gap: seconds between the request before its look-up and that look-up. kept: whether that look-up came on the same
     connection; None if the phone would have closed it. new: how often such a one is not kept. interleaved: whether
-    another request came between the look-up and the addition. looked_up: whether there was a look-up.
+    another request came between the look-up and the addition. looked_up: whether there was a look-up. created: whether
+    the request before was a creation.
     """
 
     gap: float
@@ -55,6 +58,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     new: float = 1.0
     interleaved: bool = False
     looked_up: bool = True
+    created: bool = False
 
     @property
     def machine(self) -> float:

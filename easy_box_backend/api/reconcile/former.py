@@ -17,8 +17,7 @@ def begins(memory: Memory) -> bool:
     return not memory.pulls and not memory.stories.number
 
 
-def queue_of(former: Memory) -> tuple[list[Item], float]:
-    """The queue that the former device has sent a part of, and how much less likely it is that this phone has it than
-    that it begins anew, in nats; empty if there is none."""
-    queue, cost = restored(former.stories).queue()
-    return queue, COST + cost
+def queues_of(former: Memory) -> list[tuple[list[Item], float]]:
+    """The queues of which the former device can have sent a part, and how much less likely it is that this phone has
+    each than that it begins anew, in nats."""
+    return [(queue, COST + cost) for queue, cost in restored(former.stories).queues()]

@@ -34,13 +34,14 @@ class Line(msgspec.Struct, omit_defaults=True):
         if at - self.last_at < KEPT_SECONDS and connection:
             kept = connection == self.connection
             self.kept[kept] += 1
-        if self.after_creation:
+        created = self.after_creation
+        if created:
             gap = max(gap, UNDECIDED_SECONDS)
         self.last_at, self.connection, self.after_creation = at, connection, kind == "create"
         if kind != "find":
             self.acted_at = at
         self.requests += 1
-        return Timing(gap, kept, (self.kept[False] + 1) / (sum(self.kept) + 5))
+        return Timing(gap, kept, (self.kept[False] + 1) / (sum(self.kept) + 5), created=created)
 
     def find(self, product: int, timing: Timing) -> None:
         """The last request was a look-up of this product."""

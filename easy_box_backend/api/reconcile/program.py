@@ -14,6 +14,7 @@ from api.reconcile.chances import (
     AGAIN_IN_A_RUN,
     BROKEN,
     CONTRADICTION,
+    CREATED_IN_A_PASS,
     MOST_SECONDS,
     SAME_LIST,
     SAME_NEXT,
@@ -234,7 +235,8 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
     yield "by hand", chance * (0.6 if state.run > 1 else 0.4) * new, item[1], after
     if not state.length:
         first = replace(state, mode=PASS, queue=state.queue.grown(0, item), length=1, at=1)
-        yield "first of a queue", chance * 0.3 * like_before(state, item, new), item[1], first
+        share = 0.3 * (CREATED_IN_A_PASS if timing.created else 1.0)
+        yield "first of a queue", chance * share * like_before(state, item, new), item[1], first
     elif state.queue.items[0] == item:
         yield "pass from the beginning", chance * (0.2 if state.run > 1 else 0.45), 0, replace(state, mode=PASS, at=1)
 

@@ -181,11 +181,13 @@ class Stories:
             )
         return numbers
 
-    def queue(self) -> tuple[list[program.Item], float]:
-        """What the phone's queue begins with in the likeliest story that has one, and that story's cost; empty for
-        none."""
-        found = ((s.state.queue.items[: s.state.length], s.cost) for s in self.stories if s.state.length)
-        return next(found, ([], 0.0))
+    def queues(self) -> list[tuple[list[program.Item], float]]:
+        """What the phone's queue can begin with, and the cost of the likeliest story of each; empty for no queue."""
+        found: dict[tuple[program.Item, ...], float] = {}
+        for story in self.stories:
+            if story.state.length:
+                found.setdefault(tuple(story.state.queue.items[: story.state.length]), story.cost)
+        return [(list(items), cost) for items, cost in found.items()]
 
     def begin_with(self, items: list[program.Item], cost: float) -> None:
         """One more story: the phone still has this queue, of which it sent the items under another login."""

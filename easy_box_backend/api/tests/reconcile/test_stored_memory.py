@@ -42,7 +42,7 @@ def test_the_document_of_the_release_before_means_the_same() -> None:
     assert (memory.quick_since, memory.lookups_in_a_row, memory.stuck_at_unknown_sku) == (21, 3, True)
     assert [(seen.product, seen.kept) for seen in memory.seen_products] == [(5, True), (3, False)]
     assert memory.created_products == {5: {"name": "Hat", "sku": "HAT", "location": ""}}
-    assert restored(memory.stories).queue()[0] == [(1, 2), (2, 5)]
+    assert restored(memory.stories).queues()[0][0] == [(1, 2), (2, 5)]
 
 
 def half_sent(warehouse: Warehouse, phone: Phone, **queue: int) -> None:

@@ -161,6 +161,6 @@ def test_a_queue_of_a_former_login_is_one_story_more() -> None:
 
 
 def test_the_queue_is_that_of_the_likeliest_story_that_has_one() -> None:
-    assert Stories().queue() == ([], 0.0)
-    items, cost = queue((SOCK, 5), (CAP, 12)).queue()
+    assert Stories().queues() == []
+    items, cost = queue((SOCK, 5), (CAP, 12)).queues()[0]
     assert (items, cost) == ([(SOCK, 5), (CAP, 12)], 0.0)
