@@ -63,7 +63,9 @@ def _closed(product: Product, page: Page, memory: Memory, *, by: Actor, local: b
     readings = _read(product, page, memory, local=local, by=by)
     best = readings[0]
     change = best.pieces - sum(page.booked.values())
-    if change and stock.fits(product, change):
+    if not stock.fits(product, change):
+        _record(Kind.IMPLAUSIBLE_QUANTITY, product, page, change, by)
+    elif change:
         at = _moment(page)
         movement = stock.move(
             product, change, Movement.ADJUSTMENT, number=revision.take(), by=by, occurred_at=at,
@@ -81,13 +83,18 @@ def _read(product: Product, page: Page, memory: Memory, *, local: bool, by: Acto
 
 def _ask(product: Product, page: Page, readings: list[Reading], by: Actor) -> None:
     """Ask about the likeliest other reading, if there is one within the margin."""
-    kind, total, sent = Kind.QUANTITY_GUESS, sum(page.booked.values()), page.numbers[-1].quantity
     change = presses.other(readings, settings.STORY_MARGIN)
-    if readings[0].guesses and abs(sent - product.quantity) > MAX_QUANTITY:
-        kind, change = Kind.IMPLAUSIBLE_QUANTITY, sent - product.quantity
-    if change is None:
-        return
-    facts: dict[str, Any] = {"sent": sent, "on_hand": product.quantity - total, "change": total}
+    off = page.numbers[-1].quantity - product.quantity
+    if readings[0].guesses and abs(off) > MAX_QUANTITY:
+        _record(Kind.IMPLAUSIBLE_QUANTITY, product, page, off, by)
+    elif change is not None:
+        _record(Kind.QUANTITY_GUESS, product, page, change, by)
+
+
+def _record(kind: Discrepancy.Kind, product: Product, page: Page, change: int, by: Actor) -> None:
+    """change: how many pieces more or less the other reading books; if that is nothing at all, it can be reversed."""
+    total = sum(page.booked.values())
+    facts: dict[str, Any] = {"sent": page.numbers[-1].quantity, "on_hand": product.quantity - total, "change": total}
     if change == -total:
         facts["booked"] = list(page.booked)
     else:

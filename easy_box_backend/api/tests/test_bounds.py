@@ -183,6 +183,7 @@ def test_an_implausible_quantity_is_never_applied_as_it_is(
 
 def test_nor_is_a_number_that_a_phone_set(manager: Caller, anna: Phone, box: Product) -> None:
     anna.put(anna.pull()["BOX"], quantity=2**63 - 1)
+    anna.pull()
     asked = Discrepancy.objects.get()
     url = f"/api/discrepancies/{asked.pk}/resolve/"
     check_error(manager.post(url, {"action": "apply"}), 400, "implausible_quantity")
@@ -258,6 +259,7 @@ def test_a_phones_press_beyond_the_bounds_is_held_back_and_asked_about(anna: Pho
     lies(full, MAX_ON_HAND)
     assert anna.put(anna.pull()["FULL"], quantity=MAX_ON_HAND + 1, name="Full").status_code == 200
     assert anna.put(anna.pull()["FULL"], quantity=MAX_ON_HAND + 1).status_code == 200
+    anna.pull()
     assert on_hand(full) == MAX_ON_HAND
     assert {found.kind for found in Discrepancy.objects.all()} >= {"implausible_quantity"}
 

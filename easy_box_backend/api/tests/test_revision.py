@@ -127,19 +127,22 @@ def world(db: None) -> dict[str, Any]:
     return {"by": by, "at": NOON + timedelta(hours=1), "socks": socks.pk, "old": old.pk, "order": order.pk}
 
 
-def _settle(action: str, w: dict[str, Any]) -> None:
-    device, _token = devices.log_in(w["by"].user, kind=Device.Kind.APP, name="another phone", at=NOON)
-    never_pulled = Actor(w["by"].user, device, at=timezone.now())
-    phone_updates.put(
-        str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=never_pulled.then(w["at"])
-    )
-    settling.resolve(Discrepancy.objects.get().pk, action, by=w["by"].then(w["at"]))
+def _settle(action: str, w: dict[str, Any], quantity: int) -> None:
+    """A number with two explanations is asked about at the pull, and settled."""
+    by = w["by"].then(w["at"])
+    phone_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=quantity, by=by)
+    phone_stock.pulled(revision.current(), by=by)
+    settling.resolve(Discrepancy.objects.get().pk, action, by=by)
 
 
 def _apply_pending(w: dict[str, Any]) -> None:
-    phone_stock.pulled(revision.current(), by=w["by"].then(w["at"]))
-    phone_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=25, by=w["by"].then(w["at"]))
-    settling.resolve(Discrepancy.objects.get().pk, "apply", by=w["by"].then(w["at"]))
+    _settle("apply", w, 25)
+
+
+def _reverse_a_guess(w: dict[str, Any]) -> None:
+    """A piece is received, and the number is one more: a press, or a page that counts the piece."""
+    phone_stock.add_stock(w["socks"], 1, by=w["by"].then(w["at"]))
+    _settle("reverse", w, 11)
 
 
 def _unknown_in_a_queue(w: dict[str, Any]) -> None:
@@ -206,7 +209,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "app look-up that makes one": _unknown_in_a_queue,
     "app order": _finish,
     "apply": _apply_pending,
-    "reverse a guess": lambda w: _settle("reverse", w),
+    "reverse a guess": _reverse_a_guess,
 }
 SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
     "update to what is": lambda w: products.update(
