@@ -218,8 +218,8 @@ MUTANTS = (
         (
             Change(
                 "api/phones/numbers.py",
-                "    if change is None:\n        return\n",
-                "    return\n",
+                "    elif change is not None:\n",
+                "    elif change is not None and False:\n",
             ),
         ),
         app="repaired",
