@@ -169,7 +169,7 @@ def test_a_jpeg_decoded_at_half_size_looks_like_one_decoded_in_full():
     full = shown(photos.phone_jpeg()).transpose(Image.Transpose.ROTATE_270)
     full.thumbnail((1280, 1280), Image.Resampling.LANCZOS)
     seen = shown(prepared(photos.phone_jpeg()).image)
-    assert max(ImageStat.Stat(ImageChops.difference(full, seen)).rms) < 8
+    assert max(ImageStat.Stat(ImageChops.difference(full, seen)).rms) < 6
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -386,10 +386,13 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize(("make", "code"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_become_a_photo_is_refused_at_once_with_its_reason(make: Callable[[], bytes], code: str):
     raw = make()
-    start = sum(os.times()[:4])  # the decoder's time too
-    error = refusal(raw)
-    assert error.code == code
-    assert sum(os.times()[:4]) - start < 4
+    for is_last in (False, False, True):  # a busy machine may spoil a measurement, not three of them
+        start = sum(os.times()[:4])  # the decoder's time too
+        error = refusal(raw)
+        assert error.code == code
+        if sum(os.times()[:4]) - start < 2:
+            break
+        assert not is_last
     assert all(isinstance(fact, str | int) for fact in error.facts.values())
 
 

@@ -193,7 +193,7 @@ def test_the_ceilings_hold_over_all_processes(monkeypatch: pytest.MonkeyPatch) -
             connection.close()
 
     with ThreadPoolExecutor(workers) as pool:
-        assert set(pool.map(one, range(60))) == {201}
+        assert set(pool.map(one, range(120))) == {201}
     assert ClientError.objects.count() <= 20 + workers
     assert Alert.objects.filter(kind="client_error").count() <= 21
     report(APIClient(), "the last one")

@@ -167,17 +167,17 @@ NASTY: dict[str, tuple[Callable[[], bytes], int]] = {
     "a jpeg of 49 megapixels painted 46 times": (lambda: photos.scan_bomb_jpeg(40, 7000), 400),
     "a jpeg of 65,535 x 65,535": (photos.huge_jpeg, 400),
     "a png of 60,000 x 60,000": (photos.bomb_png, 400),
-    "a png of 25 megapixels": (lambda: photos.empty_png(5000), 200),
+    "a png of 49 megapixels": (lambda: photos.empty_png(7000), 200),
     "a png whose comment unpacks to 50 MB": (photos.text_bomb_png, 400),
     "a png with 60 comments that unpack to 1 MB each": (photos.many_texts_png, 200),
     "a png whose profile unpacks to 50 MB": (photos.profile_bomb_png, 400),
     "a jpeg with a profile of 10 MB": (photos.profile_bomb_jpeg, 200),
     "a jpeg with a thousand blocks of EXIF": (photos.exif_bomb_jpeg, 200),
-    "a webp of 1,000 frames": (lambda: photos.animation("WEBP", 1000), 200),
-    "a png of 1,000 frames": (lambda: photos.animation("PNG", 1000), 200),
+    "a webp of 3,000 frames": (lambda: photos.animation("WEBP", 3000), 200),
+    "a png of 3,000 frames": (lambda: photos.animation("PNG", 3000), 200),
     "a heic of 100 pictures": (photos.heic_album, 200),
     "a multi-picture jpeg": (photos.mpo, 200),
-    "a gif of 1,000 frames": (lambda: photos.animation("GIF", 1000), 400),
+    "a gif of 3,000 frames": (lambda: photos.animation("GIF", 3000), 400),
     "an avif": (photos.avif, 400),
 }
 
@@ -188,14 +188,18 @@ def test_no_picture_takes_the_servers_memory_or_time(picker: Caller, box: Produc
     content = make()
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
-    before, start = _peak_mb(), os.times()
-    answer = send_photo(picker, box, content)
-    assert answer.status_code == status
-    if status == 400:
-        assert check_error(answer, 400)["image"]
-    assert _peak_mb() - before < 30 + 2 * len(content) // 2**20, "megabytes: the form, and nothing of the picture"
-    took = [now - then for now, then in zip(os.times(), start, strict=True)]
-    assert sum(took[:2]) < 3, "seconds of the server's own"
+    before = _peak_mb()
+    for is_last in (False, False, True):  # a busy machine may spoil a measurement, not three of them
+        start = os.times()
+        answer = send_photo(picker, box, content)
+        assert answer.status_code == status
+        if status == 400:
+            assert check_error(answer, 400)["image"]
+        assert _peak_mb() - before < 30 + 2 * len(content) // 2**20, "megabytes: the form, and nothing of the picture"
+        took = [now - then for now, then in zip(os.times(), start, strict=True)]
+        if sum(took[:2]) < 1:
+            break
+        assert not is_last, "seconds of the server's own"
     assert sum(took[2:4]) < decoder.SECONDS + 1, "the decoder's"
 
 
