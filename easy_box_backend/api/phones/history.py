@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from django.db.models import Case, Q, When
-
 from api.models import Device, Order, OrderVersion, Product, ProductVersion, StockMovement
 from api.reconcile import seen
 from api.reconcile.memory import Memory, Shown
@@ -12,61 +10,52 @@ from api.reconcile.presses import Base, Page
 
 
 def page_of(
-    memory: Memory, device: Device, product: Product, page: Page, *, local: bool
+    memory: Memory, device: Device, product: Product, page: Page
 ) -> tuple[list[Base], list[list[Base]], list[int]]:
-    """What the phone's page of a product can have shown: see `presses.read`.
-
-    local: it is the phone's own product under a UUID: it began with none on hand there.
-    """
+    """What the phone's page of a product can have shown: see `presses.read`."""
     opened = [(page.since, 1.0)] if page.shown is not None else [*page.numbers[0].answers, *seen.pulled(memory)]
     first = product.versions.order_by("revision").values_list("revision", flat=True).first() or 0
-    opened = [(revision, weight) for revision, weight in opened if revision >= first]
-    answers = [
-        [(revision, weight) for revision, weight in number.answers if revision >= first] for number in page.numbers
-    ]
-    answers[0] = []
-    since = min((revision for moments in (opened, *answers) for revision, _ in moments), default=memory.last_pull)
-    ledger = _Ledger(device, product, since)
-    bases = ledger.bases(opened, page.shown)
-    if local:
+    moments = [[(revision, weight) for revision, weight in opened if revision >= first], []]
+    for number in page.numbers[1:]:
+        moments.append([(revision, weight) for revision, weight in number.answers if revision >= first])
+    since = min((revision for mine in moments for revision, _ in mine), default=memory.last_pull)
+    own = own_additions(device, product, since)
+    bases, *answers = [_bases(product, mine, own) for mine in moments]
+    if page.shown is not None:
+        bases = [Base(page.shown, 1.0)]
+    elif page.local:
         bases = [Base(0, 0.9), *(Base(base.quantity, base.chance / 10, base.included) for base in bases)]
-    if not bases:  # the phone never saw it
-        bases = [Base(product.quantity - sum(page.booked.values()), 1.0, len(ledger.added))]
-    bases += [
-        Base(base.quantity + pieces, base.chance / 2, base.included)
-        for base in bases
-        for pieces in _sums([pieces for known, pieces in memory.implausible if known == product.pk])
-    ]
-    return bases, [ledger.bases(moments) for moments in answers], ledger.added
+    elif not bases:  # the phone never saw it
+        bases = [Base(product.quantity - sum(page.booked.values()), 1.0, len(own))]
+    bases = _with_implausible(bases, [pieces for known, pieces in memory.implausible if known == product.pk])
+    return bases, answers, [pieces for _, pieces in own]
 
 
-class _Ledger:
-    """The movements of a product since a revision, and which of them are the device's own additions."""
-
-    def __init__(self, device: Device, product: Product, since: int) -> None:
-        known = StockMovement.objects.filter(product=product)
-        before = known.filter(revision__lte=since).order_by("-id").values_list("quantity_after", flat=True).first()
-        own = Q(device=device, kind=StockMovement.Kind.RECEIPT, reversed_by=None)
-        later = known.filter(revision__gt=since).order_by("id").annotate(own=Case(When(own, then=True), default=False))
-        rows = later.values_list("revision", "quantity_after", "quantity_delta", "own")
-        self.start, self.rows = before or 0, list(rows)
-        self.added = [pieces for _, _, pieces, is_own in self.rows if is_own]
-
-    def bases(self, moments: list[tuple[int, float]], shown: int | None = None) -> list[Base]:
-        """What was on hand at these revisions, with chances from their weights. shown: instead of that."""
-        weights: dict[tuple[int, int], float] = {}
-        for revision, weight in moments:
-            until = [row for row in self.rows if row[0] <= revision]
-            quantity = shown if shown is not None else until[-1][1] if until else self.start
-            key = (quantity, sum(is_own for *_, is_own in until))
-            weights[key] = weights.get(key, 0.0) + weight
-        total = sum(weights.values())
-        return [Base(quantity, weight / total, included) for (quantity, included), weight in weights.items()]
+def own_additions(device: Device, product: Product, since: int) -> list[tuple[int, int]]:
+    """What this device has added since a revision, in order: each the revision of the movement, and its pieces."""
+    found = StockMovement.objects.not_reversed().filter(
+        product=product, device=device, kind=StockMovement.Kind.RECEIPT, revision__gt=since
+    )
+    return list(found.order_by("id").values_list("revision", "quantity_delta"))
 
 
-def _sums(pieces: list[int]) -> list[int]:
-    """These pieces, and the first of them, together."""
-    return [sum(pieces[:n]) for n in range(1, len(pieces) + 1)]
+def _bases(product: Product, moments: list[tuple[int, float]], own: list[tuple[int, int]]) -> list[Base]:
+    """What was on hand at these revisions, with chances from their weights."""
+    weights: dict[tuple[int, int], float] = {}
+    for revision, weight in moments:
+        until = product.movements.filter(revision__lte=revision).order_by("-id")
+        quantity = until.values_list("quantity_after", flat=True).first() or 0
+        key = (quantity, sum(at <= revision for at, _ in own))
+        weights[key] = weights.get(key, 0.0) + weight
+    total = sum(weights.values())
+    return [Base(quantity, weight / total, included) for (quantity, included), weight in weights.items()]
+
+
+def _with_implausible(bases: list[Base], pieces: list[int]) -> list[Base]:
+    """The same numbers, and those with implausible additions, which the phone counts and the ledger does not: all of
+    these or, if some were sent twice, the first of them."""
+    sums = [0, *(sum(pieces[:n]) for n in range(1, len(pieces) + 1))]
+    return [Base(base.quantity + more, base.chance / len(sums), base.included) for more in sums for base in bases]
 
 
 def _description_at(product: Product, revision: int) -> list[Mapping[str, str]]:

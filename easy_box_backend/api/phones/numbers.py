@@ -35,12 +35,12 @@ def note(
     count = product.movements.counts().first()
     if page.numbers and (len(page.numbers) >= MOST_NUMBERS or (count and count.occurred_at > _moment(page))):
         # Nothing later changes what a count includes.
-        page = memory.pages[product.pk] = _closed(product, page, memory, by=by, local=local)
+        page = memory.pages[product.pk] = _closed(product, page, memory, by)
     number = Number(quantity, presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing), edited)
     number.answers = seen.answered(memory, product.pk, page.request)
     page.numbers.append(number)
-    page.came_at, page.request = by.at.timestamp(), memory.number
-    change = _read(product, page, memory, local=local, by=by)[0].pieces - sum(page.booked.values())
+    page.came_at, page.request, page.local = by.at.timestamp(), memory.number, local
+    change = _read(product, page, memory, by)[0].pieces - sum(page.booked.values())
     return change if stock.fits(product, change) else 0
 
 
@@ -55,12 +55,12 @@ def pulled(memory: Memory, *, by: Actor) -> None:
     pages, memory.pages = memory.pages, {}
     products = Product.objects.in_bulk([key for key, page in pages.items() if page.numbers])
     for key, product in products.items():
-        memory.pages[key] = Page(old=_closed(product, pages[key], memory, by=by, local=False).old)
+        memory.pages[key] = Page(old=_closed(product, pages[key], memory, by).old)
 
 
-def _closed(product: Product, page: Page, memory: Memory, *, by: Actor, local: bool) -> Page:
+def _closed(product: Product, page: Page, memory: Memory, by: Actor) -> Page:
     """Book what the numbers of a page are read as in the end, and ask about them. Returns the page that follows."""
-    readings = _read(product, page, memory, local=local, by=by)
+    readings = _read(product, page, memory, by)
     best = readings[0]
     change = best.pieces - sum(page.booked.values())
     if not stock.fits(product, change):
@@ -77,8 +77,8 @@ def _closed(product: Product, page: Page, memory: Memory, *, by: Actor, local: b
     return Page(shown=best.shown, since=revision.current(), old=old)
 
 
-def _read(product: Product, page: Page, memory: Memory, *, local: bool, by: Actor) -> list[Reading]:
-    return presses.read(page, *history.page_of(memory, device_of(by), product, page, local=local))
+def _read(product: Product, page: Page, memory: Memory, by: Actor) -> list[Reading]:
+    return presses.read(page, *history.page_of(memory, device_of(by), product, page))
 
 
 def _ask(product: Product, page: Page, readings: list[Reading], by: Actor) -> None:

@@ -61,7 +61,8 @@ class Page(msgspec.Struct):
 
     shown, since: what it showed after a count, and the revision of that; None after a pull. old: its numbers from
     before, of which one can still come late. booked: the pieces in the ledger for these numbers, by movement. came_at:
-    of the last one, in seconds since 1970. request: the number of that request.
+    of the last one, in seconds since 1970. request: the number of that request. local: whether the phone knows the
+    product by its own UUID: it began with none on hand there.
     """
 
     numbers: list[Number] = []
@@ -71,6 +72,7 @@ class Page(msgspec.Struct):
     booked: dict[int, int] = {}
     came_at: float = 0.0
     request: int = 0
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

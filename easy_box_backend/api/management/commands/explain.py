@@ -133,7 +133,7 @@ class _Explanation:
             product = self.products[key]
             sent = ", ".join(str(number.quantity) for number in page.numbers)
             yield f"\nNumbers of + and − for {product.sku}: {sent}; booked: {sum(page.booked.values()):+d}. Read as:"
-            readings = presses.read(page, *history.page_of(self.memory, self.device, product, page, local=False))
+            readings = presses.read(page, *history.page_of(self.memory, self.device, product, page))
             for reading in readings[:MOST_TOLD]:
                 shown = "" if reading.shown is None else f"; the page shows {reading.shown}"
                 guesses = f"; unexplained numbers: {reading.guesses}" if reading.guesses else ""

@@ -114,3 +114,14 @@ def test_a_program_gets_404(warehouse: Warehouse, shop: Caller) -> None:
     for key in (UUID, "99999999"):
         check_error(shop.put(local(), key=key), 404, "no_such_product")
     assert warehouse.questions() == []
+
+
+def test_a_press_under_the_phones_own_id_begins_with_none_at_the_pull_too(warehouse: Warehouse, anna: Phone) -> None:
+    """A repaired app: somebody else was faster with the SKU, and has 10. On Anna's phone there are none."""
+    anna.pull()
+    warehouse.product("CAP", 10)
+    anna.create("CAP", name="Green cap")
+    anna.put(local(quantity=1), key=UUID)
+    assert warehouse.on_hand("CAP") == 11
+    anna.pull()
+    assert warehouse.on_hand("CAP") == 11
