@@ -1,12 +1,13 @@
 """Tables, constraints, and facts about a row or a set of rows. The verbs that change them are in `actions/`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, Sum, When
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +22,9 @@ MAX_ON_HAND = 1_000_000_000
 EXACT = 2**53 - 1
 """The largest number that every JSON reader reads exactly (RFC 8259, section 6). The database allows up to this one,
 since earlier releases allowed more than MAX_ON_HAND."""
+
+MAX_NOTE = 2000
+"""The most characters of a note to an order."""
 
 
 class UserManager(BaseUserManager["User"]):
@@ -265,6 +269,12 @@ class Order(models.Model):
     RUNNING = (Status.OPEN, Status.IN_PROGRESS)
 
     customer_name = models.CharField(_("customer"), max_length=255)
+    outside_number = models.CharField(
+        _("outside number"), max_length=100, blank=True, default="", db_default="",
+        help_text=_("The order's number in another program or shop."),
+    )  # fmt: skip
+    due_on = models.DateField(_("due on"), null=True, blank=True)
+    note = models.TextField(_("note"), max_length=MAX_NOTE, blank=True, default="", db_default="")
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.OPEN)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
     revision = models.BigIntegerField(default=0, db_index=True, editable=False)
@@ -283,9 +293,45 @@ class Order(models.Model):
                 name="order_status_known",
             )
         ]
+        indexes = [models.Index(fields=["status"], condition=Q(archived_at__isnull=True), name="order_live_by_status")]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.customer_name}"
+
+
+class OrderDraft(models.Model):
+    """What a manager has typed into a new order, or changed in an order (`order`), and has not saved yet.
+
+    In the database, so that it survives a log-out (see `actions/drafts.py`).
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="drafts")
+    order = models.ForeignKey("Order", models.CASCADE, null=True, related_name="drafts")
+    content = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "order"], name="order_draft_once"),
+            models.UniqueConstraint(fields=["user"], condition=Q(order=None), name="order_draft_one_new"),
+        ]
+
+    def __str__(self) -> str:
+        return f"draft of {self.user_id}"
+
+
+class OrderLineQuerySet(models.QuerySet["OrderLine"]):
+    def promised(self, products: Iterable[int], *, besides: int | None = None) -> dict[int, int]:
+        """By product: the pieces that running orders still wait for. besides: an order that does not count.
+
+        Without the products that nobody waits for.
+        """
+        waiting = self.filter(
+            product_id__in=products, removed_at__isnull=True, quantity_to_pick__gt=F("quantity_picked"),
+            order__status__in=Order.RUNNING, order__archived_at__isnull=True,
+        ).exclude(order=besides)  # fmt: skip
+        missing = Sum(F("quantity_to_pick") - F("quantity_picked"))
+        return dict(waiting.order_by().values_list("product_id").annotate(missing=missing))
 
 
 class OrderLine(models.Model):
@@ -298,6 +344,8 @@ class OrderLine(models.Model):
     quantity_to_pick = models.PositiveIntegerField(_("to pick"))
     quantity_picked = models.PositiveIntegerField(_("picked"), default=0)
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True, editable=False)
+
+    objects = OrderLineQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order line")
@@ -324,6 +372,9 @@ class OrderVersion(models.Model):
     order = models.ForeignKey(Order, models.PROTECT, related_name="versions", verbose_name=_("order"))
     revision = models.BigIntegerField()
     customer_name = models.CharField(_("customer"), max_length=255)
+    outside_number = models.CharField(_("outside number"), max_length=100, blank=True, default="", db_default="")
+    due_on = models.DateField(_("due on"), null=True)
+    note = models.TextField(_("note"), blank=True, default="", db_default="")
     status = models.CharField(_("status"), max_length=12, choices=Order.Status.choices)
     lines = models.JSONField(_("lines"), default=list)
     archived = models.BooleanField(_("archived"), default=False)

@@ -17,7 +17,7 @@ from api import images, texts
 from api.actions.orders import Line
 from api.discrepancies.kinds import Answer, Told
 from api.errors import Busy
-from api.models import MAX_ON_HAND, MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
+from api.models import MAX_NOTE, MAX_ON_HAND, MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
 
 PRODUCT_FIELDS = (
     "id", "sku", "name", "location", "quantity", "min_quantity", "unverified", "image", "thumbnail", "archived_at",
@@ -27,6 +27,8 @@ LINE_FIELDS = (
     "order_id", "product_id", "quantity_to_pick", "quantity_picked", "name", "sku", "product__name", "product__sku",
     "product__location", "product__image", "product__thumbnail",
 )  # fmt: skip
+FOR_PROGRAMS = ("outside_number", "due_on", "note")
+"""What an order's JSON has for programs only. The app's answers stay as they are, byte for byte."""
 
 
 # --- Answers ------------------------------------------------------------------------------------------------------
@@ -51,9 +53,12 @@ def product_json(row: Mapping[str, Any], photos: str) -> dict[str, Any]:
     }
 
 
-def order_json(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], photos: str) -> dict[str, Any]:
-    """An order as the app reads it, from its row and the LINE_FIELDS of its lines."""
+def order_json(
+    row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], photos: str, *, for_app: bool
+) -> dict[str, Any]:
+    """An order as the app reads it, from its row and the LINE_FIELDS of its lines; for programs with FOR_PROGRAMS."""
     running = row["status"] in Order.RUNNING
+    more = {} if for_app else {name: row[name] for name in FOR_PROGRAMS}
     return {
         "id": row["id"],
         "customer_name": row["customer_name"],
@@ -62,6 +67,7 @@ def order_json(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], photo
         "revision": row["revision"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
+        **more,
     }
 
 
@@ -369,6 +375,9 @@ class OrderIn(serializers.Serializer[Any]):
     """An order. `lines`, if given, replaces all its lines."""
 
     customer_name = Text(max_length=255)
+    outside_number = Text(max_length=100, required=False, allow_blank=True)
+    due_on = serializers.DateField(required=False, allow_null=True)
+    note = Text(max_length=MAX_NOTE, required=False, allow_blank=True)
     status = serializers.ChoiceField(Order.Status.choices, required=False)
     lines = OrderLineIn(many=True, required=False, max_length=1000)  # type: ignore[call-arg]
 
@@ -380,6 +389,7 @@ class AppOrderIn(OrderIn):
     """The same from an app device, which sends back every line that the order has."""
 
     customer_name = AppText(255)
+    outside_number = due_on = note = None  # type: ignore[assignment]
     lines = OrderLineIn(many=True, required=False, max_length=10_000)  # type: ignore[call-arg]
 
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from api import revision, serializers
 from api.actions import orders, products, stock
-from api.auth.tokens import actor, managers_only
+from api.auth.tokens import actor, device_of, managers_only
 from api.models import Order, Product
 from api.phones import orders as phone_orders
 from api.phones import products as phone_products
@@ -45,19 +45,20 @@ def order_list(request: Request, at: datetime, seen: Seen | None = None) -> Http
     query = checked(serializers.OrderQuery, request.query_params)
     if not query:
         return whole_list(request, seen, lists.orders_kept_since(at))
-    return page(request, lists.orders_json(lists.orders_matching(query), answers.photo_base(request)), query)
+    found = lists.orders_json(lists.orders_matching(query), answers.photo_base(request), for_app=seen is not None)
+    return page(request, found, query)
 
 
 def whole_list(request: Request, seen: Seen | None, since: datetime | None = None) -> HttpResponseBase:
     """A whole list with its tag, or 304 if the caller holds it.
 
-    since: for the list of orders (`lists.orders_kept_since`); None for the products.
+    seen: of a phone. since: for the list of orders (`lists.orders_kept_since`); None for the products.
     """
-    photos = answers.photo_base(request)
-    rest = (f"{photos} {since}" if since else photos).encode()
+    photos, for_app = answers.photo_base(request), seen is not None
+    rest = (f"{photos} {since}" + ("" if for_app else " programs") if since else photos).encode()
     state, body = revision.tag(), None
     if not answers.not_modified(request, answers.tag_of(state, rest)):
-        state, body = lists.whole_list(photos, since)
+        state, body = lists.whole_list(photos, since, for_app=for_app)
     if seen:
         seen(int(state.rsplit("-", 1)[1]))
     return answers.tagged(request, answers.tag_of(state, rest), body)
@@ -247,7 +248,8 @@ def one_or_none(request: Request, product: Product | None) -> Response:
 
 
 def order_answer(request: Request, order_id: int, *, is_new: bool = False) -> HttpResponseBase:
-    found = lists.orders_json(Order.objects.live().filter(id=order_id), answers.photo_base(request))
+    rows, for_app = Order.objects.live().filter(id=order_id), device_of(request).is_app
+    found = lists.orders_json(rows, answers.photo_base(request), for_app=for_app)
     if not found:
         raise orders.NoSuchOrder(order_id)
     return row_answer(request, found[0], made="order" if is_new else "")

@@ -1,7 +1,10 @@
 """Orders: make, change, pick, cancel, archive. Picking takes stock, cancelling gives it back."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from types import EllipsisType
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +16,9 @@ from api.errors import Forbidden, Invalid, NoSuch
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
 
 Kind = StockMovement.Kind
+
+DESCRIPTION = ("customer_name", "outside_number", "due_on", "note")
+"""The fields of an order that describe it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,14 @@ def lock(order_id: int) -> Order:
 
 
 @transaction.atomic
-def create(*, customer_name: str, lines: Sequence[Line], status: str = Order.Status.OPEN, by: Actor) -> Order:
+def create(
+    *, customer_name: str, lines: Sequence[Line], status: str = Order.Status.OPEN, outside_number: str = "",
+    due_on: date | None = None, note: str = "", by: Actor,
+) -> Order:  # fmt: skip
     """Create an order. Raises ImplausibleQuantity, OnHandOutOfBounds, and UnknownProducts, also for archived ones."""
-    order = Order.objects.create(customer_name=customer_name, status=status)
+    order = Order.objects.create(
+        customer_name=customer_name, status=status, outside_number=outside_number, due_on=due_on, note=note
+    )
     write(order, lines, by=by)
     return order
 
@@ -59,10 +70,13 @@ def update(
     customer_name: str | None = None,
     status: str | None = None,
     lines: Sequence[Line] | None = None,
+    outside_number: str | None = None,
+    due_on: date | EllipsisType | None = ...,
+    note: str | None = None,
     by: Actor,
     revisions_held: Collection[int] | None = None,
 ) -> Order:
-    """Change the given values of an order. `lines`, if given, replaces all its lines.
+    """Change the given values of an order. `lines`, if given, replaces all its lines. due_on: None for no date.
 
     The difference in picked quantities is taken from stock or returned; cancelling returns all that was picked.
     Raises Forbidden for a picker who does more than pick, ImplausibleQuantity, NoSuchOrder, OnHandOutOfBounds,
@@ -70,10 +84,13 @@ def update(
     """
     order = lock(order_id)
     revision.require_held(order, revisions_held)
-    if not by.is_manager and not _only_picks(order, customer_name, status, lines):
+    given = {"customer_name": customer_name, "outside_number": outside_number, "note": note}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    changes |= {} if due_on is ... else {"due_on": due_on}
+    if not by.is_manager and not _only_picks(order, changes, status, lines):
         raise Forbidden(_("Pickers can only pick an order. Only managers can change it."))
-    if customer_name is not None:
-        order.customer_name = customer_name
+    for name, value in changes.items():
+        setattr(order, name, value)
     if status is not None:
         order.status = status
     write(order, lines, by=by)
@@ -84,11 +101,13 @@ PICKERS = (Order.Status.IN_PROGRESS, Order.Status.PICKED)
 """The statuses that a picker may give a running order."""
 
 
-def _only_picks(order: Order, customer: str | None, status: str | None, lines: Sequence[Line] | None) -> bool:
+def _only_picks(
+    order: Order, changes: Mapping[str, Any], status: str | None, lines: Sequence[Line] | None
+) -> bool:  # fmt: skip
     """Whether a change is one that a picker may make: of picked quantities, and the PICKERS statuses."""
     now = {line.product_id: line for line in order.lines.filter(removed_at__isnull=True)}
     wanted = [] if lines is None else merged(lines)
-    if customer not in (None, order.customer_name):
+    if any(getattr(order, name) != value for name, value in changes.items()):
         return False
     if lines is not None and {w.product: w.quantity_to_pick for w in wanted} != {
         product: line.quantity_to_pick for product, line in now.items()
@@ -98,6 +117,17 @@ def _only_picks(order: Order, customer: str | None, status: str | None, lines: S
         return status in (None, order.status, *PICKERS)
     picked = all(w.quantity_picked in (None, now[w.product].quantity_picked) for w in wanted)
     return picked and status in (None, order.status)
+
+
+@transaction.atomic
+def pick_in_full(order_id: int, *, by: Actor, revisions_held: Collection[int] | None = None) -> Order:
+    """Finish an order that was picked from paper: every line in full. Raises what `update` raises."""
+    order = lock(order_id)
+    revision.require_held(order, revisions_held)
+    there = order.lines.filter(removed_at__isnull=True).order_by("id")
+    lines = [Line(line.product_id, line.quantity_to_pick, max(line.quantity_to_pick, line.quantity_picked))
+             for line in there]  # fmt: skip
+    return update(order_id, status=Order.Status.PICKED, lines=lines, by=by)
 
 
 @transaction.atomic
@@ -151,7 +181,7 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor) -> None:
     for product_id in set(lines) - {line.product for line in wanted}:
         _remove_line(lines[product_id], products[product_id], number, by)
     order.revision = number
-    order.save(update_fields=["customer_name", "status", "archived_at", "revision", "updated_at"])
+    order.save(update_fields=[*DESCRIPTION, "status", "archived_at", "revision", "updated_at"])
     remember(order, by=by)
 
 
@@ -227,7 +257,7 @@ def remember(order: Order, *, by: Actor) -> None:
     OrderVersion.objects.create(
         order=order,
         revision=order.revision,
-        customer_name=order.customer_name,
+        **{name: getattr(order, name) for name in DESCRIPTION},
         status=order.status,
         lines=list(lines.values("product", "quantity_to_pick", "quantity_picked")),
         archived=order.archived_at is not None,

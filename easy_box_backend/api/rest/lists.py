@@ -15,7 +15,7 @@ from api import revision
 from api.errors import Invalid
 from api.models import Order, OrderLine, Product
 from api.rest.answers import dump, photo_base, row_answer
-from api.serializers import LINE_FIELDS, PRODUCT_FIELDS, order_json, product_json
+from api.serializers import FOR_PROGRAMS, LINE_FIELDS, PRODUCT_FIELDS, order_json, product_json
 
 
 def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, Any]]:
@@ -23,7 +23,7 @@ def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, 
     return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS)]
 
 
-_cache: dict[tuple[str, str], tuple[tuple[str, datetime | None], bytes]] = {}
+_cache: dict[tuple[str, str, bool], tuple[tuple[str, datetime | None], bytes]] = {}
 """The last JSON of each list and photo prefix in this process, with its tag and the midnight with which it begins.
 
 A tag never names another state of the database, so an entry is valid as long as both are those that a request asks for.
@@ -32,16 +32,18 @@ A tag never names another state of the database, so an entry is valid as long as
 CACHE_SIZE = 8
 
 
-def whole_list(photos: str, since: datetime | None = None) -> tuple[str, bytes]:
+def whole_list(photos: str, since: datetime | None = None, *, for_app: bool) -> tuple[str, bytes]:
     """The tag (epoch and revision) and the JSON of all products, or of the orders that the app shows.
 
     photos: the prefix of photo URLs. since: for the orders, see `orders_kept_since`; None for the products.
     """
-    key = "orders" if since else "products", photos
+    key = "orders" if since else "products", photos, for_app and since is not None
     kept, body = _cache.get(key, (("", since), b""))
     if kept == (revision.tag(), since):
         return kept[0], body
-    tag, rows = revision.consistent(lambda: order_list(photos, since) if since else product_list(photos))
+    tag, rows = revision.consistent(
+        lambda: order_list(photos, since, for_app=for_app) if since else product_list(photos)
+    )
     body = dump(rows)
     if len(_cache) >= CACHE_SIZE:
         _cache.clear()
@@ -59,9 +61,9 @@ def product_list(photos: str) -> list[dict[str, Any]]:
     return products_json(Product.objects.live().order_by("id"), photos)
 
 
-def order_list(photos: str, since: datetime) -> list[dict[str, Any]]:
+def order_list(photos: str, since: datetime, *, for_app: bool) -> list[dict[str, Any]]:
     """The orders that the app shows, in its order. since: orders that ended before are left out."""
-    return orders_json(Order.objects.as_in_the_app(since), photos)
+    return orders_json(Order.objects.as_in_the_app(since), photos, for_app=for_app)
 
 
 def orders_kept_since(at: datetime) -> datetime:
@@ -87,16 +89,17 @@ def one_product(product: Product, photos: str) -> dict[str, Any]:
     return product_json(row, photos)
 
 
-def orders_json(orders: "QuerySet[Order]", photos: str) -> list[dict[str, Any]]:
+def orders_json(orders: "QuerySet[Order]", photos: str, *, for_app: bool) -> list[dict[str, Any]]:
     """These orders with their lines; two queries."""
-    rows = list(orders.values("id", "customer_name", "status", "revision", "created_at", "updated_at"))
+    more = () if for_app else FOR_PROGRAMS
+    rows = list(orders.values("id", "customer_name", "status", "revision", "created_at", "updated_at", *more))
     lines = defaultdict(list)
     chosen = OrderLine.objects.filter(order__in=orders.values("id")) if len(rows) != 1 else (
         OrderLine.objects.filter(order_id=rows[0]["id"])
     )  # fmt: skip
     for line in chosen.filter(removed_at__isnull=True).order_by("id").values(*LINE_FIELDS):
         lines[line["order_id"]].append(line)
-    return [order_json(row, lines[row["id"]], photos) for row in rows]
+    return [order_json(row, lines[row["id"]], photos, for_app=for_app) for row in rows]
 
 
 def products_matching(query: dict[str, Any]) -> "QuerySet[Product]":

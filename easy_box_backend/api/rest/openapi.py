@@ -80,6 +80,8 @@ class OrderLine(serializers.Serializer[Any]):
 
 
 class OrderOut(serializers.Serializer[Any]):
+    """An order. An app device gets it without `outside_number`, `due_on` and `note`."""
+
     id = serializers.IntegerField()
     customer_name = serializers.CharField()
     status = serializers.ChoiceField(Order.Status.choices)
@@ -87,6 +89,9 @@ class OrderOut(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+    outside_number = serializers.CharField(allow_blank=True)
+    due_on = serializers.DateField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
 
 
 class Movement(serializers.Serializer[Any]):

@@ -9,15 +9,22 @@ import pytest
 from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from api.models import Order, OrderLine, OrderVersion, Product, Revision, StockMovement
+from api.actions.orders import pick_in_full
+from api.actor import Actor
+from api.errors import Stale
+from api.models import Device, Order, OrderLine, OrderVersion, Product, Revision, StockMovement
 from api.tests.calls import BODY_KINDS, Caller, check_error, send
 from api.tests.cases import each
-from api.tests.conftest import MakeProduct
+from api.tests.conftest import LogIn, MakeProduct
 
 pytestmark = pytest.mark.django_db
 ORDERS = "/api/orders/"
+
+
+DETAILS = {"outside_number": "Z-17", "due_on": "2026-12-24", "note": "Звонить после 18"}
 
 
 @pytest.fixture
@@ -98,9 +105,76 @@ def test_products_may_be_given_as_the_objects_that_a_list_gave(
     assert manager.put(address(order), order).status_code == 200
 
 
+@pytest.mark.parametrize("kind", BODY_KINDS)
+def test_a_program_gives_an_order_a_number_of_its_own_a_due_date_and_a_note(
+    manager: Caller, coat: Product, kind: str
+) -> None:
+    body = {"customer_name": "Anna", "lines": [line(coat, 2)], **DETAILS}
+    made = send(manager, "POST", ORDERS, body, kind).json()
+    assert made.items() >= DETAILS.items()
+    assert manager.get(ORDERS).json() == manager.get(f"{ORDERS}?limit=5").json() == [made]
+    kept = manager.put(address(made), {"customer_name": "Anna"}).json()
+    assert kept.items() >= DETAILS.items(), "what is not sent stays"
+    cleared = manager.patch(address(made), {"outside_number": "", "due_on": None, "note": ""}).json()
+    assert cleared.items() >= {"outside_number": "", "due_on": None, "note": ""}.items()
+    first, _kept, last = OrderVersion.objects.filter(order_id=made["id"])
+    assert (first.outside_number, str(first.due_on), first.note) == tuple(DETAILS.values())
+    assert (last.outside_number, last.due_on, last.note) == ("", None, "")
+
+
+def test_the_app_s_orders_have_no_more_fields_than_before(
+    manager: Caller, picker: Caller, log_in: LogIn, make_order: MakeOrder, coat: Product
+) -> None:
+    phone, order = log_in(picker.user, kind=Device.Kind.APP), make_order((coat, 2), **DETAILS)
+    before = ["id", "customer_name", "status", "lines", "revision", "created_at", "updated_at"]
+    assert list(manager.get(ORDERS).json()[0]) == [*before, *DETAILS], "whoever asks first"
+    for answer in (phone.get(ORDERS).json()[0], phone.get(f"{ORDERS}?limit=5").json()[0], phone.get(address(order))):
+        assert list(answer if isinstance(answer, dict) else answer.json()) == before
+    picked = {"customer_name": "Anna", "status": "picked", "lines": [line(coat, 2, 2)], "note": "x", "due_on": "never"}
+    assert list(phone.put(address(order), picked).json()) == before
+    assert manager.get(address(order)).json().items() >= DETAILS.items()
+
+
+def test_a_picker_changes_neither_number_nor_due_date_nor_note(
+    picker: Caller, make_order: MakeOrder, coat: Product
+) -> None:
+    order = make_order((coat, 2), **DETAILS)
+    picks = {"lines": [line(coat, 2, 1)]}
+    for change in ({"outside_number": "Z-18"}, {"due_on": None}, {"due_on": "2026-12-25"}, {"note": ""}):
+        check_error(picker.patch(address(order), picks | change), 403, "forbidden")
+    assert picker.patch(address(order), picks | DETAILS).status_code == 200, "unchanged values are no change"
+    assert on_hand(coat) == 9
+
+
+def test_an_order_picked_from_paper_is_finished_in_full(
+    manager: Caller, make_order: MakeOrder, coat: Product, scarf: Product
+) -> None:
+    order = make_order((coat, 3, 1), (scarf, 2))
+    by = Actor(manager.user, at=timezone.now())
+    with pytest.raises(Stale):
+        pick_in_full(order["id"], by=by, revisions_held=[order["revision"] - 1])
+    pick_in_full(order["id"], by=by, revisions_held=[order["revision"]])
+    assert (on_hand(coat), on_hand(scarf)) == (7, 8)
+    assert manager.get(address(order)).json()["status"] == "picked"
+
+
+def test_promised_are_the_pieces_that_running_orders_still_wait_for(
+    manager: Caller, make_order: MakeOrder, coat: Product, scarf: Product
+) -> None:
+    mine, _other = make_order((coat, 3, 1)), make_order((coat, 5), (scarf, 1, 1))
+    make_order((coat, 50), status="cancelled")
+    manager.delete(address(make_order((coat, 70))))
+    manager.patch(address(make_order((coat, 90))), {"lines": []})
+    both = [coat.pk, scarf.pk]
+    assert OrderLine.objects.promised(both) == {coat.pk: 7}
+    assert OrderLine.objects.promised(both, besides=mine["id"]) == {coat.pk: 5}
+
+
 @each(
     ("field", "value"),
     [
+        ("outside_number", "x" * 101), ("outside_number", None), ("due_on", "tomorrow"), ("due_on", ""),
+        ("note", "x" * 2001), ("note", None), ("due_on", "2026-02-30"), ("due_on", 5),
         ("customer_name", ""), ("customer_name", None), ("customer_name", "x" * 256), ("customer_name", "\x00"),
         ("customer_name", ["Anna"]), ("status", "done"), ("status", None), ("status", ["open"]), ("status", {}),
         ("lines", None), ("lines", "text"), ("lines", {}), ("lines", [1]), ("lines", [None]), ("lines", [[]]),

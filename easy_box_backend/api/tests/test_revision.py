@@ -70,7 +70,7 @@ def pulled() -> tuple[Rows, Rows]:
     """What a phone pulls."""
     return (
         {row["id"]: row for row in lists.product_list("/media/")},
-        {row["id"]: row for row in lists.order_list("/media/", NOON)},
+        {row["id"]: row for row in lists.order_list("/media/", NOON, for_app=True)},
     )
 
 
@@ -78,7 +78,10 @@ def changes(since: int) -> tuple[Rows, Rows]:
     """What changed since, archived rows included."""
     return (
         {row["id"]: row for row in lists.products_json(Product.objects.filter(revision__gt=since), "/media/")},
-        {row["id"]: row for row in lists.orders_json(Order.objects.filter(revision__gt=since), "/media/")},
+        {
+            row["id"]: row
+            for row in lists.orders_json(Order.objects.filter(revision__gt=since), "/media/", for_app=True)
+        },
     )
 
 
