@@ -134,6 +134,14 @@ if not SESSION_COOKIE_SECURE:
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+# Pages of the desk load nothing from elsewhere, and run no script that stands in a page.
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/"],
+    "DIRECTIVES": {
+        "default-src": ["'self'"], "img-src": ["'self'", "data:", "blob:"], "object-src": ["'none'"],
+        "base-uri": ["'none'"], "form-action": ["'self'"], "frame-ancestors": ["'none'"],
+    },
+}  # fmt: skip
 
 # --- The application ----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -151,6 +159,8 @@ INSTALLED_APPS = [
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_htmx",
+    "csp",
 ]
 MIDDLEWARE = [
     "api.middleware.probes.ProbesMiddleware",
@@ -167,7 +177,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "api.middleware.language.AdminLanguageMiddleware",
+    "api.middleware.language.DeskLanguageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "csp.middleware.CSPMiddleware",
 ]
 ROOT_URLCONF = "backend.urls"
 WSGI_APPLICATION = "backend.wsgi.application"
@@ -176,10 +188,10 @@ APPEND_SLASH = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [BASE_DIR / "api" / "desk" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"desk": "api.admin.tags"},
+            "libraries": {"desk": "api.desk.tags", "admin_desk": "api.admin.tags"},
             "context_processors": [
                 "django.template.context_processors.debug",
                 "django.template.context_processors.request",
@@ -214,6 +226,7 @@ elif _database["ENGINE"].endswith("postgresql"):
 
 # --- Accounts -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "api.User"
+LOGIN_URL = "desk:login"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -296,6 +309,7 @@ if TIME_ZONE not in available_timezones():
 
 # --- Static files and photos --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "api" / "desk" / "static"]
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
@@ -310,6 +324,8 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+if MEDIA_STORAGE == "s3":
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(env.str("S3_PUBLIC_URL"))
 WHITENOISE_USE_FINDERS = not PRODUCTION
 # jazzmin's pages refer to a folder, which has no entry in the manifest. A missing file is still an error.
 WHITENOISE_MANIFEST_STRICT = False
@@ -356,10 +372,10 @@ JAZZMIN_SETTINGS = {
     "copyright": "Easy Box",
     "language_chooser": True,
     "search_model": ["api.Product"],
-    "site_logo": "desk/box.svg",
-    "site_icon": "desk/box.svg",
-    "login_logo": "desk/box.svg",
-    "custom_css": "desk/desk.css",
+    "site_logo": "admin_desk/box.svg",
+    "site_icon": "admin_desk/box.svg",
+    "login_logo": "admin_desk/box.svg",
+    "custom_css": "admin_desk/desk.css",
     "use_google_fonts_cdn": False,  # a warehouse may have no internet
     "changeform_format": "single",
     "order_with_respect_to": [

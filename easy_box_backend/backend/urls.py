@@ -8,11 +8,11 @@ from django.views.generic import RedirectView
 from api.rest.reports import ErrorLog, stored_photo
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/admin/")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("api/", include("api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("api.desk.urls")),
     path("log-client-error", ErrorLog.as_view(), name="log-client-error"),
 ]
 if settings.SERVE_MEDIA:

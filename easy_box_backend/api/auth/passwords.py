@@ -6,7 +6,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.crypto import hash_token
@@ -82,6 +81,6 @@ def known_device(request: HttpRequest, account: str) -> str:
 def remember_browser(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
     """Set the cookie by which `known_device` recognises a browser in which a person has logged in."""
     response.set_signed_cookie(
-        BROWSER, f"{user.pk}:{secrets.token_hex(16)}", salt=BROWSER, max_age=BROWSER_KEPT, path=reverse("admin:index"),
+        BROWSER, f"{user.pk}:{secrets.token_hex(16)}", salt=BROWSER, max_age=BROWSER_KEPT, path="/",
         httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
     )  # fmt: skip

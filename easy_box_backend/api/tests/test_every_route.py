@@ -31,9 +31,9 @@ OPEN = {
     "api/docs/": "the same for people",
     "log-client-error": "a phone reports an error before it has logged in",
     "admin/login/": "the managers' login",
-    "": "leads to the admin",
+    "login/": "the desk's login",
     "admin": "leads to the admin",
-    "i18n/setlang/": "the language of the admin's login page",
+    "i18n/setlang/": "the language of the login page",
     "media/X": "the app loads photos without its token",
 }
 
@@ -60,6 +60,11 @@ def test_no_other_route_is_open_without_a_token(guest: APIClient, route: str) ->
             assert answer.status_code in (302, 404, 405) or (answer.status_code, method) == (403, "post")
             if answer.status_code == 302:
                 assert answer["Location"].startswith("/admin/login/") or route == "admin/logout/"
+        elif not route.startswith("api/"):
+            is_page = method in ("get", "head")
+            assert answer.status_code in ((302, 405) if is_page else (401, 405))
+            if answer.status_code == 302:
+                assert answer["Location"].startswith("/login/?next=")
         elif method == "head":
             assert answer.status_code == 401
         else:

@@ -1,16 +1,11 @@
-"""The admin in a real browser: Debian's Chromium, driven by Playwright. Skipped where there is none."""
+"""The admin in a real browser."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, Response, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from api.actions import discrepancies
 from api.actor import Actor
@@ -20,43 +15,6 @@ from api.tests.calls import PASSWORD
 from api.tests.conftest import MakeProduct, MakeUser
 
 Kind = Discrepancy.Kind
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
-]
-
-
-@pytest.fixture
-def page(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    """A browser's page. Fails the test upon an error in a script, a refused answer or a call to another host."""
-    # Playwright runs an event loop in this thread, in which Django would refuse the test's own look at the tables.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    troubles: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        page = browser.new_page(base_url=live_server.url, locale="en-GB")
-        page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda request: _ours(request.url, live_server.url, troubles))
-        page.on("response", lambda answer: _good(answer, troubles))
-        yield page
-        browser.close()
-    assert troubles == []
-
-
-def _good(answer: Response, troubles: list[str]) -> None:
-    if answer.status >= 400:
-        troubles.append(f"{answer.status} {answer.url}")
-
-
-def _ours(url: str, base: str, troubles: list[str]) -> None:
-    if not url.startswith((base, "data:", "blob:")):
-        troubles.append(f"asks another host: {url}")
 
 
 def choose(page: Page, line: int, words: str) -> None:

@@ -1,0 +1,160 @@
+"""Shared by all pages of the desk: who may see them, forms sent twice, messages, pages of long lists."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Generic, TypeVar
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Count, Model, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext
+
+from api.actions import once as sent_forms
+from api.actor import Actor
+from api.errors import Text
+from api.models import Discrepancy, Revision, User
+
+FORM_TOKEN = "form_token"
+"""The name of the one-time token of a form."""
+
+MOST_TYPED = 500_000
+"""Up to so many characters of a form are carried through a login."""
+
+Row = TypeVar("Row", bound=Model)
+View = Callable[..., HttpResponseBase]
+
+
+# --- Who ----------------------------------------------------------------------------------------------------------
+def person(request: HttpRequest) -> User:
+    """The person who is signed in."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def actor(request: HttpRequest) -> Actor:
+    """The person at the desk, who acts without a device."""
+    return Actor(user=person(request), at=timezone.now())
+
+
+def page(view: View) -> View:
+    """A page for managers, by GET, HEAD and POST. Others are asked to log in, and a picker gets a 403."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method not in ("GET", "HEAD", "POST"):
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        if not request.user.is_authenticated:
+            return ask_to_log_in(request)
+        if not person(request).is_manager:
+            raise PermissionDenied
+        request.live_mark = live_mark()  # type: ignore[attr-defined]  # before the page reads anything
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def live_mark() -> str:
+    """A word that changes with all that the pages show live: products, orders, movements, questions. One query."""
+    newest = Discrepancy.objects.order_by("-id").values("id")[:1]
+    number_open = Discrepancy.objects.open().order_by().values("status").annotate(number=Count("id")).values("number")
+    seen = Revision.objects.values_list("value", Subquery(newest), Subquery(number_open)).get(id=1)
+    return "-".join(str(part or 0) for part in seen)
+
+
+def ask_to_log_in(request: HttpRequest) -> HttpResponseBase:
+    """The way to the login page. What a form sent is carried along, since a session can end while somebody types."""
+    target = f"{reverse('desk:login')}?{urlencode({'next': request.get_full_path()})}"
+    if getattr(request, "htmx", False):
+        here = request.headers.get("HX-Current-URL", "/")
+        answer = HttpResponse(status=401)
+        answer.headers["HX-Redirect"] = f"{reverse('desk:login')}?{urlencode({'next': here})}"
+        return answer
+    if request.method != "POST":
+        return HttpResponseRedirect(target)
+    typed = [
+        (name, value) for name, values in request.POST.lists() if name != "csrfmiddlewaretoken" for value in values
+    ]  # fmt: skip
+    is_secret = any("password" in name for name, _value in typed)
+    if request.FILES or is_secret or sum(len(value) for _name, value in typed) > MOST_TYPED:
+        return HttpResponseRedirect(target)
+    context = {"form_action": target, "typed": json.dumps(typed), "has_ended": True}
+    return render(request, "desk/login.html", context, status=401)
+
+
+# --- Forms --------------------------------------------------------------------------------------------------------
+def once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """Make a form idempotent: sent twice, as by a double click, it acts once and gets the same answer.
+
+    The form has a `{% form_token %}`. `answer` runs in one transaction. Any answer but a redirect means that nothing
+    was done, so it is rolled back and the form may be sent again.
+    """
+    if not request.POST.get(FORM_TOKEN):
+        return answer()
+    key = _form_key(request)
+    with transaction.atomic():
+        if earlier := sent_forms.claim(key, at=timezone.now()):
+            return _answer_again(request, earlier.answer)
+        response = answer()
+        if response.status_code == 302:
+            shown = request.__dict__.get("told", [])
+            sent_forms.keep(key, {"location": response.headers["Location"], "said": shown})
+        else:
+            transaction.set_rollback(True)
+    return response
+
+
+def _answer_again(request: HttpRequest, kept: dict[str, Any] | None) -> HttpResponse:
+    for level, text in kept["said"] if kept else []:
+        tell(request, text, level)
+    tell(request, gettext("The form was sent twice. It took effect once."), "info")
+    return HttpResponseRedirect(kept["location"] if kept else request.get_full_path())
+
+
+def _form_key(request: HttpRequest) -> str:
+    """A hash of user, address and content, so that going back and changing the form makes a new one."""
+    files = [(name, [(one.name, one.size) for one in request.FILES.getlist(name)]) for name in sorted(request.FILES)]
+    content = [(name, values) for name, values in sorted(request.POST.lists()) if name != "csrfmiddlewaretoken"]
+    whole = json.dumps([person(request).pk, request.get_full_path(), content, files], default=str)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def tell(request: HttpRequest, text: Text, level: str = "good") -> None:
+    """Show a message on this page or the next one. level: "good", "bad" or "info"."""
+    request.__dict__.setdefault("told", []).append([level, str(text)])
+    messages.add_message(request, messages.ERROR if level == "bad" else messages.SUCCESS, str(text), extra_tags=level)
+
+
+# --- Long lists ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[Row]):
+    """A page of a list. next, previous: query strings of the pages beside it, "" if there is none."""
+
+    list: list[Row]
+    next: str
+    previous: str
+
+
+def rows_of(request: HttpRequest, found: QuerySet[Row], size: int = 50) -> Rows[Row]:
+    """The page of `found` that the query's `page` names, from 1. It is not counted how many there are: in a large
+    table that takes longer than the page."""
+    asked = request.GET.get("page", "")
+    number = max(int(asked), 1) if asked.isascii() and asked.isdecimal() and len(asked) <= 6 else 1
+    rows = list(found[(number - 1) * size : number * size + 1])
+    beside = [number + 1 if len(rows) > size else 0, number - 1]
+    following, before = (_with_page(request, other) if other else "" for other in beside)
+    return Rows(rows[:size], following, before)
+
+
+def _with_page(request: HttpRequest, number: int) -> str:
+    query = request.GET.copy()
+    query["page"] = str(number)
+    return f"?{query.urlencode()}"

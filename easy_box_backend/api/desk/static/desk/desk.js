@@ -1,0 +1,26 @@
+// The title of the window follows the page's heading, and a button that was pressed cannot be pressed twice.
+"use strict";
+
+document.title = (document.querySelector("h1")?.textContent.trim() || "Easy Box") + " – Easy Box";
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  // Later: a disabled button would not be sent.
+  setTimeout(() => form.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
+});
+
+// A page from the browser's history may have disabled buttons.
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form button:disabled:not([data-off])").forEach((button) => { button.disabled = false; });
+});
+
+// After an error in a fragment the person sees a sentence, not nothing.
+document.addEventListener("htmx:responseError", (event) => {
+  const place = document.getElementById("messages");
+  if (!place || event.detail.xhr.status === 401) return;
+  const line = document.createElement("p");
+  line.className = "message bad";
+  line.textContent = document.body.dataset.failed;
+  place.replaceChildren(line);
+});

@@ -1,0 +1,90 @@
+"""Template tags of the desk: `{% load desk %}`."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext
+
+from api.desk.base import FORM_TOKEN
+from api.discrepancies import case
+from api.models import Product
+
+register = template.Library()
+register.filter("signed", case.signed)
+register.filter("grouped", case.number)
+register.filter("moment", case.moment)
+
+
+@register.simple_tag
+def form_token() -> SafeString:
+    """A hidden field that makes a form idempotent (`base.once`)."""
+    return format_html('<input type="hidden" name="{}" value="{}">', FORM_TOKEN, secrets.token_urlsafe(12))
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: object) -> str:
+    """The page's query string with some values changed; None or "" removes one. Begins at page 1 again."""
+    changed = context["request"].GET.copy()
+    for name, value in {"page": None, **changes}.items():
+        if value in (None, ""):
+            changed.pop(name, None)
+        else:
+            changed[name] = str(value)
+    return f"?{changed.urlencode()}"
+
+
+@register.simple_tag
+def photo(product: Product, size: int = 40) -> SafeString:
+    """A product's photo as a square of so many pixels, or an empty square. Its name stands beside it, so no alt."""
+    image = product.thumbnail or product.image
+    if not image:
+        return format_html('<svg class="photo" width="{0}" height="{0}" aria-hidden="true"></svg>', size)
+    return format_html('<img class="photo" src="{0}" width="{1}" height="{1}" alt="" loading="lazy">', image.url, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the navigation."""
+
+    label: str
+    url: str
+    is_here: bool
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: dict[str, Any]) -> list[Entry]:
+    """The entries of the navigation, in their order."""
+    request: HttpRequest = context["request"]
+    labels = {
+        "today": pgettext("page of the desk", "Today"),
+        "questions": gettext("Questions"),
+        "orders": gettext("Orders"),
+        "products": gettext("Products"),
+        "counts": gettext("Counting"),
+        "labels": gettext("Labels"),
+        "sheets": gettext("Import and export"),
+        "people": gettext("People and phones"),
+        "phone_errors": gettext("Errors on phones"),
+        "settings": gettext("Settings"),
+    }
+    entries = []
+    for name, label in labels.items():
+        try:
+            url = reverse(f"desk:{name}")
+        except NoReverseMatch:
+            continue
+        is_here = request.path == url if url == "/" else request.path.startswith(url)
+        entries.append(Entry(label, url, is_here))
+    return entries
+
+
+@register.filter
+def share(value: int, most: int) -> str:
+    """The height of a bar of the chart, of 40."""
+    return f"{40 * value / most:.2f}"

@@ -1,0 +1,142 @@
+"""The first page: what needs somebody, what is being worked on, what just happened. And the poll of live pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Max, Min, Q, Sum
+from django.db.models.functions import TruncDate
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+
+from api.desk.base import page
+from api.discrepancies import case
+from api.models import Device, Discrepancy, Job, Order, Product, StockMovement
+
+DAYS = 14
+"""So many days the chart shows."""
+LATEST = 12
+"""So many movements, orders and phones are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that needs somebody: a sentence with its number, and the page where it is dealt with."""
+
+    text: str
+    url: str
+    level: str = "warn"
+
+
+@page
+def today(request: HttpRequest) -> HttpResponseBase:
+    """The first page. Its live part is fetched again on every change; the chart is fetched once."""
+    movements = StockMovement.objects.select_related("product", "user", "device", "order_line").order_by("-id")
+    context = {
+        "needs": needs(),
+        "orders": orders_in_work(),
+        "phones": Device.objects.filter(kind=Device.Kind.APP, token__isnull=False).select_related("user")[:LATEST],
+        "movements": movements[:LATEST],
+    }
+    return render(request, "desk/today.html", context)
+
+
+@page
+def chart(request: HttpRequest) -> HttpResponseBase:
+    """The chart of the first page."""
+    days = pieces_by_day(timezone.now())
+    most = max([1, *(max(day["into"], day["out"]) for day in days)])
+    return render(request, "desk/_chart.html", {"days": days, "most": most})
+
+
+def needs() -> list[Need]:
+    """What needs somebody, the most urgent first."""
+    found = [*_questions(), *_backup(), *_waiting_orders()]
+    live = Product.objects.live()
+    count = live.aggregate(low=Count("id", filter=Q(quantity__lt=F("min_quantity"))),
+                           unnamed=Count("id", filter=Q(unverified=True)))  # fmt: skip
+    if low := count["low"]:
+        text = ngettext("%(count)s product is below its minimum", "%(count)s products are below their minimum", low)
+        found.append(Need(text % {"count": low}, "/products/?stock=low"))
+    if unnamed := count["unnamed"]:
+        text = ngettext("%(count)s product has no name yet", "%(count)s products have no name yet", unnamed)
+        found.append(Need(text % {"count": unnamed}, "/products/?stock=unverified"))
+    return found
+
+
+def _questions() -> list[Need]:
+    kinds = Discrepancy.objects.open().values_list("kind").annotate(count=Count("id")).order_by("-count")
+    return [
+        Need(f"{Discrepancy.Kind(kind).label}: {count}", f"/questions/?kind={kind}", "bad") for kind, count in kinds
+    ]
+
+
+def _backup() -> list[Need]:
+    """The worker checks the backup (`ops/worker.py`) and stores what it found."""
+    failed = Job.objects.filter(name="check_backup", report__failed=True).exists()
+    return [Need(gettext("The last backup failed or is too old"), "/settings/", "bad")] if failed else []
+
+
+def _waiting_orders() -> list[Need]:
+    waiting = Order.objects.live().filter(status=Order.Status.OPEN)
+    found = waiting.aggregate(count=Count("id"), since=Min("created_at"))
+    if not (count := found["count"]):
+        return []
+    text = ngettext(
+        "%(count)s order is waiting, since %(since)s", "%(count)s orders are waiting, since %(since)s", count
+    )
+    return [Need(text % {"count": count, "since": case.moment(found["since"])}, "/orders/?status=open", "info")]
+
+
+def orders_in_work() -> Sequence[Order]:
+    """The orders in progress, each with `picked`, `to_pick` and the last `picker`."""
+    there = Q(lines__removed_at__isnull=True)
+    found = list(
+        Order.objects.live().filter(status=Order.Status.IN_PROGRESS)
+        .annotate(to_pick=Sum("lines__quantity_to_pick", filter=there, default=0),
+                  picked=Sum("lines__quantity_picked", filter=there, default=0))
+        .order_by("id")[:LATEST]
+    )  # fmt: skip
+    of_order = StockMovement.objects.filter(order_line__order__in=found).order_by().values("order_line__order")
+    movements = StockMovement.objects.filter(id__in=of_order.annotate(last=Max("id")).values("last"))
+    movements = movements.select_related("order_line", "user")
+    pickers = {movement.order_line.order_id: movement.user for movement in movements if movement.order_line}
+    for order in found:
+        order.picker = pickers.get(order.pk)  # type: ignore[attr-defined]
+    return found
+
+
+def pieces_by_day(at: datetime) -> list[dict[str, Any]]:
+    """The last two weeks, one entry a day in the warehouse's zone: `day`, pieces `into` and `out` of stock."""
+    first = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+    moved = (
+        StockMovement.objects.filter(recorded_at__gte=first).order_by().values(day=TruncDate("recorded_at"))
+        .annotate(into=Sum("quantity_delta", filter=Q(quantity_delta__gt=0), default=0),
+                  out=Sum("quantity_delta", filter=Q(quantity_delta__lt=0), default=0))
+    )  # fmt: skip
+    by_day = {row["day"]: row for row in moved}
+    days = [first.date() + timedelta(days=number) for number in range(DAYS)]
+    empty = {"into": 0, "out": 0}
+    return [{"day": day, "into": by_day.get(day, empty)["into"], "out": -by_day.get(day, empty)["out"]} for day in days]
+
+
+@page
+def live(request: HttpRequest) -> HttpResponseBase:
+    """The poll of every page: 204 while nothing has changed, else the next poll and the event `changed`."""
+    mark = request.live_mark  # type: ignore[attr-defined]
+    if request.GET.get("seen") == mark:
+        return HttpResponse(status=204)
+    answer = render(request, "desk/_live.html", {"mark": mark})
+    answer.headers["HX-Trigger"] = "changed"
+    return answer
+
+
+urls = [
+    path("", today, name="today"),
+    path("chart/", chart, name="chart"),
+    path("live/", live, name="live"),
+]

@@ -1,0 +1,45 @@
+"""The first page of the desk in a browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from api.actions import stock
+from api.actor import Actor
+from api.models import User
+from api.tests.browser.conftest import assert_accessible
+from api.tests.conftest import MakeProduct
+
+
+def test_what_a_phone_does_is_on_the_screen_within_two_seconds(
+    desk_page: Page, make_user: Callable[..., User], make_product: MakeProduct, look: Callable[[Page, str], None]
+) -> None:
+    shirt = make_product("SHIRT", name="Рубашка")
+    desk_page.goto("/")
+    expect(desk_page.locator("#chart svg")).to_be_visible()
+    summary = desk_page.locator("details.me summary")
+    summary.focus()
+    stock.receive(shirt.pk, 7, by=Actor(make_user("Anna"), at=timezone.now()))
+    start = time.monotonic()
+    expect(desk_page.locator("#now")).to_contain_text("+7")
+    assert time.monotonic() - start < 4  # two, on a machine that has nothing else to do
+    expect(summary).to_be_focused()
+    assert_accessible(desk_page)
+    look(desk_page, "today")
+
+
+def test_the_login_page_is_accessible(page: Page, look: Callable[[Page, str], None]) -> None:
+    page.goto("/")
+    assert_accessible(page)
+    look(page, "login")
+
+
+def test_a_manager_turns_the_desk_to_german(desk_page: Page) -> None:
+    desk_page.locator("details.me summary").click()
+    desk_page.get_by_role("button", name="Deutsch").click()
+    expect(desk_page.locator("html")).to_have_attribute("lang", "de")
+    assert_accessible(desk_page)

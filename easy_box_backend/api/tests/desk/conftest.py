@@ -1,0 +1,29 @@
+"""A manager at the desk."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from api.models import User
+from api.tests.conftest import MakeUser
+
+
+def enter(user: User, language: str = "en") -> Client:
+    """Log a person in to the desk, whatever their password."""
+    client = Client()
+    client.force_login(user)
+    client.cookies["django_language"] = language
+    return client
+
+
+@pytest.fixture
+def vera(make_user: MakeUser) -> User:
+    """A manager."""
+    return make_user("Vera", is_staff=True)
+
+
+@pytest.fixture
+def desk(vera: User) -> Client:
+    """The manager at the desk, in English."""
+    return enter(vera)
