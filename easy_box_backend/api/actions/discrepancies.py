@@ -65,6 +65,11 @@ def record(
     return found
 
 
+def facts_of(discrepancy_id: int) -> dict[str, Any]:
+    """The facts of a discrepancy."""
+    return Discrepancy.objects.values_list("facts", flat=True).get(id=discrepancy_id)
+
+
 def change(discrepancy_id: int, **facts: Any) -> None:
     """Replace the facts of an open discrepancy."""
     Discrepancy.objects.open().filter(id=discrepancy_id).update(facts=_storable(facts))

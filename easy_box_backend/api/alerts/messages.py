@@ -34,6 +34,7 @@ _PAGES = {
 }
 _ROOM_FOR_THE_END = 400
 _MOST_IN_FULL = 40
+_MOST_OF_STORIES = 400
 
 
 def compose(batch: list[Alert]) -> str:
@@ -83,15 +84,23 @@ def _told(batch: list[Alert]) -> dict[int, kinds.Told]:
 def _line(alert: Alert, told: Mapping[int, kinds.Told]) -> str:
     found = told.get(alert.facts.get("discrepancy") or 0)
     if found is not None:
-        return _linked(escaped(found.label, 100), "admin:api_discrepancy_change", found.row.pk) + (
-            f" · {escaped(found.sentence, 500)}"
-        )
+        label = _linked(escaped(found.label, 100), "admin:api_discrepancy_change", found.row.pk)
+        return f"{label} · {escaped(found.sentence, 500)}{_stories(found)}"
     line = (
         _LINES.get(alert.kind, _all_facts)(alert.facts)
         if alert.facts
         else gettext("other errors, not listed one by one")
     )
     return f"{line} <b>×{alert.count}</b>" if alert.count > 1 else line
+
+
+def _stories(found: kinds.Told) -> str:
+    """What the server believes and what else may be true, if that is short."""
+    if found.stories is None or units("".join(found.stories)) > _MOST_OF_STORIES:
+        return ""
+    labels = gettext("the server believes"), gettext("but perhaps")
+    pairs = zip(labels, found.stories, strict=True)
+    return "".join(f"\n<i>{escaped(label)}</i>: {escaped(text, _MOST_OF_STORIES)}" for label, text in pairs)
 
 
 def _linked(text: str, view: str, key: object) -> str:

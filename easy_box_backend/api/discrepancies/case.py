@@ -55,6 +55,12 @@ def moment(at: datetime) -> str:
     return formats.date_format(timezone.localtime(at), gettext("j M Y, H:i"))
 
 
+def clock(at: datetime, of: datetime) -> str:
+    """A time of the same day as `of` without its date."""
+    same_day = timezone.localtime(at).date() == timezone.localtime(of).date()
+    return formats.date_format(timezone.localtime(at), gettext("H:i")) if same_day else moment(at)
+
+
 def device_name(device: Device) -> str:
     """The name of a device for people. They do not know its id."""
     return device.name or str(device.get_kind_display())

@@ -24,6 +24,7 @@ from api.discrepancies.case import (
     number,
     quoted,
 )
+from api.discrepancies.story import TwoStories, stories_of
 from api.errors import Text
 from api.models import MAX_QUANTITY, Discrepancy, Product
 
@@ -81,7 +82,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A discrepancy in words. what: what happened. sentence: the same, with when and from whom it came."""
+    """A discrepancy in words. what: what happened. sentence: the same, with when and from whom it came. stories: what
+    the server believes, and what else may be true; None where it does not choose between two stories."""
 
     row: Discrepancy
     label: str
@@ -89,6 +91,7 @@ class Told:
     sentence: str
     facts: list[Fact]
     answers: list[Answer]
+    stories: TwoStories | None = None
 
     def answer(self, action: str) -> Answer | None:
         return next((answer for answer in self.answers if answer.action == action), None)
@@ -142,7 +145,11 @@ def _told(case: Case) -> Told:
     row, what = case.row, KINDS[Kind(case.row.kind)].what
     what = str(what(case) if callable(what) else what) % case.words
     answers = answers_of(case) if row.status == Discrepancy.Status.OPEN else []
-    return Told(row, str(row.get_kind_display()), what, f"{what} {case.origin}", facts_of(case), answers)
+    facts, stories = facts_of(case), stories_of(case)
+    if stories:
+        facts.append(Fact("believed", _("the server believes"), stories.believed, stories.believed))
+        facts.append(Fact("or_else", _("but perhaps"), stories.other, stories.other))
+    return Told(row, str(row.get_kind_display()), what, f"{what} {case.origin}", facts, answers, stories)
 
 
 def answers_of(case: Case) -> list[Answer]:

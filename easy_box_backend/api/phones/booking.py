@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.actions import discrepancies, products, reversing, stock, unknown_goods
 from api.actor import Actor
+from api.discrepancies import story
 from api.models import Discrepancy, Product, StockMovement
 from api.reconcile.memory import DECIDED, Addition, Arrival, Memory, Question, fingerprint_of
 from api.reconcile.stored_stories import restored, stored
@@ -58,9 +59,9 @@ def agree(
         booked += _correct(mine, memory, by)
     for product in final or {}:
         memory.questions.pop(product, None)
-    stories.settle()
     doubts = stories.doubts()
-    _ask(memory, doubts, by)
+    _ask(memory, stories, doubts, by)
+    stories.settle()
     named = stories.named(doubts)
     memory.additions = {number: mine for number, mine in memory.additions.items() if number in named}
     return booked
@@ -106,17 +107,19 @@ def _correct(mine: Addition, memory: Memory, by: Actor) -> list[StockMovement]:
 
 
 # --- Questions ----------------------------------------------------------------------------------------------------
-def _ask(memory: Memory, doubts: Doubts, by: Actor) -> None:
+def _ask(memory: Memory, stories: Stories, doubts: Doubts, by: Actor) -> None:
     """Have an open question for each part of each doubt, and no other."""
     before, memory.questions = memory.questions, {}
     for product, mine in doubts.items():
         asked = before.pop(product, [])
         for additions in parts(mine):
             facts = _facts(memory, additions)
-            question = asked.pop(0) if asked else Question(_record(product, facts, by))
-            if question.facts and question.facts != fingerprint_of(facts):
-                discrepancies.change(question.discrepancy, **facts)
-            question.additions, question.facts = additions, fingerprint_of(facts)
+            fingerprint = fingerprint_of(facts)
+            question = asked.pop(0) if asked else Question(_record(product, memory, stories, additions, by))
+            if question.facts and question.facts != fingerprint:
+                known = discrepancies.facts_of(question.discrepancy).get("story", {})
+                discrepancies.change(question.discrepancy, **facts, story=_story(memory, stories, additions, known))
+            question.additions, question.facts = additions, fingerprint
             memory.questions.setdefault(product, []).append(question)
         before[product] = asked
     for question in [question for mine in before.values() for question in mine]:
@@ -124,9 +127,29 @@ def _ask(memory: Memory, doubts: Doubts, by: Actor) -> None:
         discrepancies.withdraw(question.discrepancy, note=note, by=by)
 
 
-def _record(product: int, facts: dict[str, Any], by: Actor) -> int:
-    named = Product.objects.get(id=product)
-    return discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, product=named, **facts).pk
+def _record(product: int, memory: Memory, stories: Stories, additions: Mapping[int, int], by: Actor) -> int:
+    named, facts = Product.objects.get(id=product), _facts(memory, additions)
+    told = _story(memory, stories, additions)
+    return discrepancies.record(Kind.POSSIBLE_DUPLICATE, by=by, product=named, **facts, story=told).pk
+
+
+def _story(
+    memory: Memory, stories: Stories, additions: Mapping[int, int], known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """How each addition can have come, for the question's words (`discrepancies/story.py`).
+
+    known: the same as it was stored before. Stories that have merged since do not tell their ways any more.
+    """
+    ways = stories.ways()
+    before = {entry["number"]: entry for entry in (known or {}).get("additions", [])}
+    told = []
+    for number, pieces in additions.items():
+        mine, way, old = memory.additions[number], ways.get(number, {}), before.get(number, {})
+        told.append({
+            "number": number, "at": _moment(mine.came_at).isoformat(), "pieces": mine.quantity, "booked": pieces < 0,
+            "new": way.get(True) or old.get("new", ""), "again": way.get(False) or old.get("again", ""),
+        })  # fmt: skip
+    return {"version": story.VERSION, "additions": told}
 
 
 def _facts(memory: Memory, additions: Mapping[int, int]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from api import revision
 from api.actions import discrepancies, stock
 from api.actor import Actor
+from api.discrepancies import story
 from api.models import MAX_QUANTITY, Discrepancy, Product, StockMovement
 from api.phones import history
 from api.phones.memory import device_of
@@ -88,10 +89,19 @@ def _ask(product: Product, page: Page, readings: list[Reading], by: Actor) -> No
     if readings[0].guesses and abs(off) > MAX_QUANTITY:
         _record(Kind.IMPLAUSIBLE_QUANTITY, product, page, off, by)
     elif change is not None:
-        _record(Kind.QUANTITY_GUESS, product, page, change, by)
+        _record(Kind.QUANTITY_GUESS, product, page, change, by, story=_story(page, readings, change))
 
 
-def _record(kind: Discrepancy.Kind, product: Product, page: Page, change: int, by: Actor) -> None:
+def _story(page: Page, readings: list[Reading], change: int) -> dict[str, Any]:
+    """How the numbers are read, and how else, for the question's words (`discrepancies/story.py`)."""
+    best = readings[0]
+    other = next(reading for reading in readings if reading.pieces == best.pieces + change)
+    numbers = [number.quantity for number in page.numbers]
+    return {"version": story.VERSION, "numbers": numbers, "believed": list(map(list, best.steps)),
+            "other": list(map(list, other.steps))}  # fmt: skip
+
+
+def _record(kind: Discrepancy.Kind, product: Product, page: Page, change: int, by: Actor, **more: Any) -> None:
     """change: how many pieces more or less the other reading books; if that is nothing at all, it can be reversed."""
     total = sum(page.booked.values())
     facts: dict[str, Any] = {"sent": page.numbers[-1].quantity, "on_hand": product.quantity - total, "change": total}
@@ -99,7 +109,7 @@ def _record(kind: Discrepancy.Kind, product: Product, page: Page, change: int, b
         facts["booked"] = list(page.booked)
     else:
         facts["pending"] = [{"product": product.pk, "delta": change, "at": _moment(page).isoformat()}]
-    discrepancies.record(kind, by=by, product=product, **facts)
+    discrepancies.record(kind, by=by, product=product, **facts, **more)
 
 
 def _moment(page: Page) -> datetime:

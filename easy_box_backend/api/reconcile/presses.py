@@ -81,7 +81,8 @@ class Reading:
 
     cost: in nats. shown: what the page shows; grown: how many of the phone's additions are in it. pieces: what the
     numbers stand for. waits: a number that must still come, of a step that waits on the phone. guesses: how many
-    numbers nothing explains. past: for each number sent, what grown and pieces were then.
+    numbers nothing explains. past: for each number sent, what grown and pieces were then. steps: for each number, the
+    pieces that it stands for, and whether nothing explains it.
     """
 
     cost: float
@@ -91,6 +92,7 @@ class Reading:
     waits: int | None = None
     guesses: int = 0
     past: dict[int, tuple[int, int]] = field(default_factory=dict)
+    steps: tuple[tuple[int, bool], ...] = ()
 
 
 def lateness(timing: Timing) -> float:
@@ -118,11 +120,13 @@ def read(page: Page, bases: Sequence[Base], answers: Sequence[Sequence[Base]], a
         best: dict[tuple[object, ...], Reading] = {}
         for reading in readings:
             for chance, shown, grown, pieces, waits in _ways(reading, number, late, bases, shown_since, sums):
-                total, guesses = reading.pieces + pieces, reading.guesses + (chance in GUESSES)
+                total, guess = reading.pieces + pieces, chance in GUESSES
+                guesses = reading.guesses + guess
                 cost, key = reading.cost - math.log(chance), (shown, grown, total, waits)
                 if key not in best or cost < best[key].cost:
                     past = reading.past | ({shown: (grown, total)} if shown == number.quantity else {})
-                    best[key] = Reading(cost, shown, grown, total, waits, guesses, past)
+                    steps = (*reading.steps, (pieces, guess))
+                    best[key] = Reading(cost, shown, grown, total, waits, guesses, past, steps)
         readings = sorted(best.values(), key=lambda reading: (reading.cost, abs(reading.pieces)))[:MOST_READINGS]
     return [reading for reading in readings if reading.waits is None]
 

@@ -144,6 +144,17 @@ class Stories:
         """The likeliest story: what each addition books in it, the first one first, without those that are settled."""
         return list(self.stories[0].chain())[::-1]
 
+    def ways(self) -> dict[int, dict[bool, str]]:
+        """By addition: the name of the likeliest way in which it is booked (True), and in which it is not (False)."""
+        found, seen = dict[int, dict[bool, str]](), set[int]()
+        for story in self.stories:
+            for effect in story.chain():
+                if id(effect) in seen:
+                    break  # the rest of the chain is a likelier story's too
+                seen.add(id(effect))
+                found.setdefault(effect.number, {}).setdefault(bool(effect.pieces), effect.way)
+        return found
+
     def doubts(self) -> Doubts:
         """What other stories within the margin book differently from the likeliest."""
         first = self.stories[0]

@@ -154,6 +154,20 @@ def test_telegram_tells_what_happened_and_links_to_it(asked: list[Discrepancy], 
     assert f"/admin/api/discrepancy/{row.pk}/change/" in message
 
 
+def test_telegram_tells_both_stories_if_they_are_short(asked: list[Discrepancy], settings: object) -> None:
+    settings.ADMIN_LANGUAGE_CODE = "en"  # type: ignore[attr-defined]
+    row = next(row for row in asked if row.kind == "possible_duplicate" and "pending" in row.facts)
+    alert = Alert.objects.filter(facts__discrepancy=row.pk)
+    message = messages.compose(list(alert))
+    assert "\n<i>the server believes</i>: " in message
+    assert "\n<i>but perhaps</i>: " in message
+    many = [{"number": n, "at": "2026-05-04T08:00:00+00:00", "pieces": n, "booked": n % 2 == 0, "new": "by hand"}
+            for n in range(1, 30)]  # fmt: skip
+    row.facts["story"] = {"version": 1, "additions": many}
+    row.save()
+    assert "but perhaps" not in messages.compose(list(alert))
+
+
 def test_the_documentation_has_the_same_table() -> None:
     """To write it: `manage.py shell -c "from api.discrepancies import kinds as k; print(*k.table(), sep='\\n')"`."""
     page = (Path(settings.ROOT_DIR) / "docs" / "reconciliation.md").read_text(encoding="utf-8")
