@@ -1,6 +1,6 @@
 """Tables, constraints, and facts about a row or a set of rows. The verbs that change them are in `actions/`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from django.db.models import Case, F, Q, Sum, When
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from api.texts import MAX_SKU, tidy
+from api.texts import MAX_SKU, barcode_of, skus_of, tidy
 
 MAX_QUANTITY = 1_000_000
 """The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
@@ -169,6 +169,24 @@ class ProductQuerySet(models.QuerySet["Product"]):
         """Those whose SKU, name or location contains `text`, in any case."""
         return self.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(location__icontains=text))
 
+    def by_code(self, text: str) -> "Product | None":
+        """The live product that a scanned or typed code means, None if there is none. Its `pack` is the pieces that the
+        code stands for."""
+        return self.with_code(skus_of(text))
+
+    def with_code(self, codes: Sequence[str]) -> "Product | None":
+        """The same for all that a code can mean, the likeliest first (`texts.skus_of`). A SKU goes before a barcode."""
+        found = {product.sku: product for product in self.live().filter(sku__in=codes)}
+        if skus := [code for code in codes if code in found]:
+            return found[skus[0]]
+        wanted = list(dict.fromkeys(barcode_of(code) for code in codes))
+        rows = {row.code: row for row in Barcode.objects.live().filter(code__in=wanted)}
+        row = next((rows[code] for code in wanted if code in rows), None)
+        if row is None:
+            return None
+        row.product.pack = row.pieces
+        return row.product
+
 
 class Product(models.Model):
     """A kind of goods. `quantity` is what is on hand: the sum of its movements, written only together with one."""
@@ -191,6 +209,9 @@ class Product(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = ProductQuerySet.as_manager()
+
+    pack = 1
+    """How many pieces the code stands for by which this row was found (`by_code`)."""
 
     class Meta:
         verbose_name = _("product")
@@ -216,8 +237,42 @@ class Product(models.Model):
         return self.archived_at is not None
 
 
+class BarcodeQuerySet(models.QuerySet["Barcode"]):
+    def live(self) -> Self:
+        """Those of products that are not archived, with the products. An archived product's are free."""
+        return self.filter(product__archived_at__isnull=True).select_related("product")
+
+
+class Barcode(models.Model):
+    """A code on a product's labels besides its SKU, such as the manufacturer's. Stored as `texts.barcode_of` says.
+
+    pieces: how many the label stands for, as on the carton of a dozen.
+    """
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="barcodes", verbose_name=_("product"))
+    code = models.CharField(_("barcode"), max_length=MAX_SKU, unique=True)
+    pieces = models.PositiveIntegerField(_("pieces per pack"), default=1)
+
+    objects = BarcodeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("barcode")
+        verbose_name_plural = _("barcodes")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(code=""), name="barcode_has_code"),
+            models.CheckConstraint(condition=Q(pieces__gte=1), name="barcode_has_pieces"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code if self.pieces == 1 else f"{self.code} × {self.pieces}"
+
+
 class ProductVersion(models.Model):
-    """A product's descriptive fields from a revision on: its audit log, and the base of merges."""
+    """A product's descriptive fields from a revision on: its audit log, and the base of merges.
+
+    min_quantity, barcodes (pieces by code): None in those before barcodes came.
+    """
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="versions", verbose_name=_("product"))
     revision = models.BigIntegerField()
@@ -225,6 +280,8 @@ class ProductVersion(models.Model):
     name = models.CharField(_("name"), max_length=255)
     location = models.CharField(_("location"), max_length=100, blank=True)
     image = models.CharField(_("photo"), max_length=255, blank=True)
+    min_quantity = models.PositiveIntegerField(_("minimum"), null=True)
+    barcodes = models.JSONField(_("barcodes"), null=True)
     archived = models.BooleanField(_("archived"), default=False)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
     device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+", verbose_name=_("device"))
@@ -235,6 +292,7 @@ class ProductVersion(models.Model):
         verbose_name_plural = _("product versions")
         ordering = ["product_id", "revision"]
         constraints = [models.UniqueConstraint(fields=["product", "revision"], name="product_version_once")]
+        indexes = [models.Index(fields=["sku"], name="product_version_sku")]
 
     def __str__(self) -> str:
         return f"{self.sku} @{self.revision}"

@@ -17,7 +17,7 @@ from api import images, texts
 from api.actions.orders import Line
 from api.discrepancies.kinds import Answer, Told
 from api.errors import Busy
-from api.models import MAX_NOTE, MAX_ON_HAND, MAX_QUANTITY, Device, Discrepancy, Order, StockMovement, User
+from api.models import MAX_NOTE, MAX_ON_HAND, MAX_QUANTITY, Barcode, Device, Discrepancy, Order, StockMovement, User
 
 PRODUCT_FIELDS = (
     "id", "sku", "name", "location", "quantity", "min_quantity", "unverified", "image", "thumbnail", "archived_at",
@@ -51,6 +51,10 @@ def product_json(row: Mapping[str, Any], photos: str) -> dict[str, Any]:
         "revision": row["revision"],
         "updated_at": row["updated_at"],
     }
+
+
+def barcode_json(row: Barcode) -> dict[str, Any]:
+    return {"code": row.code, "pieces": row.pieces, "check_digit_ok": texts.check_digit_ok(row.code)}
 
 
 def order_json(
@@ -322,6 +326,15 @@ class ProductPut(serializers.Serializer[Any]):
     min_quantity = Whole(min_value=0, max_value=MAX_QUANTITY, required=False)
     image_url = AnyJson(required=False, help_text=_("Ignored. Photos are uploaded separately."))
     image = Photo(source="photo", required=False, allow_null=True)
+
+
+class BarcodeIn(serializers.Serializer[Any]):
+    code = Text(max_length=texts.MAX_SKU)
+    pieces = Whole(min_value=1, max_value=MAX_QUANTITY, default=1, help_text=_("How many pieces the label stands for."))
+
+
+class BarcodeQuery(serializers.Serializer[Any]):
+    code = Text(max_length=texts.MAX_SKU)
 
 
 class AppProductCreate(ProductCreate):

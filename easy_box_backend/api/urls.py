@@ -3,7 +3,7 @@
 from django.urls import path
 
 from api import views
-from api.rest import accounts, manager, openapi, reports
+from api.rest import accounts, barcodes, manager, openapi, reports
 
 app_name = "api"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     path("products/<str:key>/add_stock/", views.AddStock.as_view(), name="add-stock"),
     path("products/<str:key>/upload_image/", views.UploadImage.as_view(), name="upload-image"),
     path("products/<str:key>/movements/", reports.Movements.as_view(), name="product-movements"),
+    path("products/<str:key>/barcodes/", barcodes.Barcodes.as_view(), name="barcodes"),
     path("products/<str:key>/adjust/", manager.Adjust.as_view(), name="adjust"),
     path("products/<str:key>/count/", manager.Count.as_view(), name="count"),
     path("products/<str:key>/unarchive/", manager.Unarchive.as_view(), name="unarchive"),

@@ -69,9 +69,12 @@ class ProductList(PhoneView):
         parameters=[openapi.SKU, serializers.ProductQuery, openapi.LINK, *openapi.READS], responses=openapi.PRODUCTS
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """Products: all that are not archived; with `?sku=` the one with exactly that SKU, or none."""
+        """Products: all that are not archived; with `?sku=` the one with exactly that SKU or
+        barcode, or none."""
         asked = sku_of_query(request, is_app=False)
-        return product_list(request) if asked is None else one_or_none(request, lists.product_with_sku(skus_of(*asked)))
+        return (
+            product_list(request) if asked is None else one_or_none(request, Product.objects.with_code(skus_of(*asked)))
+        )
 
     def app_get(self, request: Request) -> HttpResponseBase:
         asked, by = sku_of_query(request, is_app=True), actor(request)

@@ -14,9 +14,10 @@ from api import revision
 from api.actions import discrepancies, stock
 from api.actions.stock import NoSuchProduct
 from api.actor import Actor
-from api.errors import Conflict, Forbidden, Invalid
+from api.errors import Conflict, Forbidden, Invalid, Text
 from api.images import Photo
-from api.models import Discrepancy, Product, ProductVersion, StockMovement
+from api.models import Barcode, Discrepancy, Product, ProductVersion, StockMovement
+from api.texts import barcode_of
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +26,13 @@ DESCRIPTIVE = ("sku", "name", "location", "min_quantity", "unverified")
 
 
 class SkuTaken(Invalid):
-    """A live product has this SKU already. The app recognises this error by the key `sku`."""
+    """A live product has this SKU or barcode already. The app recognises this error by the key `sku`."""
 
     code = "sku_taken"
 
-    def __init__(self, sku: str, product_id: int | None = None) -> None:
+    def __init__(self, sku: str, product_id: int | None = None, detail: Text = "") -> None:
         facts = {"sku": sku, "product": product_id}
-        super().__init__(_("A product with this SKU already exists."), facts=facts, field="sku")
+        super().__init__(detail or _("A product with this SKU already exists."), facts=facts, field="sku")
 
 
 class SkuTakenMeanwhile(Conflict):
@@ -63,6 +64,7 @@ def create(
         remove_files([product.image.name, product.thumbnail.name])
         raise SkuTaken(sku, id_of_live(sku)) from error
     number = revision.take()
+    _require_no_barcode(product)
     describe(product, number=number, by=by)
     if quantity:
         stock.move(product, quantity, StockMovement.Kind.RECEIPT, number=number, by=by)
@@ -134,6 +136,8 @@ def apply(
     if not changed and not delta:
         return None
     number = revision.take()
+    if "sku" in changed or "archived_at" in changed:
+        _require_no_barcode(product)
     if changed:
         describe(product, number=number, by=by)
     if "unverified" in changed and not product.unverified:
@@ -177,6 +181,26 @@ def id_of_live(sku: str) -> int | None:
     return Product.objects.live().filter(sku=sku).values_list("id", flat=True).first()
 
 
+def holder_of(sku: str, *, but: int = 0) -> Product | None:
+    """The live product because of which no other one can have this SKU: it has it as its SKU or as a barcode. None if
+    the SKU is free. but: the id of a product that may have it."""
+    held = Product.objects.live().filter(sku=sku).exclude(id=but).first()
+    return held or _holder_of_barcode(sku, but)
+
+
+def _holder_of_barcode(sku: str, but: int) -> Product | None:
+    row = Barcode.objects.live().filter(code=barcode_of(sku)).exclude(product=but).first()
+    return row.product if row else None
+
+
+def _require_no_barcode(product: Product) -> None:
+    """Raise SkuTaken if the SKU of a live product is a barcode of another one. Call it with the revision taken: whoever
+    gives a product this barcode takes one too, so that of two at the same time the second is refused."""
+    if not product.is_archived and (holder := _holder_of_barcode(product.sku, product.pk)):
+        detail = _("This SKU is a barcode of the product %(product)s.") % {"product": holder}
+        raise SkuTaken(product.sku, holder.pk, detail)
+
+
 def describe(product: Product, *, number: int, by: Actor) -> None:
     """Give a new or locked product the transaction's revision and save its fields as the version of this revision."""
     product.revision = number
@@ -188,6 +212,8 @@ def describe(product: Product, *, number: int, by: Actor) -> None:
         name=product.name,
         location=product.location,
         image=product.image.name or "",
+        min_quantity=product.min_quantity,
+        barcodes=dict(product.barcodes.values_list("code", "pieces")),
         archived=product.is_archived,
         user=by.user,
         device=by.device,

@@ -197,7 +197,7 @@ def _receive(product_id: int, quantity: int, *, by: Actor, came_at: datetime | N
         pass
     sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
     told = unknown_goods.heir_of(product_id)
-    heir = told or Product.objects.live().filter(sku=sku).exclude(id=product_id).first()
+    heir = told or products.holder_of(sku, but=product_id)
     product = stock.lock([product_id, *([heir.pk] if heir else [])])[product_id]
     if told is not None:  # a manager has said where such goods belong
         return stock.receive(told.pk, quantity, by=by, occurred_at=came_at)

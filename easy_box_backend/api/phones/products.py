@@ -53,15 +53,15 @@ def _create(
     memory: Memory, sku: str, name: str, location: str, photo: Photo | None, more: Mapping[str, Any], by: Actor,
 
 ) -> tuple[Product | None, int | None]:  # fmt: skip
-    """The product, or None and the id of the one that has the SKU."""
-    live = Product.objects.live().filter(sku=sku).first()
+    """The product, or None and the id of the one that has the SKU, be it as a barcode."""
+    live = products.holder_of(sku)
     if live is None:
         if archived := _own_archived(memory, sku, name, by):
             return archived, None
         try:
             return products.create(sku=sku, name=name, location=location, photo=photo, by=by, **more), None
-        except SkuTaken:
-            live = Product.objects.live().get(sku=sku)
+        except SkuTaken as taken:
+            live = Product.objects.get(id=taken.facts["product"])
     product = stock.lock([live.pk])[live.pk]
     if product.unverified:
         changes = {"name": name, "location": location or product.location, "unverified": False}
@@ -138,8 +138,8 @@ def id_of(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor) -
         )
         ranked = sorted(own, key=lambda version: (version.sku != sent["sku"], -version.revision))
         product_id = next((version.product_id for version in ranked), None)
-        if product_id is None:
-            product_id = Product.objects.live().filter(sku=sent["sku"]).values_list("id", flat=True).first()
+        if product_id is None and (holder := products.holder_of(sent["sku"])):
+            product_id = holder.pk
         if product_id is not None:
             memory.aliases[key] = product_id
     return product_id

@@ -9,6 +9,7 @@ from api.phones import booking, former_logins, numbers
 from api.phones.memory import device_of, remembered
 from api.reconcile import scanning
 from api.reconcile.memory import Addition, Memory
+from api.texts import barcode_of
 
 
 def pulled(seen: int, *, by: Actor) -> None:
@@ -60,14 +61,16 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
 
 
 def _find(skus: list[str], memory: Memory) -> Product | None:
-    for sku in skus:
-        if product := Product.objects.live().filter(sku=sku).first():
-            return product
+    if product := Product.objects.with_code(skus):
+        return product
     since = memory.list_in_use
     for sku in skus:
         gone = ProductVersion.objects.filter(sku=sku, archived=True, revision__gt=since)
         if found := gone.order_by("-revision").first():
             return Product.objects.get(id=found.product_id)
+    archived = Product.objects.filter(archived_at__isnull=False, versions__archived=True, versions__revision__gt=since)
+    if product := archived.filter(barcodes__code__in=[barcode_of(sku) for sku in skus]).first():
+        return product
     for sku in skus:
         if relabelled := _relabelled(sku, since):
             return relabelled

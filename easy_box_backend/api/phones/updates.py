@@ -85,10 +85,10 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
 
 
 def _sku_taken(product: Product, edits: Mapping[str, str]) -> Product | None:
-    """Another live product with the SKU that this one is to get."""
+    """Another live product with the SKU that this one is to get, be it as a barcode."""
     if product.is_archived or not edits.get("sku"):
         return None
-    return Product.objects.live().filter(sku=edits["sku"]).exclude(id=product.pk).first()
+    return products.holder_of(edits["sku"], but=product.pk)
 
 
 def _is_duplicate(product: Product, sent: Update, memory: Memory, shown: Shown, by: Actor) -> bool:

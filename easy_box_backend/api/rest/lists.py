@@ -75,13 +75,6 @@ def orders_kept_since(at: datetime) -> datetime:
     return today - timedelta(days=settings.ORDERS_KEPT_IN_APP)
 
 
-def product_with_sku(skus: list[str]) -> Product | None:
-    """The live product with the first of these SKUs that exists; None if none does."""
-    live = Product.objects.live().filter(sku__in=[sku for sku in skus if "\0" not in sku])
-    found = {product.sku: product for product in live}
-    return next((found[sku] for sku in skus if sku in found), None)
-
-
 def one_product(product: Product, photos: str) -> dict[str, Any]:
     """The JSON of a product that is already loaded."""
     row = {field: getattr(product, field) for field in PRODUCT_FIELDS}

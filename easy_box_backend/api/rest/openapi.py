@@ -64,6 +64,16 @@ class Product(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
+class BarcodeOut(serializers.Serializer[Any]):
+    """A barcode of a product. An article number (GTIN) is stored as an EAN-8 or EAN-13: a UPC gets its leading zero."""
+
+    code = serializers.CharField()
+    pieces = serializers.IntegerField(help_text=_("How many pieces the label stands for."))
+    check_digit_ok = serializers.BooleanField(
+        allow_null=True, help_text=_("false: look for a typing error. null: the code is no article number.")
+    )
+
+
 class LineProduct(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -242,7 +252,7 @@ IF_NONE_MATCH = header("If-None-Match", _("Tags, also weak ones. 304 if one of t
 IF_MATCH = header("If-Match", _("Tags, also weak ones. 412 if none of them is the current version."))
 READS, WRITES, MAKES = [ETAG, IF_NONE_MATCH], [ETAG, IF_MATCH], [ETAG, LOCATION]
 
-SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU; other parameters are ignored.")
+SKU = OpenApiParameter("sku", OpenApiTypes.STR, description="Exactly this SKU or barcode; all else is ignored.")
 _ERROR = OpenApiResponse(Error)
 REFUSED = dict.fromkeys((400, 401, 403, 404, 405, 409, 412, 413, 415, 429), _ERROR)
 NOTHING = {204: None, **REFUSED}

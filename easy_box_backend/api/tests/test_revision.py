@@ -15,7 +15,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from api import revision
-from api.actions import counts, devices, discrepancies, ledger, orders, products, reversing, settling, stock
+from api.actions import barcodes, counts, devices, discrepancies, ledger, orders, products, reversing, settling, stock
 from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Device, Discrepancy, Order, Product, Revision, StockMovement, User
@@ -122,6 +122,7 @@ def world(db: None) -> dict[str, Any]:
     device, _token = devices.log_in(user, kind=Device.Kind.APP, name="phone", at=NOON)
     by = Actor(user, device, at=timezone.now())
     socks = products.create(sku="SOCK", name="Socks", location="A1", quantity=10, by=by.then(NOON))
+    barcodes.add(socks.pk, "PACK", by=by.then(NOON))
     old = products.create(sku="OLD", name="Old", by=by.then(NOON))
     products.archive(old.pk, by=by.then(NOON))
     order = orders.create(customer_name="Petrova", lines=[Line(socks.pk, 2)], by=by.then(NOON))
@@ -174,6 +175,9 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "update": lambda w: products.update(w["socks"], {"name": "X"}, quantity=4, by=w["by"].then(w["at"])),
     "archive": lambda w: products.archive(w["socks"], by=w["by"].then(w["at"])),
     "unarchive": lambda w: products.unarchive(w["old"], by=w["by"].then(w["at"])),
+    "barcode": lambda w: barcodes.add(w["socks"], "EAN", by=w["by"].then(w["at"])),
+    "barcode of another pack": lambda w: barcodes.add(w["socks"], "PACK", pieces=6, by=w["by"].then(w["at"])),
+    "barcode removed": lambda w: barcodes.remove(w["socks"], "PACK", by=w["by"].then(w["at"])),
     "receive": lambda w: stock.receive(w["socks"], 5, by=w["by"].then(w["at"])),
     "adjust": lambda w: stock.adjust(w["socks"], -12, reason="lost", by=w["by"].then(w["at"])),
     "count": lambda w: counts.count(w["socks"], 7, counted_at=w["at"], by=w["by"].then(w["at"])),
@@ -218,6 +222,8 @@ SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
     "update to what is": lambda w: products.update(
         w["socks"], {"name": "Socks"}, quantity=10, by=w["by"].then(w["at"])
     ),
+    "barcode that it has": lambda w: barcodes.add(w["socks"], "PACK", by=w["by"].then(w["at"])),
+    "look-up of a barcode": lambda w: phone_stock.look_up(["PACK"], by=w["by"].then(w["at"])),
     "archive twice": lambda w: products.archive(w["old"], by=w["by"].then(w["at"])),
     "unarchive what is live": lambda w: products.unarchive(w["socks"], by=w["by"].then(w["at"])),
     "count that agrees": lambda w: counts.count(w["socks"], 10, counted_at=w["at"], by=w["by"].then(w["at"])),

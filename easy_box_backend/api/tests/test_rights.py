@@ -20,7 +20,7 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from api.actions import devices, discrepancies, orders, products
+from api.actions import barcodes, devices, discrepancies, orders, products
 from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Device, Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
@@ -145,6 +145,11 @@ CALLS: dict[tuple[str, str], Callable[[World], Any]] = {
         f"/api/products/{w.product.pk}/upload_image/", {"image": upload(photos.jpeg())}, format="multipart"),
     ("GET /api/products/{product}/movements/", "why so many are on hand"):
         lambda w: w.caller.get(f"/api/products/{w.product.pk}/movements/"),
+    ("GET /api/products/{product}/barcodes/", "what is on its labels"):
+        lambda w: w.caller.get(f"/api/products/{w.product.pk}/barcodes/"),
+    ("POST /api/products/{product}/barcodes/", "another label"): lambda w: w.of_product("barcodes", {"code": "B-2"}),
+    ("DELETE /api/products/{product}/barcodes/", "a label less"):
+        lambda w: w.caller.delete(f"/api/products/{w.product.pk}/barcodes/?code=B-1"),
     ("POST /api/products/{product}/adjust/", "correct"):
         lambda w: w.of_product("adjust", {"quantity_delta": 1, "reason": "found"}),
     ("POST /api/products/{product}/count/", "count"): lambda w: w.of_product("count", {"counted": 4}),
@@ -195,6 +200,7 @@ def made_worlds() -> dict[str, World]:
         return caller
 
     product = products.create(sku="BOX", name="Box", quantity=5, by=Actor(None, at=at))
+    barcodes.add(product.pk, "B-1", by=Actor(None, at=at))
     order = orders.create(customer_name="Anna", lines=[Line(product.pk, 2)], by=Actor(None, at=at))
     question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None, at=at), id="7")
     picker, manager = log_in("Picker2"), log_in("Manager2", is_staff=True)

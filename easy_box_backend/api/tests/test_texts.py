@@ -64,3 +64,17 @@ def test_what_a_scanned_text_can_mean_begins_with_the_text_itself() -> None:
     assert texts.skus_of("\u200b", "x", blank=texts.NO_SKU) == ["NO-SKU", "x", "\u200b"]
     assert texts.skus_of("+", " ", blank=texts.NO_SKU) == ["+"]
     assert texts.skus_of(" ", "") == []
+
+
+def test_a_barcode_is_stored_in_one_spelling() -> None:
+    for written in ONE_NUMBER:
+        assert texts.barcode_of(f" {written}\u200b") == "0036000291452"
+    assert {texts.barcode_of(text) for text in ("96385074", *texts.gtins("96385074"))} == {"96385074"}
+    for text in ("4006381333931", "14006381333938", "036000291453", "A-1", "1234567", ""):
+        assert texts.barcode_of(text) == text
+
+
+def test_only_an_article_number_has_a_check_digit() -> None:
+    assert [texts.check_digit_ok(text) for text in ("96385074", "4006381333931", "14006381333938")] == [True] * 3
+    assert [texts.check_digit_ok(text) for text in ("96385075", "4006381333932")] == [False] * 2
+    assert [texts.check_digit_ok(text) for text in ("", "A", "1234567", "٠٣٦٠٠٠٢٩١٤٥٢")] == [None] * 4

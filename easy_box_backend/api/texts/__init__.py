@@ -48,13 +48,26 @@ def gtins(sku: str) -> list[str]:
     EAN-13 with a leading zero is UPC-A; on cartons it has 14 digits (GS1 General Specifications, section 7.9, also for
     the check digit). Empty for any other text, and for a number with a wrong check digit.
     """
-    if len(sku) not in (8, 12, 13, 14) or not (sku.isascii() and sku.isdecimal()):
+    if not check_digit_ok(sku):
         return []
     digits = sku.zfill(14)
-    if sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(digits)) % 10:
-        return []
     spellings = (digits[14 - length :] for length in (13, 12, 14, 8) if not digits[: 14 - length].strip("0"))
     return [spelling for spelling in spellings if spelling != sku]
+
+
+def check_digit_ok(code: str) -> bool | None:
+    """Whether an article number (GTIN) ends in the right check digit; None for what can't be an article number."""
+    if len(code) not in (8, 12, 13, 14) or not (code.isascii() and code.isdecimal()):
+        return None
+    return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(code.zfill(14))) % 10 == 0
+
+
+def barcode_of(text: str) -> str:
+    """The barcode under which a scanned text is stored: as a SKU (`sku_of`), but an article number always in the same
+    spelling, an EAN-8 or EAN-13 where it can be one. So two spellings of one number are never two barcodes."""
+    code = sku_of(text)
+    spellings = {len(spelling): spelling for spelling in (code, *gtins(code))}
+    return spellings.get(8) or spellings.get(13) or code
 
 
 def skus_of(*texts: str, blank: str = "") -> list[str]:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from api import texts
-from api.actions import devices
+from api.actions import barcodes, devices
+from api.actor import Actor
 from api.models import MAX_QUANTITY, Discrepancy, Order, Product
 from api.tests import photos
 from api.tests.calls import PASSWORD, upload
@@ -215,6 +217,11 @@ def sku_taken(w: World) -> list[int]:
     return [w.anna.create("SOCK", "Other socks").status_code for _ in range(2)]
 
 
+def barcode_taken(w: World) -> list[int]:
+    barcodes.add(w.socks, "4006381333931", by=Actor(None, at=timezone.now()))
+    return [w.anna.create("4006381333931", "Other socks").status_code for _ in range(2)]
+
+
 def odd_creation(w: World) -> list[int]:
     sent = [("y" * 400, "Long"), ("N1", "n" * 400), ("N2", ""), ("N3\0", "a\0b"), ("\u200b", "No label")]
     codes = [w.anna.create(sku, name).status_code for sku, name in sent]
@@ -255,6 +262,11 @@ def photo_of_nothing(w: World) -> list[int]:
 
 def relabelled_to_taken(w: World) -> list[int]:
     return [w.anna.put(w.seen["SOCK"], sku="SHIRT").status_code for _ in range(2)]
+
+
+def relabelled_to_barcode(w: World) -> list[int]:
+    barcodes.add(Product.objects.get(sku="SHIRT").pk, "4006381333931", by=Actor(None, at=timezone.now()))
+    return [w.anna.put(w.seen["SOCK"], sku="4006381333931").status_code for _ in range(2)]
 
 
 def odd_put(w: World) -> list[int]:
@@ -357,12 +369,14 @@ CASES: dict[str, Callable[[World], list[int]]] = {
     "`add_stock` of 0 or fewer": none_or_fewer,
     "`add_stock` of what is no whole number": no_whole_number,
     "creation: the SKU is taken, as the phone could know": sku_taken,
+    "creation: the SKU is a barcode of another product": barcode_taken,
     "creation: SKU, name or location too long, blank, or with NUL": odd_creation,
     "creation: the photo is unreadable": bad_photo,
     "creation: a quantity below 0 or over a million": created_millions,
     "photo: the file is no picture": no_picture,
     "photo: the product never was": photo_of_nothing,
     "`PUT` of a product: the SKU is another's": relabelled_to_taken,
+    "`PUT` of a product: the SKU is a barcode of another product": relabelled_to_barcode,
     "`PUT` of a product: SKU, name or location too long, blank, or with NUL": odd_put,
     "`PUT` of a product: a quantity of any size": put_of_millions,
     "`PUT` of a product under an id or UUID that nobody knows": put_of_nothing,
