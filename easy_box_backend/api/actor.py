@@ -30,6 +30,11 @@ class Actor:
         """Whether they may do what a picker may not (docs/rights.md); the server itself may."""
         return self.user is None or self.user.is_manager
 
+    @property
+    def keeps_stock(self) -> bool:
+        """Whether they may set what is on hand; the server itself may."""
+        return self.user is None or self.user.keeps_stock
+
     def then(self, at: datetime) -> Self:
         """The same actor at another time."""
         return replace(self, at=at)

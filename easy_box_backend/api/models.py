@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.models import Group, PermissionsMixin
 from django.db import models
 from django.db.models import Case, F, Q, Sum, When
 from django.db.models.functions import Lower
@@ -30,9 +30,11 @@ MAX_NOTE = 2000
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create an account. The e-mail is stored in lower case, since people type it in any case."""
+        role = fields.pop("role", None)
         user = self.model(email=tidy(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
+        user.take_role(role or user.role)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -43,7 +45,17 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. Logs in by e-mail; `username` is the name shown on the app's home screen."""
+    """A person. Logs in by e-mail; `username` is the name shown on the app's home screen.
+
+    one_time_digest, one_time_until: the one-time password that connects a phone (`actions/connecting.py`).
+    totp_secret, totp_step: the second factor at the desk (`actions/second_factor.py`); "" without one.
+    """
+
+    class Role(models.TextChoices):
+        PICKER = "picker", _("picker")
+        STOREKEEPER = "storekeeper", _("storekeeper")
+        MANAGER = "manager", _("manager")
+        ADMINISTRATOR = "administrator", _("administrator")
 
     email = models.EmailField(_("e-mail"), unique=True)
     username = models.CharField(_("shown name"), max_length=150)
@@ -54,6 +66,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("manager"), default=False, help_text=_("Sees the admin and settles discrepancies.")
     )
     date_joined = models.DateTimeField(_("since"), auto_now_add=True)
+    one_time_digest = models.CharField(max_length=64, blank=True, editable=False, db_default="", default="")
+    one_time_until = models.DateTimeField(null=True, blank=True, editable=False)
+    totp_secret = models.CharField(max_length=64, blank=True, editable=False, db_default="", default="")
+    totp_step = models.BigIntegerField(editable=False, db_default=0, default=0)
 
     objects = UserManager()
 
@@ -71,8 +87,35 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.username or self.email
 
     @property
+    def role(self) -> str:
+        """By the flags, which the database's look-up of a token reads, and below a manager by the group."""
+        if self.is_superuser:
+            return self.Role.ADMINISTRATOR
+        if self.is_staff:
+            return self.Role.MANAGER
+        groups = {group.name for group in self.groups.all()} if self.pk else set()
+        return self.Role.STOREKEEPER if self.Role.STOREKEEPER in groups else self.Role.PICKER
+
+    def take_role(self, role: str) -> None:
+        """Save a role. Only here are the flags and the group written, so that they agree."""
+        self.is_superuser = role == self.Role.ADMINISTRATOR
+        self.is_staff = role in (self.Role.MANAGER, self.Role.ADMINISTRATOR)
+        self.save(update_fields=["is_staff", "is_superuser"])
+        self.groups.set([Group.objects.get_or_create(name=role)[0]])
+
+    @property
+    def role_name(self) -> str:
+        """The role in words."""
+        return str(self.Role(self.role).label)
+
+    @property
     def is_manager(self) -> bool:
         return self.is_staff or self.is_superuser
+
+    @property
+    def keeps_stock(self) -> bool:
+        """Whether this person may set what is on hand: a storekeeper, a manager or an administrator."""
+        return self.role != self.Role.PICKER
 
     def may_change(self, other: "User") -> bool:
         """Whether this person may change the other's account and devices: their own, as a manager a picker's, as an
@@ -675,12 +718,17 @@ class Job(models.Model):
 
 
 class ClientError(models.Model):
-    """An error that a phone reported. Repeated errors are one row with a count."""
+    """An error that a phone reported. Repeated errors are one row with a count.
+
+    user, device: who probably sent the latest (`actions/reports.py`); the report itself bears no token.
+    """
 
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
     message = models.TextField(_("message"))
     count = models.PositiveIntegerField(_("times"), default=1)
     user_agent = models.CharField(_("program"), max_length=255, blank=True)
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("person"))
+    device = models.ForeignKey(Device, models.SET_NULL, null=True, related_name="+", verbose_name=_("device"))
     first_seen_at = models.DateTimeField(_("first seen"))
     last_seen_at = models.DateTimeField(_("last seen"), db_index=True)
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from api import revision, serializers
 from api.actions import orders, products, stock
-from api.auth.tokens import actor, device_of, managers_only
+from api.auth.tokens import actor, device_of, managers_only, storekeepers_only
 from api.models import Order, Product
 from api.phones import orders as phone_orders
 from api.phones import products as phone_products
@@ -131,9 +131,9 @@ class ProductDetail(PhoneView):
 
     @extend_schema(parameters=[openapi.IF_MATCH], responses=openapi.NOTHING)
     def delete(self, request: Request, key: str) -> HttpResponseBase:
-        """Archive a product: it leaves the list, its history and its order lines stay. Idempotent. For managers;
-        a product that a picker deletes on a phone stays until a manager decides."""
-        managers_only(request)
+        """Archive a product: it leaves the list, its history and its order lines stay. Idempotent. For storekeepers
+        and managers; a product that a picker deletes on a phone stays until a manager decides."""
+        storekeepers_only(request)
         product_id, held = require_id(key, products.NoSuchProduct), revisions_held(request)
         products.archive(product_id, revisions_held=held, by=actor(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

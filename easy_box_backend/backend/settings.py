@@ -237,6 +237,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# Whether people may protect their login at the desk by codes of an authenticator app (api/actions/second_factor.py).
+SECOND_FACTOR = boolean("SECOND_FACTOR", False)
 TOKEN_TTL = timedelta(days=natural("TOKEN_TTL_DAYS", 180))
 KNOX_TOKEN_MODEL = "knox.AuthToken"
 REST_KNOX = {

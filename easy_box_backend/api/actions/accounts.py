@@ -13,7 +13,9 @@ from api.errors import Forbidden, Invalid
 from api.models import Device, User
 from api.texts import tidy
 
+Role = User.Role
 RANK = ("is_staff", "is_superuser")
+"""How programs and Django's admin name the two highest roles."""
 
 
 class WrongPassword(Invalid):
@@ -37,17 +39,22 @@ def needs_password(user: User, by: User, changes: dict[str, Any]) -> bool:
 
 
 @transaction.atomic
-def create(*, by: User, email: str, username: str, password: str, **fields: Any) -> User:
-    """Create an account. Raises Forbidden, and Invalid for an e-mail that is taken or a weak password."""
+def create(*, by: User, email: str, username: str, password: str | None, **fields: Any) -> User:
+    """Create an account, a picker's unless `role` (or a flag of RANK) says otherwise. Without a password the person can
+    only connect a phone (`connecting`). Raises Forbidden, and Invalid for an e-mail that is taken or a weak password.
+    """
+    role = _role_in(fields, Role.PICKER)
+    _check_role(Role.PICKER, role, by)
     user = User(email=tidy(email).lower(), username=username, **fields)
-    _check_rank(user, by, fields)
     try:
         with transaction.atomic():
             user.set_unusable_password()
             user.save(force_insert=True)
     except IntegrityError as error:
         raise _email_taken() from error
-    _set_password(user, password)
+    user.take_role(role)
+    if password is not None:
+        _set_password(user, password)
     return user
 
 
@@ -56,19 +63,20 @@ def change(
     user: User, *, by: User, at: datetime, device: Device | None = None, password: str | None = None,
     weak: str = "password", **fields: Any,
 ) -> User:  # fmt: skip
-    """Change an account's fields and password. Raises Forbidden, OwnRights, and Invalid as `create`.
+    """Change an account's fields, role and password. Raises Forbidden, OwnRights, and Invalid as `create`.
 
     A deactivated account, or one with a new password, is logged out on all devices except `device`, the one that a
-    person changes their own account from. The caller has checked the current password if `needs_password`.
-    weak: the field that the error for a weak password names.
+    person changes their own account from, and loses its one-time password. The caller has checked the current password
+    if `needs_password`. weak: the field that the error for a weak password names.
     """
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not by.may_change(user):
         raise Forbidden(_("Only an administrator can change another manager's account."))
-    if user.pk == by.pk and any(not value and getattr(user, name) for name, value in fields.items()
-                                if name in ("is_active", *RANK)):  # fmt: skip
+    before = user.role
+    role = _role_in(fields, before)
+    if user.pk == by.pk and (not fields.get("is_active", True) or _ROLES.index(role) < _ROLES.index(before)):
         raise OwnRights
-    _check_rank(user, by, fields)
+    _check_role(before, role, by)
     for field, value in fields.items():
         setattr(user, field, tidy(value).lower() if field == "email" else value)
     try:
@@ -76,17 +84,40 @@ def change(
             user.save(update_fields=list(fields))
     except IntegrityError as error:
         raise _email_taken() from error
+    if role != before:
+        user.take_role(role)
     if password is not None:
         _set_password(user, password, weak)
     if not user.is_active or password is not None:
+        user.one_time_until = None
+        user.save(update_fields=["one_time_until"])
         devices.revoke_all(user, at=at, but=device)
     return user
 
 
-def _check_rank(user: User, by: User, fields: dict[str, Any]) -> None:
-    """Raises Forbidden unless an administrator gives or takes the rights of a manager or administrator."""
-    if not by.is_superuser and any(fields[name] != (getattr(user, name) if user.pk else False)
-                                   for name in RANK if name in fields):  # fmt: skip
+_ROLES = list(Role.values)
+
+
+def _role_in(fields: dict[str, Any], now: str) -> str:
+    """Take the role out of the fields: `role`, or what the flags of RANK change in the present one."""
+    flags = {name: fields.pop(name) for name in RANK if name in fields}
+    role = fields.pop("role", None)
+    if role or not flags:
+        return str(role or now)
+    is_staff = flags.get("is_staff", now in (Role.MANAGER, Role.ADMINISTRATOR))
+    if flags.get("is_superuser", is_staff and now == Role.ADMINISTRATOR):
+        return Role.ADMINISTRATOR
+    if is_staff:
+        return Role.MANAGER
+    return Role.PICKER if now in (Role.MANAGER, Role.ADMINISTRATOR) else now
+
+
+def _check_role(before: str, role: str, by: User) -> None:
+    """Raises Forbidden unless an administrator gives or takes the role of a manager or administrator, or a manager the
+    role of a storekeeper."""
+    if role == before or by.is_superuser:
+        return
+    if not by.is_staff or {role, before} & {Role.MANAGER, Role.ADMINISTRATOR}:
         raise Forbidden(_("Only an administrator can give or take away a manager's rights."))
 
 

@@ -8,8 +8,10 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
+from api import errors
 from api.errors import Forbidden, NoSuch
 from api.models import Device, DeviceMemory, User
+from api.texts import tidy
 
 MOST_LOGINS = 200
 """The most logins of a person at once. One more ends the login that was unused for longest."""
@@ -57,12 +59,24 @@ def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
 
     Raises Forbidden, and NoSuchDevice, for a picker also if the device is another person's.
     """
+    revoke(_of(user, device_id, _("Only an administrator can log out another manager's devices.")), at=at)
+
+
+def rename(user: User, device_id: int, name: str) -> None:
+    """Name a device, so that people know which phone it is. Raises as `revoke_of`."""
+    device = _of(user, device_id, _("Only an administrator can name another manager's devices."))
+    device.name = tidy(name)[:200]
+    device.save(update_fields=["name"])
+
+
+def _of(user: User, device_id: int, refused: errors.Text) -> Device:
+    """A device that `user` may change."""
     device = Device.objects.select_related("user").filter(id=device_id).first()
     if device is None or not (user.is_manager or device.user == user):
         raise NoSuchDevice(device_id)
     if not user.may_change(device.user):
-        raise Forbidden(_("Only an administrator can log out another manager's devices."))
-    revoke(device, at=at)
+        raise Forbidden(refused)
+    return device
 
 
 def revoke_all(user: User, *, at: datetime, but: Device | None = None) -> None:

@@ -90,8 +90,10 @@ def update(
     if product.is_archived:
         raise NoSuchProduct(product_id)
     revision.require_held(product, revisions_held)
-    if quantity not in (None, product.quantity) and not by.is_manager:
-        raise Forbidden(_("Only a manager can set the quantity on hand."), facts={"on_hand": product.quantity})
+    if quantity not in (None, product.quantity) and not by.keeps_stock:
+        raise Forbidden(
+            _("Only a storekeeper or a manager can set the quantity on hand."), facts={"on_hand": product.quantity}
+        )
     if quantity is not None:
         stock.check_level(product, quantity, field="quantity")
     delta = 0 if quantity is None else quantity - product.quantity

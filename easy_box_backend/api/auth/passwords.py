@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from knox.crypto import hash_token
 
 from api import limits
-from api.actions import accounts, logins
+from api.actions import accounts, connecting, logins, second_factor
 from api.auth.callers import client_address, client_network
 from api.auth.tokens import find_device, log
 from api.errors import TooSoon
@@ -27,15 +28,19 @@ class TooManyGuesses(TooSoon):
         super().__init__(_("Too many failed logins. Try again in a minute."), wait)
 
 
-def check_password(request: HttpRequest, email: str, password: str) -> User | None:
+def check_password(
+    request: HttpRequest, email: str, password: str, *, one_time: bool = False, code: str | None = None
+) -> User | None:
     """The active account with these credentials, None if there is none. Both take the same time.
 
+    one_time: a one-time password is right too (`actions/connecting.py`). code: at the desk, the second factor; a wrong
+    one counts as a wrong password. None where no second factor is asked for.
     Raises TooManyGuesses after ten wrong passwords in a minute (`actions/logins.py` says for whom they are counted).
     """
     account = tidy(email).lower()[:255]
     device = known_device(request, account)
     keys = logins.keys(account, client_network(request), device=device, at=timezone.now())
-    return _check(request, account, password, keys)
+    return _check(request, account, password, keys, one_time=one_time, code=code)
 
 
 def confirm_password(request: HttpRequest, user: User, password: str, device: Device | None) -> None:
@@ -50,13 +55,20 @@ def confirm_password(request: HttpRequest, user: User, password: str, device: De
         raise accounts.WrongPassword
 
 
-def _check(request: HttpRequest, account: str, password: str, keys: list[str]) -> User | None:
+def _check(
+    request: HttpRequest, account: str, password: str, keys: list[str], *, one_time: bool = False,
+    code: str | None = None,
+) -> User | None:  # fmt: skip
     """The limit is checked before and after the hashing: so no lock is held during it, and of parallel guesses those
     beyond the limit get no answer."""
     if wait := limits.wait(keys, logins.LIMIT, at=timezone.now()):
         raise TooManyGuesses(wait)
-    user = authenticate(request, username=account, password=password)
+    user: Any = authenticate(request, username=account, password=password)
     at = timezone.now()
+    if user is None and one_time:
+        user = connecting.person_with(account, password, at=at)
+    if user and code is not None and not second_factor.is_right(user, code, at=at):
+        user = None
     if not isinstance(user, User):
         if wait := limits.take(keys, logins.LIMIT, at=at):
             raise TooManyGuesses(wait)

@@ -143,6 +143,12 @@ def device_of(request: Request) -> Device:
 
 
 def managers_only(request: Request) -> None:
-    """Raise PermissionDenied for a picker (docs/rights.md), on any kind of device."""
+    """Raise PermissionDenied for pickers and storekeepers (docs/rights.md), on any kind of device."""
     if not person(request).is_manager:
+        raise exceptions.PermissionDenied
+
+
+def storekeepers_only(request: Request) -> None:
+    """Raise PermissionDenied for whom docs/rights.md does not let set what is on hand."""
+    if not person(request).keeps_stock:
         raise exceptions.PermissionDenied

@@ -119,7 +119,7 @@ def delete(key: str, *, by: Actor) -> None:
                 discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, id=key[:100])
         elif product.pk not in memory.deleted:
             memory.deleted.append(product.pk)
-            if by.is_manager:
+            if by.keeps_stock:
                 products.archive(product.pk, by=by)
             elif not product.is_archived:
                 discrepancies.record(Kind.DELETION_ASKED, by=by, product=product)

@@ -27,7 +27,7 @@ class Token(PublicView):
     def post(self, request: Request) -> Response:
         """Log in: returns a token for this device. Any wrong credentials give the same 401."""
         data = checked(serializers.Login, request.data)
-        user = passwords.check_password(request._request, data["email"], data["password"])
+        user = passwords.check_password(request._request, data["email"], data["password"], one_time=True)
         if user is None:
             raise exceptions.AuthenticationFailed(_("Wrong e-mail or password."), code="invalid_credentials")
         logins.was_here(user, callers.client_network(request._request), at=timezone.now())

@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from api import serializers
 from api.actions import barcodes, stock
-from api.auth.tokens import actor, managers_only
+from api.auth.tokens import actor, storekeepers_only
 from api.models import Product
 from api.rest import openapi
 from api.rest.requests import checked, find, require_id
@@ -24,8 +24,8 @@ class Barcodes(APIView):
     @extend_schema(request=openapi.body(serializers.BarcodeIn), responses=openapi.ok(openapi.BarcodeOut))
     def post(self, request: Request, key: str) -> Response:
         """Give a product another barcode; if it has it already, set its pieces. Answers the barcode as it is stored.
-        For managers."""
-        managers_only(request)
+        For storekeepers and managers."""
+        storekeepers_only(request)
         data = checked(serializers.BarcodeIn, request.data)
         product_id = require_id(key, stock.NoSuchProduct)
         row = barcodes.add(product_id, data["code"], pieces=data["pieces"], by=actor(request))
@@ -33,8 +33,8 @@ class Barcodes(APIView):
 
     @extend_schema(parameters=[serializers.BarcodeQuery], responses=openapi.NOTHING)
     def delete(self, request: Request, key: str) -> Response:
-        """Take a barcode away from a product. For managers."""
-        managers_only(request)
+        """Take a barcode away from a product. For storekeepers and managers."""
+        storekeepers_only(request)
         code = checked(serializers.BarcodeQuery, request.query_params)["code"]
         barcodes.remove(require_id(key, stock.NoSuchProduct), code, by=actor(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -6,7 +6,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from api.auth.tokens import NoAuthentication, device_of, managers_only
+from api.auth.tokens import NoAuthentication, device_of, managers_only, storekeepers_only
 
 
 class PublicView(APIView):
@@ -22,6 +22,14 @@ class ManagersView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         managers_only(request)
+
+
+class StorekeepersView(APIView):
+    """A call for storekeepers and managers, on any kind of device."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        storekeepers_only(request)
 
 
 class PhoneView(APIView):

@@ -12,7 +12,7 @@ from api.discrepancies import kinds
 from api.models import Discrepancy
 from api.rest import openapi
 from api.rest.answers import movement_answer, page
-from api.rest.base import ManagersView
+from api.rest.base import ManagersView, StorekeepersView
 from api.rest.lists import product_answer
 from api.rest.requests import checked, require_id
 
@@ -51,10 +51,10 @@ class Resolve(ManagersView):
         return Response(serializers.discrepancy_json(kinds.describe([found])[0]))
 
 
-class Adjust(ManagersView):
+class Adjust(StorekeepersView):
     @extend_schema(request=openapi.body(serializers.Adjustment), **openapi.MOVES)
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """Adjust the quantity on hand by `quantity_delta` pieces, with a reason. For managers."""
+        """Adjust the quantity on hand by `quantity_delta` pieces, with a reason. For storekeepers and managers."""
         data = checked(serializers.Adjustment, request.data)
         movement = stock.adjust(
             require_id(key, stock.NoSuchProduct), data["quantity_delta"], reason=data["reason"], by=actor(request),
@@ -62,7 +62,7 @@ class Adjust(ManagersView):
         return movement_answer(request, movement)
 
 
-class Count(ManagersView):
+class Count(StorekeepersView):
     @extend_schema(
         request=openapi.body(serializers.Count),
         parameters=[openapi.LOCATION],
@@ -71,7 +71,7 @@ class Count(ManagersView):
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Record a stocktake: `counted` pieces were on hand at `counted_at` (default: now). The difference is booked.
         Corrections of earlier movements do not change a count. Of two counts the later one is valid, in whatever order
-        they arrive. For managers."""
+        they arrive. For storekeepers and managers."""
         data, by = checked(serializers.Count, request.data), actor(request)
         made, later = counts.count(
             require_id(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or by.at,
@@ -80,10 +80,10 @@ class Count(ManagersView):
         return movement_answer(request, made, variance=made.quantity_delta, later_count=later.pk if later else None)
 
 
-class Unarchive(ManagersView):
+class Unarchive(StorekeepersView):
     @extend_schema(request=None, parameters=openapi.WRITES, responses=openapi.PRODUCT_CHANGED)
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        """Restore an archived product; 409 if another one has its SKU now. For managers."""
+        """Restore an archived product; 409 if another one has its SKU now. For storekeepers and managers."""
         product = products.unarchive(require_id(key, stock.NoSuchProduct), by=actor(request))
         return product_answer(request, product)
 

@@ -28,7 +28,10 @@ class ErrorLog(PublicView):
         /api."""
         message = checked(serializers.ErrorReport, request.data)["message"]
         text = message if isinstance(message, str) else answers.dump(message).decode()
-        reports.record_client_error(text, user_agent=callers.user_agent(request), at=timezone.now())
+        reports.record_client_error(
+            text, user_agent=callers.user_agent(request), network=callers.client_network(request._request),
+            at=timezone.now(),
+        )  # fmt: skip
         return Response(status=status.HTTP_201_CREATED)
 
 
@@ -38,9 +41,9 @@ class Movements(APIView):
         responses=openapi.ok(openapi.Movement(many=True)),
     )
     def get(self, request: Request, key: str | None = None) -> HttpResponseBase:
-        """Stock movements, the latest first: of one product, or (for managers) of all."""
+        """Stock movements, the latest first: of one product, or (for storekeepers and managers) of all."""
         if key is None:
-            tokens.managers_only(request)
+            tokens.storekeepers_only(request)
         query = checked(serializers.MovementQuery, request.query_params)
         if key is not None:
             query["product"] = find(Product, key, stock.NoSuchProduct).pk

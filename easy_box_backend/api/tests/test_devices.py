@@ -8,6 +8,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from api.actions import devices
+from api.errors import Forbidden, NoSuch
+from api.models import Device
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
 
@@ -98,3 +100,14 @@ def test_a_fixed_number_of_queries_however_many_devices(
         log_in(picker.user)
     with django_assert_num_queries(2):
         assert len(picker.get(DEVICES).json()) == 21
+
+
+def test_a_device_is_named_by_those_who_may_log_it_out(manager: Caller, picker: Caller, owner: Caller) -> None:
+    devices.rename(manager.user, picker.device.pk, " Forklift\u200b ")
+    picker.device.refresh_from_db()
+    assert str(picker.device) == f"Forklift #{picker.device.pk}"
+    devices.rename(picker.user, picker.device.pk, "x" * 300)
+    for user, device, error in ((picker.user, manager, NoSuch), (manager.user, owner, Forbidden)):
+        with pytest.raises(error):
+            devices.rename(user, device.device.pk, "Mine")
+    assert set(Device.objects.values_list("name", flat=True)) == {"x" * 200, "tests"}

@@ -12,14 +12,15 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from api.actions import reports
+from api.actions import devices, logins, reports
 from api.alerts import messages, outbox
-from api.models import Alert, ClientError
+from api.models import Alert, ClientError, Device, User
 from api.tests.calls import BODY_KINDS, PASSWORD, check_error, send
 from api.tests.cases import each
-from api.tests.conftest import MakeUser
+from api.tests.conftest import LogIn, MakeUser
 from api.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
@@ -224,3 +225,61 @@ def test_only_post_and_only_without_a_slash(guest: APIClient) -> None:
 def test_the_body_of_the_answer_is_nothing_a_phone_could_stumble_over(guest: APIClient) -> None:
     answer = report(guest, "boom")
     assert answer.content in (b"", json.dumps({}).encode())
+
+
+# --- Who it was ---------------------------------------------------------------------------------------------------
+def sent_by(guest: APIClient, message: str, address: str = "10.0.0.1") -> tuple[Any, Any]:
+    report(guest, message, REMOTE_ADDR=address, headers={"User-Agent": "Dart/3.5 (dart:io)"})
+    error = ClientError.objects.order_by("-last_seen_at", "-pk")[0]
+    return error.user, error.device
+
+
+@pytest.fixture
+def phones(log_in: LogIn, make_user: MakeUser) -> list[Device]:
+    """Anna's two phones and Boris's one, all in the warehouse's network, and a program there."""
+    anna, boris = make_user("Anna"), make_user("Boris")
+    found = [log_in(user, kind="app").device for user in (anna, anna, boris)]
+    log_in(make_user("Shop"))
+    for user in User.objects.all():
+        logins.was_here(user, "10.0.0.1", at=timezone.now())
+    return found
+
+
+def seen(minutes_ago: dict[Device, int]) -> None:
+    for device, minutes in minutes_ago.items():
+        Device.objects.filter(pk=device.pk).update(last_seen_at=timezone.now() - timedelta(minutes=minutes))
+
+
+def test_a_report_that_names_its_person_is_of_their_busy_phone(guest: APIClient, phones: list[Device]) -> None:
+    seen({phones[0]: 3, phones[1]: 60, phones[2]: 0})
+    text = "User: Anna, 7, Anna@Example.com\nnull is no String"
+    assert sent_by(guest, text) == (phones[0].user, phones[0])
+    seen({phones[1]: 4})
+    assert sent_by(guest, text) == (phones[0].user, None), "either of the two"
+    seen({phones[0]: 60, phones[1]: 60})
+    assert sent_by(guest, text) == (phones[0].user, None)
+    devices.revoke(phones[0], at=timezone.now())
+    assert sent_by(guest, text) == (phones[1].user, phones[1]), "there is no other"
+
+
+def test_without_a_name_it_is_the_only_busy_phone_of_the_network(guest: APIClient, phones: list[Device]) -> None:
+    seen({phones[0]: 60, phones[1]: 60, phones[2]: 3})
+    assert sent_by(guest, "null is no String", "10.9.9.9") == (None, None)
+    assert sent_by(guest, "null is no String") == (phones[2].user, phones[2]), "the latest report counts"
+    seen({phones[0]: 3})
+    assert sent_by(guest, "null is no String") == (None, None)
+
+
+def test_a_name_that_nobody_has_says_nothing_and_a_deeper_one_is_not_read(
+    guest: APIClient, phones: list[Device]
+) -> None:
+    seen({phones[2]: 0})
+    assert sent_by(guest, "Mallory, 1, mallory@example.com: boom", "10.9.9.9") == (None, None)
+    assert sent_by(guest, "x" * 400 + " anna@example.com", "10.9.9.9") == (None, None)
+
+
+def test_a_phone_that_is_deleted_leaves_the_report(guest: APIClient, phones: list[Device]) -> None:
+    sent_by(guest, "User: Boris, 8, boris@example.com")
+    phones[2].memory.delete()
+    phones[2].delete()
+    assert ClientError.objects.get().device is None

@@ -5,18 +5,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from api.models import Device, DeviceMemory, Discrepancy, Product
-from api.phones import history
-from api.phones.memory import UnknownVersion, read
+from api.models import Device, Discrepancy, Product
+from api.phones import history, queues
+from api.phones.memory import UnknownVersion
 from api.reconcile import presses
 from api.reconcile.memory import DECIDED, Addition, Memory
 from api.reconcile.program import DIRECT, PASS, Item, State
-from api.reconcile.stored_stories import restored
-from api.reconcile.stories import Effect, Stories
+from api.reconcile.stories import Effect
 
 MOST_TOLD = 10
 """How many stories, and readings of a product's numbers, are told."""
@@ -39,9 +37,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no device {device}. Without an id, the phones are listed.")
         if not found.is_app:
             raise CommandError(f"Device {device} is a program. Its requests are taken literally.")
-        row = DeviceMemory.objects.filter(device=found).first()
         try:
-            memory = read(row.state if row else "{}")
+            memory = queues.memory_of(found)
         except UnknownVersion as newer:
             raise CommandError(str(newer)) from newer
         for line in _Explanation(found, memory).lines():
@@ -51,7 +48,7 @@ class Command(BaseCommand):
 class _Explanation:
     def __init__(self, device: Device, memory: Memory) -> None:
         self.device, self.memory = device, memory
-        self.stories: Stories = restored(memory.stories, settings.STORY_MARGIN)
+        self.stories = queues.stories_of(memory)
         self.products = Product.objects.in_bulk()
 
     def lines(self) -> Iterator[str]:
@@ -70,12 +67,12 @@ class _Explanation:
         yield from self._numbers()
 
     def _queue(self) -> Iterator[str]:
-        story = next((story for story in self.stories.stories if story.state.length), None)
-        if story is None:
+        queue = queues.of(self.stories)
+        if queue is None:
             yield "Its queue of additions: empty, or nothing of it has been seen."
             return
-        items = ", ".join(map(self._item, story.state.queue.items[: story.state.length]))
-        nth = self.stories.stories.index(story) + 1
+        items = ", ".join(map(self._item, queue.items))
+        nth = queue.story
         begin = "Its queue probably still holds" if nth == 1 else f"Its queue still holds, if story {nth} is true"
         yield f"{begin}: {items}."
 

@@ -1,0 +1,53 @@
+"""Connect a phone: a one-time password, which the app's login takes beside the person's own.
+
+The app can only log in with e-mail and password, and then keeps its token. So a person who only uses the app needs no
+password of their own: a manager makes one for this one login, which nobody has to remember.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from api.errors import Forbidden, Invalid
+from api.models import User
+
+LASTS = timedelta(hours=24)
+AGAIN = timedelta(minutes=10)
+"""How long it still works after its first login, since the answer to that may be lost on its way."""
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""None that looks like another. Twelve of them are 59 bits; the limit on wrong passwords holds for them too."""
+
+
+def one_time_password(user: User, *, by: User, at: datetime) -> str:
+    """Make a new one, in place of an earlier one, and return it. Only its keyed digest is stored.
+
+    Raises Forbidden as `accounts.change`, and for oneself: an open session must not become a phone. Raises Invalid if
+    the person may not log in.
+    """
+    if user.pk == by.pk:
+        raise Forbidden(_("Log in on your own phone with your own password."))
+    if not by.may_change(user):
+        raise Forbidden(_("Only an administrator can change another manager's account."))
+    if not user.is_active:
+        raise Invalid(_("This person may not log in."))
+    password = "-".join("".join(secrets.choice(LETTERS) for _letter in range(4)) for _group in range(3))
+    User.objects.filter(pk=user.pk).update(one_time_digest=_digest(password), one_time_until=at + LASTS)
+    return password
+
+
+def person_with(email: str, password: str, *, at: datetime) -> User | None:
+    """The active person whose one-time password this is, None if there is none. From now on it works for AGAIN only."""
+    user = User.objects.filter(email=email, is_active=True, one_time_until__gt=at).first()
+    if user is None or not constant_time_compare(user.one_time_digest, _digest(password)):
+        return None
+    ends = at + AGAIN
+    User.objects.filter(pk=user.pk, one_time_until__gt=ends).update(one_time_until=ends)
+    return user
+
+
+def _digest(password: str) -> str:
+    """Keyed, so that it is of no use without SECRET_KEY. A phone's keyboard may begin with a capital letter."""
+    plain = "".join(letter for letter in password.lower() if letter in LETTERS)
+    return salted_hmac("one-time password", plain, algorithm="sha256").hexdigest()
