@@ -1,14 +1,16 @@
 """Tables, constraints, and facts about a row or a set of rows. The verbs that change them are in `actions/`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.db import models
-from django.db.models import Case, F, Q, Sum, When
-from django.db.models.functions import Lower
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Lower
 from django.utils.translation import gettext_lazy as _
 
 from api.texts import MAX_SKU, barcode_of, skus_of, tidy
@@ -207,6 +209,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
     def live(self) -> Self:
         """Those that are not archived."""
         return self.filter(archived_at__isnull=True)
+
+    def on_shelves(self, shelves: Collection[str]) -> Self:
+        """Those on these shelves, in any case: A1 is also A1-01-02, but not A10."""
+        begins = [Q(location__iexact=shelf) for shelf in shelves]
+        begins += [Q(location__istartswith=f"{shelf}{mark}") for shelf in shelves for mark in "-/. "]
+        return self.filter(reduce(or_, begins, Q(pk__in=[])))
 
     def matching(self, text: str) -> Self:
         """Those whose SKU, name or location contains `text`, in any case."""
@@ -580,6 +588,98 @@ class StockMovement(models.Model):
         """
         as_it_happened = other.occurred_at == other.recorded_at
         return other.occurred_at <= self.occurred_at and not (as_it_happened and other.pk > self.pk)
+
+
+class Count(models.Model):
+    """A stocktake: the sheet of what is to be counted, what was counted, and whether it has been posted.
+
+    chosen: the shelves that were chosen, as typed; "*" for the whole warehouse, "" for single products.
+    blind: whoever counts does not see how many there should be.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("open")
+        POSTED = "posted", _("posted")
+        CANCELLED = "cancelled", _("cancelled")
+
+    chosen = models.CharField(_("chosen"), max_length=255, blank=True)
+    blind = models.BooleanField(_("blind"), default=False)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.OPEN)
+    started_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("started by"))
+    started_at = models.DateTimeField(_("started"))
+    posted_at = models.DateTimeField(_("posted"), null=True)
+
+    class Meta:
+        verbose_name = _("stocktake")
+        verbose_name_plural = _("stocktakes")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.chosen}".strip()
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == self.Status.OPEN
+
+
+class CountLineQuerySet(models.QuerySet["CountLine"]):
+    def by_shelf(self) -> Self:
+        return self.order_by("product__location", "product__sku", "id")
+
+    def compared(self) -> Self:
+        """With `expected`, what should have been there when it was counted (now, while it is not counted), and
+        `difference`, what posting books: by how much the quantity on hand is wrong.
+
+        Computed as `actions.counts.count` does: what has moved since is no difference, and if a later count is valid
+        there is none. A posted line says what was booked.
+        """
+        movements = StockMovement.objects.filter(product=OuterRef("product"))
+        later = movements.counts().filter(occurred_at__gt=OuterRef("counted_at"))
+        since = movements.events().filter(occurred_at__gt=OuterRef("counted_at")).order_by()
+        moved = since.values("product").annotate(total=Sum("quantity_delta")).values("total")
+        expected = F("product__quantity") - Coalesce(Subquery(moved), 0)
+        posted = Q(movement__isnull=False)
+        return self.annotate(
+            expected=Case(When(posted, then=F("counted") - F("movement__quantity_delta")), default=expected),
+            difference=Case(
+                When(posted, then=F("movement__quantity_delta")),
+                When(Exists(later), then=0),
+                default=F("counted") - expected,
+            ),
+        )
+
+
+class CountLine(models.Model):
+    """A product on the sheet of a stocktake. movement: the count in the ledger, once it is posted."""
+
+    expected: int
+    difference: int | None
+
+    count = models.ForeignKey(Count, models.PROTECT, related_name="lines", verbose_name=_("stocktake"))
+    product = models.ForeignKey(Product, models.PROTECT, related_name="count_lines", verbose_name=_("product"))
+    counted = models.BigIntegerField(_("counted"), null=True)
+    counted_at = models.DateTimeField(_("when"), null=True)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("person"))
+    device = models.ForeignKey(Device, models.PROTECT, null=True, related_name="+", verbose_name=_("device"))
+    movement = models.OneToOneField(StockMovement, models.PROTECT, null=True, related_name="count_line")
+
+    objects = CountLineQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("line of a stocktake")
+        verbose_name_plural = _("lines of a stocktake")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["count", "product"], name="count_line_once_per_product"),
+            models.CheckConstraint(
+                condition=Q(counted__isnull=True, counted_at__isnull=True)
+                | Q(counted__isnull=False, counted_at__isnull=False),
+                name="count_line_says_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id}: {self.counted}"
 
 
 class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):

@@ -17,7 +17,19 @@ from api import images, texts
 from api.actions.orders import Line
 from api.discrepancies.kinds import Answer, Told
 from api.errors import Busy
-from api.models import MAX_NOTE, MAX_ON_HAND, MAX_QUANTITY, Barcode, Device, Discrepancy, Order, StockMovement, User
+from api.models import (
+    MAX_NOTE,
+    MAX_ON_HAND,
+    MAX_QUANTITY,
+    Barcode,
+    Count,
+    CountLine,
+    Device,
+    Discrepancy,
+    Order,
+    StockMovement,
+    User,
+)
 
 PRODUCT_FIELDS = (
     "id", "sku", "name", "location", "quantity", "min_quantity", "unverified", "image", "thumbnail", "archived_at",
@@ -100,6 +112,7 @@ MOVEMENT_FIELDS = (
     "id", "product_id", "kind", "quantity_delta", "quantity_after", "counted", "reason", "user_id", "device_id",
     "reverses_id", "revision", "occurred_at", "recorded_at",
 )  # fmt: skip
+COUNT_FIELDS = ("id", "chosen", "blind", "status", "started_by_id", "started_at", "posted_at")
 DISCREPANCY_FIELDS = (
     "id", "kind", "status", "product_id", "sku", "order_id", "device_id", "user_id", "facts", "created_at",
     "resolved_at", "note",
@@ -122,6 +135,23 @@ def user_json(user: User) -> dict[str, Any]:
 def movement_json(movement: StockMovement) -> dict[str, Any]:
     order = movement.order_line.order_id if movement.order_line else None
     return {**_fields(movement, MOVEMENT_FIELDS), "order": order}
+
+
+def count_json(count: Count) -> dict[str, Any]:
+    return _fields(count, COUNT_FIELDS)
+
+
+def count_line_json(line: CountLine, *, hidden: bool) -> dict[str, Any]:
+    """A line of a stocktake, of `CountLineQuerySet.compared`. hidden: without what should be there."""
+    product = line.product
+    return {
+        **_fields(line, ("product_id", "counted", "counted_at", "user_id", "device_id")),
+        "sku": product.sku,
+        "name": product.name,
+        "location": product.location or None,
+        "expected": None if hidden else line.expected,
+        "difference": None if hidden else line.difference,
+    }
 
 
 def discrepancy_json(told: Told) -> dict[str, Any]:
@@ -415,10 +445,38 @@ class Adjustment(serializers.Serializer[Any]):
     reason = Text(max_length=255)
 
 
-class Count(serializers.Serializer[Any]):
+class CountIn(serializers.Serializer[Any]):
     counted = Whole(min_value=0, max_value=MAX_ON_HAND)
     counted_at = Moment(required=False)
     reason = Text(max_length=255, required=False, allow_blank=True, default="")
+
+
+class NewCount(serializers.Serializer[Any]):
+    """What is to be counted: whole shelves, single products, or everything."""
+
+    shelves = serializers.ListField(
+        child=Text(max_length=100), default=list, max_length=100,
+        help_text=_("Each with the shelves whose names continue it: A1 is also A1-01-02, but not A10."),
+    )  # fmt: skip
+    products = serializers.ListField(child=Whole(min_value=1, max_value=2**62), default=list, max_length=5000)
+    everything = Flag(default=False)
+    blind = Flag(default=False, help_text=_("Whoever counts does not see how many there should be."))
+
+
+class CountLineIn(serializers.Serializer[Any]):
+    product = Whole(min_value=1, max_value=2**62, required=False)
+    code = Text(max_length=texts.MAX_SKU, required=False, help_text=_("Instead of `product`: its SKU or a barcode."))
+    counted = Whole(min_value=0, max_value=MAX_ON_HAND)
+    counted_at = Moment(help_text=_("When it was counted. What moves later is no difference."))
+
+    def validate(self, row: dict[str, Any]) -> dict[str, Any]:
+        if ("product" in row) == ("code" in row):
+            raise serializers.ValidationError({"product": [_("Give either the product or its code.")]})
+        return row
+
+
+class CountLinesIn(serializers.Serializer[Any]):
+    lines = CountLineIn(many=True, max_length=1000)  # type: ignore[call-arg]
 
 
 class Reason(serializers.Serializer[Any]):
@@ -504,6 +562,10 @@ class MovementQuery(Page):
 
 class DeviceQuery(Page):
     all = Text(required=False, allow_blank=True, help_text=_("1: all devices; for managers."))
+
+
+class CountQuery(Page):
+    status = serializers.ChoiceField([*Count.Status.choices, ("all", _("all"))], default="open")
 
 
 class DiscrepancyQuery(Page):

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from api import views
-from api.rest import accounts, barcodes, manager, openapi, reports
+from api.rest import accounts, barcodes, manager, openapi, reports, stocktakes
 
 app_name = "api"
 urlpatterns = [
@@ -24,6 +24,11 @@ urlpatterns = [
     path("products/<str:key>/adjust/", manager.Adjust.as_view(), name="adjust"),
     path("products/<str:key>/count/", manager.Count.as_view(), name="count"),
     path("products/<str:key>/unarchive/", manager.Unarchive.as_view(), name="unarchive"),
+    path("counts/", stocktakes.Stocktakes.as_view(), name="stocktakes"),
+    path("counts/<str:key>/", stocktakes.StocktakeDetail.as_view(), name="stocktake"),
+    path("counts/<str:key>/lines/", stocktakes.StocktakeLines.as_view(), name="stocktake-lines"),
+    path("counts/<str:key>/post/", stocktakes.PostStocktake.as_view(), name="stocktake-post"),
+    path("counts/<str:key>/cancel/", stocktakes.CancelStocktake.as_view(), name="stocktake-cancel"),
     path("discrepancies/", manager.Discrepancies.as_view(), name="discrepancies"),
     path("discrepancies/<str:key>/resolve/", manager.Resolve.as_view(), name="resolve"),
     path("movements/<str:key>/reverse/", manager.Reverse.as_view(), name="reverse"),

@@ -295,7 +295,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api",
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.rest.openapi.complete"],
-    "ENUM_NAME_OVERRIDES": {"OrderStatus": "api.models.Order.Status", "DeviceKind": "api.models.Device.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "api.models.Order.Status",
+        "DeviceKind": "api.models.Device.Kind",
+        "StocktakeStatus": "api.models.Count.Status",
+    },
 }
 
 # --- Language and time --------------------------------------------------------------------------------------------

@@ -35,8 +35,7 @@ def count(
     NoSuchProduct.
     """
     product = stock.lock_one(product_id)
-    counted_at = _checked(product, counted_at, by.at)
-    stock.check_level(product, counted, field="counted")
+    counted_at = checked(product, counted, counted_at, by.at)
     movements = StockMovement.objects.filter(product=product)
     latest = movements.counts().first()
     later = latest if latest and latest.occurred_at > counted_at else None
@@ -67,8 +66,9 @@ def take_back(count: StockMovement, product: Product, *, by: Actor, reason: str)
     )  # fmt: skip
 
 
-def _checked(product: Product, counted_at: datetime, at: datetime) -> datetime:
-    """The time of a count, at most now. Raises BadMoment."""
+def checked(product: Product, counted: int, counted_at: datetime, at: datetime) -> datetime:
+    """The time of a count, at most now. Raises BadMoment, ImplausibleQuantity."""
+    stock.check_level(product, counted, field="counted")
     first = product.versions.order_by("revision").values_list("changed_at", flat=True).first()
     detail = None
     if counted_at > at + CLOCK_MAY_BE_AHEAD:

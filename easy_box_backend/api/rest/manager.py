@@ -64,7 +64,7 @@ class Adjust(StorekeepersView):
 
 class Count(StorekeepersView):
     @extend_schema(
-        request=openapi.body(serializers.Count),
+        request=openapi.body(serializers.CountIn),
         parameters=[openapi.LOCATION],
         responses=openapi.ok(openapi.CountOut),
     )
@@ -72,7 +72,7 @@ class Count(StorekeepersView):
         """Record a stocktake: `counted` pieces were on hand at `counted_at` (default: now). The difference is booked.
         Corrections of earlier movements do not change a count. Of two counts the later one is valid, in whatever order
         they arrive. For storekeepers and managers."""
-        data, by = checked(serializers.Count, request.data), actor(request)
+        data, by = checked(serializers.CountIn, request.data), actor(request)
         made, later = counts.count(
             require_id(key, stock.NoSuchProduct), data["counted"], counted_at=data.get("counted_at") or by.at,
             reason=data["reason"], by=by,

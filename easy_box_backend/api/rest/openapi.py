@@ -14,7 +14,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from api.models import Device, Discrepancy, Order, StockMovement
+from api.models import Count, Device, Discrepancy, Order, StockMovement
 
 
 class Description(SpectacularAPIView):
@@ -129,6 +129,41 @@ class CountOut(serializers.Serializer[Any]):
     later_count = serializers.IntegerField(
         allow_null=True, help_text=_("The id of the later count that is valid; null if there is none.")
     )
+
+
+class StocktakeOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    chosen = serializers.CharField(
+        allow_blank=True, help_text=_("The shelves; “*” is the whole warehouse, blank are single products.")
+    )
+    blind = serializers.BooleanField()
+    status = serializers.ChoiceField(Count.Status.choices)
+    started_by = serializers.IntegerField(allow_null=True)
+    started_at = serializers.DateTimeField()
+    posted_at = serializers.DateTimeField(allow_null=True)
+
+
+class SheetLine(serializers.Serializer[Any]):
+    product = serializers.IntegerField()
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    location = serializers.CharField(allow_null=True)
+    counted = serializers.IntegerField(allow_null=True)
+    counted_at = serializers.DateTimeField(allow_null=True)
+    user = serializers.IntegerField(allow_null=True)
+    device = serializers.IntegerField(allow_null=True)
+    expected = serializers.IntegerField(
+        allow_null=True, help_text=_("How many should have been there when it was counted.")
+    )
+    difference = serializers.IntegerField(allow_null=True, help_text=_("What posting books."))
+
+
+class SheetLines(serializers.Serializer[Any]):
+    lines = SheetLine(many=True)
+
+
+class WholeStocktake(StocktakeOut):
+    lines = SheetLine(many=True)
 
 
 class Detail(serializers.Serializer[Any]):

@@ -36,6 +36,7 @@ USER = {"email": "new@example.com", "username": "New", "password": "another batt
         "is_active": True}  # fmt: skip
 IN_2030 = "2030-01-01T00:00:00Z"
 COUNT = {"counted": 4, "reason": "stocktake"}
+COUNTED = {"product": "{product}", "counted": 4, "counted_at": "2026-01-01T00:00:00Z"}
 LISTS = ("search", "location", "ordering", "limit", "after", "sku")
 MOVEMENTS = ("product", "order", "device", "user", "kind", "since", "until", "limit", "after")
 
@@ -73,6 +74,12 @@ ENDPOINTS = [
     Endpoint("POST", "/api/products/{product}/unarchive/", is_for_staff=True),
     Endpoint("GET", "/api/discrepancies/", query=("status", "kind", "limit", "after"), is_for_staff=True),
     Endpoint("POST", "/api/discrepancies/{discrepancy}/resolve/", {"action": "dismiss"}, is_for_staff=True),
+    Endpoint("GET", "/api/counts/", query=("status", "limit", "after")),
+    Endpoint("POST", "/api/counts/", {"shelves": ["A1"], "products": ["{product}"], "blind": True}, is_for_staff=True),
+    Endpoint("GET", "/api/counts/{count}/"),
+    Endpoint("POST", "/api/counts/{count}/lines/", {"lines": [COUNTED]}),
+    Endpoint("POST", "/api/counts/{count}/post/", is_for_staff=True),
+    Endpoint("POST", "/api/counts/{count}/cancel/", is_for_staff=True),
     Endpoint("GET", "/api/orders/", query=("status", "limit", "after")),
     Endpoint("POST", "/api/orders/", ORDER, is_for_staff=True),
     Endpoint("GET", "/api/orders/{order}/"),

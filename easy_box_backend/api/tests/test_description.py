@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from api.actions import orders
+from api.actions import orders, stocktakes
 from api.actions.orders import Line
+from api.actions.stocktakes import Counted
 from api.actor import Actor
 from api.models import Discrepancy, StockMovement
 from api.tests.calls import Caller, send, upload
@@ -88,7 +89,7 @@ def test_every_list_of_the_api_has_pages(description: dict[str, Any]) -> None:
             lists += 1
             assert {"limit", "after"} <= set(asked(operation, "query")), path
             assert "Link" in headers(operation, 200), path
-    assert lists == 7
+    assert lists == 8
 
 
 def test_what_has_a_tag_can_be_asked_for_and_changed_by_it(description: dict[str, Any]) -> None:
@@ -110,9 +111,11 @@ def ids(owner: Caller, make_user: MakeUser, make_product: MakeProduct) -> dict[s
     product = make_product("P", quantity=5)
     order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(owner.user, at=timezone.now()))
     row = Discrepancy.objects.create(kind="negative_stock", product=product, facts={}, created_at=timezone.now())
+    count = stocktakes.start(product_ids=[product.pk], blind=False, by=Actor(owner.user, at=timezone.now()))
+    stocktakes.enter(count.pk, [Counted(product.pk, 3, timezone.now())], by=Actor(owner.user, at=timezone.now()))
     return {
         "product": product.pk, "order": order.pk, "device": owner.device.pk, "user": make_user("Somebody").pk,
-        "discrepancy": row.pk, "movement": StockMovement.objects.filter(kind="pick").latest("id").pk,
+        "discrepancy": row.pk, "count": count.pk, "movement": StockMovement.objects.filter(kind="pick").latest("id").pk,
     }  # fmt: skip
 
 

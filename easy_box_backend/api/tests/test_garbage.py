@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api import limits
-from api.actions import ledger, logins, orders
+from api.actions import ledger, logins, orders, stocktakes
 from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, StockMovement
@@ -46,9 +46,10 @@ def ids(owner: Caller, make_product: MakeProduct) -> dict[str, int]:
     discrepancy = Discrepancy.objects.create(
         kind="negative_stock", product=product, facts={}, created_at=timezone.now()
     )
+    count = stocktakes.start(product_ids=[product.pk], blind=False, by=Actor(owner.user, at=timezone.now()))
     return {
         "product": product.pk, "order": order.pk, "device": 10**9, "user": 10**9, "discrepancy": discrepancy.pk,
-        "movement": StockMovement.objects.latest("id").pk,
+        "count": count.pk, "movement": StockMovement.objects.latest("id").pk,
     }  # fmt: skip
 
 

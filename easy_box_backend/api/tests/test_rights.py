@@ -20,10 +20,11 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from api.actions import barcodes, devices, discrepancies, orders, products
+from api.actions import barcodes, devices, discrepancies, orders, products, stocktakes
 from api.actions.orders import Line
+from api.actions.stocktakes import Counted
 from api.actor import Actor
-from api.models import Device, Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
+from api.models import Count, Device, Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
 from api.rest import lists
 from api.tests import photos
 from api.tests.admin_desk import Desk, enter
@@ -73,6 +74,7 @@ class World:
     order: Order
     movement: StockMovement
     question: Discrepancy
+    count: Count
     picker: Caller
     manager: Caller
     caller: Any
@@ -166,6 +168,14 @@ CALLS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("GET /api/discrepancies/", "what is to be settled"): lambda w: w.caller.get("/api/discrepancies/"),
     ("POST /api/discrepancies/{discrepancy}/resolve/", "settle"):
         lambda w: w.caller.post(f"/api/discrepancies/{w.question.pk}/resolve/", {"action": "dismiss"}),
+    ("GET /api/counts/", "the open stocktakes"): lambda w: w.caller.get("/api/counts/"),
+    ("POST /api/counts/", "start"): lambda w: w.caller.post("/api/counts/", {"products": [w.product.pk]}),
+    ("GET /api/counts/{count}/", "the sheet"): lambda w: w.caller.get(f"/api/counts/{w.count.pk}/"),
+    ("POST /api/counts/{count}/lines/", "what was counted"): lambda w: w.caller.post(
+        f"/api/counts/{w.count.pk}/lines/",
+        {"lines": [{"code": "BOX", "counted": 4, "counted_at": timezone.now().isoformat()}]}),
+    ("POST /api/counts/{count}/post/", "book it"): lambda w: w.caller.post(f"/api/counts/{w.count.pk}/post/"),
+    ("POST /api/counts/{count}/cancel/", "cancel"): lambda w: w.caller.post(f"/api/counts/{w.count.pk}/cancel/"),
     ("GET /api/orders/", "the list"): lambda w: w.caller.get("/api/orders/"),
     ("POST /api/orders/", "make"): lambda w: w.caller.post("/api/orders/", {"customer_name": "Boris", "lines": []}),
     ("GET /api/orders/{order}/", "one"): lambda w: w.caller.get(f"/api/orders/{w.order.pk}/"),
@@ -211,6 +221,8 @@ def made_worlds() -> dict[str, World]:
     barcodes.add(product.pk, "B-1", by=Actor(None, at=at))
     order = orders.create(customer_name="Anna", lines=[Line(product.pk, 2)], by=Actor(None, at=at))
     question = discrepancies.record(Discrepancy.Kind.UNKNOWN_ORDER, by=Actor(None, at=at), id="7")
+    count = stocktakes.start(product_ids=[product.pk], blind=True, by=Actor(None, at=at))
+    stocktakes.enter(count.pk, [Counted(product.pk, 5, at)], by=Actor(None, at=at))
     picker, manager = log_in("Picker2"), log_in("Manager2", is_staff=True)
     worlds = {}
     for number, (role, known) in enumerate(ROLES.items()):
@@ -219,7 +231,7 @@ def made_worlds() -> dict[str, World]:
             caller = log_in(f"Me{number}", known[2], **known[1])
             if known[2] == "app":  # as the app: what it changes, it has seen
                 assert caller.get("/api/products/").status_code == caller.get("/api/orders/").status_code == 200
-        worlds[role] = World(product, order, product.movements.get(), question, picker, manager, caller)
+        worlds[role] = World(product, order, product.movements.get(), question, count, picker, manager, caller)
     return worlds
 
 
