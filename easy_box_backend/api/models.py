@@ -1,5 +1,6 @@
 """Tables, constraints, and facts about a row or a set of rows. The verbs that change them are in `actions/`."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import reduce
@@ -357,6 +358,21 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Running orders with a line of this product."""
         there = OrderLine.objects.filter(product_id=product_id, removed_at__isnull=True)
         return self.live().filter(status__in=Order.RUNNING, id__in=there.values("order_id"))
+
+    def sought(self, text: str) -> Self:
+        """Those with this number, outside number, customer or product (its SKU or barcode), in this order."""
+        number = re.fullmatch(r"[#№]?\s*([0-9]{1,18})", text)
+        spellings = {text, text.lower(), text.upper(), text.title(), text.capitalize()}  # SQLite folds only a to z
+        outside, customer = Q(outside_number__icontains=text), Q(customer_name__icontains=text)
+        for spelling in spellings:
+            outside |= Q(outside_number__contains=spelling)
+            customer |= Q(customer_name__contains=spelling)
+        lines = OrderLine.objects.filter(product=Product.objects.by_code(text), removed_at__isnull=True)
+        exactly = Q(id=int(number[1]) if number else None)
+        place = Case(When(exactly, then=0), When(outside_number=text, then=1), When(outside, then=2),
+                     When(customer, then=3), default=4)  # fmt: skip
+        found = self.filter(exactly | outside | customer | Q(id__in=lines.values("order_id")))
+        return found.order_by(place, "-id")
 
     def as_in_the_app(self, since: datetime) -> Self:
         """Running orders, the oldest first; behind them those finished or cancelled that changed since then, the

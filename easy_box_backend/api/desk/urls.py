@@ -1,9 +1,11 @@
 """The addresses of the desk. Each module lists its own."""
 
-from api.desk import session, today
+from api.desk import orders, orders_draft, session, today
 
 app_name = "desk"
 urlpatterns = [
     *today.urls,
+    *orders.urls,
+    *orders_draft.urls,
     *session.urls,
 ]

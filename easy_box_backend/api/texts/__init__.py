@@ -42,6 +42,25 @@ def sku_of(text: str) -> str:
     return f"{text[: MAX_SKU - 17]}~{digest}"
 
 
+_TIMES = re.compile(r"(.*\S)(?:\s*[×*]\s*|\s+[xх]\s*)(\d[\d\s]{0,15})", re.IGNORECASE)  # Latin and Cyrillic x
+_WHOLE = re.compile(r"(\d[\d\s]{0,15})(?:[.,]0{1,2})?")
+
+
+def entered(row: str) -> list[tuple[str, int]]:
+    """The ways to read what somebody scanned, typed or pasted: codes and pieces, the likeliest first.
+
+    `SOCK` is one piece, `SOCK×5`, `SOCK*5` and `SOCK x5` are five; but a SKU can look so too. In a row of a spreadsheet
+    the first cell is the code and the last number behind it the quantity. 0 pieces: the quantity cannot be read.
+    """
+    code, *cells = (tidy(cell) for cell in row.strip("\r\n").split("\t"))
+    filled = [cell for cell in cells if cell]
+    if filled:
+        numbers = [int("".join(found[1].split())) for cell in filled if (found := _WHOLE.fullmatch(cell))]
+        return [(code, numbers[-1] if numbers else 0)]
+    times = _TIMES.fullmatch(code)
+    return [(code, 1)] + ([(times[1], int("".join(times[2].split())))] if times else [])
+
+
 def gtins(sku: str) -> list[str]:
     """The other ways to write this article number (GTIN), with fewer or more leading zeros.
 

@@ -38,6 +38,7 @@ def browser() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright runs an event loop in this thread, in which Django would refuse the tests' own look at the tables.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        expect.set_options(timeout=30_000)
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
         )
@@ -46,9 +47,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, live_server: Any) -> Iterator[Page]:
+def troubles() -> list[str]:
+    """What went wrong in the browser. A test that expects something removes it."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: Any, troubles: list[str]) -> Iterator[Page]:
     """A browser's page. Fails the test upon an error in a script, a refused answer or a call to another host."""
-    troubles: list[str] = []
     context = browser.new_context(base_url=live_server.url, locale="en-GB")
     page = context.new_page()
     page.set_default_timeout(30_000)

@@ -24,3 +24,20 @@ document.addEventListener("htmx:responseError", (event) => {
   line.textContent = document.body.dataset.failed;
   place.replaceChildren(line);
 });
+
+// One box ticks all boxes of its form with this name; what is ticked stays so when the list is updated.
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset?.all;
+  if (name) event.target.form.querySelectorAll(`input[name="${name}"]`).forEach((box) => { box.checked = event.target.checked; });
+});
+let ticked = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  ticked = [...event.detail.target.querySelectorAll("input[type=checkbox][id]:checked")].map((box) => box.id);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of ticked) if (document.getElementById(id)) document.getElementById(id).checked = true;
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});
