@@ -213,6 +213,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def on_shelves(self, shelves: Collection[str]) -> Self:
         """Those on these shelves, in any case: A1 is also A1-01-02, but not A10."""
+        shelves = {*shelves, *(shelf.upper() for shelf in shelves)}  # SQLite only knows the case of Latin letters
         begins = [Q(location__iexact=shelf) for shelf in shelves]
         begins += [Q(location__istartswith=f"{shelf}{mark}") for shelf in shelves for mark in "-/. "]
         return self.filter(reduce(or_, begins, Q(pk__in=[])))
@@ -614,7 +615,7 @@ class Count(models.Model):
     """
 
     class Status(models.TextChoices):
-        OPEN = "open", _("open")
+        OPEN = "open", _("being counted")
         POSTED = "posted", _("posted")
         CANCELLED = "cancelled", _("cancelled")
 
@@ -663,6 +664,10 @@ class CountLineQuerySet(models.QuerySet["CountLine"]):
                 default=F("counted") - expected,
             ),
         )
+
+    def differing(self) -> Self:
+        """Those whose quantity on hand is wrong."""
+        return self.compared().filter(~Q(difference=0), counted__isnull=False)
 
 
 class CountLine(models.Model):

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("open", "open"), ("posted", "posted"), ("cancelled", "cancelled")],
+                        choices=[("open", "being counted"), ("posted", "posted"), ("cancelled", "cancelled")],
                         default="open",
                         max_length=10,
                         verbose_name="status",

@@ -57,6 +57,11 @@ def test_the_sheet_has_the_products_of_the_shelves_and_no_others(make_product: M
     assert len(skus(stocktakes.start(shelves=[EVERYTHING], blind=True, by=by))) == 7
 
 
+def test_a_shelf_in_cyrillic_is_found_in_small_letters(make_product: MakeProduct, by: Actor) -> None:
+    make_product("A", location="Б2-01")
+    assert skus(stocktakes.start(shelves=["б2"], blind=False, by=by)) == ["A"]
+
+
 def test_a_sheet_without_products_or_with_too_many_is_refused(
     make_product: MakeProduct, by: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

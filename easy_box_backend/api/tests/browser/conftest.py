@@ -119,7 +119,7 @@ def look(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
                 assert wide <= width, f"{name} is {wide} px wide at {width} px"
             if PICTURES:
                 path = Path(PICTURES) / f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{width}.png"
-                page.screenshot(path=path, full_page=True)
+                page.screenshot(path=path, full_page=True, caret="initial")
         if size:
             page.set_viewport_size(size)
 
