@@ -123,6 +123,7 @@ CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS", [])
 CORS_URLS_REGEX = r"^/(api/|log-client-error|media/)"
 CORS_ALLOW_HEADERS = [*default_headers, "accept-language", "if-match", "if-none-match", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
+CSRF_FAILURE_VIEW = "api.desk.failures.csrf_failure"
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 # The app is compiled for plain HTTP (docs/flutter-app.md, section 1): nginx offers HTTPS, nothing may force it.
 SECURE_SSL_REDIRECT = False
@@ -179,6 +180,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.middleware.language.DeskLanguageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "api.desk.failures.NotAllowedPage",
     "csp.middleware.CSPMiddleware",
 ]
 ROOT_URLCONF = "backend.urls"

@@ -18,6 +18,7 @@ urlpatterns = [
 if settings.SERVE_MEDIA:
     urlpatterns += [re_path(r"^media/(?P<path>.*)$", stored_photo)]
 
-handler400 = "api.rest.reports.bad_request"
-handler404 = "api.rest.reports.not_found"
-handler500 = "api.rest.reports.server_error"
+handler400 = "api.desk.failures.bad_request"
+handler403 = "api.desk.failures.forbidden"
+handler404 = "api.desk.failures.not_found"
+handler500 = "api.desk.failures.server_error"

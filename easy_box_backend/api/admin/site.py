@@ -42,10 +42,11 @@ class LoginForm(AdminAuthenticationForm):
         return self.cleaned_data["username"].strip().lower()
 
     def clean(self) -> dict[str, Any]:
-        """Django's, with the API's limit on wrong passwords. Raises TooManyGuesses."""
+        """Django's, with the API's limit on wrong passwords. Raises TooManyGuesses. This page has no field for a second
+        factor: who has one logs in at the desk."""
         data, request = self.cleaned_data, cast(HttpRequest, self.request)
         if data.get("username") and data.get("password"):
-            self.user_cache = passwords.check_password(request, data["username"], data["password"])
+            self.user_cache = passwords.check_password(request, data["username"], data["password"], code="")
             if self.user_cache is None:
                 raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)

@@ -8,14 +8,22 @@ from functools import wraps
 from typing import Any, Generic, TypeVar
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.db import transaction
 from django.db.models import Count, Model, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext
 
 from api.actions import once as sent_forms
@@ -28,6 +36,8 @@ FORM_TOKEN = "form_token"
 
 MOST_TYPED = 500_000
 """Up to so many characters of a form are carried through a login."""
+SECRET = ("password", "secret")
+"""Fields with these words in their names are never repeated in a page."""
 
 Row = TypeVar("Row", bound=Model)
 View = Callable[..., HttpResponseBase]
@@ -46,19 +56,28 @@ def actor(request: HttpRequest) -> Actor:
 
 
 def page(view: View) -> View:
-    """A page for managers, by GET, HEAD and POST. Others are asked to log in, and a picker gets a 403."""
+    """A page for managers, by GET, HEAD and POST. Others are asked to log in, or get a 403."""
+    return _page(view, for_storekeepers=False)
 
+
+def stock_page(view: View) -> View:
+    """The same for storekeepers too."""
+    return _page(view, for_storekeepers=True)
+
+
+def _page(view: View, *, for_storekeepers: bool) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method not in ("GET", "HEAD", "POST"):
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         if not request.user.is_authenticated:
             return ask_to_log_in(request)
-        if not person(request).is_manager:
+        if not (person(request).keeps_stock if for_storekeepers else person(request).is_manager):
             raise PermissionDenied
         request.live_mark = live_mark()  # type: ignore[attr-defined]  # before the page reads anything
         return view(request, *args, **kwargs)
 
+    guarded.for_storekeepers = for_storekeepers  # type: ignore[attr-defined]  # the navigation asks
     return guarded
 
 
@@ -72,22 +91,46 @@ def live_mark() -> str:
 
 def ask_to_log_in(request: HttpRequest) -> HttpResponseBase:
     """The way to the login page. What a form sent is carried along, since a session can end while somebody types."""
-    target = f"{reverse('desk:login')}?{urlencode({'next': request.get_full_path()})}"
-    if getattr(request, "htmx", False):
-        here = request.headers.get("HX-Current-URL", "/")
-        answer = HttpResponse(status=401)
-        answer.headers["HX-Redirect"] = f"{reverse('desk:login')}?{urlencode({'next': here})}"
+    is_htmx = bool(getattr(request, "htmx", False))
+    here = request.headers.get("HX-Current-URL", "/") if is_htmx else request.get_full_path()
+    if request.method == "POST":
+        here = page_before(request) or here
+    target = f"{reverse('desk:login')}?{urlencode({'next': here})}"
+    typed, is_whole = typed_in(request)
+    if request.method != "POST" or not is_whole:
+        answer = HttpResponse(status=401) if is_htmx else HttpResponseRedirect(target)
+        answer.headers["HX-Redirect" if is_htmx else "Location"] = target
         return answer
-    if request.method != "POST":
-        return HttpResponseRedirect(target)
-    typed = [
-        (name, value) for name, values in request.POST.lists() if name != "csrfmiddlewaretoken" for value in values
-    ]  # fmt: skip
-    is_secret = any("password" in name for name, _value in typed)
-    if request.FILES or is_secret or sum(len(value) for _name, value in typed) > MOST_TYPED:
-        return HttpResponseRedirect(target)
-    context = {"form_action": target, "typed": json.dumps(typed), "has_ended": True}
-    return render(request, "desk/login.html", context, status=401)
+    kept = json.dumps({"to": request.get_full_path(), "fields": typed})
+    context = {"form_action": target, "typed": kept, "has_ended": True}
+    answer = render(request, "desk/login.html", context, status=200 if is_htmx else 401)
+    if is_htmx:  # which would show no 401
+        for name, value in (("HX-Retarget", "#main"), ("HX-Reselect", "#main"), ("HX-Reswap", "outerHTML")):
+            answer.headers[name] = value
+    return answer
+
+
+def page_before(request: HttpRequest) -> str:
+    """The page of this server that a request came from, "" if it does not say so."""
+    before = request.headers.get("Referer", "")
+    try:
+        is_ours = url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure())
+    except DisallowedHost:
+        return ""
+    return before if is_ours else ""
+
+
+def typed_in(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
+    """What a form sent, to be sent again or copied. And whether this is all: passwords and files are not repeated."""
+    try:
+        sent, has_files = request.POST, bool(request.FILES)
+    except (UnreadablePostError, SuspiciousOperation, MultiPartParserError):
+        return [], False
+    fields = [(name, str(value)) for name, values in sent.lists() for value in values if name != "csrfmiddlewaretoken"]
+    kept = [field for field in fields if not any(word in field[0] for word in SECRET)]
+    if sum(len(value) for _name, value in kept) > MOST_TYPED:
+        return [], False
+    return kept, not has_files and len(kept) == len(fields)
 
 
 # --- Forms --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from api.actions import accounts, logins
 from api.auth import callers, passwords
-from api.desk.base import actor, page, person, tell
+from api.desk.base import actor, person, stock_page, tell
 from api.errors import DomainError
 from api.models import User
 from api.texts import tidy
@@ -31,6 +31,16 @@ class LoginForm(forms.Form):
         label=_("Password"), strip=False, max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )  # fmt: skip
+    code = forms.CharField(
+        label=_("Code"), required=False, max_length=20,
+        help_text=_("Of your authenticator app. Leave empty if you have set none up."),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.SECOND_FACTOR:
+            del self.fields["code"]
 
     def clean_email(self) -> str:
         return tidy(self.cleaned_data["email"]).lower()
@@ -38,7 +48,7 @@ class LoginForm(forms.Form):
 
 @sensitive_post_parameters("password")
 def login(request: HttpRequest) -> HttpResponseBase:
-    """Log a manager in, with the API's limit on wrong passwords. What was typed before is sent again afterwards."""
+    """Log a person in, with the API's limit on wrong passwords. What was typed before is sent again afterwards."""
     target = _safe(request, request.GET.get("next", "/"))
     if request.method != "POST":
         return render(request, "desk/login.html", {"form": LoginForm(), "form_action": request.get_full_path()})
@@ -46,16 +56,24 @@ def login(request: HttpRequest) -> HttpResponseBase:
     status = 200
     if form.is_valid():
         try:
-            user = passwords.check_password(request, form.cleaned_data["email"], form.cleaned_data["password"])
+            given = form.cleaned_data
+            user = passwords.check_password(request, given["email"], given["password"], code=given.get("code", ""))
         except passwords.TooManyGuesses as error:
             form.add_error(None, str(error.detail))
             answer = _login_page(request, form, typed, 429)
             answer.headers["Retry-After"] = str(error.seconds)
             return answer
-        if user is not None and user.is_manager:
+        if user is not None and user.keeps_stock:
             return _enter(request, user, target, typed)
-        form.add_error(None, gettext("Wrong e-mail or password, or this is not a manager's account."))
+        form.add_error(None, _refused())
     return _login_page(request, form, typed, status)
+
+
+def _refused() -> str:
+    """The same for every reason, so that a stranger learns nothing."""
+    if settings.SECOND_FACTOR:
+        return gettext("Wrong e-mail, password or code, or this account may not use the desk.")
+    return gettext("Wrong e-mail or password, or this account may not use the desk.")
 
 
 def _login_page(request: HttpRequest, form: LoginForm, typed: str, status: int) -> HttpResponse:
@@ -66,22 +84,22 @@ def _login_page(request: HttpRequest, form: LoginForm, typed: str, status: int) 
 def _enter(request: HttpRequest, user: User, target: str, typed: str) -> HttpResponseBase:
     logins.was_here(user, callers.client_network(request), at=timezone.now())
     begin_session(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    fields = _read(typed)
+    form = _read(request, typed)
     answer: HttpResponse = (
-        render(request, "desk/send_again.html", {"target": target, "fields": fields})
-        if fields
-        else HttpResponseRedirect(target)
+        render(request, "desk/send_again.html", {"back": target, **form}) if form else HttpResponseRedirect(target)
     )
     passwords.remember_browser(request, answer, user)
     return answer
 
 
-def _read(typed: str) -> list[tuple[str, str]]:
-    """The fields of a form that were carried through the login; [] if they cannot be read."""
+def _read(request: HttpRequest, typed: str) -> dict[str, Any]:
+    """The `target` and `fields` of a form that was carried through the login; {} if they cannot be read."""
     try:
-        return [(str(name), str(value)) for name, value in json.loads(typed)]
-    except (ValueError, TypeError):
-        return []
+        sent = json.loads(typed)
+        fields = [(str(name), str(value)) for name, value in sent["fields"]]
+        return {"target": _safe(request, sent["to"]), "fields": fields}
+    except (ValueError, TypeError, KeyError):
+        return {}
 
 
 def _safe(request: HttpRequest, target: str) -> str:
@@ -119,7 +137,7 @@ class PasswordForm(forms.Form):
 
 
 @sensitive_post_parameters()
-@page
+@stock_page
 def password(request: HttpRequest) -> HttpResponseBase:
     """Change one's own password."""
     user = person(request)
@@ -134,7 +152,7 @@ def password(request: HttpRequest) -> HttpResponseBase:
             update_session_auth_hash(request, changed)
             tell(request, gettext("Your password is changed."))
             return HttpResponseRedirect("/")
-    return render(request, "desk/password.html", {"form": form})
+    return render(request, "desk/password.html", {"form": form, "has_second_factor": settings.SECOND_FACTOR})
 
 
 urls = [

@@ -6,12 +6,12 @@ from typing import Any
 
 from django import template
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 
-from api.desk.base import FORM_TOKEN
+from api.desk.base import FORM_TOKEN, person
 from api.discrepancies import case
 from api.models import Product
 
@@ -59,7 +59,7 @@ class Entry:
 
 @register.simple_tag(takes_context=True)
 def navigation(context: dict[str, Any]) -> list[Entry]:
-    """The entries of the navigation, in their order."""
+    """The entries of the navigation that the person may open, in their order."""
     request: HttpRequest = context["request"]
     labels = {
         "today": pgettext("page of the desk", "Today"),
@@ -78,6 +78,8 @@ def navigation(context: dict[str, Any]) -> list[Entry]:
         try:
             url = reverse(f"desk:{name}")
         except NoReverseMatch:
+            continue
+        if not (getattr(resolve(url).func, "for_storekeepers", False) or person(request).is_manager):
             continue
         is_here = request.path == url if url == "/" else request.path.startswith(url)
         entries.append(Entry(label, url, is_here))

@@ -13,9 +13,9 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from api.desk.base import page
+from api.desk.base import person, stock_page
 from api.discrepancies import case
-from api.models import Device, Discrepancy, Job, Order, Product, StockMovement
+from api.models import Device, Discrepancy, Job, Order, Product, StockMovement, User
 
 DAYS = 14
 """So many days the chart shows."""
@@ -32,12 +32,12 @@ class Need:
     level: str = "warn"
 
 
-@page
+@stock_page
 def today(request: HttpRequest) -> HttpResponseBase:
     """The first page. Its live part is fetched again on every change; the chart is fetched once."""
     movements = StockMovement.objects.select_related("product", "user", "device", "order_line").order_by("-id")
     context = {
-        "needs": needs(),
+        "needs": needs(person(request)),
         "orders": orders_in_work(),
         "phones": Device.objects.filter(kind=Device.Kind.APP, token__isnull=False).select_related("user")[:LATEST],
         "movements": movements[:LATEST],
@@ -45,7 +45,7 @@ def today(request: HttpRequest) -> HttpResponseBase:
     return render(request, "desk/today.html", context)
 
 
-@page
+@stock_page
 def chart(request: HttpRequest) -> HttpResponseBase:
     """The chart of the first page."""
     days = pieces_by_day(timezone.now())
@@ -53,9 +53,9 @@ def chart(request: HttpRequest) -> HttpResponseBase:
     return render(request, "desk/_chart.html", {"days": days, "most": most})
 
 
-def needs() -> list[Need]:
-    """What needs somebody, the most urgent first."""
-    found = [*_questions(), *_backup(), *_waiting_orders()]
+def needs(user: User) -> list[Need]:
+    """What needs this person, the most urgent first. Questions and backups are for managers."""
+    found = [*(_questions() + _backup() if user.is_manager else []), *_waiting_orders()]
     live = Product.objects.live()
     count = live.aggregate(low=Count("id", filter=Q(quantity__lt=F("min_quantity"))),
                            unnamed=Count("id", filter=Q(unverified=True)))  # fmt: skip
@@ -124,7 +124,7 @@ def pieces_by_day(at: datetime) -> list[dict[str, Any]]:
     return [{"day": day, "into": by_day.get(day, empty)["into"], "out": -by_day.get(day, empty)["out"]} for day in days]
 
 
-@page
+@stock_page
 def live(request: HttpRequest) -> HttpResponseBase:
     """The poll of every page: 204 while nothing has changed, else the next poll and the event `changed`."""
     mark = request.live_mark  # type: ignore[attr-defined]

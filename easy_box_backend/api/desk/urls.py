@@ -1,6 +1,17 @@
 """The addresses of the desk. Each module lists its own."""
 
-from api.desk import counts, labels, orders, orders_draft, session, today
+from api.desk import (
+    about,
+    counts,
+    labels,
+    orders,
+    orders_draft,
+    people,
+    phone_errors,
+    second_factor,
+    session,
+    today,
+)
 
 app_name = "desk"
 urlpatterns = [
@@ -9,5 +20,9 @@ urlpatterns = [
     *orders_draft.urls,
     *counts.urls,
     *labels.urls,
+    *people.urls,
+    *phone_errors.urls,
+    *about.urls,
     *session.urls,
+    *second_factor.urls,
 ]

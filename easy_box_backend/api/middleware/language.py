@@ -7,6 +7,11 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import translation
 
 
+def is_for_people(request: HttpRequest) -> bool:
+    """Whether a browser asks for a page. All else is for phones and programs."""
+    return not request.path.startswith(("/api", "/log-client-error", "/media/"))
+
+
 class DeskLanguageMiddleware:
     """Shows the desk and the admin in ADMIN_LANGUAGE_CODE unless the person has chosen another language there."""
 
@@ -14,8 +19,7 @@ class DeskLanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        is_for_people = not request.path.startswith(("/api/", "/log-client-error", "/media/"))
-        if is_for_people and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        if is_for_people(request) and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
             translation.activate(settings.ADMIN_LANGUAGE_CODE)
             request.LANGUAGE_CODE = settings.ADMIN_LANGUAGE_CODE
         return self.get_response(request)

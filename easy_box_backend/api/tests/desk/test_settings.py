@@ -1,0 +1,42 @@
+"""Settings that a manager may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from api.models import Job
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_manager_sees_the_settings_with_the_names_of_their_variables(desk: Client, settings: Any) -> None:
+    settings.ORDERS_KEPT_IN_APP, settings.PUBLIC_BASE_URL = 1, "https://box.example.com"
+    page = desk.get("/settings/").content.decode()
+    for said in ("ORDERS_KEPT_IN_APP", "1 day<", "https://box.example.com", "TIME_ZONE", "UTC"):
+        assert said in page
+
+
+def test_nothing_secret_is_shown(desk: Client, settings: Any) -> None:
+    secrets = {
+        "TELEGRAM_BOT_TOKEN": "123456:AbCdEf", "TELEGRAM_CHAT_ID": "-100200300", "METRICS_TOKEN": "metrics-word",
+        "BACKUP_STATUS_FILE": "/secret/place",
+    }  # fmt: skip
+    for name, value in {**secrets, "SECRET_KEY": settings.SECRET_KEY}.items():
+        setattr(settings, name, value)
+    page = desk.get("/settings/").content.decode()
+    assert page.count(">on<") == 3
+    for value in (*secrets.values(), settings.SECRET_KEY, str(settings.DATABASES["default"]["NAME"])):
+        assert value not in page
+
+
+def test_it_says_how_the_last_checks_went(desk: Client) -> None:
+    assert "the worker does not run" in desk.get("/settings/").content.decode()
+    at = timezone.now()
+    Job.objects.create(name="check_backup", due_at=at, ended_at=at, ok=True, report={"failed": True})
+    Job.objects.create(name="check_ledger", due_at=at, ended_at=at, ok=True, report={"broken": 0})
+    runs = {run.label: run.is_good for run in desk.get("/settings/").context["runs"]}
+    assert list(runs.values()) == [False, True]
