@@ -108,7 +108,7 @@ def _safe(request: HttpRequest, target: str) -> str:
     return target if allowed else "/"
 
 
-@page
+@stock_page
 def logout(request: HttpRequest) -> HttpResponseBase:
     """End the session."""
     if request.method != "POST":
