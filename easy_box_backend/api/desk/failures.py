@@ -15,9 +15,14 @@ from api.middleware.language import is_for_people
 from api.rest import reports
 
 
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a browser asks. A program that asks beside the API gets JSON too."""
+    return is_for_people(request) and "text/html" in request.headers.get("Accept", "")
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Django's handler404."""
-    if not is_for_people(request):
+    if not wants_page(request):
         return reports.not_found(request, exception)
     if request.method == "GET" and not request.path.endswith("/") and _is_page(request.path_info + "/"):
         return HttpResponseRedirect(request.path + "/")
@@ -32,20 +37,21 @@ def _is_page(path: str) -> bool:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler403."""
-    return failure(request, 403, gettext("You may not see or do this. Ask an administrator for the right."))
+    """Django's handler403. Somebody else can log in instead."""
+    text = gettext("You may not see or do this. Ask an administrator for the right.")
+    return failure(request, 403, text, is_forbidden=True)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Django's handler400."""
-    if not is_for_people(request):
+    if not wants_page(request):
         return reports.bad_request(request, exception)
     return failure(request, 400, gettext("The server could not read this request."))
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Django's handler500. The number finds the fault in the server's log."""
-    if not is_for_people(request):
+    if not wants_page(request):
         return reports.server_error(request)
     text = gettext("Something went wrong on the server. Nothing of this was saved.")
     return failure(request, 500, text, number=getattr(request, "request_id", ""))
@@ -82,7 +88,13 @@ class NotAllowedPage:
 
 
 def failure(
-    request: HttpRequest, status: int, text: str, *, number: str = "", may_send_again: bool | None = None
+    request: HttpRequest,
+    status: int,
+    text: str,
+    *,
+    number: str = "",
+    may_send_again: bool | None = None,
+    is_forbidden: bool = False,
 ) -> HttpResponse:
     """The page. It asks neither the session nor the database, which may be what has failed.
 
@@ -92,6 +104,6 @@ def failure(
     context: dict[str, Any] = {
         "text": text, "number": number, "typed": typed, "is_whole": is_whole, "back": page_before(request) or "/",
         "may_send_again": bool(typed) and is_whole and (status == 500 if may_send_again is None else may_send_again),
-        "target": request.get_full_path(),
+        "target": request.get_full_path(), "is_forbidden": is_forbidden,
     }  # fmt: skip
     return HttpResponse(render_to_string("desk/failure.html", context, request), status=status)

@@ -32,6 +32,7 @@ OPEN = {
     "log-client-error": "a phone reports an error before it has logged in",
     "admin/login/": "the managers' login",
     "login/": "the desk's login",
+    "phone/": "the server's address, for a phone that is to be connected",
     "admin": "leads to the admin",
     "i18n/setlang/": "the language of the login page",
     "media/X": "the app loads photos without its token",
