@@ -36,6 +36,8 @@ FORM_TOKEN = "form_token"
 
 MOST_TYPED = 500_000
 """Up to so many characters of a form are carried through a login."""
+STOP_POLLING = 286
+"""The status with which htmx shows an answer and asks no more."""
 SECRET = ("password", "secret")
 """Fields with these words in their names are never repeated in a page."""
 
@@ -90,23 +92,29 @@ def live_mark() -> str:
 
 
 def ask_to_log_in(request: HttpRequest) -> HttpResponseBase:
-    """The way to the login page. What a form sent is carried along, since a session can end while somebody types."""
-    is_htmx = bool(getattr(request, "htmx", False))
+    """The way to the login page. What a form sent is carried along, since a session can end while somebody types. For
+    the same reason a page that only fetches its news stays, and says what happened."""
+    is_htmx, sends = bool(getattr(request, "htmx", False)), request.method == "POST"
     here = request.headers.get("HX-Current-URL", "/") if is_htmx else request.get_full_path()
-    if request.method == "POST":
-        here = page_before(request) or here
-    target = f"{reverse('desk:login')}?{urlencode({'next': here})}"
+    target = f"{reverse('desk:login')}?{urlencode({'next': page_before(request) or here if sends else here})}"
     typed, is_whole = typed_in(request)
-    if request.method != "POST" or not is_whole:
+    if is_htmx and not sends:
+        answer = render(request, "desk/_ended.html", {"target": target}, status=STOP_POLLING)
+        return _in_place(answer, "#messages", "#ended", "innerHTML")
+    if not sends or not is_whole:
         answer = HttpResponse(status=401) if is_htmx else HttpResponseRedirect(target)
         answer.headers["HX-Redirect" if is_htmx else "Location"] = target
         return answer
     kept = json.dumps({"to": request.get_full_path(), "fields": typed})
     context = {"form_action": target, "typed": kept, "has_ended": True}
-    answer = render(request, "desk/login.html", context, status=200 if is_htmx else 401)
-    if is_htmx:  # which would show no 401
-        for name, value in (("HX-Retarget", "#main"), ("HX-Reselect", "#main"), ("HX-Reswap", "outerHTML")):
-            answer.headers[name] = value
+    answer = render(request, "desk/login.html", context, status=200 if is_htmx else 401)  # htmx shows no 401
+    return _in_place(answer, "#main", "#main", "outerHTML") if is_htmx else answer
+
+
+def _in_place(answer: HttpResponse, target: str, part: str, way: str) -> HttpResponse:
+    """Make htmx show a part of the answer elsewhere than the page asked for."""
+    for name, value in (("HX-Retarget", target), ("HX-Reselect", part), ("HX-Reswap", way)):
+        answer.headers[name] = value
     return answer
 
 

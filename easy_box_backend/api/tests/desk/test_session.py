@@ -67,10 +67,13 @@ def test_a_password_that_was_typed_is_not_carried_through_a_login() -> None:
     assert "secret" not in answer.content.decode()
 
 
-def test_an_htmx_request_without_a_session_goes_to_the_login_page() -> None:
+def test_a_page_that_fetches_its_news_without_a_session_stays_and_says_so() -> None:
+    """A redirect would lose what somebody is typing there."""
     answer = Client().get("/live/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/orders/"})
-    assert answer.status_code == 401
-    assert answer.headers["HX-Redirect"] == "/login/?next=http%3A%2F%2Ftestserver%2Forders%2F"
+    assert answer.status_code == 286, "htmx shows it and stops polling"
+    assert (answer.headers["HX-Retarget"], answer.headers["HX-Reselect"]) == ("#messages", "#ended")
+    assert "HX-Redirect" not in answer.headers
+    assert 'href="/login/?next=http%3A%2F%2Ftestserver%2Forders%2F"' in answer.content.decode()
 
 
 def test_one_changes_ones_own_password_with_the_old_one(desk: Client, vera: User) -> None:
