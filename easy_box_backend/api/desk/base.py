@@ -105,8 +105,10 @@ def ask_to_log_in(request: HttpRequest) -> HttpResponseBase:
         answer = HttpResponse(status=401) if is_htmx else HttpResponseRedirect(target)
         answer.headers["HX-Redirect" if is_htmx else "Location"] = target
         return answer
+    from api.desk.session import LoginForm  # not above: it imports this module
+
     kept = json.dumps({"to": request.get_full_path(), "fields": typed})
-    context = {"form_action": target, "typed": kept, "has_ended": True}
+    context = {"form": LoginForm(), "form_action": target, "typed": kept, "has_ended": True}
     answer = render(request, "desk/login.html", context, status=200 if is_htmx else 401)  # htmx shows no 401
     return _in_place(answer, "#main", "#main", "outerHTML") if is_htmx else answer
 

@@ -145,6 +145,7 @@ def carried(client: Client, path: str, sent: dict[str, Any], **headers: str) -> 
     """Send a form without a session, then log in with what the page carries along."""
     answer: Any = client.post(path, sent, headers=headers)
     assert answer.status_code in (200, 401)
+    assert 'name="password"' in answer.content.decode()
     login = {"email": "vera@example.com", "password": PASSWORD, "typed": answer.context["typed"]}
     return client.post(answer.context["form_action"], login)
 
