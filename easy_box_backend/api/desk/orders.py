@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from api.actions import orders
-from api.desk.base import actor, once, page, person, rows_of, tell
+from api.desk.base import actor, once, page, person, rows_of, stock_page, tell
 from api.desk.codes import code_of
 from api.desk.orders_history import story_of
 from api.discrepancies import kinds
@@ -35,7 +35,7 @@ MOST_AT_ONCE = 200
 
 
 # --- The list -----------------------------------------------------------------------------------------------------
-@page
+@stock_page
 def order_list(request: HttpRequest) -> HttpResponseBase:
     """The orders of a tab, or those that the search finds in all of them."""
     sought = request.GET.get("q", "").strip()
@@ -145,7 +145,7 @@ def goods_of(order: Order) -> list[Goods]:
     ]  # fmt: skip
 
 
-@page
+@stock_page
 def order_page(request: HttpRequest, key: int) -> HttpResponseBase:
     """One order, to read; its buttons finish and open it."""
     order = Order.objects.filter(pk=key).first()
@@ -245,7 +245,7 @@ def _lines_of(chosen: Sequence[Order]) -> "QuerySet[OrderLine]":
     return OrderLine.objects.filter(order__in=chosen, removed_at__isnull=True).select_related("product").order_by("id")
 
 
-@page
+@stock_page
 def pick_list(request: HttpRequest) -> HttpResponseBase:
     """What is still to be picked for the chosen orders, as one walk through the shelves."""
     chosen = _chosen(request)
@@ -264,7 +264,7 @@ def pick_list(request: HttpRequest) -> HttpResponseBase:
     return render(request, "desk/pick_list.html", context)
 
 
-@page
+@stock_page
 def packing_slips(request: HttpRequest) -> HttpResponseBase:
     """What is in each of the chosen orders, a page each: what was picked if the order has ended, else all."""
     chosen = _chosen(request)

@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from api.actions import reports, second_factor
+from api.actions import orders, reports, second_factor
+from api.actor import Actor
 from api.models import Device, User
 from api.tests.calls import PASSWORD, Caller
-from api.tests.conftest import LogIn, MakeUser
+from api.tests.conftest import LogIn, MakeProduct, MakeUser
 from api.tests.desk.conftest import enter
 from api.tests.reconcile.conftest import MORNING
 from api.tests.reconcile.people import Warehouse
@@ -192,6 +193,25 @@ def test_a_storekeeper_is_at_the_desk_and_manages_nobody(make_user: MakeUser, pi
         assert keeper.post(page_of(picker.user) + path).status_code == 403
     assert keeper.post(f"/phones/{picker.device.pk}/out/").status_code == 403
     assert picker.get("/api/users/me/").status_code == 200
+
+
+def test_a_storekeeper_reads_orders_and_prints_pick_lists_but_makes_none(
+    make_user: MakeUser, make_product: MakeProduct
+) -> None:
+    by, shirt = Actor(None, at=timezone.now()), make_product("SHIRT", 9)
+    order = orders.create(customer_name="Anna", lines=[orders.Line(shirt.pk, 4)], by=by)
+    keeper = enter(make_user("Keeper", role="storekeeper"))
+    for path in ("/orders/", f"/orders/{order.pk}/"):
+        shown = text(keeper.get(path))
+        assert "Anna" in shown
+        assert not re.search("New order|>Change<|Cancel (orders|the order)", shown)
+    assert "SHIRT" in text(keeper.get(f"/orders/pick-list/?id={order.pk}"))
+    for path in ("/orders/new/", f"/orders/{order.pk}/edit/", f"/orders/cancel/?id={order.pk}"):
+        assert keeper.get(path).status_code == keeper.post(path).status_code == 403, path
+    keeper.post(f"/orders/{order.pk}/", {"do": "finish"})
+    keeper.post(f"/orders/{order.pk}/", {"do": "reopen"})
+    order.refresh_from_db()
+    assert order.status == "picked", "as with a phone: picking is theirs, opening again is not"
 
 
 def test_a_storekeeper_logs_in_with_a_password_and_a_picker_does_not(make_user: MakeUser) -> None:
