@@ -1,16 +1,17 @@
 """Stocktakes. On hand is the latest count plus everything that happened after it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Min, Sum
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
 from api.actions import stock
 from api.actor import Actor
 from api.errors import Invalid
-from api.models import Product, StockMovement, StockMovementQuerySet
+from api.models import Product, ProductVersion, StockMovement, StockMovementQuerySet
 
 Kind = StockMovement.Kind
 
@@ -50,6 +51,43 @@ def count(
     return made, later
 
 
+def count_many(
+    counted: Sequence[tuple[Product, int]], *, counted_at: datetime, by: Actor, number: int, reason: str = ""
+) -> list[StockMovement]:
+    """`count` for many locked products, each once. number: the transaction's revision. Raises what `count` raises."""
+    ids = [product.pk for product, _pieces in counted]
+    movements = StockMovement.objects.filter(product__in=ids, occurred_at__gt=counted_at)
+    since = dict(movements.events().order_by().values_list("product").annotate(Sum("quantity_delta")))
+    overtaken = set(movements.counts().values_list("product", flat=True))
+    versions = ProductVersion.objects.filter(product__in=ids).order_by()
+    first = dict(versions.values_list("product").annotate(Min("changed_at")))
+    moves = []
+    for product, pieces in counted:
+        at = _moment(first.get(product.pk), counted_at, by.at)
+        stock.check_level(product, pieces, field="counted")
+        variance = 0 if product.pk in overtaken else pieces + since.get(product.pk, 0) - product.quantity
+        moves.append(
+            stock.Move(product, variance, Kind.COUNT, number if variance else product.revision, occurred_at=at,
+                       counted=pieces)
+        )  # fmt: skip
+    return stock.move_many(moves, by=by, reason=reason)
+
+
+def take_back_many(
+    counts: Sequence[StockMovement], products: Mapping[int, Product], *, by: Actor, number: int, reason: str
+) -> list[StockMovement]:
+    """`take_back` for counts of as many locked products, none of which has moved since: what was on hand before the
+    count is on hand again."""
+    moves = []
+    for count in counts:
+        product = products[count.product_id]
+        moves.append(
+            stock.Move(product, -count.quantity_delta, Kind.REVERSAL, number if count.quantity_delta else
+                       product.revision, reverses=count, occurred_at=count.occurred_at)
+        )  # fmt: skip
+    return stock.move_many(moves, by=by, reason=reason)
+
+
 def take_back(count: StockMovement, product: Product, *, by: Actor, reason: str) -> StockMovement:
     """Reverse a count of a locked product. What it included takes effect again, and the count before it, if any, is
     valid again. Returns the reversal. Raises OnHandOutOfBounds."""
@@ -70,6 +108,11 @@ def checked(product: Product, counted: int, counted_at: datetime, at: datetime) 
     """The time of a count, at most now. Raises BadMoment, ImplausibleQuantity."""
     stock.check_level(product, counted, field="counted")
     first = product.versions.order_by("revision").values_list("changed_at", flat=True).first()
+    return _moment(first, counted_at, at)
+
+
+def _moment(first: datetime | None, counted_at: datetime, at: datetime) -> datetime:
+    """The time of a count, at most now. first: since when the product exists. Raises BadMoment."""
     detail = None
     if counted_at > at + CLOCK_MAY_BE_AHEAD:
         detail = _("The time of a count cannot be in the future.")

@@ -254,12 +254,17 @@ def count_picked(order: Order, line: OrderLine, pieces: int, *, number: int, by:
 def remember(order: Order, *, by: Actor) -> None:
     """Save the present state of the order as the version of its revision."""
     lines = order.lines.filter(removed_at__isnull=True).order_by("id")
-    OrderVersion.objects.create(
+    version_of(order, lines.values("product", "quantity_to_pick", "quantity_picked"), by=by).save(force_insert=True)
+
+
+def version_of(order: Order, lines: Iterable[Mapping[str, Any]], *, by: Actor) -> OrderVersion:
+    """The version of the order's revision, not saved. lines: as in `OrderVersion`."""
+    return OrderVersion(
         order=order,
         revision=order.revision,
         **{name: getattr(order, name) for name in DESCRIPTION},
         status=order.status,
-        lines=list(lines.values("product", "quantity_to_pick", "quantity_picked")),
+        lines=list(lines),
         archived=order.archived_at is not None,
         user=by.user,
         device=by.device,

@@ -207,15 +207,20 @@ def describe(product: Product, *, number: int, by: Actor) -> None:
     """Give a new or locked product the transaction's revision and save its fields as the version of this revision."""
     product.revision = number
     product.save(update_fields=["revision"])
-    ProductVersion.objects.create(
+    version_of(product, dict(product.barcodes.values_list("code", "pieces")), by=by).save(force_insert=True)
+
+
+def version_of(product: Product, barcodes: dict[str, int], *, by: Actor) -> ProductVersion:
+    """The version of the product's revision, not saved."""
+    return ProductVersion(
         product=product,
-        revision=number,
+        revision=product.revision,
         sku=product.sku,
         name=product.name,
         location=product.location,
         image=product.image.name or "",
         min_quantity=product.min_quantity,
-        barcodes=dict(product.barcodes.values_list("code", "pieces")),
+        barcodes=barcodes,
         archived=product.is_archived,
         user=by.user,
         device=by.device,

@@ -3,10 +3,13 @@
 Counts are in `counts.py`, reversals in `reversing.py`, checks of the ledger in `ledger.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +21,10 @@ from api.errors import Invalid, NoSuch
 from api.models import EXACT, MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
 
 Kind = StockMovement.Kind
+T = TypeVar("T", bound=Model)
+
+MOST_TOLD = 20
+"""If more products fall below their minimum at once, as by an import, people get one alert with their number."""
 
 
 class NoSuchProduct(NoSuch):
@@ -137,6 +144,54 @@ def move(
     return movement
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A movement for `move_many`, with the arguments of `move`."""
+
+    product: Product
+    delta: int
+    kind: Kind
+    number: int
+    reverses: StockMovement | None = None
+    occurred_at: datetime | None = None
+    counted: int | None = None
+
+
+def move_many(moves: Sequence[Move], *, by: Actor, reason: str = "") -> list[StockMovement]:
+    """`move` for many locked products, each in one movement at most, by a few statements."""
+    for move in moves:
+        if not fits(move.product, move.delta):
+            raise OnHandOutOfBounds(move.product.pk, move.product.quantity, move.delta)
+        move.product.quantity += move.delta
+    movements = StockMovement.objects.bulk_create([
+        StockMovement(
+            product=move.product, kind=move.kind, quantity_delta=move.delta, quantity_after=move.product.quantity,
+            counted=move.counted, reason=reason, user=by.user, device=by.device, reverses=move.reverses,
+            revision=move.number, occurred_at=move.occurred_at or by.at, recorded_at=by.at,
+        )
+        for move in moves
+    ])  # fmt: skip
+    moved = [move for move in moves if move.delta]
+    for move in moved:
+        move.product.revision, move.product.updated_at = move.number, by.at
+    save_many([move.product for move in moved], ["quantity", "revision", "updated_at"])
+    low = [move for move in moved if _falls_low(move.product, move.delta)]
+    if len(low) > MOST_TOLD:
+        outbox.tell("low_stock", at=by.at, products=len(low))
+    for move in moved:
+        _report(move.product, move.delta, by=by, alert=len(low) <= MOST_TOLD)
+    return movements
+
+
+def save_many(rows: Sequence[T], fields: Sequence[str]) -> None:
+    """Write these fields of stored rows of one table, by a few statements: as insertions that become updates, since
+    `bulk_update` takes ten times as long."""
+    if rows:
+        type(rows[0])._default_manager.bulk_create(
+            rows, update_conflicts=True, unique_fields=["id"], update_fields=fields
+        )
+
+
 def _keep_count(count: StockMovement, product: Product, delta: int, *, number: int, by: Actor) -> None:
     """Compensate for `delta` pieces that are booked next although this count includes them."""
     when = f"{timezone.localtime(count.occurred_at):%Y-%m-%d %H:%M}"
@@ -147,17 +202,21 @@ def _keep_count(count: StockMovement, product: Product, delta: int, *, number: i
     )  # fmt: skip
 
 
-def _report(product: Product, delta: int, *, by: Actor) -> None:
-    """Report negative and low stock after `delta` pieces: once, when the limit is crossed."""
-    before = product.quantity - delta
-    if product.quantity < 0 <= before:
+def _report(product: Product, delta: int, *, by: Actor, alert: bool = True) -> None:
+    """Report negative stock, and with `alert` low stock, after `delta` pieces: once, when the limit is crossed."""
+    if product.quantity < 0 <= product.quantity - delta:
         kind = Discrepancy.Kind.NEGATIVE_STOCK
         discrepancies.record(kind, by=by, product=product, on_hand=product.quantity, change=delta)
-    if product.min_quantity > 0 and product.quantity < product.min_quantity <= before:
+    if alert and _falls_low(product, delta):
         outbox.tell(
             "low_stock", at=by.at, product=product.pk, sku=product.sku, name=product.name, on_hand=product.quantity,
             minimum=product.min_quantity,
         )  # fmt: skip
+
+
+def _falls_low(product: Product, delta: int) -> bool:
+    """Whether on hand has fallen below the minimum by these `delta` pieces."""
+    return 0 < product.min_quantity <= product.quantity - delta and product.quantity < product.min_quantity
 
 
 def receive(product_id: int, quantity: int, *, by: Actor, occurred_at: datetime | None = None) -> StockMovement:

@@ -133,6 +133,9 @@ def _discrepancy(facts: dict[str, Any]) -> str:
 
 
 def _low_stock(facts: dict[str, Any]) -> str:
+    if number := facts.get("products"):
+        text = ngettext("%(count)s product is below its minimum", "%(count)s products are below their minimum", number)
+        return escaped(text % {"count": number})
     name = f"{escaped(facts.get('sku', ''), 120)} · {escaped(facts.get('name', ''), 120)}"
     says = gettext("%(on_hand)s left, the minimum is %(minimum)s") % {
         "on_hand": facts.get("on_hand"), "minimum": facts.get("minimum"),

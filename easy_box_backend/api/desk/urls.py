@@ -10,6 +10,7 @@ from api.desk import (
     phone_errors,
     second_factor,
     session,
+    sheets,
     today,
 )
 
@@ -23,6 +24,7 @@ urlpatterns = [
     *people.urls,
     *phone_errors.urls,
     *about.urls,
+    *sheets.urls,
     *session.urls,
     *second_factor.urls,
 ]

@@ -197,7 +197,7 @@ def test_pruning_takes_what_has_had_its_time_and_nothing_else(
     make_product(quantity=3)
     assert pruning.prune(now) == {
         "expired_tokens": 1, "memories": 2, "occurrences": 1, "places": 1, "alerts": 1, "client_errors": 1,
-        "sessions": 1, "forms": 0, "photos": 0,
+        "sessions": 1, "uploads": 0, "forms": 0, "photos": 0,
     }  # fmt: skip
     assert Device.objects.count() == 3
     assert Device.objects.get(pk=picker.device.pk).token is None

@@ -1,0 +1,111 @@
+"""The verbs of `products` and `orders` for thousands of rows at once, by a few statements. Each is a part of a larger
+transaction, which has locked what changes and taken the revision `number` after that."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from api.actions import discrepancies, orders, products, stock
+from api.actor import Actor
+from api.errors import Conflict
+from api.models import Barcode, Discrepancy, Order, OrderLine, OrderVersion, Product, ProductVersion
+from api.texts import barcode_of
+
+
+def insert_products(new: Sequence[Product]) -> list[Product]:
+    """Insert products, before the revision is taken; `stamp_products` follows. Raises Conflict."""
+    try:
+        return Product.objects.bulk_create(new)
+    except IntegrityError as error:
+        raise Conflict(_("Somebody has just made a product with one of these SKUs. Check again.")) from error
+
+
+def insert_barcodes(new: Sequence[Barcode]) -> None:
+    """Insert barcodes, before the revision is taken; those of archived products move. `stamp_products` follows.
+
+    Raises Conflict.
+    """
+    codes = [barcode.code for barcode in new]
+    Barcode.objects.filter(code__in=codes, product__archived_at__isnull=False).delete()
+    try:
+        Barcode.objects.bulk_create(new)
+    except IntegrityError as error:
+        raise Conflict(_("Somebody has just given a product one of these barcodes. Check again.")) from error
+
+
+def stamp_products(changed: Sequence[Product], *, number: int, by: Actor) -> None:
+    """Give products that are new, or have other barcodes, this revision and its version.
+
+    Raises Conflict if the SKU of one is a barcode of another: like the single verbs, after the revision is taken.
+    """
+    held = Barcode.objects.live().filter(code__in=[barcode_of(product.sku) for product in changed])
+    owners = dict(held.values_list("code", "product"))
+    if any(owners.get(barcode_of(product.sku), product.pk) != product.pk for product in changed):
+        raise Conflict(_("Somebody has just given a product one of these SKUs as a barcode. Check again."))
+    Product.objects.filter(pk__in=[product.pk for product in changed]).update(revision=number)
+    _describe(changed, number=number, by=by)
+
+
+def save_products(changed: Sequence[Product], *, number: int, by: Actor) -> None:
+    """Write the descriptive fields of locked products, and whether they are archived."""
+    for product in changed:
+        product.updated_at = by.at
+    _describe(changed, number=number, by=by)
+    stock.save_many(changed, [*products.DESCRIPTIVE, "archived_at", "revision", "updated_at"])
+
+
+def _describe(changed: Sequence[Product], *, number: int, by: Actor) -> None:
+    codes: dict[int, dict[str, int]] = defaultdict(dict)
+    rows = Barcode.objects.filter(product__in=[product.pk for product in changed])
+    for product_id, code, pieces in rows.values_list("product", "code", "pieces"):
+        codes[product_id][code] = pieces
+    for product in changed:
+        product.revision = number
+    ProductVersion.objects.bulk_create(
+        [products.version_of(product, codes.get(product.pk, {}), by=by) for product in changed]
+    )
+
+
+def identify(changed: Sequence[Product], *, by: Actor) -> None:
+    """What `products.apply` does for products that a person has given a name."""
+    for product in changed:
+        product.unverified = False
+        discrepancies.answered(Discrepancy.Kind.UNKNOWN_SKU, product, by=by)
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order that is not saved yet, and the pieces to pick by product."""
+
+    order: Order
+    pieces: dict[int, int]
+
+
+def insert_orders(new: Sequence[NewOrder], goods: dict[int, Product]) -> None:
+    """Insert orders with nothing picked, before the revision is taken; `save_orders` follows.
+
+    goods: the products, locked.
+    """
+    Order.objects.bulk_create([one.order for one in new])
+    OrderLine.objects.bulk_create([
+        OrderLine(order=one.order, product=goods[product], quantity_to_pick=pieces, sku=goods[product].sku,
+                  name=goods[product].name)
+        for one in new for product, pieces in one.pieces.items()
+    ])  # fmt: skip
+
+
+def save_orders(new: Sequence[NewOrder], *, number: int, by: Actor) -> None:
+    """Give orders whose picked quantities are all 0 this revision, and write status and archiving."""
+    for one in new:
+        one.order.revision, one.order.updated_at = number, by.at
+    stock.save_many([one.order for one in new], ["status", "archived_at", "revision", "updated_at"])
+    OrderVersion.objects.bulk_create([
+        orders.version_of(one.order, [
+            {"product": product, "quantity_to_pick": pieces, "quantity_picked": 0}
+            for product, pieces in one.pieces.items()
+        ], by=by)
+        for one in new
+    ])  # fmt: skip
