@@ -1,8 +1,9 @@
 """Goods that were received under an unknown SKU and turn out to be another product's."""
 
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from api import revision
@@ -12,6 +13,8 @@ from api.errors import Invalid
 from api.models import Discrepancy, Product, StockMovement
 
 Kind = StockMovement.Kind
+
+MOST_SUGGESTED, MOST_COMPARED, LEAST_LIKENESS = 5, 300, 0.7
 
 
 class NoSuchSku(Invalid):
@@ -69,6 +72,30 @@ def _move_discrepancies(typed: Product, target: Product, moved: Mapping[int, int
             ]
         other.product, other.facts = target, facts
         other.save(update_fields=["product", "facts"])
+
+
+# --- What it may be ---------------------------------------------------------------------------------------------------
+def suggestions(typed: Product, text: str = "") -> list[Product]:
+    """Products that goods under a mistyped SKU can be, the likeliest first: those that contain `text`, or without it
+    those with a similar SKU."""
+    others = Product.objects.live().exclude(id=typed.pk)
+    if text:
+        return list(others.matching(text).order_by("sku")[:MOST_SUGGESTED])
+    half = max(len(typed.sku) // 2, 2)
+    # One mistake, two letters the wrong way round, or one too many mostly leave a half as it is.
+    alike = Q(sku__istartswith=typed.sku[:half]) | Q(sku__iendswith=typed.sku[-half:])
+    compare = SequenceMatcher(None, "", _folded(typed.sku))
+    found = list[tuple[float, Product]]()
+    for product in others.filter(alike).order_by("unverified", "id")[:MOST_COMPARED]:
+        compare.set_seq1(_folded(product.sku))
+        found.append((compare.ratio(), product))
+    found.sort(key=lambda pair: -pair[0])
+    return [product for likeness, product in found if likeness >= LEAST_LIKENESS][:MOST_SUGGESTED]
+
+
+def _folded(sku: str) -> str:
+    """Without what people overlook: case, and whatever is neither letter nor digit."""
+    return "".join(sign for sign in sku.casefold() if sign.isalnum())
 
 
 # --- What a phone sends later under the typed SKU ---------------------------------------------------------------------

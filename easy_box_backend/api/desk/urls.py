@@ -8,6 +8,7 @@ from api.desk import (
     orders_draft,
     people,
     phone_errors,
+    questions,
     second_factor,
     session,
     sheets,
@@ -25,6 +26,7 @@ urlpatterns = [
     *phone_errors.urls,
     *about.urls,
     *sheets.urls,
+    *questions.urls,
     *session.urls,
     *second_factor.urls,
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, OuterRef, Subquery
+from django.db.models import BigIntegerField, OuterRef, Subquery, prefetch_related_objects
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 from django.utils import formats, timezone
@@ -14,9 +14,22 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from api.errors import Text
-from api.models import MAX_QUANTITY, Device, Discrepancy, Order, OrderLine, Product, StockMovement, User
+from api.models import (
+    MAX_QUANTITY,
+    Device,
+    Discrepancy,
+    Order,
+    OrderLine,
+    OrderVersion,
+    Product,
+    StockMovement,
+    StockMovementQuerySet,
+    User,
+)
 
 _NO_MOVEMENT = 2**62
+_BEFORE, _AFTER = 4, 2
+"""How many movements of a product up to a discrepancy, and after it, are told."""
 
 
 # --- Words --------------------------------------------------------------------------------------------------------
@@ -123,17 +136,26 @@ class Known:
     on_hand: dict[int, int] = field(default_factory=dict)
     picked: dict[tuple[int, int], int] = field(default_factory=dict)
     taken_back: set[int] = field(default_factory=set)
+    beside: dict[int, list[int]] = field(default_factory=dict)
+    """By discrepancy, the ids of the movements of its product around that time."""
+    versions: dict[int, list[OrderVersion]] = field(default_factory=dict)
+    """By order, the versions in which its status changed, the oldest first."""
     counts: dict[int, StockMovement] = field(default_factory=dict)
     """By product, its latest count, which includes what happened before it (see `stock.count_with`)."""
 
     @classmethod
-    def of(cls, rows: Sequence[Discrepancy]) -> "Known":
-        """All that these rows refer to."""
+    def of(cls, rows: Sequence[Discrepancy], *, around: bool = False) -> "Known":
+        """All that these rows refer to. around: also what else happened around that time."""
         known = cls()
+        prefetch_related_objects(rows, "user", "device", "order")  # no query if the caller has joined them
+        earlier, known.beside = _movements_of(rows, around=around)
         booked = {key for row in rows for key in row.facts.get("booked", [])}
-        known.earlier = _earlier(rows)
-        found = StockMovement.objects.filter(id__in=booked).select_related("reversed_by")
+        wanted = booked.union(earlier.values(), *known.beside.values())
+        found = StockMovement.objects.filter(id__in=wanted).select_related("reversed_by")
+        if around:
+            found = found.select_related("reversed_by", "user", "device", "order_line")
         known.movements = {movement.pk: movement for movement in found}
+        known.earlier = {key: known.movements[movement] for key, movement in earlier.items()}
         known.taken_back = {
             key for key, movement in known.movements.items()
             if movement.reverses_id or getattr(movement, "reversed_by", None)
@@ -144,12 +166,14 @@ class Known:
         known.products = Product.objects.in_bulk(products)
         known.counts = _latest_counts(known.products)
         known.on_hand = {key: product.quantity for key, product in known.products.items()}
-        known.orders = Order.objects.in_bulk({row.order_id for row in rows if row.order_id})
+        known.orders = {row.order_id: row.order for row in rows if row.order_id and row.order}
         for line in OrderLine.objects.filter(order__in=known.orders, product__in=known.products):
             known.lines[line.order_id, line.product_id] = line
             known.picked[line.order_id, line.product_id] = line.quantity_picked
-        known.users = User.objects.in_bulk({row.user_id for row in rows if row.user_id})
-        known.devices = Device.objects.in_bulk({row.device_id for row in rows if row.device_id})
+        known.users = {row.user_id: row.user for row in rows if row.user_id and row.user}
+        known.devices = {row.device_id: row.device for row in rows if row.device_id and row.device}
+        if around:
+            known.versions = _changes_of_status(known.orders)
         return known
 
     def suppose(self, case: "Case", changes: Iterable[Change], taken_back: Iterable[int]) -> None:
@@ -178,23 +202,50 @@ def _products(row: Discrepancy) -> set[int]:
     return {key for key in named if isinstance(key, int) and not isinstance(key, bool)}
 
 
-def _earlier(rows: Sequence[Discrepancy]) -> dict[int, StockMovement]:
-    """By discrepancy: the latest valid receipt before it of the same phone, product and quantity."""
-    doubted = [row.pk for row in rows if row.kind == Discrepancy.Kind.POSSIBLE_DUPLICATE]
+def _movements_of(rows: Sequence[Discrepancy], *, around: bool) -> tuple[dict[int, int], dict[int, list[int]]]:
+    """By discrepancy: the latest valid receipt before it of the same phone, product and quantity; and, with `around`,
+    the last movements of its product up to then and the first ones after it, in their order."""
+    doubted = [row.pk for row in rows if around or row.kind == Discrepancy.Kind.POSSIBLE_DUPLICATE]
     if not doubted:
-        return {}
-    alike = StockMovement.objects.not_reversed().filter(
-        product=OuterRef("product"), device=OuterRef("device"), kind=StockMovement.Kind.RECEIPT,
-        quantity_delta=OuterRef("each"), id__lt=OuterRef("first_booked"), recorded_at__lte=OuterRef("created_at"),
+        return {}, {}
+    of_product = StockMovement.objects.filter(product=OuterRef("product"))
+    alike = of_product.not_reversed().filter(
+        device=OuterRef("device"), kind=StockMovement.Kind.RECEIPT, quantity_delta=OuterRef("each"),
+        id__lt=OuterRef("first_booked"), recorded_at__lte=OuterRef("created_at"),
     )  # fmt: skip
     found = Discrepancy.objects.filter(id__in=doubted).annotate(
         each=Cast(Coalesce(KT("facts__pending__0__delta"), KT("facts__quantity")), BigIntegerField()),
         first_booked=Coalesce(Cast(KT("facts__booked__0"), BigIntegerField()), _NO_MOVEMENT),
-        alike=Subquery(alike.order_by("-id").values("id")[:1]),
+        alike=_nth(alike.order_by("-id"), 0),
     )  # fmt: skip
-    pairs = {key: movement for key, movement in found.values_list("id", "alike") if movement}
-    movements = StockMovement.objects.in_bulk(pairs.values())
-    return {key: movements[movement] for key, movement in pairs.items()}
+    names = []
+    if around:
+        before = of_product.filter(recorded_at__lte=OuterRef("created_at")).order_by("-id")
+        after = of_product.filter(id__gt=OuterRef("before_0")).order_by("id")
+        found = found.annotate(**{f"before_{nth}": _nth(before, nth) for nth in range(_BEFORE)})
+        found = found.annotate(**{f"after_{nth}": _nth(after, nth) for nth in range(_AFTER)})
+        names = [*(f"before_{nth}" for nth in reversed(range(_BEFORE))), *(f"after_{nth}" for nth in range(_AFTER))]
+    earlier, beside = dict[int, int](), dict[int, list[int]]()
+    doubt = Discrepancy.Kind.POSSIBLE_DUPLICATE
+    for key, kind, like, *others in found.values_list("id", "kind", "alike", *names):
+        if like and kind == doubt:
+            earlier[key] = like
+        beside[key] = [movement for movement in others if movement]
+    return earlier, beside
+
+
+def _nth(movements: StockMovementQuerySet, nth: int) -> Subquery:
+    return Subquery(movements.values("id")[nth : nth + 1])
+
+
+def _changes_of_status(orders: Iterable[int]) -> dict[int, list[OrderVersion]]:
+    found: dict[int, list[OrderVersion]] = {}
+    versions = OrderVersion.objects.filter(order__in=orders).defer("lines").select_related("user", "device")
+    for version in versions.order_by("order", "revision"):
+        mine = found.setdefault(version.order_id, [])
+        if not mine or (mine[-1].status, mine[-1].archived) != (version.status, version.archived):
+            mine.append(version)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ The API, the admin, Telegram and the table in docs/reconciliation.md all use thi
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from api.discrepancies.around import Event, events_of
 from api.discrepancies.case import (
     Case,
     Change,
@@ -83,7 +84,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Told:
     """A discrepancy in words. what: what happened. sentence: the same, with when and from whom it came. stories: what
-    the server believes, and what else may be true; None where it does not choose between two stories."""
+    the server believes, and what else may be true; None where it does not choose between two stories. events: what
+    happened around that time."""
 
     row: Discrepancy
     label: str
@@ -92,6 +94,14 @@ class Told:
     facts: list[Fact]
     answers: list[Answer]
     stories: TwoStories | None = None
+    events: list[Event] = field(default_factory=list)
+    product: Product | None = None
+
+    @property
+    def goods(self) -> set[int]:
+        """The ids of the products whose numbers its answers name."""
+        named = {change.product.pk for answer in self.answers for change in answer.changes}
+        return named | ({self.product.pk} if self.product else set())
 
     def answer(self, action: str) -> Answer | None:
         return next((answer for answer in self.answers if answer.action == action), None)
@@ -124,24 +134,24 @@ class Description:
     dismiss: Callable[[Case], str] = lambda case: gettext("Seen, change nothing")
 
 
-def describe(rows: Sequence[Discrepancy], *, in_turn: str = "") -> list[Told]:
+def describe(rows: Sequence[Discrepancy], *, in_turn: str = "", around: bool = False) -> list[Told]:
     """These discrepancies in words, as of now, in a fixed number of queries.
 
     in_turn: an action that is applied to all of them in this order: each begins with the numbers that the one before
-    ends with.
+    ends with. around: also what else happened around that time (`Told.events`).
     """
-    known = Known.of(rows)
+    known = Known.of(rows, around=around)
     result = []
     for row in rows:
         case = Case(row, known)
-        told = _told(case)
+        told = _told(case, events_of(case) if around else [])
         result.append(told)
         if in_turn and (answer := told.answer(in_turn)):
             known.suppose(case, answer.changes, answer.taken_back)
     return result
 
 
-def _told(case: Case) -> Told:
+def _told(case: Case, events: list[Event]) -> Told:
     row, what = case.row, KINDS[Kind(case.row.kind)].what
     what = str(what(case) if callable(what) else what) % case.words
     answers = answers_of(case) if row.status == Discrepancy.Status.OPEN else []
@@ -149,7 +159,8 @@ def _told(case: Case) -> Told:
     if stories:
         facts.append(Fact("believed", _("the server believes"), stories.believed, stories.believed))
         facts.append(Fact("or_else", _("but perhaps"), stories.other, stories.other))
-    return Told(row, str(row.get_kind_display()), what, f"{what} {case.origin}", facts, answers, stories)
+    label, sentence = str(row.get_kind_display()), f"{what} {case.origin}"
+    return Told(row, label, what, sentence, facts, answers, stories, events, case.product)
 
 
 def answers_of(case: Case) -> list[Answer]:
