@@ -21,7 +21,7 @@ from django.utils.translation import gettext, ngettext
 from api import texts
 from api.actions import stocktakes
 from api.actions.stocktakes import EVERYTHING, Counted
-from api.desk.base import actor, once, page, rows_of, tell
+from api.desk.base import actor, once, rows_of, stock_page, tell
 from api.desk.codes import code_of
 from api.errors import DomainError
 from api.models import Count, CountLine, CountLineQuerySet, Product
@@ -36,7 +36,7 @@ KEPT = ("view", "walk", "skip", "at", "page")
 
 
 # --- The list, and a new stocktake --------------------------------------------------------------------------------
-@page
+@stock_page
 def count_list(request: HttpRequest) -> HttpResponseBase:
     """The stocktakes, and the form of a new one. `shelf` and `product` in the address fill it in."""
     typed: dict[str, Any] = {
@@ -85,7 +85,7 @@ class Entry:
     unsure: bool = False
 
 
-@page
+@stock_page
 def count_page(request: HttpRequest, key: int) -> HttpResponseBase:
     count = get_object_or_404(Count, pk=key)
     product = None
@@ -128,7 +128,7 @@ def _next(count: Count, skip: str) -> Product | None:
     return line.product if line else None
 
 
-@page
+@stock_page
 def count_enter(request: HttpRequest, key: int) -> HttpResponseBase:
     """A number for a product, or the next code: a scanner does not know what the field asks for."""
     count = get_object_or_404(Count, pk=key)
@@ -187,7 +187,7 @@ def number_of(text: str) -> int:
 
 
 # --- Ending it ----------------------------------------------------------------------------------------------------
-@page
+@stock_page
 def count_end(request: HttpRequest, key: int) -> HttpResponseBase:
     """Post, cancel, or count some products again, as the button says."""
     count, verb = get_object_or_404(Count, pk=key), request.POST.get("do")
@@ -212,7 +212,7 @@ def count_end(request: HttpRequest, key: int) -> HttpResponseBase:
         return HttpResponseRedirect(f"{here}?view=differences")
 
 
-@page
+@stock_page
 def count_paper(request: HttpRequest, key: int) -> HttpResponseBase:
     """The sheet to print and write on."""
     count = get_object_or_404(Count, pk=key)

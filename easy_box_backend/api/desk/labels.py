@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 
 from api import texts
-from api.desk.base import page, tell
+from api.desk.base import stock_page, tell
 from api.desk.codes import Code, code_of, qr
 from api.desk.counts import ids, number_of
 from api.models import Product
@@ -39,7 +39,7 @@ class Label:
     code: Code
 
 
-@page
+@stock_page
 def labels(request: HttpRequest) -> HttpResponseBase:
     """Choose what to print: by scanning, by shelf, or from another page, which sends `product` and `shelf`."""
     chosen = (request.POST or request.GET).copy()
@@ -57,7 +57,7 @@ def labels(request: HttpRequest) -> HttpResponseBase:
     })  # fmt: skip
 
 
-@page
+@stock_page
 def labels_print(request: HttpRequest) -> HttpResponseBase:
     """The labels alone, ready to print."""
     asked = request.POST

@@ -195,6 +195,13 @@ def test_a_storekeeper_is_at_the_desk_and_manages_nobody(make_user: MakeUser, pi
     assert picker.get("/api/users/me/").status_code == 200
 
 
+def test_a_storekeeper_counts_and_prints_labels(make_user: MakeUser) -> None:
+    keeper = enter(make_user("Keeper", role="storekeeper"))
+    for path in ("/counts/", "/labels/"):
+        assert keeper.get(path).status_code == 200
+        assert f'href="{path}"' in text(keeper.get("/"))
+
+
 def test_a_storekeeper_reads_orders_and_prints_pick_lists_but_makes_none(
     make_user: MakeUser, make_product: MakeProduct
 ) -> None:
