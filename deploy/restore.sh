@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Restores a backup set into an empty stack, checks the ledger, and starts the stack.
 #
-#   deploy/restore.sh latest
+#   deploy/restore.sh latest                       the newest set in BACKUP_DIR, as .env has it
 #   deploy/restore.sh 2026-01-31T023000Z          a set in BACKUP_DIR (easy_box_backend/backups)
 #   deploy/restore.sh /media/usb/2026-01-31T023000Z
 #
@@ -20,9 +20,12 @@ if [[ $set_name == */* ]]; then
   set_name=$(basename "$set_name")
 fi
 began=$SECONDS
+mkdir -p "$STATE"
+exec 9>>"$STATE/lock"
+flock --timeout 2 9 || fail "a deploy or rollback is running: wait for its end"
 
 if [ "$set_name" = latest ]; then
-  folder=${BACKUP_DIR:-$BACKEND/backups}
+  folder=$(folder BACKUP_DIR backups)
   set_name=$(find "$folder" -mindepth 1 -maxdepth 1 -type d -name '20*Z' -printf '%f\n' | sort | tail -n 1)
   [ -n "$set_name" ] || fail "there is no set in $folder"
 fi

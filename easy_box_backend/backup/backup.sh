@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # Backups, in a container of the database's image, so that pg_dump has the server's version.
 #
 #   backup.sh loop           make a set every night at BACKUP_AT (UTC)
@@ -12,8 +12,11 @@
 # The content of a photo never changes under its name, so sets share photos (hard links), and many sets take little more
 # space than one.
 #
+# A set that lacks a table, rows or photos that the database has is a failure. A failed set is removed.
+# DATABASE_URL or DATABASE_URL_FILE names the database, as for the backend. With MEDIA_STORAGE=s3 there are no photos here.
+#
 # The result of the last backup is in /backups/status.json. The worker reads it and sends an alert if it failed.
-set -eu
+set -euo pipefail
 umask 077
 
 BACKUPS=${BACKUPS:-/backups}
@@ -26,11 +29,31 @@ fail() {
   exit 1
 }
 
-# PGHOST, PGPORT, PGUSER and PGDATABASE are set; the password may be in a file.
-if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
-  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
-  export PGPASSWORD
-fi
+decoded() { # a part of a URL
+  local text=${1//\\/\\\\}
+  printf '%b' "${text//%/\\x}"
+}
+
+# The parts of the URL as libpq's variables: everybody on the host can see a program's arguments.
+connect() {
+  local url=${DATABASE_URL:-} option options
+  [ -z "${DATABASE_URL_FILE:-}" ] || url=$(cat "$DATABASE_URL_FILE")
+  local user='([^:@/]*)' password='([^@/]*)' host='(\[[^]]*\]|[^:/?]*)'
+  [[ $url =~ ^postgres(ql)?://($user(:$password)?@)?$host(:([0-9]+))?/([^?]+)(\?(.*))?$ ]] ||
+    fail "DATABASE_URL is not postgres://user:password@host:5432/name"
+  options=${BASH_REMATCH[11]}
+  PGUSER=$(decoded "${BASH_REMATCH[3]}") PGPASSWORD=$(decoded "${BASH_REMATCH[5]}") PGPORT=${BASH_REMATCH[8]:-5432}
+  PGHOST=$(tr -d '[]' <<<"${BASH_REMATCH[6]}") PGDATABASE=$(decoded "${BASH_REMATCH[9]}")
+  export PGUSER PGPASSWORD PGHOST PGPORT PGDATABASE
+  for option in ${options//&/ }; do
+    case $option in
+      sslmode=*) export PGSSLMODE="${option#*=}" ;;
+      sslrootcert=*) PGSSLROOTCERT=$(decoded "${option#*=}") && export PGSSLROOTCERT ;;
+    esac
+  done
+}
+
+ask() { psql -AtXc "$1"; }
 
 sets() { find "$BACKUPS" -mindepth 1 -maxdepth 1 -type d -name '20*Z' | sort -r; }
 
@@ -55,7 +78,8 @@ make_set() {
   flock --wait 1800 9 || fail "another backup has not ended within half an hour"
   name=$(date -u +%FT%H%M%SZ)
   new="$BACKUPS/.partial-$name"
-  previous=$(sets | head -n 1)
+  trap 'rm -rf "$new"' EXIT # a failed set leaves nothing behind
+  previous=$(sets | sed -n 1p)
   rm -rf "$BACKUPS"/.partial-*
   mkdir -p "$new/media"
   if [ -n "$previous" ] && [ -d "$previous/media" ]; then
@@ -66,18 +90,55 @@ make_set() {
       [ -e "$MEDIA/$file" ] || rm -f "$new/media/$file"
     done
   fi
+  named=$(named_photos)
+  movements=$(ask 'select count(*) from api_stockmovement') || fail "the database has no tables of Easy Box"
   # Copy photos before and after the dump: each photo that the dump names existed then, so one of the copies has it.
   copy_media "$new"
   pg_dump --format=custom --compress=6 --no-owner --no-privileges --file="$new/database.dump"
   copy_media "$new"
+  check_rows "$new" "$movements"
+  check_photos "$new" "$named"
   printf '{"name":"%s","made_by":"%s","postgresql":"%s","photos":%d}\n' "$name" "${VERSION:-unknown}" \
-    "$(psql -AtXc 'show server_version')" "$(find "$new/media" -type f | wc -l)" >"$new/manifest.json"
+    "$(ask 'show server_version')" "$(find "$new/media" -type f | wc -l)" >"$new/manifest.json"
   write_sums "$new"
   compare_with "$previous" "$new"
   sync
   mv "$new" "$BACKUPS/$name"
+  trap - EXIT
   say "made $BACKUPS/$name: $(du -sh "$BACKUPS/$name" | cut -f1), $(wc -l <"$BACKUPS/$name/SHA256SUMS") files"
   prune
+}
+
+# Reads the whole dump. Fails unless it has every table, rows of each table that has rows, and all movements that there
+# were before it (a movement is never deleted).
+check_rows() { # set, movements before the dump
+  local table rows
+  declare -A dumped=()
+  while read -r table rows; do dumped[$table]=$rows; done < <(
+    pg_restore --data-only --file=- "$1/database.dump" |
+      awk '/^COPY public\./ { sub("public.", "", $2); gsub("\"", "", $2); table = $2; start = NR }
+           /^\\\.$/ { print table, NR - start - 1 }'
+  )
+  for table in $(ask "select tablename from pg_tables where schemaname = 'public'"); do
+    [ -n "${dumped[$table]:-}" ] || fail "the set lacks the table $table"
+    [ "${dumped[$table]}" != 0 ] || [ "$(ask "select count(*) from (select 1 from \"$table\" limit 1) t")" = 0 ] ||
+      fail "the set has no rows of the table $table"
+  done
+  [ "${dumped[api_stockmovement]}" -ge "$2" ] || fail "the set has ${dumped[api_stockmovement]} of $2 movements"
+}
+
+named_photos() {
+  [ "${MEDIA_STORAGE:-folder}" = s3 ] ||
+    ask "select unnest(array[image, thumbnail]) from api_product where image <> '' order by 1" || true
+}
+
+# Fails unless the set has every photo that products had before the dump and have now.
+check_photos() { # set, names before the dump
+  local missing
+  missing=$(comm -12 <(sort <<<"$2") <(named_photos | sort) | while read -r file; do
+    [ -z "$file" ] || [ -f "$1/media/$file" ] || printf '%s ' "$file"
+  done)
+  [ -z "$missing" ] || fail "the set lacks photos that products have: $(wc -w <<<"$missing"), such as ${missing%% *}"
 }
 
 # A shared photo that the disk has damaged is damaged in every set: copy it again from the media folder.
@@ -114,9 +175,9 @@ prune() {
 
 # Runs make_set in a shell of its own, so that any failing step ends it, and writes the result to status.json.
 now() {
-  if output=$(sh "$0" make 2>&1); then
+  if output=$(bash "$0" make 2>&1); then
     printf '%s\n' "$output"
-    write_status true "" "$(basename "$(sets | head -n 1)")"
+    write_status true "" "$(basename "$(sets | sed -n 1p)")"
   else
     printf '%s\n' "$output" >&2
     write_status false "$(printf '%s' "$output" | tail -n 3)" ""
@@ -128,7 +189,7 @@ loop() {
   trap 'exit 0' TERM INT
   say "a set every night at ${BACKUP_AT:-02:30} UTC, and one now if the last is older than a day"
   while :; do
-    last=$(sets | head -n 1)
+    last=$(sets | sed -n 1p)
     day_ago=$(date -u -d '25 hours ago' +%FT%H%M%SZ)
     if [ -z "$last" ] || expr "$day_ago" '>' "${last##*/}" >/dev/null; then
       now || pause 600 # try again soon; status.json shows the failure meanwhile
@@ -156,7 +217,7 @@ verify() {
 
 restore() {
   verify "$1"
-  tables=$(psql -AtXc "select count(*) from pg_tables where schemaname = 'public'")
+  tables=$(ask "select count(*) from pg_tables where schemaname = 'public'")
   [ "$tables" = 0 ] || fail "the database has $tables tables: a set is restored into an empty one only"
   [ -z "$(ls -A "$MEDIA")" ] || fail "the media folder is not empty: a set is restored into an empty one only"
   pg_restore --exit-on-error --single-transaction --no-owner --no-privileges --dbname="$PGDATABASE" "$1/database.dump"
@@ -164,16 +225,17 @@ restore() {
   chown -R "$MEDIA_OWNER" "$MEDIA"
   (cd "$MEDIA" && sed -n 's,  \./media/,  ./,p' "$1/SHA256SUMS" | sha256sum --check --quiet --strict) ||
     fail "photos differ from the set"
-  say "restored $1: $(psql -AtXc "select count(*) from pg_tables where schemaname = 'public'") tables, $(find "$MEDIA" -type f | wc -l) photos"
+  say "restored $1: $(ask "select count(*) from pg_tables where schemaname = 'public'") tables, $(find "$MEDIA" -type f | wc -l) photos"
 }
 
 folder() {
   set=$BACKUPS/${1##*/}
-  [ "$1" != latest ] || set=$(sets | head -n 1)
+  [ "$1" != latest ] || set=$(sets | sed -n 1p)
   [ -n "$set" ] && [ -d "$set" ] || fail "there is no set $1 in $BACKUPS"
   echo "$set"
 }
 
+case "${1:-}" in make | restore) connect ;; esac
 case "${1:-}" in
   loop) loop ;;
   now) now ;;
@@ -182,5 +244,5 @@ case "${1:-}" in
   list) sets ;;
   verify) verify "$(folder "${2:-latest}")" ;;
   restore) restore "$(folder "${2:?which set: its name, or latest}")" ;;
-  *) sed -n '2,15s/^# \{0,1\}//p' "$0" && exit 2 ;;
+  *) sed -n '2,18s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac

@@ -5,6 +5,7 @@ Uses temporary PostgreSQL servers and the script of the container `backup` (back
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,6 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dev.common import BACKEND, clean_environment, temporary_folder
 from dev.postgres import temporary_postgres
@@ -39,13 +39,7 @@ class Site:
         folder.mkdir()
         self.media = folder / "media"
         self.media.mkdir()
-        where = urlsplit(url)
         self.environment = clean_environment(database_url=url, folder=folder) | {
-            "PGHOST": str(where.hostname),
-            "PGPORT": str(where.port),
-            "PGUSER": str(where.username),
-            "PGPASSWORD": str(where.password),
-            "PGDATABASE": where.path.lstrip("/"),
             "BACKUPS": str(backups),
             "MEDIA": str(self.media),
             "MEDIA_OWNER": f"{os.getuid()}:{os.getgid()}",
@@ -64,11 +58,11 @@ class Site:
         return self.run(*MANAGE, *words)
 
     def backup(self, *words: str, fails: bool = False) -> str:
-        return self.run("sh", str(SCRIPT), *words, fails=fails)
+        return self.run("bash", str(SCRIPT), *words, fails=fails)
 
     def tables(self) -> dict[str, str]:
         """A digest of all rows of each table."""
-        ask = ["psql", "-AtXc"]
+        ask = ["psql", self.environment["DATABASE_URL"], "-AtXc"]
         names = self.run(*ask, "select tablename from pg_tables where schemaname = 'public' order by 1").split()
         digest = "select md5(coalesce(string_agg(t::text, chr(10) order by t::text), '')) from \"{}\" t"
         return {name: self.run(*ask, digest.format(name)).strip() for name in names}
@@ -113,8 +107,12 @@ def main() -> None:
             time.sleep(1.1)
             site.backup("now")
             tables, photos = site.tables(), site.photos()
+            incomplete(site)
         shutil.rmtree(folder / "before")
         check(f"{len(sets(backups))} sets of {len(tables)} tables and {len(photos)} photos", len(photos) > 0)
+        with temporary_postgres() as url:
+            empty = Site(url, folder / "empty", folder / "backups of nothing")
+            refused(empty, "no tables", "a database without tables is a failed backup")
         with temporary_postgres() as url:
             restored_in = time.monotonic()
             site = Site(url, folder / "after", backups)
@@ -135,6 +133,36 @@ def main() -> None:
             spoil(photo)
             check("a damaged set is noticed", "damaged" in site.backup("verify", "latest", fails=True))
     print(f"The drill took {time.monotonic() - start:.0f} s.")
+
+
+def incomplete(site: Site) -> None:
+    """Sets that would lack what the database has. Each fails, and leaves nothing behind."""
+    photo = next(site.media.rglob("*.jpg"))
+    content = photo.read_bytes()
+    photo.unlink()
+    refused(site, "lacks photos", "a photo that is lost is a failed backup")
+    photo.write_bytes(content)
+    dump = Path(site.environment["PATH"].split(os.pathsep)[0]) / "pg_dump"
+    wrapped = site.media.parent / "bin"
+    wrapped.mkdir()
+    for option in ("--exclude-table=api_order", "--exclude-table-data=api_order"):
+        (wrapped / "pg_dump").write_text(f'#!/bin/sh\nexec "{dump}" {option} "$@"\n')
+        (wrapped / "pg_dump").chmod(0o755)
+        path = site.environment["PATH"]
+        site.environment["PATH"] = os.pathsep.join([str(wrapped), path])
+        refused(site, "lacks the table api_order", f"a dump made with {option} is a failed backup")
+        site.environment["PATH"] = path
+
+
+def refused(site: Site, words: str, what: str) -> None:
+    """Make a set, which fails with these words in its status and leaves no files behind."""
+    backups = Path(site.environment["BACKUPS"])
+    backups.mkdir(exist_ok=True)
+    before = sets(backups)
+    site.backup("now", fails=True)
+    status = json.loads((backups / "status.json").read_text())
+    is_clean = sets(backups) == before and not list(backups.glob(".partial*"))
+    check(what, status["ok"] is False and words in status["text"] and is_clean)
 
 
 def back_up_at_work(site: Site) -> str:
