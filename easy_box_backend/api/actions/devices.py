@@ -11,7 +11,7 @@ from knox.models import AuthToken
 from api import errors
 from api.errors import Forbidden, NoSuch
 from api.models import Device, DeviceMemory, User
-from api.texts import tidy
+from api.texts import storable, tidy
 
 MOST_LOGINS = 200
 """The most logins of a person at once. One more ends the login that was unused for longest."""
@@ -65,7 +65,7 @@ def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
 def rename(user: User, device_id: int, name: str) -> None:
     """Name a device, so that people know which phone it is. Raises as `revoke_of`."""
     device = _of(user, device_id, _("Only an administrator can name another manager's devices."))
-    device.name = tidy(name)[:200]
+    device.name = tidy(storable(name))[:200]
     device.save(update_fields=["name"])
 
 

@@ -30,6 +30,7 @@ from api.actions import once as sent_forms
 from api.actor import Actor
 from api.errors import Text
 from api.models import Discrepancy, Revision, User
+from api.texts import storable, tidy
 
 FORM_TOKEN = "form_token"
 """The name of the one-time token of a form."""
@@ -184,6 +185,11 @@ def tell(request: HttpRequest, text: Text, level: str = "good") -> None:
     """Show a message on this page or the next one. level: "good", "bad" or "info"."""
     request.__dict__.setdefault("told", []).append([level, str(text)])
     messages.add_message(request, messages.ERROR if level == "bad" else messages.SUCCESS, str(text), extra_tags=level)
+
+
+def sought(request: HttpRequest) -> str:
+    """What is searched for, as the database takes it: PostgreSQL refuses a NUL."""
+    return tidy(storable(request.GET.get("q", "")))
 
 
 # --- Long lists ---------------------------------------------------------------------------------------------------

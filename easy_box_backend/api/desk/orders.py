@@ -38,7 +38,7 @@ MOST_AT_ONCE = 200
 @stock_page
 def order_list(request: HttpRequest) -> HttpResponseBase:
     """The orders of a tab, or those that the search finds in all of them."""
-    sought = request.GET.get("q", "").strip()
+    sought = request.GET.get("q", "").strip().replace("\0", "")
     tab = request.GET.get("status") or ("all" if sought else "running")
     found = _of_tab(tab if tab in TABS else "all")
     rows = rows_of(request, found.sought(sought) if sought else found)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from api.actions import accounts, connecting, devices, second_factor
 from api.auth import passwords
 from api.desk import codes
-from api.desk.base import once, page, person, rows_of, tell
+from api.desk.base import once, page, person, rows_of, sought, tell
 from api.errors import DomainError, Text
 from api.models import ClientError, Device, Discrepancy, User
 from api.phones import queues
@@ -84,7 +84,7 @@ def show_error(form: forms.Form, error: DomainError) -> None:
 @page
 def people(request: HttpRequest) -> HttpResponseBase:
     """All accounts, by name, with the number of their logins and their last contact."""
-    asked = tidy(request.GET.get("q", ""))
+    asked = sought(request)
     found = User.objects.filter(Q(username__icontains=asked) | Q(email__icontains=asked))
     found = found.annotate(
         logins=Count("devices", filter=Q(devices__token__isnull=False)), seen_at=Max("devices__last_seen_at")
@@ -218,7 +218,7 @@ def _address(request: HttpRequest) -> dict[str, Any]:
 @page
 def all_devices(request: HttpRequest) -> HttpResponseBase:
     """All logins, the last contact first. `state`: `out` for former ones."""
-    asked, is_former = tidy(request.GET.get("q", "")), request.GET.get("state") == "out"
+    asked, is_former = sought(request), request.GET.get("state") == "out"
     named = Q(name__icontains=asked) | Q(user__username__icontains=asked) | Q(user__email__icontains=asked)
     found = Device.objects.filter(named, token__isnull=is_former).select_related("user")
     rows = rows_of(request, found.order_by(F("last_seen_at").desc(nulls_last=True), "-id"))

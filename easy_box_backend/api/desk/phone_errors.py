@@ -8,15 +8,14 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from api.actions import reports
-from api.desk.base import page, rows_of, tell
+from api.desk.base import page, rows_of, sought, tell
 from api.models import ClientError
-from api.texts import tidy
 
 
 @page
 def phone_errors(request: HttpRequest) -> HttpResponseBase:
     """The errors, the latest first."""
-    asked = tidy(request.GET.get("q", ""))
+    asked = sought(request)
     who = Q(user__username__icontains=asked) | Q(user__email__icontains=asked) | Q(device__name__icontains=asked)
     found = ClientError.objects.filter(who | Q(message__icontains=asked) if asked else Q())
     rows = rows_of(request, found.select_related("user", "device").order_by("-last_seen_at", "-id"))

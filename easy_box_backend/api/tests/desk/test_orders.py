@@ -355,3 +355,9 @@ def test_a_picker_sees_and_does_nothing(make_user: MakeUser, by: Actor, sock: Pr
         assert Client().get(address).status_code == 302, address
     assert Order.objects.get().status == "open"
     assert OrderLine.objects.get().quantity_picked == 0
+
+
+@pytest.mark.parametrize("nonsense", ["\0", "%", "9" * 400])
+def test_a_search_for_nonsense_finds_nothing_and_is_no_fault(desk: Client, nonsense: str) -> None:
+    """A NUL: PostgreSQL refuses it."""
+    assert desk.get("/orders/", {"q": nonsense}).status_code == 200
