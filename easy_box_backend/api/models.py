@@ -12,9 +12,10 @@ from django.contrib.auth.models import Group, PermissionsMixin
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Lower
+from django.db.models.lookups import Contains
 from django.utils.translation import gettext_lazy as _
 
-from api.texts import MAX_SKU, barcode_of, skus_of, tidy
+from api.texts import MAX_SKU, barcode_of, folded, gtins, skus_of, storable, tidy
 
 MAX_QUANTITY = 1_000_000
 """The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
@@ -206,6 +207,13 @@ class Revision(models.Model):
         return f"{self.epoch}-{self.value}"
 
 
+def _with_words(text: str, column: str) -> list[Q]:
+    """Conditions that each word of `text` stands in this column of a ProductText. An article number may be written with
+    fewer or more zeros."""
+    words = [(word, *gtins(word)) for word in folded(storable(text)).split()]
+    return [reduce(or_, (Q(**{f"{column}__holds": spelling}) for spelling in spellings)) for spellings in words]
+
+
 class ProductQuerySet(models.QuerySet["Product"]):
     def live(self) -> Self:
         """Those that are not archived."""
@@ -219,8 +227,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.filter(reduce(or_, begins, Q(pk__in=[])))
 
     def matching(self, text: str) -> Self:
-        """Those whose SKU, name or location contains `text`, in any case."""
-        return self.filter(Q(sku__icontains=text) | Q(name__icontains=text) | Q(location__icontains=text))
+        """Those in whose SKU, name, location or barcodes each word of `text` stands, in any case, ё as е."""
+        return self.filter(*_with_words(text, "text__words"))
+
+    def low(self) -> Self:
+        """Those with fewer on hand than their minimum."""
+        return self.filter(quantity__lt=F("min_quantity"))
 
     def by_code(self, text: str) -> "Product | None":
         """The live product that a scanned or typed code means, None if there is none. Its `pack` is the pieces that the
@@ -280,7 +292,11 @@ class Product(models.Model):
                 condition=Q(quantity__gte=-EXACT, quantity__lte=EXACT), name="product_quantity_is_exact"
             ),
         ]
-        indexes = [models.Index(fields=["sku"], name="product_sku")]
+        indexes = [
+            models.Index(fields=["sku"], name="product_sku"),
+            models.Index(fields=["id"], condition=Q(quantity__lt=F("min_quantity")), name="product_low"),
+            models.Index(fields=["id"], condition=Q(unverified=True), name="product_unverified"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sku} · {self.name}"
@@ -288,6 +304,52 @@ class Product(models.Model):
     @property
     def is_archived(self) -> bool:
         return self.archived_at is not None
+
+
+@models.TextField.register_lookup
+class Holds(Contains):
+    """`contains`, but case-sensitive on SQLite too, where LIKE is a Python function (`backend/sqlite.py`) and slow."""
+
+    lookup_name = "holds"
+
+    def get_rhs_op(self, connection: Any, rhs: str) -> str:
+        return str(connection.operators["contains"] % rhs)
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"INSTR({column}, %s) > 0", [*parameters, self.rhs]
+
+
+class ProductTextQuerySet(models.QuerySet["ProductText"]):
+    def matching(self, text: str) -> Self:
+        """Those of the products that `ProductQuerySet.matching` finds. SQLite sorts these quicker by name."""
+        return self.filter(*_with_words(text, "words"))
+
+
+class ProductText(models.Model):
+    """By what a product is searched and sorted, as `texts.folded`; the actions write it with each description.
+
+    A table of its own, since it is read as a whole, and since every receipt would otherwise write to its index.
+    name: the beginning, for sorting. words: SKU, name, location and barcodes, one a line.
+    """
+
+    product = models.OneToOneField(Product, models.CASCADE, primary_key=True, related_name="text")
+    name = models.CharField(max_length=100)
+    words = models.TextField()
+
+    objects = ProductTextQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["name", "product"], name="product_text_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of(cls, product: Product, codes: Iterable[str]) -> Self:
+        """The row, not saved, of a product with these barcodes."""
+        words = "\n".join([product.sku, product.name, product.location, *codes])
+        return cls(product=product, name=folded(product.name)[:100], words=folded(words))
 
 
 class BarcodeQuerySet(models.QuerySet["Barcode"]):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from api.actions import discrepancies, orders, products, stock
 from api.actor import Actor
 from api.errors import Conflict
-from api.models import Barcode, Discrepancy, Order, OrderLine, OrderVersion, Product, ProductVersion
+from api.models import Barcode, Discrepancy, Order, OrderLine, OrderVersion, Product, ProductText, ProductVersion
 from api.texts import barcode_of
 
 
@@ -64,6 +64,7 @@ def _describe(changed: Sequence[Product], *, number: int, by: Actor) -> None:
         codes[product_id][code] = pieces
     for product in changed:
         product.revision = number
+    products.keep_texts([ProductText.of(product, codes.get(product.pk, {})) for product in changed])
     ProductVersion.objects.bulk_create(
         [products.version_of(product, codes.get(product.pk, {}), by=by) for product in changed]
     )

@@ -16,7 +16,7 @@ from api.actions.stock import NoSuchProduct
 from api.actor import Actor
 from api.errors import Conflict, Forbidden, Invalid, Text
 from api.images import Photo
-from api.models import Barcode, Discrepancy, Product, ProductVersion, StockMovement
+from api.models import Barcode, Discrepancy, Product, ProductText, ProductVersion, StockMovement
 from api.texts import barcode_of
 
 log = logging.getLogger(__name__)
@@ -205,9 +205,18 @@ def _require_no_barcode(product: Product) -> None:
 
 def describe(product: Product, *, number: int, by: Actor) -> None:
     """Give a new or locked product the transaction's revision and save its fields as the version of this revision."""
+    codes = dict(product.barcodes.values_list("code", "pieces")) if product.revision else {}
     product.revision = number
     product.save(update_fields=["revision"])
-    version_of(product, dict(product.barcodes.values_list("code", "pieces")), by=by).save(force_insert=True)
+    keep_texts([ProductText.of(product, codes)])
+    version_of(product, codes, by=by).save(force_insert=True)
+
+
+def keep_texts(texts: list[ProductText]) -> None:
+    """Save by what these products are searched, in place of what was saved before."""
+    ProductText.objects.bulk_create(
+        texts, update_conflicts=True, unique_fields=["product"], update_fields=["name", "words"], batch_size=500
+    )
 
 
 def version_of(product: Product, barcodes: dict[str, int], *, by: Actor) -> ProductVersion:

@@ -8,6 +8,7 @@ from api.desk import (
     orders_draft,
     people,
     phone_errors,
+    products,
     questions,
     second_factor,
     session,
@@ -18,6 +19,7 @@ from api.desk import (
 app_name = "desk"
 urlpatterns = [
     *today.urls,
+    *products.urls,
     *orders.urls,
     *orders_draft.urls,
     *counts.urls,

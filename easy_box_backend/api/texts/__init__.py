@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 
 MAX_SKU = 255
 """The most characters of a SKU. A longer one, such as the text of a QR code, is shortened (`sku_of`)."""
@@ -23,6 +24,11 @@ def tidy(text: str) -> str:
 def storable(text: str) -> str:
     """`text` with U+FFFD for what no database stores: NUL and lone surrogates."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def folded(text: str) -> str:
+    """`text` as it is searched and sorted: without regard to case, and with е for ё."""
+    return unicodedata.normalize("NFC", text).casefold().replace("ё", "е")
 
 
 def cut(text: str, most: int) -> str:

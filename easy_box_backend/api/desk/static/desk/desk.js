@@ -28,7 +28,7 @@ document.addEventListener("htmx:responseError", (event) => {
 // One box ticks all boxes of its form with this name; what is ticked stays so when the list is updated.
 document.addEventListener("change", (event) => {
   const name = event.target.dataset?.all;
-  if (name) event.target.form.querySelectorAll(`input[name="${name}"]`).forEach((box) => { box.checked = event.target.checked; });
+  if (name) [...event.target.form.elements].forEach((box) => { if (box.name === name) box.checked = event.target.checked; });
 });
 let ticked = [];
 document.addEventListener("htmx:beforeSwap", (event) => {
@@ -41,3 +41,26 @@ document.addEventListener("htmx:afterSwap", () => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
+
+// A region with `data-still` does not follow what happens elsewhere while somebody types in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const typing = event.target.matches?.("[data-still]") && event.target.querySelector("input:not([type=checkbox]):focus");
+  if (typing && event.detail.requestConfig.triggeringEvent?.type === "changed") event.preventDefault();
+});
+
+// A photo that is chosen for a form with `data-drop`, or dropped onto it, is sent.
+document.addEventListener("change", (event) => {
+  if (event.target.type === "file" && event.target.closest("[data-drop]")) event.target.form.requestSubmit();
+});
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    const form = event.target.closest?.("[data-drop]");
+    if (!form) return;
+    event.preventDefault();
+    form.classList.toggle("over", kind === "dragover");
+    if (kind !== "drop" || !event.dataTransfer.files.length) return;
+    const field = form.querySelector("input[type=file]");
+    field.files = event.dataTransfer.files;
+    form.requestSubmit();
+  });
+}
