@@ -121,7 +121,7 @@ def _plan_stock(entries: Sequence[Entry], plan: Plan, goods: dict[str, Product],
             yield entry.row, str(error)
             continue
         plan.changed.append((product, counted))
-        plan.same += product.quantity == counted
+        plan.agreeing += product.quantity == counted
 
 
 def _plan_orders(entries: Sequence[Entry], plan: Plan, goods: dict[str, Product], reading: Reading) -> BadRows:

@@ -65,7 +65,8 @@ class Entry(NamedTuple):
 @dataclass(slots=True)
 class Plan:
     """bad: rows that cannot be imported, with the reason. meant: rows whose SKU was damaged by a spreadsheet, with what
-    is written and what is probably meant. unclear: a number that can be read in two ways. new, changed: what to do."""
+    is written and what is probably meant. unclear: a number that can be read in two ways. new, changed: what to do.
+    same: rows without a difference; a count is booked all the same, so `agreeing` of them are among `changed`."""
 
     rows: int = 0
     bad: list[tuple[int, str]] = field(default_factory=list)
@@ -74,11 +75,13 @@ class Plan:
     new: list[Any] = field(default_factory=list)
     changed: list[Any] = field(default_factory=list)
     same: int = 0
+    agreeing: int = 0
 
     def report(self) -> dict[str, Any]:
         """For people, JSON-able."""
         return {
-            "rows": self.rows, "new": len(self.new), "changed": len(self.changed), "same": self.same,
+            "rows": self.rows, "new": len(self.new), "changed": len(self.changed) - self.agreeing,
+            "same": self.same + self.agreeing, "to_do": len(self.new) + len(self.changed),
             "bad": [list(row) for row in sorted(self.bad)], "meant": [list(row) for row in self.meant],
             "unclear": self.unclear,
         }  # fmt: skip

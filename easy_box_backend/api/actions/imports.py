@@ -158,7 +158,7 @@ def is_ready(found: Import, *, leave_out: bool = False) -> bool:
     report = found.report
     if found.status != Status.CHECKED or report["unclear"] or report["meant"]:
         return False
-    return bool(report["new"] or report["changed"]) and (not report["bad"] or leave_out)
+    return bool(report["to_do"]) and (not report["bad"] or leave_out)
 
 
 def undo(import_id: int, *, by: Actor) -> Steps[Import]:

@@ -278,6 +278,7 @@ def test_a_stock_sheet_of_1c_is_a_count(by: Actor, make_product: MakeProduct) ->
         make_product(sku, quantity=12)
     found = checked("stock", ONE_C, by)
     assert list(reasons(found)) == [8], "the sum is no product"
+    assert (found.report["changed"], found.report["same"]) == (1, 1)
     booked("stock", ONE_C, by, leave_out=True)
     assert on_hand("JACKET-1", "SOCKS-2") == [1234, 12]
     made = StockMovement.objects.filter(kind="count").order_by("product_id")
