@@ -4,15 +4,15 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, When
-from django.db.models.functions import Coalesce, Lower
-from django.db.models.lookups import Contains
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Lower, StrIndex
+from django.db.models.lookups import Contains, GreaterThan, LessThan
 from django.utils.translation import gettext_lazy as _
 
 from api.texts import MAX_SKU, barcode_of, folded, gtins, skus_of, storable, tidy
@@ -423,19 +423,21 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.live().filter(status__in=Order.RUNNING, id__in=there.values("order_id"))
 
     def sought(self, text: str) -> Self:
-        """Those with this number, outside number, customer or product (its SKU or barcode), in this order."""
-        number = re.fullmatch(r"[#№]?\s*([0-9]{1,18})", text)
-        spellings = {text, text.lower(), text.upper(), text.title(), text.capitalize()}  # SQLite folds only a to z
-        outside, customer = Q(outside_number__icontains=text), Q(customer_name__icontains=text)
-        for spelling in spellings:
-            outside |= Q(outside_number__contains=spelling)
-            customer |= Q(customer_name__contains=spelling)
-        lines = OrderLine.objects.filter(product=Product.objects.by_code(text), removed_at__isnull=True)
-        exactly = Q(id=int(number[1]) if number else None)
-        place = Case(When(exactly, then=0), When(outside_number=text, then=1), When(outside, then=2),
-                     When(customer, then=3), default=4)  # fmt: skip
-        found = self.filter(exactly | outside | customer | Q(id__in=lines.values("order_id")))
-        return found.order_by(place, "-id")
+        """Those with this number, with all its words in outside number and customer, or with this product (its SKU or
+        barcode). The number comes first, then the outside number, the customer, and the product."""
+        text, nothing = storable(text).strip(), Q(pk__in=[])
+        number, product = re.fullmatch(r"[#№]?\s*([0-9]{1,18})", text), Product.objects.by_code(text)
+        exactly = Q(id=int(number[1])) if number else nothing
+        words = [Q(words__holds=word) for word in folded(text).split()]
+        with_words = reduce(and_, words) if words else nothing
+        lines = OrderLine.objects.filter(product=product, removed_at__isnull=True).values("order_id")
+        with_product = Q(id__in=lines) if product else nothing
+        place = StrIndex("words", Value(folded(text)))
+        is_outside = Q(GreaterThan(place, 0)) & Q(LessThan(place, StrIndex("words", Value("\n"))))
+        rank = [When(exactly, then=0), When(outside_number=text, then=1)]
+        rank += [When(~Q(outside_number="") & is_outside, then=2), *([When(with_words, then=3)] if product else [])]
+        found = self.filter(exactly | with_words | with_product)
+        return found.order_by(Case(*rank, default=4), "-id")
 
     def as_in_the_app(self, since: datetime) -> Self:
         """Running orders, the oldest first; behind them those finished or cancelled that changed since then, the
@@ -446,7 +448,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 class Order(models.Model):
-    """What a customer ordered. Created by a manager, picked with the app."""
+    """What a customer ordered. Created by a manager, picked with the app.
+
+    words: outside number and customer, one a line, as `texts.folded`. By these it is searched.
+    """
 
     class Status(models.TextChoices):
         OPEN = "open", _("open")
@@ -463,6 +468,7 @@ class Order(models.Model):
     )  # fmt: skip
     due_on = models.DateField(_("due on"), null=True, blank=True)
     note = models.TextField(_("note"), max_length=MAX_NOTE, blank=True, default="", db_default="")
+    words = models.TextField(default="", db_default="", editable=False)
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.OPEN)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
     revision = models.BigIntegerField(default=0, db_index=True, editable=False)

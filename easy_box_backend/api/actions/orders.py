@@ -14,6 +14,7 @@ from api.actions import discrepancies, stock
 from api.actor import Actor
 from api.errors import Forbidden, Invalid, NoSuch
 from api.models import MAX_QUANTITY, Discrepancy, Order, OrderLine, OrderVersion, Product, StockMovement
+from api.texts import folded
 
 Kind = StockMovement.Kind
 
@@ -180,8 +181,8 @@ def write(order: Order, wanted: Sequence[Line] | None, *, by: Actor) -> None:
         _set_line(kept, line, before, product, number, by)
     for product_id in set(lines) - {line.product for line in wanted}:
         _remove_line(lines[product_id], products[product_id], number, by)
-    order.revision = number
-    order.save(update_fields=[*DESCRIPTION, "status", "archived_at", "revision", "updated_at"])
+    order.revision, order.words = number, folded(f"{order.outside_number}\n{order.customer_name}")
+    order.save(update_fields=[*DESCRIPTION, "words", "status", "archived_at", "revision", "updated_at"])
     remember(order, by=by)
 
 

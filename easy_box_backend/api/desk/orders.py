@@ -38,14 +38,14 @@ MOST_AT_ONCE = 200
 @stock_page
 def order_list(request: HttpRequest) -> HttpResponseBase:
     """The orders of a tab, or those that the search finds in all of them."""
-    sought = request.GET.get("q", "").strip().replace("\0", "")
+    sought = request.GET.get("q", "").strip()
     tab = request.GET.get("status") or ("all" if sought else "running")
     found = _of_tab(tab if tab in TABS else "all")
     rows = rows_of(request, found.sought(sought) if sought else found)
     shown = [Shown(order) for order in rows.list]
     _add_progress(shown)
     context = {
-        "rows": rows, "orders": shown, "sought": sought, "tab": tab, "tabs": _tabs(),
+        "rows": rows, "orders": shown, "sought": sought, "tab": tab, "tabs": _tabs(not sought),
         "has_draft": OrderDraft.objects.filter(user=person(request), order=None).exists(),
     }  # fmt: skip
     return render(request, "desk/orders.html", context)
@@ -66,8 +66,10 @@ def _of_tab(tab: str) -> Any:
     return (live if tab == "all" else live.filter(status=tab)).order_by("-id")
 
 
-def _tabs() -> list[tuple[str, Any, int | None]]:
-    """Name, label and number of orders of each tab; two queries."""
+def _tabs(with_counts: bool) -> list[tuple[str, Any, int | None]]:
+    """Name and label of each tab, and how many orders it has; two queries. The counts would mislead in a search."""
+    if not with_counts:
+        return [(tab, label, None) for tab, label in TABS.items()]
     live = Order.objects.live()
     counts: dict[str, int] = dict(live.order_by().values_list("status").annotate(count=Count("id")))
     counts |= {"all": sum(counts.values()), "running": sum(counts.get(status, 0) for status in Order.RUNNING)}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
@@ -430,3 +432,10 @@ def test_a_guest_sees_and_changes_nothing(guest: APIClient, make_order: MakeOrde
     for method in ("get", "put", "patch", "delete"):
         check_error(getattr(guest, method)(address(order)), 401)
     assert Order.objects.get().customer_name == "Anna"
+
+
+def test_orders_from_before_the_search_by_words_are_found(make_order: MakeOrder) -> None:
+    order = make_order(customer_name="Королёва", outside_number="МС-17")
+    Order.objects.update(words="")
+    import_module("api.migrations.0015_orders_are_searched_by_words").fill(apps, None)
+    assert [found.pk for found in Order.objects.sought("королева мс-17")] == [order["id"]]

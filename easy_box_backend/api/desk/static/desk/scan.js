@@ -33,9 +33,10 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
     if (held) body.set("held", held.value);
     try {
       const answer = await fetch(location.pathname, { method: "POST", body, headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
-      if (answer.status === 401) location.assign(answer.headers.get("HX-Redirect"));
       if (!answer.ok) throw new Error(answer.status);
-      show(await answer.text());
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(form.dataset.scan);
+      if (!fresh) return location.reload(); // the session has ended: after the login the queue is sent
+      show(fresh);
       queue.shift();
       keep();
       warning.hidden = true;
@@ -49,10 +50,9 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
     else if (after) after();
   }
 
-  function show(html) {
+  function show(fresh) {
     const target = document.querySelector(form.dataset.scan);
-    const fresh = new DOMParser().parseFromString(html, "text/html").querySelector(form.dataset.scan);
-    if (!fresh || isOlder(fresh.dataset.read, target)) return;
+    if (isOlder(fresh.dataset.read, target)) return;
     target.replaceWith(fresh);
     htmx.process(fresh);
   }
