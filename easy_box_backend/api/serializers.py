@@ -458,7 +458,7 @@ class NewCount(serializers.Serializer[Any]):
         child=Text(max_length=100), default=list, max_length=100,
         help_text=_("Each with the shelves whose names continue it: A1 is also A1-01-02, but not A10."),
     )  # fmt: skip
-    products = serializers.ListField(child=Whole(min_value=1, max_value=2**62), default=list, max_length=5000)
+    products = serializers.ListField(child=Whole(min_value=1, max_value=2**62), default=list, max_length=2000)
     everything = Flag(default=False)
     blind = Flag(default=False, help_text=_("Whoever counts does not see how many there should be."))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from api.actions import counts, stock
@@ -12,9 +13,9 @@ from api.actions.stock import NoSuchProduct
 from api.actor import Actor
 from api.errors import Conflict, Invalid, NoSuch
 from api.models import Count, CountLine, Product
-from api.texts import cut
+from api.texts import cut, storable
 
-MOST_LINES = 5000
+MOST_LINES = 2000
 """The most products on a sheet. Posting is one transaction, during which nothing else can be booked."""
 
 EVERYTHING = "*"
@@ -49,7 +50,7 @@ def start(*, shelves: Collection[str] = (), product_ids: Collection[int] = (), b
     there are too many.
     """
     live = Product.objects.live()
-    found = live if EVERYTHING in shelves else live.on_shelves(shelves) | live.filter(id__in=product_ids)
+    found = live if EVERYTHING in shelves else live.filter(Q(id__in=live.on_shelves(shelves)) | Q(id__in=product_ids))
     ids = list(found.values_list("id", flat=True)[: MOST_LINES + 1])
     if not ids:
         raise NothingToCount
@@ -58,7 +59,7 @@ def start(*, shelves: Collection[str] = (), product_ids: Collection[int] = (), b
             _("These are too many products for one stocktake. The limit is %(most)s.") % {"most": MOST_LINES},
             code="too_many_products", facts={"most": MOST_LINES},
         )  # fmt: skip
-    chosen = EVERYTHING if EVERYTHING in shelves else cut(", ".join(shelves), 255)
+    chosen = EVERYTHING if EVERYTHING in shelves else cut(storable(", ".join(shelves)), 255)
     count = Count.objects.create(chosen=chosen, blind=blind, started_by=by.user, started_at=by.at)
     CountLine.objects.bulk_create([CountLine(count=count, product_id=key) for key in ids], batch_size=1000)
     return count

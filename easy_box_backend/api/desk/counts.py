@@ -51,9 +51,11 @@ def count_list(request: HttpRequest) -> HttpResponseBase:
             return once(request, lambda: _start(request))
         except DomainError as refused:
             typed, error = request.POST.dict(), str(refused.detail)
-    lines = Number("lines"), Number("lines", filter=Q(lines__counted__isnull=False))
-    found = Count.objects.select_related("started_by").annotate(all=lines[0], done=lines[1]).order_by("-id")
-    return render(request, "desk/counts.html", {"rows": rows_of(request, found, 20), "typed": typed, "error": error})
+    rows = rows_of(request, Count.objects.select_related("started_by").order_by("-id"), 20)
+    lines = CountLine.objects.filter(count__in=rows.list).order_by().values_list("count")
+    done = {key: (counted, number) for key, counted, number in lines.annotate(Number("counted"), Number("id"))}
+    context = {"counts": [(count, *done[count.pk]) for count in rows.list], "rows": rows}
+    return render(request, "desk/counts.html", {**context, "typed": typed, "error": error})
 
 
 def _start(request: HttpRequest) -> HttpResponse:

@@ -49,7 +49,8 @@ def labels(request: HttpRequest) -> HttpResponseBase:
         else:
             tell(request, gettext("Nothing has this code: %(code)s") % {"code": code}, "bad")
     if shelf := texts.tidy(chosen.pop("of_shelf", [""])[-1]):
-        found = Product.objects.live().on_shelves([shelf]).order_by("location", "sku").values_list("pk", flat=True)
+        there = Product.objects.filter(pk__in=Product.objects.live().on_shelves([shelf]).values("pk"))
+        found = there.order_by("location", "sku").values_list("pk", flat=True)
         chosen.setlist("product", [*chosen.getlist("product"), *map(str, found[:MOST])])
     return render(request, "desk/labels.html", {
         "items": list(items(chosen)), "starts": range(1, ON_SHEET + 1), "here": f"?{_choice(chosen).urlencode()}",

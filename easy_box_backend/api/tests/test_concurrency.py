@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from api.actions import devices, ledger, products
+from api.actions import devices, ledger, products, stocktakes
+from api.actions.stocktakes import Counted
 from api.actor import Actor
 from api.models import Order, Product, StockMovement, User
 
@@ -85,4 +86,23 @@ def test_orders_over_the_same_products_in_opposite_orders_do_not_deadlock(live_s
         list(pool.map(pick, enumerate(tokens)))
     assert Order.objects.count() == THREADS * 3
     assert set(Product.objects.values_list("quantity", flat=True)) == {100 - THREADS * 3}
+    assert ledger.broken_ledgers() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stocktake_posted_by_8_at_once_while_goods_arrive_is_booked_once(live_server: Any, tokens: list[str]) -> None:
+    by = Actor(None, at=timezone.now())
+    shelf = [products.create(sku=f"S{n}", name="S", quantity=10, by=by) for n in range(4)]
+    count = stocktakes.start(product_ids=[product.pk for product in shelf], blind=False, by=by)
+    stocktakes.enter(count.pk, [Counted(product.pk, 8, timezone.now()) for product in shelf], by=by)
+
+    def act(number_and_token: tuple[int, str]) -> None:
+        number, token = number_and_token
+        call(f"{live_server.url}/api/products/{shelf[number % 4].pk}/add_stock/", token, "POST", {"quantity": 1})
+        call(f"{live_server.url}/api/counts/{count.pk}/post/", token, "POST", {})
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(act, enumerate(tokens)))
+    assert StockMovement.objects.filter(kind="count").count() == 4
+    assert set(Product.objects.values_list("quantity", flat=True)) == {10}
     assert ledger.broken_ledgers() == []

@@ -54,6 +54,14 @@ def test_the_form_says_what_is_unknown_and_keeps_what_was_typed(desk: Client, sh
     assert "There are no such products." in page
 
 
+def test_a_nul_is_no_fault(desk: Client, shelf: list[Product]) -> None:
+    assert "There are no such products." in text(desk.post("/counts/", {"shelves": "A\0"}))
+    sheet = start(desk, shelves="A1, A\0")
+    assert "Nothing has this code" in text(desk.get(sheet, {"code": "A\0"}))
+    assert enter(desk, sheet, shelf[0], "A\0").status_code == 302
+    assert desk.get("/labels/", {"of_shelf": "A\0", "shelf": "A\0", "code": "A\0"}).status_code == 200
+
+
 def test_other_pages_fill_the_form_in(desk: Client, shelf: list[Product]) -> None:
     page = text(desk.get(f"/counts/?shelf=A1&product={shelf[3].pk}&product=x"))
     assert 'value="A1"' in page

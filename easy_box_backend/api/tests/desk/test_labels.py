@@ -52,7 +52,7 @@ def test_each_label_has_the_exact_sku_as_a_code_and_in_words(desk: Client, make_
     assert printed(page) == [*skus, "Б2-01"]
     assert "Кружка «0»" in page
     assert page.count('<section class="roll">') == 6
-    assert "labels-roll.css" in page
+    assert re.search(r"labels-roll[.\w]*\.css", page)
     assert printed(text(desk.post("/labels/print/", {"product": made[0].pk, "code": "qr"}))) == ["APRON-1"]
 
 
@@ -65,7 +65,7 @@ def test_numbers_and_the_first_free_label_of_a_sheet(desk: Client, make_product:
     assert [len(sheet) for sheet in sheets] == [24, 1]
     assert [label.item.text if label else None for label in sheets[0][:3]] == [None, None, "ONE"]
     assert printed(text(answer)) == ["ONE"] * 20 + ["TWO"] * 3
-    assert "labels-a4.css" in text(answer)
+    assert re.search(r"labels-a4[.\w]*\.css", text(answer))
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 30, "2001"])
