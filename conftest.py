@@ -1,42 +1,65 @@
 """Fixtures for all tests."""
 
 import gc
+import hashlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+EITHER = pytest.StashKey[set[pytest.Item]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make test` splits the suite between two processes, see dev/test.py."""
     parser.addoption("--half", choices=["sqlite", "postgresql"], help="this database's share of the suite")
+    parser.addoption("--taken", type=Path, help="where the halves note what they run of what either may")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In a half, a third of the examples are tried (api/tests/examples.py)."""
+    """In a half, a tenth of the examples are tried (api/tests/examples.py)."""
     if config.getoption("--half"):
         from hypothesis import settings
 
-        settings.register_profile("a third", max_examples=settings().max_examples // 3)
-        settings.load_profile("a third")
+        settings.register_profile("a tenth", max_examples=settings().max_examples // 10)
+        settings.load_profile("a tenth")
 
 
 @pytest.hookimpl(trylast=True)  # once every marker is there
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep this database's half, by the rule in dev/test.py."""
+    """Keep this database's half, by the rule in dev/test.py. What either may run comes last, from both ends."""
     half = config.getoption("--half")
     if half is None:
         return
-    chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    own, either, others = [], [], []
     for item in items:
         marked = {marker.name for marker in item.iter_markers()}
-        on_postgresql = uses_database(item) and not marked & {"browser", "any_database"}
-        on_sqlite = not on_postgresql or "both_databases" in marked
-        chosen[on_postgresql if half == "postgresql" else on_sqlite].append(item)
-    items[:] = chosen[True]
-    config.hook.pytest_deselected(items=chosen[False])
+        if not uses_database(item) or "any_database" in marked:
+            either.append(item)
+        elif "both_databases" in marked or (half == "sqlite") == ("browser" in marked):
+            own.append(item)
+        else:
+            others.append(item)
+    config.stash[EITHER] = set(either)
+    items[:] = own + (either if half == "sqlite" else either[::-1])
+    config.hook.pytest_deselected(items=others)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Leave out what the other half has begun."""
+    taken = item.config.getoption("--taken")
+    if not taken or item not in item.config.stash[EITHER]:
+        return None
+    try:
+        (taken / hashlib.sha256(item.nodeid.encode()).hexdigest()).touch(exist_ok=False)
+    except FileExistsError:
+        item.session._setupstate.teardown_exact(nextitem)  # as if it had been run
+        return True
+    return None
 
 
 def uses_database(item: pytest.Item) -> bool:

@@ -4,9 +4,9 @@ On SQLite in development mode, as `make run` starts the server; on PostgreSQL in
 the collected static files of a real one.
 
 Every test runs at least once. Those that use the database run on PostgreSQL, and on SQLite too where the database can
-make a difference (marked `both_databases`). The others run on SQLite only: they use no database, a browser, or a
-database that cannot make a difference (marked `any_database`). A third of the examples is tried, see
-api/tests/examples.py.
+make a difference (marked `both_databases`), or on SQLite only if they use a browser. Those that use no database, or one
+that can make no difference (marked `any_database`), run once, in the process that has time for them. A tenth of the
+examples is tried, see api/tests/examples.py.
 
 ARGS="-k orders -x"    more arguments for pytest; what they choose runs on both databases
 DB=both                every test on both databases, with all examples
@@ -85,7 +85,8 @@ def main() -> int:
     if chosen in KINDS:
         results = [run_on(chosen, processors())]
     elif os.environ.get("WORKERS") == "0" or processors() == 1:
-        results = [run_on(kind, 0) for kind in KINDS]
+        with temporary_folder() as taken:
+            results = [run_on(kind, 0, taken) for kind in KINDS]
     else:
         return both_at_once()
     print()
@@ -100,17 +101,16 @@ def processors() -> int:
 
 
 def both_at_once() -> int:
-    """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards.
-
-    Each has as many processes as there are processors, so that none is idle once the other is done.
-    """
+    """SQLite here, PostgreSQL in a second process like this one, whose words come afterwards."""
     with temporary_folder() as folder:
-        said, came_out = folder / "said.txt", folder / "came_out.txt"
-        command = [sys.executable, __file__, SECOND, str(processors()), str(came_out)]
+        said, came_out, taken = folder / "said.txt", folder / "came_out.txt", folder / "taken"
+        taken.mkdir()
+        workers = processors() // len(KINDS)
+        command = [sys.executable, __file__, SECOND, str(workers), str(taken), str(came_out)]
         with said.open("wb") as file:
             other = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
-            result = run_on("sqlite", processors())
+            result = run_on("sqlite", workers, taken)
             repeat(said, other)
         finally:
             if other.poll() is None:
@@ -121,9 +121,9 @@ def both_at_once() -> int:
     return 0 if result.is_good and other.returncode == 0 else 1
 
 
-def second(workers: str, came_out: str) -> int:
+def second(workers: str, taken: str, came_out: str) -> int:
     """What the second process of both_at_once does; the line about it goes into a file."""
-    result = run_on("postgresql", int(workers))
+    result = run_on("postgresql", int(workers), Path(taken))
     Path(came_out).write_text(str(result), encoding="utf-8")
     return 0 if result.is_good else 1
 
@@ -139,8 +139,11 @@ def repeat(said: Path, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0 if more else 0.2)
 
 
-def run_on(kind: str, workers: int) -> Result:
-    """Run the suite on a database of `kind`, in so many processes."""
+def run_on(kind: str, workers: int, taken: Path | None = None) -> Result:
+    """Run the suite on a database of `kind`, in so many processes.
+
+    taken: the folder where the two halves of the suite note what they run of what either may.
+    """
     print(f"\n==> {KINDS[kind]}", flush=True)
     start = time.monotonic()
     with temporary_folder(memory_if_it_has_room()) as folder:
@@ -151,7 +154,7 @@ def run_on(kind: str, workers: int) -> Result:
                 if kind == "postgresql":
                     environment |= PRODUCTION
                     subprocess.run([sys.executable, "-c", COLLECT], env=environment | SETTINGS, check=True)
-                exit_code = run(command(kind, report, workers), cwd=ROOT, env=environment)
+                exit_code = run(command(kind, report, workers, taken), cwd=ROOT, env=environment)
         except RuntimeError as error:
             print(error)
             return Result(KINDS[kind], 1, time.monotonic() - start, trouble="the database did not start")
@@ -161,10 +164,10 @@ def run_on(kind: str, workers: int) -> Result:
         return result
 
 
-def command(kind: str, report: Path, workers: int) -> list[str]:
+def command(kind: str, report: Path, workers: int, taken: Path | None) -> list[str]:
     """The pytest command, with the person's own arguments last."""
     own = shlex.split(os.environ.get("ARGS", ""))
-    half = [] if own or os.environ.get("DB") else [f"--half={kind}"]  # see conftest.py
+    half = [] if own or os.environ.get("DB") else [f"--half={kind}", f"--taken={taken}"]  # see conftest.py
     workers = int(os.environ.get("WORKERS") or min(workers, 8))
     parallel = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     ours = [f"--junitxml={report}", *parallel]

@@ -1,16 +1,20 @@
-"""Many small cases in one test."""
+"""Many small cases in one test, and what many tests share."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import transaction
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
 
+from api.models import Revision
 from api.rest import lists
 
 
@@ -50,3 +54,14 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
         return all_of_them
 
     return decorate
+
+
+@contextmanager
+def made_once(blocker: DjangoDbBlocker) -> Iterator[None]:
+    """For a fixture of a class or module: what is made in this block stays until the fixture ends. Each test undoes its
+    own changes. Not for tests with real transactions."""
+    hashers = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+    with blocker.unblock(), transaction.atomic(), hashers:
+        Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
+        yield
+        transaction.set_rollback(True)

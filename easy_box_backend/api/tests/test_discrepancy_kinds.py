@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.utils import translation
+from pytest_django import DjangoDbBlocker
 
 from api.actions import settling
 from api.alerts import messages
 from api.discrepancies import kinds
 from api.discrepancies.kinds import KINDS, Deed, Told
 from api.models import Alert, Discrepancy, Order
+from api.tests.cases import made_once
 from api.tests.discrepancy_examples import BARCODE, Examples
 
+pytestmark = pytest.mark.any_database
 LANGUAGES = ("en", "ru", "de")
 NOT_BOOKED = {"en": "not booked", "ru": "не провед", "de": "icht gebucht"}
 
 
+@pytest.fixture(scope="module")
+def examples(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with made_once(django_db_blocker):
+        Examples().all()
+        yield
+
+
 @pytest.fixture
-def asked(db: None) -> list[Discrepancy]:
-    return Examples().all()
+def asked(db: None, examples: None) -> list[Discrepancy]:
+    """In the order of the kinds."""
+    return list(Discrepancy.objects.order_by("pk"))
 
 
 def told(asked: list[Discrepancy], language: str = "en") -> list[Told]:
@@ -176,8 +188,9 @@ def test_the_documentation_has_the_same_table() -> None:
 
 
 def test_the_documentation_offers_what_the_buttons_offer(asked: list[Discrepancy]) -> None:
+    described = told(asked)
     for kind in Discrepancy.Kind:
-        offered = {answer.action for one in told(asked) if one.row.kind == kind for answer in one.answers}
+        offered = {answer.action for one in described if one.row.kind == kind for answer in one.answers}
         rows = KINDS[kind].rows
         assert ("apply" in offered) == any(row.apply != "–" for row in rows), kind
         assert ("reverse" in offered) == any(row.reverse != "–" for row in rows), kind

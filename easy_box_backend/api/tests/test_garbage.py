@@ -184,9 +184,8 @@ def test_whatever_is_sent_anywhere(owner: Caller, ids: dict[str, int], data: st.
 
 
 def test_afterwards_the_ledger_still_agrees(owner: Caller, ids: dict[str, int]) -> None:
-
     for endpoint in ENDPOINTS:
-        for body in bodies(filled(endpoint.body, ids))[::7]:
-            if "quantity" in str(body):
-                send(owner, endpoint.method, endpoint.path.format(**ids), body)
+        different = [body for body in bodies(filled(endpoint.body, ids))[::7] if "quantity" in str(body)]
+        for body in some(different, endpoint):
+            send(owner, endpoint.method, endpoint.path.format(**ids), body)
     assert ledger.broken_ledgers() == []

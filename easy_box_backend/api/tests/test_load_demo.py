@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
 from django.db.models import Count, F
 from django.test import Client, TestCase, override_settings
 from pytest_django import DjangoDbBlocker
@@ -17,7 +16,8 @@ from pytest_django.fixtures import Settings
 from api import demo
 from api.actions import ledger
 from api.images import Photo
-from api.models import Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
+from api.models import Discrepancy, Order, OrderLine, Product, StockMovement, User
+from api.tests.cases import made_once
 from api.tests.examples import some
 from backend.checks import demo_accounts
 
@@ -52,16 +52,12 @@ def shop(
     """The demo data, loaded once for all tests of a class, each of which undoes its own changes; what the command
     says, and the folder of photos."""
     media, out = tmp_path_factory.mktemp("demo"), StringIO()
-    own = override_settings(
-        MEDIA_ROOT=str(media), PRODUCTION=False, PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]
-    )
-    with django_db_blocker.unblock(), transaction.atomic():
-        Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
+    own = override_settings(MEDIA_ROOT=str(media), PRODUCTION=False)
+    with made_once(django_db_blocker):
         with own, pytest.MonkeyPatch.context() as patch, TestCase.captureOnCommitCallbacks(execute=True):
             patch.setattr(demo, "draw_photos", same_photo)
             call_command("load_demo", stdout=out)
         yield out.getvalue(), media
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

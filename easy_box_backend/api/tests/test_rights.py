@@ -14,7 +14,6 @@ from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.test import override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
@@ -24,12 +23,12 @@ from api.actions import barcodes, devices, discrepancies, orders, products, stoc
 from api.actions.orders import Line
 from api.actions.stocktakes import Counted
 from api.actor import Actor
-from api.models import Count, Device, Discrepancy, Order, OrderLine, Product, Revision, StockMovement, User
+from api.models import Count, Device, Discrepancy, Order, OrderLine, Product, StockMovement, User
 from api.rest import lists
 from api.tests import photos
 from api.tests.admin_desk import Desk, enter
 from api.tests.calls import PASSWORD, Caller, upload
-from api.tests.cases import each
+from api.tests.cases import each, made_once
 from api.tests.conftest import MakeUser
 from api.tests.test_every_route import routes
 
@@ -197,11 +196,8 @@ CALLS: dict[tuple[str, str], Callable[[World], Any]] = {
 def worlds(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, World]]:
     """By role: what the calls are about, and one who calls, each with an account of their own. One warehouse for all
     calls; each call is undone before the next."""
-    hashers = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
-    with django_db_blocker.unblock(), transaction.atomic(), hashers:
-        Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
+    with made_once(django_db_blocker):
         yield made_worlds()
-        transaction.set_rollback(True)
 
 
 def made_worlds() -> dict[str, World]:

@@ -10,6 +10,8 @@ from api.models import Product, StockMovement
 from api.tests.calls import check_error
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 
 def test_three_identical_scans_are_three_boxes(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("SOCK")

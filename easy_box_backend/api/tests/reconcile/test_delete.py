@@ -8,6 +8,8 @@ from api.models import Product, ProductVersion
 from api.tests.calls import check_error
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 
 

@@ -11,6 +11,8 @@ from api.models import Device
 from api.tests.calls import PASSWORD
 from api.tests.reconcile.people import Warehouse
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.mark.parametrize(
     ("agent", "asked", "kind"),

@@ -6,7 +6,7 @@ from django.utils import timezone
 from api.models import Product, StockMovement
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_the_same_delivery_tomorrow_is_another_one(warehouse: Warehouse, anna: Phone) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from api.models import Device, Discrepancy
 from api.ops import pruning
+from api.tests.examples import some
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 pytestmark = pytest.mark.any_database
@@ -54,13 +57,17 @@ def can_be_set_right(warehouse: Warehouse, wanted: list[tuple[str, int]]) -> boo
 
 
 # --- The same phone ---------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["Anna", "Boris"])
-@pytest.mark.parametrize("looked_up", [False, True])
-@pytest.mark.parametrize(("length", "sent"), [(1, 1), (3, 1), (3, 2), (3, 3), (20, 10), (20, 19), (20, 20)])
+PARTS = [(1, 1), (3, 1), (3, 2), (3, 3), (20, 10), (20, 19), (20, 20)]
+
+
+@pytest.mark.parametrize(
+    ("name", "looked_up", "part"), some(product(["Anna", "Boris"], [False, True], PARTS), "a new login")
+)
 def test_a_queue_that_comes_again_under_a_new_login_counts_once_or_is_asked_about(
-    warehouse: Warehouse, anna: Phone, name: str, looked_up: bool, length: int, sent: int
+    warehouse: Warehouse, anna: Phone, name: str, looked_up: bool, part: tuple[int, int]
 ) -> None:
     """Some of it was sent before, and the last answer was lost, or that to the next look-up."""
+    length, sent = part
     queue = QUEUE[:length]
     send(anna, queue[:sent])
     if looked_up and sent < length:

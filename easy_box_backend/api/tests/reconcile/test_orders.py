@@ -10,6 +10,8 @@ from api.models import Order, OrderVersion, StockMovement
 from api.tests.calls import check_error
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 Lines = dict[str, tuple[int, int]]
 
 

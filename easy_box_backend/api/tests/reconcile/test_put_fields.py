@@ -11,6 +11,8 @@ from api.models import Product, ProductVersion, StockMovement
 from api.tests import photos
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 FIELDS = {"name": ("Red socks", "Crimson socks"), "sku": ("SOCK-R", "SOCK-C"), "location": ("B2", "C3")}
 """By field: the value of Vera, the value of Anna."""
 

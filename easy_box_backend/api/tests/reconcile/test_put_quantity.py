@@ -11,6 +11,8 @@ from api.models import Product, StockMovement
 from api.tests import photos
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def socks(warehouse: Warehouse) -> int:

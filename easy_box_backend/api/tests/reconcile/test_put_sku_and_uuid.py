@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from api.models import Product
 from api.tests.calls import check_error
 from api.tests.reconcile.people import Caller, Phone, Warehouse
+
+pytestmark = pytest.mark.any_database
 
 UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 

@@ -18,6 +18,7 @@ from api.phones.memory import remembered
 from api.reconcile.chances import Timing
 from api.reconcile.memory import DECIDED, Addition
 from api.reconcile.stories import Stories
+from api.tests.examples import examples
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 pytestmark = pytest.mark.any_database
@@ -102,8 +103,8 @@ def test_two_kinds_of_boxes_in_turns_are_all_booked(warehouse: Warehouse, anna: 
 
 def test_three_hundred_items_fit_into_a_small_memory(warehouse: Warehouse, anna: Phone) -> None:
     chosen = random.Random(3)
-    queue = [(chosen.choice(list(PIECES)), chosen.choice([1, 1, 1, 2, 6, 12])) for _ in range(300)]
-    for item in queue[:200]:
+    queue = [(chosen.choice(list(PIECES)), chosen.choice([1, 1, 1, 2, 6, 12])) for _ in range(examples(300))]
+    for item in queue[: examples(200)]:
         anna.add(*item)
     pause(warehouse, anna)
     for item in queue:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from api.models import DeviceMemory, Product
-from api.tests.examples import examples
+from api.tests.examples import examples, some
 from api.tests.reconcile.people import Phone, Warehouse
 
 pytestmark = pytest.mark.any_database
@@ -34,8 +36,7 @@ def hangs_at(phone: Phone, sku: str) -> bool:
 
 
 # --- An unknown label -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("every", [0.02, 0.2, 0.3, 1.0])
-@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize(("every", "connections"), some(product([0.02, 0.2, 0.3, 1.0], [1, 2]), "an unknown label"))
 def test_an_unknown_label_before_the_camera_makes_no_product(
     warehouse: Warehouse, anna: Phone, every: float, connections: int
 ) -> None:
@@ -51,7 +52,7 @@ def test_nor_do_two_labels_in_view_in_turns(warehouse: Warehouse, anna: Phone) -
 
 
 def test_nor_does_a_session_of_minutes_with_pauses(warehouse: Warehouse, anna: Phone) -> None:
-    for pause in (3, 10, 1, 60, 5, 30) * 3:
+    for pause in (3, 10, 1, 60, 5, 30) * examples(3):
         anna.scan("UNKNOWN", times=12, connections=2)
         warehouse.later(pause * SECONDS)
     assert made(warehouse) == []
@@ -155,10 +156,10 @@ def test_two_unknown_skus_at_the_head_of_a_queue_drain_together(warehouse: Wareh
 
 
 # --- A known label ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("before", [0.0, 5.0])
-@pytest.mark.parametrize("behind", [2.0, 20.0])
-@pytest.mark.parametrize("connections", [1, 2])
-@pytest.mark.parametrize("label", ["SOCK", "SHIRT", "UNKNOWN"])
+@pytest.mark.parametrize(
+    ("before", "behind", "connections", "label"),
+    some(product([0.0, 5.0], [2.0, 20.0], [1, 2], ["SOCK", "SHIRT", "UNKNOWN"]), "two boxes"),
+)
 def test_the_same_goods_received_before_and_after_a_scan_are_two_boxes(
     warehouse: Warehouse, anna: Phone, before: float, behind: float, connections: int, label: str
 ) -> None:
