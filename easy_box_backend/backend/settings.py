@@ -147,7 +147,6 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 # --- The application ----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "backend.apps.ApiConfig",
-    "jazzmin",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -193,7 +192,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "api" / "desk" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"desk": "api.desk.tags", "admin_desk": "api.admin.tags"},
+            "libraries": {"desk": "api.desk.tags"},
             "context_processors": [
                 "django.template.context_processors.debug",
                 "django.template.context_processors.request",
@@ -335,8 +334,6 @@ STORAGES = {
 if MEDIA_STORAGE == "s3":
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(env.str("S3_PUBLIC_URL"))
 WHITENOISE_USE_FINDERS = not PRODUCTION
-# jazzmin's pages refer to a folder, which has no entry in the manifest. A missing file is still an error.
-WHITENOISE_MANIFEST_STRICT = False
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Alerts, the worker, health --------------------------------------------------------------------------------------
@@ -370,46 +367,4 @@ LOGGING = {
         # The request log has 4xx answers already; exceptions are logged with their traceback.
         "django.request": {"level": "ERROR"},
     },
-}
-
-JAZZMIN_SETTINGS = {
-    "site_title": "Easy Box",
-    "site_header": "Easy Box",
-    "site_brand": "Easy Box",
-    "welcome_sign": _("Warehouse"),
-    "copyright": "Easy Box",
-    "language_chooser": True,
-    "search_model": ["api.Product"],
-    "site_logo": "admin_desk/box.svg",
-    "site_icon": "admin_desk/box.svg",
-    "login_logo": "admin_desk/box.svg",
-    "custom_css": "admin_desk/desk.css",
-    "use_google_fonts_cdn": False,  # a warehouse may have no internet
-    "changeform_format": "single",
-    "order_with_respect_to": [
-        "api",
-        "api.product",
-        "api.order",
-        "api.discrepancy",
-        "api.stockmovement",
-        "api.user",
-        "api.device",
-        "api.clienterror",
-    ],
-    "icons": {
-        "api.product": "fas fa-box",
-        "api.order": "fas fa-clipboard-list",
-        "api.discrepancy": "fas fa-balance-scale",
-        "api.stockmovement": "fas fa-exchange-alt",
-        "api.user": "fas fa-user",
-        "api.device": "fas fa-mobile-alt",
-        "api.clienterror": "fas fa-bug",
-    },
-    "hide_models": [],
-    "hide_apps": ["knox", "auth"],
-}
-JAZZMIN_UI_TWEAKS = {
-    "navbar_fixed": True,
-    "sidebar_fixed": True,
-    "default_theme_mode": "light",
 }

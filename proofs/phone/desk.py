@@ -1,4 +1,4 @@
-"""Opens the admin as a manager's browser does, to check that a server works: `python -m proofs.phone.desk`.
+"""Opens the desk as a manager's browser does, to check that a server works: `python -m proofs.phone.desk`.
 
 It signs in, opens every kind of page that a link leads to, and loads every file that a page names. It changes nothing.
 The password is read from the variable TRIAL_PASSWORD.
@@ -19,9 +19,11 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_ope
 
 from proofs.phone.smoke import WrongAnswer
 
-START = "/admin/"
-LOG_OUT = b'action="/admin/logout/"'
-"""Every page contains this if the person is signed in."""
+START, LOGIN = "/", "/login/"
+LOG_OUT = b'logout/"'
+"""Every page contains this if the person is signed in: the address of a form."""
+SKIP = ("/api/", "/media/")
+"""Not pages of the desk. The trial's copy of the data has no photos."""
 TIMEOUT_SECONDS = 30.0
 Get = Callable[[str], tuple[int, bytes]]
 """Opens a path, follows redirects, and returns the status and the body."""
@@ -84,9 +86,10 @@ def visit(get: Get, *, skip: tuple[str, ...] = ()) -> Visit:
         address = waiting.pop(0)
         status, body = get(address)
         found.pages.append(address)
-        if status >= 400 or (address.startswith(START) and LOG_OUT not in body):
+        is_page = b"<html" in body[:300]
+        if status >= 400 or (is_page and LOG_OUT not in body):
             found.faults.append(f"{address}: {status}" + ("" if status >= 400 else ", and nobody is signed in"))
-        if status >= 400 or not address.startswith(START):
+        if status >= 400 or not is_page:
             continue
         page = read(body)
         for link in page.links:
@@ -132,10 +135,10 @@ class Browser:
 
     def sign_in(self, email: str, password: str) -> None:
         """Sign in. Raises WrongAnswer if the answer is not the first page."""
-        status, body = self.get(f"{START}login/")
-        form = {"username": email, "password": password, "next": START, "csrfmiddlewaretoken": read(body).token}
+        status, body = self.get(LOGIN)
+        form = {"email": email, "password": password, "csrfmiddlewaretoken": read(body).token}
         if status == 200:
-            status, body = self.get(f"{START}login/", form)
+            status, body = self.get(LOGIN, form)
         if status != 200 or LOG_OUT not in body:
             raise WrongAnswer(f"signing in to the desk: {status}")
 
@@ -143,7 +146,7 @@ class Browser:
 def desk_pages(browser: Browser, email: str, password: str) -> Visit:
     """Sign in and open everything but photos. Raises WrongAnswer if something can't be opened."""
     browser.sign_in(email, password)
-    found = visit(browser.get, skip=("/media/",))  # the trial's copy of the data has no photos
+    found = visit(browser.get, skip=SKIP)
     if found.faults:
         raise WrongAnswer("; ".join(found.faults[:10]))
     return found
@@ -157,7 +160,7 @@ def main() -> None:
     parser.add_argument("--email", required=True)
     given = parser.parse_args()
     found = desk_pages(Browser(given.at, given.host), given.email, os.environ["TRIAL_PASSWORD"])
-    print(f"{len(found.pages)} pages and {len(found.files)} files of the admin can be opened.")
+    print(f"{len(found.pages)} pages and {len(found.files)} files of the desk can be opened.")
 
 
 if __name__ == "__main__":

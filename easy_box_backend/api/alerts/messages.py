@@ -1,4 +1,4 @@
-"""The text of an alert: what happened, where, how often, with a link to the admin. In the managers' language, as
+"""The text of an alert: what happened, where, how often, with a link to the desk. In the managers' language, as
 Telegram's HTML, at most one message long."""
 
 from collections.abc import Callable, Mapping
@@ -28,9 +28,9 @@ _TITLES: dict[str, tuple[str, str | Promise]] = {
     "test": ("✅", _("A test message: alerts work.")),
 }
 _PAGES = {
-    "discrepancy": "admin:api_discrepancy_changelist",
-    "low_stock": "admin:api_product_changelist",
-    "client_error": "admin:api_clienterror_changelist",
+    "discrepancy": "desk:questions",
+    "low_stock": "desk:products",
+    "client_error": "desk:phone_errors",
 }
 _ROOM_FOR_THE_END = 400
 _MOST_IN_FULL = 40
@@ -68,7 +68,7 @@ def _end(kind: str, since: datetime) -> str:
 
 
 def _address(view: str, *args: object) -> str:
-    """The absolute address of an admin page; "" if PUBLIC_BASE_URL is not set."""
+    """The absolute address of a page of the desk; "" if PUBLIC_BASE_URL is not set."""
     if not settings.PUBLIC_BASE_URL:
         return ""
     return escaped(f"{settings.PUBLIC_BASE_URL}{reverse(view, args=args)}", 600).replace('"', "%22")
@@ -84,7 +84,7 @@ def _told(batch: list[Alert]) -> dict[int, kinds.Told]:
 def _line(alert: Alert, told: Mapping[int, kinds.Told]) -> str:
     found = told.get(alert.facts.get("discrepancy") or 0)
     if found is not None:
-        label = _linked(escaped(found.label, 100), "admin:api_discrepancy_change", found.row.pk)
+        label = _linked(escaped(found.label, 100), "desk:question", found.row.pk)
         return f"{label} · {escaped(found.sentence, 500)}{_stories(found)}"
     line = (
         _LINES.get(alert.kind, _all_facts)(alert.facts)
@@ -121,14 +121,14 @@ def _server_error(facts: dict[str, Any]) -> str:
 
 def _client_error(facts: dict[str, Any]) -> str:
     text = escaped(redact(str(facts.get("text", ""))).split("\n")[0], 300)
-    return _linked(text or "?", "admin:api_clienterror_change", facts.get("error"))
+    return _linked(text or "?", "desk:phone_error", facts.get("error"))
 
 
 def _discrepancy(facts: dict[str, Any]) -> str:
     """A discrepancy without its sentence."""
     what = str(facts.get("what", ""))
     label = Discrepancy.Kind(what).label if what in Discrepancy.Kind.values else what
-    line = _linked(escaped(label, 100), "admin:api_discrepancy_change", facts.get("discrepancy"))
+    line = _linked(escaped(label, 100), "desk:question", facts.get("discrepancy"))
     return f"{line} · {escaped(facts['sku'], 120)}" if facts.get("sku") else line
 
 
@@ -140,7 +140,7 @@ def _low_stock(facts: dict[str, Any]) -> str:
     says = gettext("%(on_hand)s left, the minimum is %(minimum)s") % {
         "on_hand": facts.get("on_hand"), "minimum": facts.get("minimum"),
     }  # fmt: skip
-    return f"{_linked(name, 'admin:api_product_change', facts.get('product'))}: {escaped(says)}"
+    return f"{_linked(name, 'desk:product', facts.get('product'))}: {escaped(says)}"
 
 
 def _ledger_broken(facts: dict[str, Any]) -> str:

@@ -142,7 +142,7 @@ def test_discrepancies_of_a_minute_are_one_message_with_links(bot_api: BotApi, m
     (text,) = bot_api.texts
     first = Discrepancy.objects.order_by("id")[0]
     assert text.startswith("⚖️ <b>To be settled</b> · 3\n")
-    assert f'<a href="http://box.example.com/admin/api/discrepancy/{first.pk}/change/">SKU taken</a>' in text
+    assert f'<a href="http://box.example.com/questions/{first.pk}/">SKU taken</a>' in text
     assert "A&lt;b&gt;&amp;" in text
     assert text.count("•") == 3
 

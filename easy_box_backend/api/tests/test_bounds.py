@@ -8,7 +8,6 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from api.models import MAX_ON_HAND, MAX_QUANTITY, Discrepancy, OrderLine, Product, StockMovement
-from api.tests.admin_desk import enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 from api.tests.reconcile.people import Phone, Warehouse
@@ -134,18 +133,6 @@ def test_they_are_refused_in_a_change_too(manager: Caller, box: Product) -> None
     order = manager.post("/api/orders/", {"customer_name": "A", "lines": [line]}).json()["id"]
     check_error(manager.patch(f"/api/orders/{order}/", {"lines": [line] * 2}), 400, "implausible_quantity")
     assert OrderLine.objects.get().quantity_to_pick == 600_000
-
-
-def test_the_desk_says_so_in_the_form(manager: Caller, box: Product) -> None:
-    desk = enter(manager.user)
-    lines: dict[str, Any] = {
-        "lines-TOTAL_FORMS": "2", "lines-0-product": box.pk, "lines-0-quantity_to_pick": MAX_QUANTITY,
-        "lines-1-product": box.pk, "lines-1-quantity_to_pick": MAX_QUANTITY,
-    }  # fmt: skip
-    answer = desk.save("order", customer_name="A", **lines)
-    assert answer.status_code == 200
-    assert "implausible" in text(answer)
-    assert not OrderLine.objects.exists()
 
 
 def test_a_phone_that_repeats_a_product_past_the_limit_is_asked_about(

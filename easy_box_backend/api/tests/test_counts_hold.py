@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.models import Discrepancy, Product, StockMovement
-from api.tests.admin_desk import enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 from api.tests.examples import examples
@@ -303,21 +302,6 @@ def test_what_makes_a_count_hold_is_not_reversed_by_itself(
     assert "count" in belongs.reason
     check_error(manager.post(f"/api/movements/{belongs.pk}/reverse/"), 400, "not_reversible")
     assert on_hand(box) == 5
-
-
-def test_the_desk_says_what_was_counted_and_offers_no_reversal_of_a_part(
-    manager: Caller, box: Product, clock: time_machine.Traveller
-) -> None:
-    received = receive(manager, box, 3)
-    later(clock)
-    counted = count(manager, box, 3)["movement"]["id"]
-    reverse(manager, received)
-    desk = enter(manager.user)
-    assert "count: 3" in text(desk.get(f"/admin/api/product/{box.pk}/change/"))
-    part = StockMovement.objects.get(kind="count", counted=None).pk
-    page = text(desk.list("stockmovement"))
-    assert f"/admin/api/stockmovement/{counted}/do/reverse/" in page
-    assert f"/admin/api/stockmovement/{part}/do/reverse/" not in page
 
 
 # --- The moment -------------------------------------------------------------------------------------------------------

@@ -163,7 +163,7 @@ def test_telegram_tells_what_happened_and_links_to_it(asked: list[Discrepancy], 
     message = messages.compose(list(Alert.objects.filter(facts__discrepancy=row.pk)))
     assert "Не проведено." in message
     assert "Анна, устройство «Pixel 7»" in message
-    assert f"/admin/api/discrepancy/{row.pk}/change/" in message
+    assert f"/questions/{row.pk}/" in message
 
 
 def test_telegram_tells_both_stories_if_they_are_short(asked: list[Discrepancy], settings: object) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -18,9 +17,10 @@ from rest_framework.test import APIClient
 from api.actions import devices, logins, reports
 from api.alerts import messages, outbox
 from api.models import Alert, ClientError, Device, User
-from api.tests.calls import BODY_KINDS, PASSWORD, check_error, send
+from api.tests.calls import BODY_KINDS, check_error, send
 from api.tests.cases import each
 from api.tests.conftest import LogIn, MakeUser
+from api.tests.desk.conftest import enter
 from api.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
@@ -201,13 +201,12 @@ def test_the_ceilings_hold_over_all_processes(monkeypatch: pytest.MonkeyPatch) -
     assert ClientError.objects.count() == 20
 
 
-def test_markup_is_shown_as_text_in_the_admin(guest: APIClient, make_user: MakeUser) -> None:
+def test_markup_is_shown_as_text_at_the_desk(guest: APIClient, make_user: MakeUser) -> None:
     report(guest, "<script>alert(1)</script><img src=x onerror=alert(2)>", headers={"User-Agent": "<b>bold</b>"})
     boss = make_user("Boss", is_staff=True, is_superuser=True)
-    browser = Client()
-    assert browser.post("/admin/login/", {"username": boss.email, "password": PASSWORD}).status_code == 302
+    browser = enter(boss)
     error = ClientError.objects.get()
-    for path in ("/admin/api/clienterror/", f"/admin/api/clienterror/{error.pk}/change/"):
+    for path in ("/errors/", f"/errors/{error.pk}/", "/admin/api/clienterror/"):
         page = browser.get(path, follow=True)
         assert page.status_code == 200
         text = page.content.decode()

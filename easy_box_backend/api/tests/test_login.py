@@ -301,12 +301,12 @@ def test_without_any_address_the_account_is_still_guarded(guest: APIClient, anna
     assert fail(guest, 11, address="") == [401] * 10 + [429]
 
 
-def test_the_admin_has_the_same_guard_and_the_same_count(anna: User, guest: APIClient) -> None:
+def test_the_desk_has_the_same_guard_and_the_same_count(anna: User, guest: APIClient) -> None:
     browser = Client()
     for _ in range(5):
-        answer = browser.post("/admin/login/", {"username": anna.email, "password": "x"})
+        answer = browser.post("/login/", {"email": anna.email, "password": "x"})
         assert answer.status_code == 200
     assert fail(guest, 5, address="10.0.0.8") == [401] * 5
-    answer = browser.post("/admin/login/", {"username": anna.email.upper(), "password": PASSWORD})
+    answer = browser.post("/login/", {"email": anna.email.upper(), "password": PASSWORD})
     assert answer.status_code == 429
     assert int(answer["Retry-After"]) in range(1, 61)

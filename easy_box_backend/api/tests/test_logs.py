@@ -64,12 +64,12 @@ def test_an_unknown_address_and_a_wrong_host_are_logged_too(
 
 
 @pytest.mark.django_db
-def test_a_manager_in_the_admin_is_named_and_nobody_is_looked_up_for_the_log(
+def test_a_manager_at_the_desk_is_named_and_nobody_is_looked_up_for_the_log(
     client: Any, manager: Caller, caplog: pytest.LogCaptureFixture, django_assert_num_queries: Any
 ) -> None:
     client.force_login(manager.user)
     with caplog.at_level("INFO"):
-        client.get("/admin/")
+        client.get("/")
         with django_assert_num_queries(0):
             client.get("/nowhere")
     assert [line["user"] for line in lines(caplog)] == [manager.user.pk, None]

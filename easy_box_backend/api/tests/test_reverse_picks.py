@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.models import Order, OrderLine, Product, StockMovement
-from api.tests.admin_desk import enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 from api.tests.examples import examples
@@ -94,20 +93,6 @@ def test_of_two_picks_the_reversed_one_goes(manager: Caller, box: Product) -> No
     assert (on_hand(box), OrderLine.objects.get().quantity_picked) == (9, 1)
     cancel(manager, order, box)
     assert on_hand(box) == 10
-
-
-def test_the_desk_reverses_by_the_same_rule(manager: Caller, box: Product) -> None:
-    order = order_of(manager, box, 3)
-    desk = enter(manager.user)
-    assert "The movement is reversed." in text(desk.click("stockmovement", pick_of(order).pk, "reverse"))
-    cancel(manager, order, box)
-    assert on_hand(box) == 10
-
-
-def test_several_at_once_at_the_desk_too(manager: Caller, box: Product) -> None:
-    first, second = order_of(manager, box, 3), order_of(manager, box, 2)
-    enter(manager.user).act("stockmovement", "reverse_selected", pick_of(first).pk, pick_of(second).pk)
-    assert (on_hand(box), OrderLine.objects.aggregate(n=Sum("quantity_picked"))["n"]) == (10, 0)
 
 
 @pytest.mark.parametrize("then", [cancel, archive, remove, set_to_none])

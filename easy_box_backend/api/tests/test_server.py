@@ -129,9 +129,9 @@ def test_an_error_has_the_header_too_so_that_a_browser_shows_it(
 
 
 @pytest.mark.django_db
-def test_the_admin_is_for_no_other_origin(guest: APIClient, settings: Any) -> None:
+def test_the_desk_is_for_no_other_origin(guest: APIClient, settings: Any) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
-    answer = guest.get("/admin/login/", headers={"Origin": "https://app.example.com"})
+    answer = guest.get("/login/", headers={"Origin": "https://app.example.com"})
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 

@@ -1,4 +1,4 @@
-"""What a deploy asks of a release before it serves (deploy/trial.sh): the app's calls, the pages of the admin."""
+"""What a deploy asks of a release before it serves (deploy/trial.sh): the app's calls, the pages of the desk."""
 
 from __future__ import annotations
 

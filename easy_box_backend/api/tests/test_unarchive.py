@@ -1,4 +1,4 @@
-"""POST /api/products/{id}/unarchive/, its button at the desk, and what archiving says beforehand."""
+"""POST /api/products/{id}/unarchive/."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 from rest_framework.test import APIClient
 
 from api.models import Product, ProductVersion
-from api.tests.admin_desk import Desk, enter, text
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import MakeProduct
 
@@ -19,11 +18,6 @@ def gone(manager: Caller, make_product: MakeProduct) -> Product:
     product = make_product("BOX", quantity=7)
     assert manager.delete(f"/api/products/{product.pk}/").status_code == 204
     return product
-
-
-@pytest.fixture
-def desk(manager: Caller) -> Desk:
-    return enter(manager.user)
 
 
 def address(product: Product) -> str:
@@ -70,41 +64,3 @@ def test_only_a_manager(picker: Caller, guest: APIClient, gone: Product) -> None
 @pytest.mark.parametrize("key", ["99999999", "x", "-1", "9" * 30])
 def test_an_unknown_product_is_404(manager: Caller, key: str) -> None:
     check_error(manager.post(f"/api/products/{key}/unarchive/"), 404, "no_such_product")
-
-
-# --- At the desk ------------------------------------------------------------------------------------------------------
-def test_a_button_brings_it_back(desk: Desk, gone: Product) -> None:
-    page = text(desk.get(f"/admin/api/product/{gone.pk}/change/"))
-    assert f"/admin/api/product/{gone.pk}/do/unarchive/" in page
-    assert "is back on the list" in text(desk.click("product", gone.pk, "unarchive"))
-    assert not Product.objects.get(pk=gone.pk).is_archived
-    assert "/do/unarchive/" not in text(desk.get(f"/admin/api/product/{gone.pk}/change/"))
-
-
-def test_a_taken_sku_is_told_at_the_desk(desk: Desk, gone: Product, make_product: MakeProduct) -> None:
-    make_product("BOX")
-    assert "A product with this SKU already exists." in text(desk.click("product", gone.pk, "unarchive"))
-    assert Product.objects.get(pk=gone.pk).is_archived
-
-
-def test_archiving_says_what_is_on_hand_and_in_which_open_orders(
-    desk: Desk, manager: Caller, make_product: MakeProduct
-) -> None:
-    product, other = make_product("BOX", quantity=7), make_product("CAP")
-    lines = [{"product": product.pk, "quantity_to_pick": 2}]
-    made = [manager.post("/api/orders/", {"customer_name": "A", "lines": lines}).json()["id"] for _ in range(3)]
-    manager.patch(f"/api/orders/{made[2]}/", {"status": "cancelled"})
-    one = text(desk.get(f"/admin/api/product/{product.pk}/delete/"))
-    several = text(desk.act("product", "archive_selected", product.pk, other.pk))
-    for page in (one, several):
-        assert "7 on hand" in page
-        assert f"#{made[0]}" in page
-        assert f"#{made[1]}" in page
-        assert f"#{made[2]}" not in page
-    assert "0 on hand" in several
-
-
-def test_archiving_an_order_says_nothing_of_the_kind(desk: Desk, manager: Caller, make_product: MakeProduct) -> None:
-    lines = [{"product": make_product().pk, "quantity_to_pick": 2}]
-    order = manager.post("/api/orders/", {"customer_name": "A", "lines": lines}).json()["id"]
-    assert "on hand" not in text(desk.get(f"/admin/api/order/{order}/delete/"))
