@@ -60,7 +60,7 @@ reason_in_russian() {
     *"migration fails on a copy"*) echo "миграция не выполняется на копии данных" ;;
     *"become healthy on a copy"*) echo "не запускается на копии данных" ;;
     *"calls fail on a copy"*) echo "вызовы приложения не проходят на копии данных" ;;
-    *"admin can't be opened on a copy"*) echo "страницы панели администратора не открываются на копии данных" ;;
+    *"desk can't be opened on a copy"*) echo "страницы рабочего места не открываются на копии данных" ;;
     *"migration failed on the database itself"*) echo "миграция не выполнилась на рабочей базе, хотя на копии прошла" ;;
     "the backends did not become healthy") echo "не запускается" ;;
     "a service did not become healthy") echo "одна из служб не запускается" ;;

@@ -29,8 +29,8 @@ check() {
   done
   [ "$(ask /api/products/ --header 'Authorization: Token null' --output /dev/null --write-out '%{http_code}')" = 401 ] ||
     fail "a request without a token is not answered by 401"
-  path=$(ask /admin/login/ | grep -oE '/static/[^"]+\.css' | sed -n 1p) || fail "the admin's login page is not there"
-  ask "$path" --fail --output /dev/null || fail "the admin's static files are not there"
+  path=$(ask /login/ | grep -oE '/static/[^"]+\.css' | sed -n 1p) || fail "the desk's login page is not there"
+  ask "$path" --fail --output /dev/null || fail "the desk's static files are not there"
 }
 
 if [ -n "$(container nginx)" ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Called by steps.sh: tries a release before it serves. Starts its image and nginx's files apart from production, on a
 # copy of the data, migrates the tables there, and then, as a manager and through nginx, makes every call of the app and
-# opens every page of the admin. Production is not changed.
+# opens every page of the desk. Production is not changed.
 #
 #   VERSION=<SHA> trial.sh prepare      start its database
 #   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy; without it: empty tables
@@ -57,4 +57,4 @@ as_manager() { # module of proofs/phone/, [its arguments]
   compose exec -T trial-backend python -m "proofs.phone.$1" --at trial-nginx:8080 --host "$(host_name)" --email "$EMAIL" "${@:2}"
 }
 as_manager smoke --version "$VERSION" || lost "the app's calls fail on a copy of the data"
-as_manager desk || lost "the admin can't be opened on a copy of the data"
+as_manager desk || lost "the desk can't be opened on a copy of the data"

@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300
-PLACES = ("API for the phones", "Admin", "API documentation", "Log in as")
+PLACES = ("API for the phones", "Desk", "API documentation", "Log in as")
 
 
 class Server:
@@ -120,7 +120,7 @@ def use(server: Server) -> int:
     assert {order["status"] for order in orders} == {"open", "inProgress", "picked", "cancelled"}
     photo = next(product["thumbnail_url"] for product in products if product["thumbnail_url"])
     assert fetch(photo)[:3] == b"\xff\xd8\xff" or fetch(photo)[:4] in (b"\x89PNG", b"RIFF"), f"no picture: {photo}"
-    for page in (fetch(server.said("Admin")).decode(), fetch(server.said("API documentation")).decode()):
+    for page in (fetch(server.said("Desk")).decode(), fetch(server.said("API documentation")).decode()):
         files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
         assert files, "a page without its style sheets"
         for file in files:

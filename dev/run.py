@@ -121,7 +121,7 @@ def describe(host: str, port: int) -> str:
         "",
         f"  API for the phones   {base}/api",
         f"  Log in as            {login()}",
-        f"  Admin                {base}/admin/",
+        f"  Desk                 {base}/",
         f"  API documentation    {base}/api/docs/",
         f"  Database             {connection.display_name}: {where}",
         "",

@@ -63,7 +63,7 @@ def trial_modules() -> list[str]:
     return [f"{package}.{name}" for name in re.findall(r"^as_manager ([a-z]+)", script, re.MULTILINE)]
 
 
-def test_the_trial_runs_the_apps_calls_and_the_pages_of_the_admin() -> None:
+def test_the_trial_runs_the_apps_calls_and_the_pages_of_the_desk() -> None:
     """Both, or a release could be broken for either."""
     assert trial_modules() == ["proofs.phone.smoke", "proofs.phone.desk"]
 

@@ -88,6 +88,6 @@ def test_the_printed_addresses_are_pages_of_the_server() -> None:
     """A new user opens them first."""
     told = run.describe("127.0.0.1", 8000)
     paths = re.findall(r"http://127\.0\.0\.1:8000(/\S+/)", told)
-    assert paths == ["/admin/", "/api/docs/"]
+    assert paths == ["/", "/api/docs/"]
     for path in paths:
         resolve(path)

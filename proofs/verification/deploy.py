@@ -354,14 +354,14 @@ def unhealthy(site: Site) -> None:
 
 
 def smoke(site: Site) -> None:
-    """Healthy releases with a broken call of the app, a broken page of the admin, or broken files of nginx."""
+    """Healthy releases with a broken call of the app, a broken page of the desk, or broken files of nginx."""
     broken = "AddStock.post = lambda self, request, key: Response({}, status=500)"
     sha = site.release("smoke", f"RUN echo '{broken}' >>/srv/app/api/views.py")
     failing(site, "a call of the app is broken", sha, "app's calls fail", "вызовы приложения")
-    sha = site.release("desk", "RUN echo '{% nonsense %}' >/srv/app/api/templates/admin/index.html")
-    failing(site, "a page of the admin is broken", sha, "admin can't be opened", "страницы панели администратора")
+    sha = site.release("desk", "RUN echo '{% nonsense %}' >/srv/app/api/desk/templates/desk/today.html")
+    failing(site, "a page of the desk is broken", sha, "desk can't be opened", "страницы рабочего места")
     sha = site.release("desk-file", "RUN rm $(ls /srv/static/desk/desk.*.css)")
-    failing(site, "a file of the admin is not there", sha, "admin can't be opened", "страницы панели администратора")
+    failing(site, "a file of the desk is not there", sha, "desk can't be opened", "страницы рабочего места")
     conf = (ROOT / BACKEND / "nginx/site.conf").read_text()
     sha = site.release("nginx-syntax", files={f"{BACKEND}/nginx/site.conf": conf + "\nnonsense;\n"})
     failing(site, "nginx's files are broken", sha, "does not become healthy", "не запускается на копии")

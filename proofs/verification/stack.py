@@ -114,7 +114,7 @@ def build(stack: Stack) -> None:
 
 
 def start(stack: Stack) -> None:
-    """Start the stack, make the app's calls and open the admin's pages through nginx."""
+    """Start the stack, make the app's calls and open the desk's pages through nginx."""
     began = time.monotonic()
     stack.compose("up", "--detach", "--wait", "--wait-timeout", "180")
     up = time.monotonic() - began
@@ -127,7 +127,7 @@ def start(stack: Stack) -> None:
     seconds = time.monotonic() - began
     stack.note("up --wait, an account, the app's calls", seconds < 60, f"{seconds:.1f} s, up after {up:.1f} s")
     found = desk_pages(Browser(f"127.0.0.1:{stack.port}"), EMAIL, PASSWORD)
-    stack.note("the admin", len(found.pages) > 15, f"{len(found.pages)} pages and {len(found.files)} files open")
+    stack.note("the desk", len(found.pages) > 15, f"{len(found.pages)} pages and {len(found.files)} files open")
 
 
 def development(stack: Stack) -> None:
@@ -216,7 +216,7 @@ def idle(stack: Stack) -> None:
 
 def edge(stack: Stack) -> None:
     """Security headers, nginx's own answers, what is not public, and the confinement of containers."""
-    status, headers, _ = ask(stack, "GET", "/admin/login/", Host="127.0.0.1")
+    status, headers, _ = ask(stack, "GET", "/login/", Host="127.0.0.1")
     wanted = {"x-frame-options": "DENY", "x-content-type-options": "nosniff", "referrer-policy": "same-origin"}
     missing = [name for name, value in wanted.items() if headers.get(name) != value]
     told = "version" if re.search(r"\d", headers.get("server", "")) else ""
