@@ -97,12 +97,16 @@ def in_python(source: str) -> Iterator[tuple[str, str]]:
             yield texts[0], ""
         elif name in PLURAL and len(texts) >= 2:
             yield texts[0], texts[1]
+        elif "pgettext" in name:
+            raise SystemExit(f"{name}({texts}): the catalogues have no contexts. Use another text.")
 
 
 def in_template(source: str, place: str) -> Iterator[tuple[str, str]]:
     """The texts of `translate` and `blocktranslate`."""
     quoted = r"""u?((?:"(?:[^"\\]|\\.)*")|(?:'(?:[^'\\]|\\.)*'))"""
     converted = templatize(source, origin=place)
+    if "pgettext(" in converted:
+        raise SystemExit(f"{place}: the catalogues have no contexts. Use another text.")
     for match in re.finditer(rf"(?<!\w)(n?gettext|_)\({quoted}(?:, ?{quoted})?", converted):
         plural = ast.literal_eval(match[3]) if match[1] == "ngettext" else ""
         yield ast.literal_eval(match[2]), plural

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext
 
 from api.desk.base import FORM_TOKEN, person
 from api.discrepancies import case
@@ -62,7 +62,7 @@ def navigation(context: dict[str, Any]) -> list[Entry]:
     """The entries of the navigation that the person may open, in their order."""
     request: HttpRequest = context["request"]
     labels = {
-        "today": pgettext("page of the desk", "Today"),
+        "today": gettext("Today"),
         "questions": gettext("Questions"),
         "orders": gettext("Orders"),
         "products": gettext("Products"),

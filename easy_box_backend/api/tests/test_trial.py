@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 
 from api.models import User
 from api.tests.calls import PASSWORD
@@ -16,6 +17,7 @@ from proofs.phone.dio import Dio, MultipartFile
 from proofs.phone.smoke import PHOTO, WrongAnswer, app_calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
+DIRS = list(settings.TEMPLATES[0]["DIRS"])
 
 
 @pytest.fixture
@@ -38,29 +40,29 @@ def test_the_desk_opens_where_cookies_are_for_https_only(vera: User, live_server
     Browser(urlsplit(live_server.url).netloc).sign_in(vera.email, PASSWORD)
 
 
-BASE = "{% extends 'admin/base_site.html' %}{% load static %}{% block content %}"
+BASE = "{% extends 'desk/base.html' %}{% load static %}{% block main %}"
 
 
 BROKEN = {
-    "order": (BASE + "{% url 'nowhere' %}{% endblock %}", "/admin/api/order/: 500"),
-    "product": (BASE + "<img src='{% static 'no/such.svg' %}'>{% endblock %}", "no/such.svg|/admin/api/product/: 500"),
-    "device": (BASE + "<script src='/static/no/such.js'></script>{% endblock %}", "such.js, which /admin/api/device/"),
-    "user": (BASE + "<a href='/nowhere/'>?</a>{% endblock %}", "/nowhere/: 404"),
-    "clienterror": ("stranger", "/admin/api/clienterror/: 200, and nobody is signed in"),
+    "orders": (BASE + "{% url 'nowhere' %}{% endblock %}", "/orders/: 500"),
+    "products": (BASE + "<img src='{% static 'no/such.svg' %}'>{% endblock %}", "no/such.svg|/products/: 500"),
+    "labels": (BASE + "<script src='/static/no/such.js'></script>{% endblock %}", "such.js, which /labels/"),
+    "people": (BASE + "<a href='/nowhere/'>?</a>{% endblock %}", "/nowhere/: 404"),
+    "phone_errors": ("<!doctype html><html>stranger", "/errors/: 200, and nobody is signed in"),
 }
-"""By list of the desk: a template that breaks it, and what is found."""
+"""By page of the desk: a template that breaks it, and what is found."""
 
 
 def put(templates: Path, name: str, text: str, settings: Any) -> None:
-    path = templates / "admin" / name
+    path = templates / "desk" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [templates]}]
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [templates, *DIRS]}]
 
 
 def test_all_that_is_broken_on_the_desk_is_found(vera: User, live_server: Any, settings: Any, tmp_path: Path) -> None:
     for table, (text, _says) in BROKEN.items():
-        put(tmp_path, f"api/{table}/change_list.html", text, settings)
+        put(tmp_path, f"{table}.html", text, settings)
     with pytest.raises(WrongAnswer) as caught:
         desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
     for _text, says in BROKEN.values():
@@ -68,7 +70,7 @@ def test_all_that_is_broken_on_the_desk_is_found(vera: User, live_server: Any, s
 
 
 def test_a_desk_without_its_first_page_is_found(vera: User, live_server: Any, settings: Any, tmp_path: Path) -> None:
-    put(tmp_path, "index.html", "{% nonsense %}", settings)
+    put(tmp_path, "today.html", "{% nonsense %}", settings)
     with pytest.raises(WrongAnswer, match="signing in to the desk: 500"):
         desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
 
