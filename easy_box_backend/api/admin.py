@@ -48,7 +48,7 @@ class ReadOnly(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return List
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         return [field.name for field in self.opts.fields if field.name not in SECRET][:COLUMNS]
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -75,4 +75,5 @@ assert knox.admin
 for other in list(site._registry):
     site.unregister(other)
 for model in apps.get_app_config("api").get_models():
-    site.register(model, ReadOnly, ordering=("-pk",))
+    if model._meta.pk.remote_field is None:  # else a number too large is a fault in Django
+        site.register(model, ReadOnly, ordering=("-pk",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.apps import apps
+from django.contrib.admin import site
 from django.test import Client
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from api.tests.conftest import LogIn, MakeProduct, MakeUser
 from api.tests.desk.conftest import enter
 
 pytestmark = pytest.mark.django_db
-TABLES = sorted(model._meta.model_name or "" for model in apps.get_app_config("api").get_models())
+TABLES = sorted(model._meta.model_name or "" for model in site._registry)
 
 
 @pytest.fixture

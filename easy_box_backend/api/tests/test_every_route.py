@@ -165,14 +165,18 @@ def bodies_of(route: str) -> dict[str, dict[str, Any]]:
     return there or {"GET": {}, "POST": {}}
 
 
-@each("route", sorted(route for route in {*routes()} if "X" in route))
+DIFFERENT = sorted(route for route in {*routes()} if not re.match("admin/api/(?!product/)", route))
+"""The tables of Django's admin are all alike, so one stands for them."""
+
+
+@each("route", [route for route in DIFFERENT if "X" in route])
 def test_nothing_in_an_address_is_a_fault(callers: dict[str, Any], route: str) -> None:
     for client, odd, (method, body) in some(product(who_calls(callers, route), ODD, bodies_of(route).items()), route):
         call(client, method, "/" + route.replace("X", odd), body)
 
 
 @pytest.mark.any_database
-@each("route", sorted({*routes()} - {"admin/logout/", "logout/"}))
+@each("route", [route for route in DIFFERENT if route not in ("admin/logout/", "logout/")])
 def test_no_method_is_a_fault(callers: dict[str, Any], route: str) -> None:
     address = "/" + route.replace("X", "1")
     for method in some(METHODS, route):
@@ -191,12 +195,17 @@ PARAMETERS = [
 """What the desk and Django's admin read of a query."""
 
 
-LISTS = [r for r in {*routes()} if "X" not in r and not r.startswith(("api/", "log-", "i18n/")) and "logout" not in r]
+LISTS = sorted(
+    route for route in {*routes()} if re.fullmatch("|".join(
+        ["admin/api/product/", "", "orders/", "products/", "questions/", "counts/", "labels/", "sheets/", "people/",
+         "phones/", "errors/", "orders/find/", "orders/pick-list/", "labels/print/"]), route)
+)  # fmt: skip
 
 
-@each("route", sorted(LISTS))
+@each("route", LISTS)
 def test_no_parameter_of_a_list_in_the_desk_is_a_fault(callers: dict[str, Any], route: str) -> None:
-    """With e=1 an error of the query is a page; without, the same error leads to that page."""
-    queries = [f"e=1&{name}={odd}" for name in PARAMETERS for odd in ODD[:6]]
-    for query in some([*queries, *(f"{name}={ODD[0]}" for name in PARAMETERS)], route):
+    """With e=1 an error of the query is a page of Django's admin; without, the same error leads to that page."""
+    queries = [f"{name}={ODD[0]}" for name in PARAMETERS]
+    queries += ["&".join(f"{name}={odd}" for name in PARAMETERS) + "&e=1" for odd in ODD[:6]]
+    for query in some(queries, route):
         call(callers["desk"], "GET", "/" + route, QUERY_STRING=query)

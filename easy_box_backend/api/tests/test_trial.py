@@ -17,7 +17,7 @@ from proofs.phone.dio import Dio, MultipartFile
 from proofs.phone.smoke import PHOTO, WrongAnswer, app_calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DIRS = list(settings.TEMPLATES[0]["DIRS"])
+DIRS: Any = settings.TEMPLATES[0]["DIRS"]
 
 
 @pytest.fixture
