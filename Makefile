@@ -14,7 +14,7 @@ SOURCES := easy_box_backend proofs dev
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
-        simulate simulate-days simulate-mutants bench backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow gitflow lock venv venv-dev clean
+        simulate simulate-days simulate-mutants bench backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow gitflow desk-pictures lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
@@ -100,6 +100,9 @@ verify-workflow: check-workflow ## Run the GitHub workflow with stand-ins for ev
 
 gitflow: ## Create the branches develop and feature/NAME (NAME=stock-report, PUSH=1 publishes them)
 	@NAME="$(NAME)" PUSH="$(PUSH)" dev/gitflow.sh
+
+desk-pictures: venv-dev ## Take the pictures of docs/desk.md anew, from the demo
+	@$(PY) dev/desk_pictures.py
 
 lock: venv-dev ## Pin the dependencies again (UPGRADE=1: to the newest versions)
 	@cd easy_box_backend && for file in requirements requirements-s3 requirements-dev; do \

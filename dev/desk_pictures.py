@@ -1,14 +1,18 @@
 """`make desk-pictures`: takes the pictures of docs/desk.md anew, of the demo's warehouse, in Russian."""
 
+import json
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dev.check_run import free_port, running
+from dev.check_run import fetch, free_port, running
 from dev.common import ROOT, temporary_folder
 
 PICTURES = ROOT / "docs" / "pictures" / "desk"
@@ -37,12 +41,25 @@ def main() -> None:
         page.get_by_label("Пароль").fill("password")
         page.get_by_role("button", name="Войти").click()
         page.locator("header.bar").wait_for()
+        ask_something(f"http://127.0.0.1:{port}/api")
         for name, address in PAGES.items():
             page.goto(address)
             keep(page, name)
         new_order(page)
         count(page)
         browser.close()
+
+
+def ask_something(api: str) -> None:
+    """What a picker's phone sends so that a manager is asked: it deletes a product, and names another one anew."""
+    login = {"email": "picker@example.com", "password": "password", "kind": "app"}
+    token = json.loads(fetch(f"{api}/auth/token/", body=login))["token"]
+    fetch(f"{api}/products/", token=token)
+    request = Request(f"{api}/products/2/", method="DELETE", headers={"Authorization": f"Token {token}"})
+    urlopen(request).close()
+    for _try in range(2):
+        with suppress(HTTPError):
+            fetch(f"{api}/products/", token=token, body={"sku": "TSH-BLK-M", "name": "Майка"})
 
 
 def keep(page: Page, name: str) -> None:
@@ -52,11 +69,9 @@ def keep(page: Page, name: str) -> None:
 
 def new_order(page: Page) -> None:
     """An order with three lines."""
-    page.goto("/products/")
-    codes = page.locator("table.rows tbody tr td:nth-child(3)").all_inner_texts()[:3]
     page.goto("/orders/new/")
-    for code in codes:
-        page.locator("#scan [name=codes]").fill(code.split()[0])
+    for code in ("TSH-BLK-M", "TSH-BLK-M×4", "HDY-GRY-M×70"):
+        page.locator("#scan [name=codes]").fill(code)
         page.keyboard.press("Enter")
     keep(page, "order_new")
 
