@@ -16,7 +16,7 @@ READ_BY_SHELL = re.compile(r"(?<![\\$])\$\{?#?([A-Z][A-Z0-9_]+)\b|\bvalues\[([A-
 READ_BY_FUNCTION = re.compile(r"\b(?:setting|secret|folder|has)((?: [A-Z][A-Z0-9_]+)+)")
 
 NOT_SETTINGS = {
-    "the shell's own": {"BASH_SOURCE", "HOME", "SECONDS"},
+    "the shell's own": {"BASH_REMATCH", "BASH_SOURCE", "HOME", "SECONDS"},
     "set by sshd, certbot and /etc/os-release": {"SSH_CONNECTION", "RENEWED_LINEAGE", "ID", "VERSION_CODENAME"},
     "folders and files of deploy/, from common.sh": {"ROOT", "BACKEND", "STATE", "ENV_FILE"},
     "constants of setup-server.sh": {

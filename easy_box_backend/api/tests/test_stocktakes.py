@@ -15,7 +15,8 @@ from api.models import Count, CountLine, Product, StockMovement
 from api.tests.conftest import MakeProduct, MakeUser
 
 pytestmark = pytest.mark.django_db
-TEN = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+TEN = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
+"""After the products of the tests, however long the suite takes."""
 
 
 @pytest.fixture
