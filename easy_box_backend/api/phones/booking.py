@@ -28,14 +28,14 @@ def told(memory: Memory) -> Iterator[Stories]:
     memory.stories = stored(stories)
 
 
-def moved_on(memory: Memory, arrival: Arrival, *, by: Actor, also: int | None) -> None:
-    """The phone sent an update or a deletion: within a pass, its queue of additions is empty then.
+def acted(memory: Memory, arrival: Arrival, *, by: Actor, also: int | None) -> None:
+    """The phone sent an update or a deletion: a pass has ended, or has sent all its additions.
 
     also: the product that the caller locks afterwards.
     """
-    if memory.stories.stories and arrival.quick:
+    if memory.stories.stories:
         with told(memory) as stories:
-            stories.move_on(arrival.timing)
+            stories.act(arrival.timing)
             agree(memory, stories, by=by, also=[also] if also else [])
 
 

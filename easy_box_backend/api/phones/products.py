@@ -112,7 +112,7 @@ def delete(key: str, *, by: Actor) -> None:
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "delete", by.at, by.connection)
         product_id = id_of(key, memory, None, by)
-        booking.moved_on(memory, arrival, by=by, also=product_id)
+        booking.acted(memory, arrival, by=by, also=product_id)
         product = stock.lock([product_id or 0]).get(product_id or 0)
         if product is None:
             if not key.isdecimal():

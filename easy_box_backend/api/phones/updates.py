@@ -44,7 +44,7 @@ def put(
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "put", by.at, by.connection)
         product_id = id_of(key, memory, sent.fields, by)
-        booking.moved_on(memory, arrival, by=by, also=product_id)
+        booking.acted(memory, arrival, by=by, also=product_id)
         product = stock.lock([product_id or 0]).get(product_id or 0)
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}

@@ -17,15 +17,23 @@ MOST_SECONDS = 20.0
 """A pass hardly ever waits longer for an answer."""
 
 # Of what can come next. In each state the chances sum to at most 1 (a test says so).
-BROKEN = 0.035
-"""A request failed, so that a pass ended or a person was shown an error."""
-UNSEEN = 0.035
+BROKEN = 0.08
+"""A pass ended because a request of it failed."""
+FAILED = 0.035
+"""The answer to an addition by hand was lost, so that the person was shown an error."""
+USUAL_NEW = 0.04
+"""How often a connection is not kept where so many requests fail. Where it is rarer, fewer fail."""
+UNSEEN = 0.05
 """The pull after a success never arrived."""
 SECOND_PASS = 0.01
-AGAIN = 0.75
+BESIDE = 0.002
+"""A person does something else while a pass runs."""
+AGAIN = 0.85
 """A person who was shown an error enters the same again."""
-AGAIN_IN_A_RUN = 0.4
-"""The same, among equal boxes: the next addition is as likely to be the next box."""
+SAME_AS_QUEUED = 0.003
+"""Somebody receives by hand what the queue begins with: what was received once comes more often than anything else."""
+SAME_AS_BY_HAND = 0.02
+"""A queue begins with one more of the boxes that were received by hand."""
 SAME_LIST = 0.0005
 """A new queue is the same list as the one before. This has a price of its own, or the second of two equal deliveries
 would be surely a repetition, the longer it is."""
@@ -35,8 +43,8 @@ CREATED_IN_A_PASS = 0.005
 """A queue begins directly after a creation: only a repaired app queues creations."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
-SERIES_SECONDS = 90.0
-"""Equal boxes that somebody receives one after the other come within so long."""
+APP_SECONDS = 1.5
+"""The app itself hardly ever waits for longer."""
 UNDECIDED_SECONDS = 2.0
 """The gap of a request that the app and a person are equally likely to have caused, as after a creation."""
 
@@ -50,7 +58,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     gap: seconds between the request before its look-up and that look-up. kept: whether that look-up came on the same
     connection; None if the phone would have closed it. new: how often such a one is not kept. interleaved: whether
     another request came between the look-up and the addition. looked_up: whether there was a look-up. created: whether
-    the request before was a creation.
+    the request before was a creation. first_kept: as kept, of the first request after the last one that was no look-up:
+    whether the answer to that one has arrived. unbroken: whether no request can have failed before the person's next.
     """
 
     gap: float
@@ -59,6 +68,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     interleaved: bool = False
     looked_up: bool = True
     created: bool = False
+    first_kept: bool | None = None
+    unbroken: bool = False
 
     @property
     def machine(self) -> float:
@@ -89,7 +100,12 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     @property
     def failed(self) -> float:
         """The chance of the connection if the request before has failed: it would have broken."""
-        return 0.03 if self.kept else 1.0
+        return 0.0005 if self.unbroken else self.bad
+
+    @property
+    def arrived(self) -> float:
+        """The chance of the connection if the answer to the last act has arrived."""
+        return self.new if self.first_kept is False else 1.0
 
     @property
     def pace(self) -> float:
@@ -100,6 +116,18 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     def human(self) -> float:
         """The chance of the gap if a person had to do something first."""
         return _of(self.gap, ((0.3, 0.002), (1.5, 0.03), (math.inf, 0.968)))
+
+    @property
+    def retried(self) -> float:
+        """The same as `human` if the request before has failed, and the person enters it again: the error takes a
+        while to show, and then it is done at once."""
+        usual = _of(self.gap, ((15.0, 0.8), (45.0, 2.0), (90.0, 0.3), (math.inf, 0.05)))
+        return (0.0005 if self.first_kept else self.bad) * self.human * usual
+
+    @property
+    def bad(self) -> float:
+        """How bad the network is, as far as the connections tell: 1 where as many are not kept as usual, or more."""
+        return min(1.0, self.new / USUAL_NEW)
 
     def passes(self, two: bool) -> float:
         """The chance of the order of the requests, with one pass or with two at once."""
@@ -134,23 +162,23 @@ def share(product: int, before: Sequence[int], distinct: int) -> float:
     return again * before.count(product) / len(before) + (1 - again) / PRODUCTS
 
 
-def content(
-    item: Item, before: Item | None, run: int, its_share: float = 1 / PRODUCTS, *, at_once: bool = True
-) -> float:  # fmt: skip
+def content(item: Item, before: Item | None, same: float = 0.0, its_share: float = 1 / PRODUCTS) -> float:
     """The chance that a new addition is this one; small quantities are the likelier.
 
-    before: the last one of its kind; run: how many equal ones in a row. its_share: the chance of the product. at_once:
-    whether it comes soon after the last one.
+    before: the last one of its kind; same: the chance that it comes again. its_share: the chance of the product.
     """
     product, quantity = item
     sizes = 0.3 if quantity == 1 else 0.4 / 11 if quantity <= 12 else 0.25 / 88 if quantity <= 100 else 5e-5
     other = sizes * its_share
     if before is None:
         return other
-    if at_once:
-        same = (run + 7) / (run + 8) if run > 1 else 0.25
-    else:
-        same = 0.5 if run > 1 else 0.015
     if item == before:
         return same
     return (1 - same) * ((0.1 * sizes if product == before[0] else 0.0) + 0.9 * other)
+
+
+def series(run: int, gap: float) -> float:
+    """The chance that the next box by hand is equal to the last `run` ones, so many seconds after these."""
+    odds = (run + 1) / 1.5 if run > 1 else 1 / 3
+    odds *= _of(gap, ((15.0, 1.0), (45.0, 0.25), (90.0, 0.08), (math.inf, 0.02)))
+    return odds / (1 + odds)

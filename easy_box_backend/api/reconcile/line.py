@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from api.reconcile.chances import KEPT_SECONDS, MOST_SECONDS, UNDECIDED_SECONDS, Timing
+from api.reconcile.chances import APP_SECONDS, KEPT_SECONDS, MOST_SECONDS, UNDECIDED_SECONDS, Timing
 
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
@@ -27,6 +27,10 @@ class Line(msgspec.Struct, omit_defaults=True):
     acted_at: float = -1e9
     """When the last request came that was no look-up: the pace of a pass is measured from then on, and after a scan a
     person has had all that time."""
+    first_kept: bool | None = None
+    """Whether the first request after that one kept its connection."""
+    first_gap: float = 0.0
+    """How long after that one it came."""
 
     def arrive(self, kind: str, at: float, connection: str) -> Timing:
         """Note that a request came, and return how. connection: "" if unknown."""
@@ -37,11 +41,15 @@ class Line(msgspec.Struct, omit_defaults=True):
         created = self.after_creation
         if created:
             gap = max(gap, UNDECIDED_SECONDS)
+        if self.acted_at == self.last_at:
+            self.first_kept, self.first_gap = kept, gap
         self.last_at, self.connection, self.after_creation = at, connection, kind == "create"
         if kind != "find":
             self.acted_at = at
         self.requests += 1
-        return Timing(gap, kept, (self.kept[False] + 1) / (sum(self.kept) + 5), created=created)
+        new = (self.kept[False] + 0.5) / (sum(self.kept) + 10)
+        unbroken = bool(kept or (self.first_kept and self.first_gap > APP_SECONDS))
+        return Timing(gap, kept, new, created=created, first_kept=self.first_kept, unbroken=unbroken)
 
     def find(self, product: int, timing: Timing) -> None:
         """The last request was a look-up of this product."""

@@ -11,28 +11,29 @@ from dataclasses import dataclass, field, replace
 
 from api.reconcile.chances import (
     AGAIN,
-    AGAIN_IN_A_RUN,
+    APP_SECONDS,
+    BESIDE,
     BROKEN,
     CONTRADICTION,
     CREATED_IN_A_PASS,
+    FAILED,
     MOST_SECONDS,
+    SAME_AS_BY_HAND,
+    SAME_AS_QUEUED,
     SAME_LIST,
     SAME_NEXT,
     SECOND_PASS,
-    SERIES_SECONDS,
     UNSEEN,
     Item,
     Timing,
     content,
     more,
+    series,
     share,
 )
 
-LATE_PASS_SECONDS = 1.5
-"""A second pass that had to wait for a connection begins at most so long after the first one has ended."""
-
 IDLE, DIRECT, PASS = "idle", "direct", "pass"
-"""At rest; an addition by hand has just come; a pass runs, or has broken off."""
+"""At rest; the last addition came by hand, and may have failed on the screen; a pass runs, or has broken off."""
 
 
 class Queue:
@@ -88,10 +89,11 @@ class Queue:
     def new(self, length: int, item: Item) -> float:
         """The chance that the item after the first `length` is this one."""
         if not length:
-            return content(item, None, 0)
+            return content(item, None)
+        run = self.runs[length - 1]
         runs = self.run_number[length - 1]
         its_share = share(item[0], self.products[:runs], self.distinct[runs - 1])
-        new = content(item, self.items[length - 1], self.runs[length - 1], its_share)
+        new = content(item, self.items[length - 1], (run + 7) / (run + 8) if run > 1 else 0.25, its_share)
         expected, (right, of) = self.expected[length - 1], self.foreseen[length - 1]
         if expected is None:
             return new
@@ -116,9 +118,8 @@ class State:
 
     queue, length: what is known of its stock queue. at: how many items of it the latest pass has sent. other: how many
     a second pass has sent of the same queue, or of `ghost` once the first has cleared that; -1 for no second pass.
-    ghost, ghost_length: the queue before, which went through.
-    unsure: the last additions by hand that the person may have been shown as failed, each with whether the list was
-    pulled since. before, run: the last addition by hand, and how many equal ones came in a row.
+    ghost, ghost_length: the queue before, which went through. before, run: the last addition by hand, and how many
+    equal ones came in a row.
     """
 
     mode: str = IDLE
@@ -128,14 +129,13 @@ class State:
     ghost: Queue = field(default_factory=Queue)
     ghost_length: int = 0
     other: int = -1
-    unsure: tuple[tuple[Item, bool], ...] = ()
     before: Item | None = None
     run: int = 0
 
     def key(self) -> tuple[object, ...]:
         ghost = (id(self.ghost), self.ghost_length) if self.ghost_length else ()
         queue = id(self.queue) if self.length else 0
-        return (self.mode, queue, self.length, self.at, ghost, self.other, self.unsure, self.before, self.run)
+        return (self.mode, queue, self.length, self.at, ghost, self.other, self.before, self.run)
 
 
 Way = tuple[str, float, int, State]
@@ -148,14 +148,13 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         yield from ways_without_look_up(state, item)
         return
     one, two = timing.passes(two=False), timing.passes(two=True)
-    broken, unseen = BROKEN * timing.failed, UNSEEN * timing.failed
     if timing.gap > MOST_SECONDS and state.other >= 0 and state.mode != PASS:
         one, state = one * BROKEN, replace(state, other=-1)
     ghost, ghost_length = behind(state)
     if 0 <= state.other < ghost_length and ghost.items[state.other] == item:
         yield "second pass", 0.5 * two * timing.pace_of_two, 0, replace(state, other=state.other + 1)
-    is_late = timing.interleaved or timing.gap < LATE_PASS_SECONDS
-    at_rest = state.mode == IDLE and state.other < 0 and not state.length and state.before is None
+    is_late = timing.interleaved or timing.gap < APP_SECONDS
+    at_rest = state.mode == IDLE and state.other < 0 and not state.length
     if at_rest and is_late and ghost.items[:1] == [item]:
         # It has read the queue before the first pass cleared it.
         yield "second pass begins late", 0.5 * SECOND_PASS * timing.pace_beside, 0, replace(state, other=1)
@@ -165,19 +164,13 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         if state.other < 0 and state.queue.items[0] == item:
             chance = SECOND_PASS * two * timing.pace_beside * timing.another
             yield "second pass begins", chance, 0, replace(state, other=1)
-        yield from by_hand(share * broken, replace(state, mode=IDLE, other=-1), item, timing)
+        yield from by_hand(share * BROKEN * timing.failed, replace(state, mode=IDLE, other=-1), item, timing)
         if state.at == state.length:
-            yield from by_hand(share * unseen, cleared(state), item, timing)
-    elif state.mode == DIRECT:
-        done = replace(state, unsure=(), at=0)
-        yield from goes_on(share * (0.9 if state.length else 0.006), done, item, timing)
-        if state.unsure[-1:] == ((item, False),):
-            again = AGAIN_IN_A_RUN if state.run > 1 else AGAIN
-            yield "entered again", share * broken * again * timing.human, 0, replace(state, mode=DIRECT, at=0)
-        yield from by_hand(share * broken * (1 - AGAIN), replace(state, mode=IDLE), item, timing)
-        yield from by_hand(share * unseen, replace(done, mode=IDLE), item, timing)
+            yield from by_hand(share * UNSEEN * timing.failed, cleared(state), item, timing)
     else:
-        yield from by_hand(share * 0.6, state, item, timing)
+        if state.mode == DIRECT and state.before == item:
+            yield "entered again", share * FAILED * AGAIN * timing.retried, 0, state
+        yield from by_hand(share * 0.6 * (timing.arrived if state.mode == DIRECT else 1.0), state, item, timing)
         if state.length and state.at == state.length:
             yield from by_hand(share * 0.06, cleared(state), item, timing)
 
@@ -191,9 +184,8 @@ def cleared(state: State) -> State:
     """The same after the end of its pass."""
     ghost, ghost_length = behind(state)
     return replace(
-        state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=-1, unsure=(),
-        ghost=ghost, ghost_length=ghost_length,
-    )  # fmt: skip
+        state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=-1, ghost=ghost, ghost_length=ghost_length
+    )
 
 
 def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
@@ -202,11 +194,10 @@ def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator
     chance *= timing.pace_of_two if state.other >= 0 else timing.machine
     if at < length:
         if queue.items[at] == item:
-            yield "next of the pass", chance, 0, replace(state, mode=PASS, at=at + 1)
+            yield "next of the pass", chance, 0, replace(state, at=at + 1)
         return
     new = like_before(state, item, queue.new(length, item))
-    grown = queue.grown(length, item)
-    after = replace(state, mode=PASS, queue=grown, length=length + 1, at=length + 1)
+    after = replace(state, queue=queue.grown(length, item), length=length + 1, at=length + 1)
     yield "new at the queue's end", chance * more(length) * new, item[1], after
 
 
@@ -221,67 +212,58 @@ def like_before(state: State, item: Item, new: float) -> float:
 
 
 def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
-    """What a person does with a phone that is at rest."""
+    """What a person does with a phone that is at rest: receive goods, or open the list, which starts a pass."""
     chance *= timing.human
-    for nth, (known, pulled) in enumerate(reversed(state.unsure)):
-        if known == item:
-            yield "entered again", chance * (0.02 if pulled else 0.1) / (nth + 1), 0, replace(state, mode=DIRECT, at=0)
-            break
-    new = content(item, state.before, state.run, at_once=timing.gap < SERIES_SECONDS)
-    after = replace(
-        state, mode=DIRECT, at=0, unsure=(*state.unsure, (item, False))[-3:],
-        before=item, run=state.run + 1 if item == state.before else 1,
-    )  # fmt: skip
-    yield "by hand", chance * (0.6 if state.run > 1 else 0.4) * new, item[1], after
+    new = content(item, state.before, series(state.run, timing.gap))
+    if state.length and state.queue.items[0] == item:
+        new = max(new, SAME_AS_QUEUED)
+    run = state.run + 1 if item == state.before else 1
+    after = replace(state, mode=DIRECT, at=0, before=item, run=run)
+    yield "by hand", chance * (0.6 if state.mode == DIRECT else 0.4) * new, item[1], after
     if not state.length:
         first = replace(state, mode=PASS, queue=state.queue.grown(0, item), length=1, at=1)
         share = 0.3 * (CREATED_IN_A_PASS if timing.created else 1.0)
+        new = SAME_AS_BY_HAND if item == state.before else content(item, None)
         yield "first of a queue", chance * share * like_before(state, item, new), item[1], first
     elif state.queue.items[0] == item:
-        yield "pass from the beginning", chance * (0.2 if state.run > 1 else 0.45), 0, replace(state, mode=PASS, at=1)
+        yield "pass from the beginning", chance * 0.3, 0, replace(state, mode=PASS, at=1)
 
 
 def ways_without_look_up(state: State, item: Item) -> Iterator[Way]:
     """An addition without a look-up of its own is a late or second copy of one, or its look-up was not seen."""
-    ghost = state.ghost.items[: state.ghost_length]
-    sent = [state.before, *state.queue.items[: state.length], *ghost, *(known for known, _ in state.unsure)]
+    sent = [state.before, *state.queue.items[: state.length], *state.ghost.items[: state.ghost_length]]
     queue, length = behind(state)
     if 0 <= state.other < length and queue.items[state.other] == item:
         yield "second pass", 0.4, 0, replace(state, other=state.other + 1)
     if item in sent:
         yield "came twice", 0.4, 0, state
-    unsure = (*state.unsure, (item, False))[-3:]
-    yield "without a look-up", 0.01 * content(item, state.before, state.run), item[1], replace(state, unsure=unsure)
+    yield "without a look-up", 0.01 * content(item, None), item[1], replace(state, before=item, run=1)
 
 
 def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
     """The ways in which a pull can have come: only after a pass has sent the whole queue."""
     machine, human, unseen = timing.machine, timing.human, UNSEEN * timing.failed
-    aged = tuple((item, True) for item, pulled in state.unsure if not pulled)
     ghost, ghost_length = behind(state)
+    is_idle = state.mode == IDLE
     done = replace(
-        state, mode=IDLE, queue=state.queue.root, length=0, at=0, unsure=aged, ghost=ghost, ghost_length=ghost_length,
-        before=state.before if state.mode == DIRECT else None, run=state.run if state.mode == DIRECT else 0,
+        state, mode=IDLE, queue=state.queue.root, length=0, at=0, ghost=ghost, ghost_length=ghost_length,
+        before=None if is_idle else state.before, run=0 if is_idle else state.run,
     )  # fmt: skip
-    known = replace(done, unsure=())
     if 0 <= state.other == ghost_length:
         # The second pass is through. The first may still run, and its queue is empty.
-        yield "the second pass ends", 0.2 * max(timing.pace, 0.2), 0, replace(known, other=-1)
+        yield "the second pass ends", 0.2 * max(timing.pace, 0.2), 0, replace(done, other=-1)
     if state.mode == PASS:
         if state.at == state.length:
             pace = timing.pace if state.other >= 0 else machine
-            yield "the pass ends", 0.85 * (1 - more(state.length)) * pace, 0, known
-            yield "cleared before", unseen * human * 0.3, 0, known
-    elif state.mode == DIRECT:
-        if not state.length:
-            yield "after an addition", 0.8 * machine, 0, known
-            yield "after a failure", BROKEN * timing.failed * human * 0.3, 0, done
-            yield "the pull before was lost", unseen * human * 0.3, 0, known
+            yield "the pass ends", 0.85 * (1 - more(state.length)) * pace, 0, done
+            yield "cleared before", unseen * human * 0.3, 0, done
     elif not state.length:
-        opened = 0.15 * human if state.other >= 0 else 0.3 * human + 0.05 * machine
-        yield "the screen was opened", opened, 0, done
+        opened = 0.15 * human if state.other >= 0 else 0.3 * human + (0.05 if is_idle else 0.01) * machine
+        # The queue before is forgotten: what could still come of it would have come before this.
+        known = done if state.other >= 0 else replace(done, ghost=state.queue.root, ghost_length=0)
+        yield "the screen was opened", opened, 0, known
     elif state.at == state.length:
-        yield "cleared before", unseen * 0.3, 0, known
+        yield "cleared before", unseen * 0.3, 0, done
     yield "late, of a pass before", 0.002 * timing.failed * timing.late, 0, state
     yield "by a pass that nobody saw", CONTRADICTION, 0, done
 
@@ -296,11 +278,14 @@ def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
     yield "somebody looks", 0.5 * (timing.human if state.mode == PASS else 1.0), 0, state
 
 
-def moved_on_ways(state: State, timing: Timing) -> Iterator[Way]:
-    """The ways in which a deletion or an update can have come: within a pass, its queue of additions is empty then."""
-    if state.mode == PASS and state.at == state.length:
-        after = replace(cleared(state), other=state.other)
-        yield "the pass moves on", 0.1 * timing.pace, 0, after
-    if state.mode == DIRECT and not state.length:
-        yield "after an addition", 0.1 * timing.machine, 0, replace(cleared(state), before=state.before, run=state.run)
-    yield "by hand", 0.1 * timing.human, 0, state
+def acted_ways(state: State, timing: Timing) -> Iterator[Way]:
+    """The ways in which a deletion or an update can have come: by hand, or from a queue behind that of additions."""
+    by = 0.1 * timing.human
+    if state.mode != PASS:
+        yield "by hand", by, 0, replace(state, mode=IDLE)
+        return
+    if state.at == state.length:
+        yield "the pass moves on", 0.1 * timing.pace, 0, replace(cleared(state), other=state.other)
+        yield "by hand, and the pull before was lost", by * UNSEEN * timing.failed, 0, cleared(state)
+    yield "by hand, and the pass had broken off", by * BROKEN * timing.failed, 0, replace(state, mode=IDLE)
+    yield "by hand, while the pass runs", 0.1 * BESIDE, 0, state

@@ -43,7 +43,6 @@ class StoredStory(msgspec.Struct, array_like=True):
     ghost: int
     ghost_length: int
     other: int
-    unsure: tuple[tuple[Item, bool], ...]
     before: Item | None
     run: int
     effects: int
@@ -63,7 +62,7 @@ class Stored(msgspec.Struct, omit_defaults=True):
     @property
     def is_at_rest(self) -> bool:
         """Whether another pull would change nothing that is believed of the phone."""
-        return all(s.mode == IDLE and not (s.length or s.unsure or s.doubts) for s in self.stories)
+        return all(s.mode == IDLE and not (s.length or s.doubts) for s in self.stories)
 
 
 def stored(stories: Stories) -> Stored:
@@ -91,7 +90,7 @@ def stored(stories: Stories) -> Stored:
         doubts = {p: [(round(cost, 3), a) for cost, a in mine.values()] for p, mine in story.doubts.items()}
         result.stories.append(StoredStory(
             round(story.cost, 3), state.mode, queue_at[id(state.queue)], state.length, state.at,
-            queue_at[id(state.ghost)], state.ghost_length, state.other, state.unsure, state.before, state.run,
+            queue_at[id(state.ghost)], state.ghost_length, state.other, state.before, state.run,
             effect_at[id(story.effects)], doubts,
         ))  # fmt: skip
     return result
@@ -127,7 +126,7 @@ def restored(document: Stored, margin: float = MARGIN) -> Stories:
 def _restored(kept: StoredStory, queues: list[Queue], effects: list[Effect]) -> Story:
     state = State(
         kept.mode, queues[kept.queue], kept.length, kept.at, queues[kept.ghost], kept.ghost_length, kept.other,
-        kept.unsure, kept.before, kept.run,
+        kept.before, kept.run,
     )  # fmt: skip
     doubts = {
         product: {doubt.change: doubt for doubt in (Doubt(*entry) for entry in entries)}

@@ -94,9 +94,9 @@ class Stories:
         """A look-up that was answered with nothing."""
         self._extend(lambda state: program.unknown_ways(state, timing))
 
-    def move_on(self, timing: Timing) -> None:
+    def act(self, timing: Timing) -> None:
         """A deletion or an update."""
-        self._extend(lambda state: program.moved_on_ways(state, timing))
+        self._extend(lambda state: program.acted_ways(state, timing))
 
     def add(self, product: int, quantity: int, timing: Timing) -> int:
         """An addition. timing: of its look-up. Returns its number."""

@@ -66,7 +66,7 @@ def test_a_queue_that_broke_off_is_named_with_what_it_holds(warehouse: Warehouse
 def test_a_doubt_is_told_with_both_stories_and_its_question(warehouse: Warehouse, anna: Phone) -> None:
     anna.add("SOCK", 5)
     anna.loses_connection()
-    warehouse.later()
+    warehouse.later(0.3)
     anna.add("SOCK", 5)
     asked = Discrepancy.objects.get()
     text = explained(anna)

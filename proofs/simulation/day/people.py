@@ -40,6 +40,8 @@ class Person:
 
     def __init__(self, phone: Phone, network: Network, profile: Profile) -> None:
         self.phone, self.network, self.profile, self.random = phone, network, profile, phone.random
+        self.at_list = False
+        """Whether the inventory is on the screen: the way to a product's page."""
 
     def day(self) -> Task:
         phone, rng = self.phone, self.random
@@ -72,12 +74,13 @@ class Person:
         return self.random.randint(1, self.phone.world.products)
 
     def _receive(self) -> Task:
+        self.at_list = False
         yield from self._wait_for_passes()
         yield from self.phone.receive(self._product(), pieces(self.random))
 
     def _deliveries(self) -> Task:
         """Several boxes one after the other, often equal ones."""
-        rng = self.random
+        rng, self.at_list = self.random, False
         product, quantity, equal = self._product(), pieces(rng), rng.random() < 0.6
         for _ in range(rng.choices((2, 3, 5, 12, 40), (6, 5, 3, 2, 1))[0]):
             yield from self._wait_for_passes()
@@ -90,20 +93,26 @@ class Person:
     def _press(self) -> Task:
         if not self.phone.radio:
             return
+        if not self.at_list:
+            yield from self._open()
+            yield self.random.uniform(1.0, 5.0)
         sign = self.random.choice((1, -1))
         steps = [sign if self.random.random() < 0.85 else -sign for _ in range(self.random.randint(1, 4))]
         yield from self.phone.page(self._product(), steps)
 
     def _scan(self) -> Task:
+        self.at_list = False
         product = self._product() if self.random.random() < 0.7 else 0
         yield from self.phone.look(product, "", self.random.uniform(0.3, 4.0))
 
     def _open(self) -> Task:
+        self.at_list = True
         if not self.phone.passes:
             yield from self.phone.open_list()
 
     def _reopen(self) -> Task:
         """Leave the screen in the middle of a pass and open it again."""
+        self.at_list = True
         self.phone.link.start(self.phone.open_list())
         yield self.random.uniform(0.05, 2.0)
         yield from self.phone.open_list()

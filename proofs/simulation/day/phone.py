@@ -63,7 +63,10 @@ class Phone:
             self.passes -= 1
 
     def receive(self, product: int, quantity: int) -> Task:
-        """Goods arrive. Without a network they are queued; if it fails with one, the person enters them again."""
+        """Goods arrive. Without a network they are queued; if it fails with one, the person enters them again.
+
+        The page for receiving fetches no list.
+        """
         intent = self.intent(quantity)
         if not self.radio:
             self.queue.append(Item(product, quantity, intent))
@@ -73,7 +76,6 @@ class Phone:
             found = yield Request("find", product)
             if found is not FAILED and (yield Request("add", product, quantity, intent)) is not FAILED:
                 self.shown[product] = self.shown.get(product, 0) + quantity
-                self.link.start(self.open_list())
                 return
             yield self.random.uniform(2.0, 20.0)
             if self.random.random() < 0.15 or not self._has_radio():
@@ -84,9 +86,13 @@ class Phone:
         return self.radio
 
     def page(self, product: int, steps: list[int]) -> Task:
-        """The product page: + and − from the number that it was opened with."""
+        """The product page: + and − from the number that it was opened with. Leaving it starts a pass."""
         if product in self.avoided:
             return
+        yield from self._press(product, steps)
+        self.link.start(self.open_list())
+
+    def _press(self, product: int, steps: list[int]) -> Task:
         shown = self.shown.get(product, 0)
         for step in steps:
             intent, number = self.intent(step), shown + step

@@ -41,6 +41,7 @@ class StoryReader(Model):
             stories.add(product, request.quantity, line.add(product, timing))
             self.presses.add(request)
         elif request.kind == "put":
+            stories.act(timing)
             self.presses.put(request, timing)
         elif request.kind == "pull":
             line.pull()

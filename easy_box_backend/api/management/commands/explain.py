@@ -88,13 +88,10 @@ class _Explanation:
         if state.mode == PASS:
             told = [f"a pass runs or has broken off; it has sent {state.at} of {state.length} known items"]
         else:
-            told = ["an addition by hand has just come" if state.mode == DIRECT else "at rest"]
+            told = ["an addition by hand has come last" if state.mode == DIRECT else "at rest"]
             told.append(f"a queue of {state.length} known items waits" if state.length else "no queue is known")
         if state.other >= 0:
             told.append(f"a second pass has sent {state.other} items")
-        for item, pulled in state.unsure:
-            when = " before the last pull" if pulled else ""
-            told.append(f"{self._item(item)} may have failed on the screen{when}")
         return "; ".join(told)
 
     def _additions(self) -> Iterator[str]:

@@ -81,8 +81,8 @@ class Caller:
         answer = self.book(found["id"], pieces)
         assert answer.status_code == 200, answer.content
 
-    def receive(self, sku: str, pieces: int) -> None:
-        """Goods received with a network, all answers arriving: the addition, and the list that the app then opens."""
+    def send_queued(self, sku: str, pieces: int) -> None:
+        """Goods received without a network, and sent once the list was opened with one; all answers arrived."""
         self.add(sku, pieces)
         self.send("get", "/api/products/")
 

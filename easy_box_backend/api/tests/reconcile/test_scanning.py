@@ -163,13 +163,13 @@ def test_two_unknown_skus_at_the_head_of_a_queue_drain_together(warehouse: Wareh
 def test_the_same_goods_received_before_and_after_a_scan_are_two_boxes(
     warehouse: Warehouse, anna: Phone, before: float, behind: float, connections: int, label: str
 ) -> None:
-    anna.receive("SOCK", 5)
+    anna.send_queued("SOCK", 5)
     warehouse.later(before * SECONDS)
     anna.scan(label, times=20, connections=connections)
     if behind > 15:
         anna.loses_connection()  # the phone closes an idle one
     warehouse.later(behind * SECONDS)
-    anna.receive("SOCK", 5)
+    anna.send_queued("SOCK", 5)
     assert warehouse.movements("SOCK") == [5, 5]
     assert warehouse.questions() == []
 
@@ -182,7 +182,7 @@ def test_goods_entered_again_after_a_scan_because_they_seemed_to_have_failed_are
     warehouse.later(5 * SECONDS)
     anna.scan("SOCK", times=20)
     warehouse.later(5 * SECONDS)
-    anna.receive("SOCK", 5)
+    anna.send_queued("SOCK", 5)
     assert warehouse.on_hand("SOCK") in (5, 10)
     assert warehouse.questions() == [("possible_duplicate", "SOCK")]
 
@@ -229,7 +229,7 @@ def test_a_press_behind_a_scan_is_a_press(warehouse: Warehouse, anna: Phone, beh
 
 def test_a_pull_right_behind_a_scan_puts_nothing_in_doubt(warehouse: Warehouse, anna: Phone) -> None:
     for _ in range(2):
-        anna.receive("SOCK", 5)
+        anna.send_queued("SOCK", 5)
         warehouse.later()
     anna.scan("SOCK", times=10)
     anna.pull()
