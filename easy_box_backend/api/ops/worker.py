@@ -22,6 +22,7 @@ from api.actions import jobs, ledger
 from api.alerts import messages, outbox, telegram
 from api.models import Alert
 from api.ops import pruning
+from api.phones import numbers
 from api.texts.redact import redact
 
 log = logging.getLogger(__name__)
@@ -129,11 +130,17 @@ def _backup_problem(status: dict[str, Any], at: datetime) -> str:
     return f"The last backup is of {made_at.isoformat(timespec='minutes')}." if at - made_at > BACKUP_MAX_AGE else ""
 
 
+def ask_about_silent_phones(at: datetime) -> dict[str, Any]:
+    """Ask about what a phone that may be lost has left in doubt."""
+    return {"phones": numbers.ask_about_silent_phones(at)}
+
+
 Job = Callable[[datetime], dict[str, Any]]
 JOBS: dict[str, tuple[Job, timedelta]] = {
     "check_ledger": (check_ledger, timedelta(days=1)),
     "prune": (prune, timedelta(hours=6)),
     "check_backup": (check_backup, timedelta(minutes=15)),
+    "ask_about_silent_phones": (ask_about_silent_phones, timedelta(hours=1)),
 }
 
 

@@ -28,8 +28,8 @@ def told(memory: Memory) -> Iterator[Stories]:
     memory.stories = stored(stories)
 
 
-def acted(memory: Memory, arrival: Arrival, *, by: Actor, also: int | None) -> None:
-    """The phone sent an update or a deletion: a pass has ended, or has sent all its additions.
+def acted(memory: Memory, arrival: Arrival, *, by: Actor, also: int | None = None) -> None:
+    """The phone sent a creation, an update or a deletion: a pass has ended, or has sent all its additions.
 
     also: the product that the caller locks afterwards.
     """

@@ -1,6 +1,6 @@
 """The numbers of + and − that a phone sends: booked as they are read now, and asked about at the next pull."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -9,9 +9,9 @@ from api import revision
 from api.actions import discrepancies, stock
 from api.actor import Actor
 from api.discrepancies import story
-from api.models import MAX_QUANTITY, Discrepancy, Product, StockMovement
+from api.models import MAX_QUANTITY, Device, Discrepancy, Product, StockMovement
 from api.phones import history
-from api.phones.memory import device_of
+from api.phones.memory import device_of, remembered
 from api.reconcile import presses, seen
 from api.reconcile.memory import Arrival, Memory
 from api.reconcile.presses import Number, Page, Reading
@@ -21,6 +21,8 @@ Movement = StockMovement.Kind
 
 MOST_NUMBERS = 60
 """How many numbers of a page are read together; then the page begins anew."""
+SILENT = timedelta(days=1)
+"""After so long a phone may be lost."""
 
 
 def note(
@@ -57,6 +59,22 @@ def pulled(memory: Memory, *, by: Actor) -> None:
     products = Product.objects.in_bulk([key for key, page in pages.items() if page.numbers])
     for key, product in products.items():
         memory.pages[key] = Page(old=_closed(product, pages[key], memory, by).old)
+
+
+def ask_about_silent_phones(at: datetime) -> int:
+    """Ask about the numbers of phones that have been silent for so long that they may never fetch the list again.
+
+    Returns how many phones there were.
+    """
+    devices = Device.objects.filter(memory__state__contains='"numbers":[[', last_seen_at__lt=at - SILENT)
+    for device in devices.select_related("user"):
+        by = Actor(device.user, device, at=at)
+        with remembered(by) as memory:
+            for key, product in stock.lock(memory.pages).items():
+                page = memory.pages[key]
+                if page.numbers and _moment(page) < at - SILENT:
+                    memory.pages[key] = _closed(product, page, memory, by)
+    return len(devices)
 
 
 def _closed(product: Product, page: Page, memory: Memory, by: Actor) -> Page:

@@ -36,7 +36,9 @@ def create(
     implausible = not 0 <= quantity <= MAX_QUANTITY
     more["quantity"] = 0 if implausible else quantity
     with remembered(by) as memory:
-        scanning.arrive(memory, "create", by.at, by.connection)
+        live = Product.objects.live().filter(sku=sku).first()
+        arrival = scanning.arrive(memory, "create", by.at, by.connection)
+        booking.acted(memory, arrival, by=by, also=live.pk if live else None)
         product, taken = _create(memory, sku, name, location, photo, more, by)
         if product is not None:
             memory.note_seen(product.pk, product.revision, kept=True)

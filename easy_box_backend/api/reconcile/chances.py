@@ -39,14 +39,10 @@ SAME_LIST = 0.0005
 would be surely a repetition, the longer it is."""
 SAME_NEXT = 0.95
 """The next of its items is the same again, once it is certain that it is that list."""
-CREATED_IN_A_PASS = 0.005
-"""A queue begins directly after a creation: only a repaired app queues creations."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
 APP_SECONDS = 1.5
 """The app itself hardly ever waits for longer."""
-UNDECIDED_SECONDS = 2.0
-"""The gap of a request that the app and a person are equally likely to have caused, as after a creation."""
 
 Item = tuple[int, int]
 """A product, and how many pieces of it."""
@@ -57,9 +53,9 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
     gap: seconds between the request before its look-up and that look-up. kept: whether that look-up came on the same
     connection; None if the phone would have closed it. new: how often such a one is not kept. interleaved: whether
-    another request came between the look-up and the addition. looked_up: whether there was a look-up. created: whether
-    the request before was a creation. first_kept: as kept, of the first request after the last one that was no look-up:
-    whether the answer to that one has arrived. unbroken: whether no request can have failed before the person's next.
+    another request came between the look-up and the addition. looked_up: whether there was a look-up. first_kept: as
+    kept, of the first request after the last one that was no look-up: whether the answer to that one has arrived.
+    unbroken: whether no request can have failed before the person's next.
     """
 
     gap: float
@@ -67,7 +63,6 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     new: float = 1.0
     interleaved: bool = False
     looked_up: bool = True
-    created: bool = False
     first_kept: bool | None = None
     unbroken: bool = False
 

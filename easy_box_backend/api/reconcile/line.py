@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from api.reconcile.chances import APP_SECONDS, KEPT_SECONDS, MOST_SECONDS, UNDECIDED_SECONDS, Timing
+from api.reconcile.chances import APP_SECONDS, KEPT_SECONDS, MOST_SECONDS, Timing
 
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
@@ -22,8 +22,6 @@ class Line(msgspec.Struct, omit_defaults=True):
     found: dict[int, list[tuple[int, float, Timing, str]]] = {}
     """By product: its look-ups without an addition, as the request's number and time, how it came, and on which
     connection."""
-    after_creation: bool = False
-    """Whether the last request was a creation: then the pace of the next one tells nothing."""
     acted_at: float = -1e9
     """When the last request came that was no look-up: the pace of a pass is measured from then on, and after a scan a
     person has had all that time."""
@@ -38,18 +36,15 @@ class Line(msgspec.Struct, omit_defaults=True):
         if at - self.last_at < KEPT_SECONDS and connection:
             kept = connection == self.connection
             self.kept[kept] += 1
-        created = self.after_creation
-        if created:
-            gap = max(gap, UNDECIDED_SECONDS)
         if self.acted_at == self.last_at:
             self.first_kept, self.first_gap = kept, gap
-        self.last_at, self.connection, self.after_creation = at, connection, kind == "create"
+        self.last_at, self.connection = at, connection
         if kind != "find":
             self.acted_at = at
         self.requests += 1
         new = (self.kept[False] + 0.5) / (sum(self.kept) + 10)
         unbroken = bool(kept or (self.first_kept and self.first_gap > APP_SECONDS))
-        return Timing(gap, kept, new, created=created, first_kept=self.first_kept, unbroken=unbroken)
+        return Timing(gap, kept, new, first_kept=self.first_kept, unbroken=unbroken)
 
     def find(self, product: int, timing: Timing) -> None:
         """The last request was a look-up of this product."""

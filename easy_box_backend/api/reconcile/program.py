@@ -15,7 +15,6 @@ from api.reconcile.chances import (
     BESIDE,
     BROKEN,
     CONTRADICTION,
-    CREATED_IN_A_PASS,
     FAILED,
     MOST_SECONDS,
     SAME_AS_BY_HAND,
@@ -222,9 +221,8 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
     yield "by hand", chance * (0.6 if state.mode == DIRECT else 0.4) * new, item[1], after
     if not state.length:
         first = replace(state, mode=PASS, queue=state.queue.grown(0, item), length=1, at=1)
-        share = 0.3 * (CREATED_IN_A_PASS if timing.created else 1.0)
         new = SAME_AS_BY_HAND if item == state.before else content(item, None)
-        yield "first of a queue", chance * share * like_before(state, item, new), item[1], first
+        yield "first of a queue", chance * 0.3 * like_before(state, item, new), item[1], first
     elif state.queue.items[0] == item:
         yield "pass from the beginning", chance * 0.3, 0, replace(state, mode=PASS, at=1)
 
@@ -279,7 +277,7 @@ def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
 
 
 def acted_ways(state: State, timing: Timing) -> Iterator[Way]:
-    """The ways in which a deletion or an update can have come: by hand, or from a queue behind that of additions."""
+    """The ways in which a creation, an update or a deletion can have come: by hand, or from a queue of its own."""
     by = 0.1 * timing.human
     if state.mode != PASS:
         yield "by hand", by, 0, replace(state, mode=IDLE)

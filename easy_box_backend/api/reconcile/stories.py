@@ -95,7 +95,7 @@ class Stories:
         self._extend(lambda state: program.unknown_ways(state, timing))
 
     def act(self, timing: Timing) -> None:
-        """A deletion or an update."""
+        """A creation, an update or a deletion."""
         self._extend(lambda state: program.acted_ways(state, timing))
 
     def add(self, product: int, quantity: int, timing: Timing) -> int:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from api.models import Product, StockMovement
+from api.phones import numbers
 from api.tests import photos
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
@@ -25,10 +27,10 @@ def seen(anna: Phone, socks: int) -> dict[str, Any]:
     return anna.pull()["SOCK"]
 
 
-def press(phone: Phone, shown: dict[str, Any], *numbers: int) -> None:
+def press(phone: Phone, shown: dict[str, Any], *quantities: int) -> None:
     """Each press of a button sends the whole product with the next number."""
-    for number in numbers:
-        assert phone.put(shown, quantity=number).status_code == 200
+    for quantity in quantities:
+        assert phone.put(shown, quantity=quantity).status_code == 200
 
 
 # --- Steps ------------------------------------------------------------------------------------------------------------
@@ -430,4 +432,18 @@ def test_a_number_that_no_button_makes_is_not_booked_for_a_picker_but_asked_abou
     assert paul.put(paul.pull()["SOCK"], quantity=500).status_code == 200
     paul.pull()
     assert warehouse.on_hand("SOCK") == 10
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
+def test_of_a_phone_that_is_lost_a_manager_is_asked_after_a_day(warehouse: Warehouse, anna: Phone, seen: Any) -> None:
+    """Numbers are asked about once the phone has fetched the list. A phone that is lost never does."""
+    press(anna, seen, 25)
+    assert numbers.ask_about_silent_phones(timezone.now()) == 0
+    assert warehouse.questions() == []
+    warehouse.later(25 * 60)
+    assert numbers.ask_about_silent_phones(timezone.now()) == 1
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+    assert numbers.ask_about_silent_phones(timezone.now()) == 0
+    press(anna, seen, 26)  # it was found, and goes on from there
+    anna.pull()
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
