@@ -186,7 +186,8 @@ class DeviceMemory(models.Model):
     """What the server remembers of an app device, as one JSON document (see `phones/memory.py`)."""
 
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="memory")
-    number = models.BigIntegerField(default=0)
+    number = models.BigIntegerField(default=0, db_default=0)
+    """Not used any more; a later release drops it (dev/expanding.py)."""
     state = models.TextField(default="{}")
 
     def __str__(self) -> str:

@@ -34,7 +34,7 @@ def remembered(by: Actor) -> Iterator[Memory]:
         yield memory
         after = msgspec.json.encode(memory).decode()
         if after != before:
-            DeviceMemory.objects.filter(device=device).update(state=after, number=memory.number)
+            DeviceMemory.objects.filter(device=device).update(state=after)
 
 
 def _locked(device: Device) -> str:

@@ -61,7 +61,7 @@ def put(
 
 
 def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: Actor) -> SkuTaken | None:
-    latest = memory.latest_shown(product.pk)
+    latest = memory.shown.get(product.pk) or memory.shown_before.get(product.pk)
     late = updates.is_of_pass_before_pull(memory, arrival, product.pk, sent.quantity)
     kept = memory.shown_before if late else memory.shown
     shown = kept.get(product.pk)

@@ -78,11 +78,6 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
         return self.pace * (max(self.new, 0.5) if surprising else 1.0)
 
     @property
-    def pace_beside(self) -> float:
-        """The chance of the gap if a second pass begins beside the first: its look-up may be the first of both."""
-        return 1.0 if self.interleaved else self.pace
-
-    @property
     def another(self) -> float:
         """The chance of the connection if a second pass begins: the first one holds its connection all the time."""
         return 0.0005 if self.kept and not self.interleaved else 1.0

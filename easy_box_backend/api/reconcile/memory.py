@@ -201,10 +201,6 @@ class Memory(
         """
         return self.pulls[-2] if self.quick_since_pull and len(self.pulls) > 1 else self.last_pull
 
-    def latest_shown(self, product: int) -> Shown | None:
-        """What the phone's PUTs of the product say, before the last pull if there are none since."""
-        return self.shown.get(product) or self.shown_before.get(product)
-
     def arrive(self, kind: str, at: datetime, connection: str) -> Arrival:
         """Note that a request has come.
 

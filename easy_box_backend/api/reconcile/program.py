@@ -150,18 +150,19 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
     if timing.gap > MOST_SECONDS and state.other >= 0 and state.mode != PASS:
         one, state = one * BROKEN, replace(state, other=-1)
     ghost, ghost_length = behind(state)
+    beside = 1.0 if timing.interleaved else timing.pace  # of two passes either look-up may be the first
     if 0 <= state.other < ghost_length and ghost.items[state.other] == item:
         yield "second pass", 0.5 * two * timing.pace_of_two, 0, replace(state, other=state.other + 1)
     is_late = timing.interleaved or timing.gap < APP_SECONDS
     at_rest = state.mode == IDLE and state.other < 0 and not state.length
     if at_rest and is_late and ghost.items[:1] == [item]:
         # It has read the queue before the first pass cleared it.
-        yield "second pass begins late", 0.5 * SECOND_PASS * timing.pace_beside, 0, replace(state, other=1)
+        yield "second pass begins late", 0.5 * SECOND_PASS * beside, 0, replace(state, other=1)
     share = 0.5 * two if state.other >= 0 else one
     if state.mode == PASS:
         yield from goes_on(share * (1 - BROKEN - UNSEEN - SECOND_PASS), state, item, timing)
         if state.other < 0 and state.queue.items[0] == item:
-            chance = SECOND_PASS * two * timing.pace_beside * timing.another
+            chance = SECOND_PASS * two * beside * timing.another
             yield "second pass begins", chance, 0, replace(state, other=1)
         yield from by_hand(share * BROKEN * timing.failed, replace(state, mode=IDLE, other=-1), item, timing)
         if state.at == state.length:

@@ -37,7 +37,9 @@ def is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: int, sent:
     starts again.
     """
     elsewhere = not arrival.connection or arrival.connection != memory.pull_connection
-    return elsewhere and _was_sent_before_pull(memory, arrival, product, sent)
+    under_way = memory.quick_since_pull or arrival.stream <= memory.pull_number
+    page = memory.pages.get(product)
+    return bool(elsewhere and under_way and page and sent in page.old and product in memory.shown_before)
 
 
 def now_shown(memory: Memory, shown: Shown | None, sent: Sent, revision: int) -> Shown:
@@ -49,10 +51,3 @@ def now_shown(memory: Memory, shown: Shown | None, sent: Sent, revision: int) ->
 def is_of_second_pass(memory: Memory, shown: Shown) -> bool:
     """Whether two passes can be sending the same updates: all since the first of them came at machine speed."""
     return memory.quick_since <= shown.first_request
-
-
-def _was_sent_before_pull(memory: Memory, arrival: Arrival, product: int, sent: int | None) -> bool:
-    """Whether this number was sent before the last pull too, and another pass from then may send it again."""
-    page = memory.pages.get(product)
-    under_way = memory.quick_since_pull or arrival.stream <= memory.pull_number
-    return bool(under_way and page and sent in page.old and product in memory.shown_before)

@@ -175,7 +175,7 @@ def test_the_ways_out_of_a_state_sum_to_at_most_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(program, "content", lambda item, *more: float(item == NEW))
     monkeypatch.setattr(program.Queue, "new", lambda queue, length, item: float(item == NEW))
     for state in states:
-        known = ({state.before} - {None}) | set(state.queue.items[: state.length]) | set(state.ghost.items)
+        known = {state.before or NEW} | set(state.queue.items[: state.length]) | set(state.ghost.items)
         sent = sum(chance for item in {*known, NEW} for _, chance, _, _ in program.ways(state, item, Timing(1.0)))
         pulled = sum(chance for _, chance, _, _ in program.pull_ways(state, Timing(1.0)))
         assert sent + pulled <= 1, state

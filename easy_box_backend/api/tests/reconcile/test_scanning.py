@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from api.models import DeviceMemory, Product
+from api.phones.memory import read
 from api.tests.examples import examples, some
 from api.tests.reconcile.people import Phone, Warehouse
 
@@ -254,7 +255,7 @@ def test_what_is_remembered_does_not_grow_with_the_look_ups(warehouse: Warehouse
 @pytest.mark.parametrize("label", ["SOCK", "UNKNOWN"])
 def test_the_camera_is_written_down_about_once_a_second(warehouse: Warehouse, anna: Phone, label: str) -> None:
     def number() -> int:
-        return DeviceMemory.objects.get(device=anna.device).number
+        return read(DeviceMemory.objects.get(device=anna.device).state).number
 
     anna.scan(label, times=10)
     before = number()
