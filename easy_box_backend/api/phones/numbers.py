@@ -66,8 +66,9 @@ def ask_about_silent_phones(at: datetime) -> int:
 
     Returns how many phones there were.
     """
-    devices = Device.objects.filter(memory__state__contains='"numbers":[[', last_seen_at__lt=at - SILENT)
-    for device in devices.select_related("user"):
+    silent = Device.objects.filter(memory__state__contains='"numbers":[[', last_seen_at__lt=at - SILENT)
+    devices = list(silent.select_related("user"))
+    for device in devices:
         by = Actor(device.user, device, at=at)
         with remembered(by) as memory:
             for key, product in stock.lock(memory.pages).items():
