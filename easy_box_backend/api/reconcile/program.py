@@ -236,7 +236,12 @@ def ways_without_look_up(state: State, item: Item) -> Iterator[Way]:
         yield "second pass", 0.4, 0, replace(state, other=state.other + 1)
     if item in sent:
         yield "came twice", 0.4, 0, state
-    yield "without a look-up", 0.01 * content(item, None), item[1], replace(state, before=item, run=1)
+    if 0 < state.length == state.at:  # of the pass that had broken off
+        after = replace(state, queue=state.queue.grown(state.at, item), length=state.length + 1)
+        yield "new at the queue's end", 0.05 * state.queue.new(state.at, item), item[1], after
+    mode = state.mode if state.mode == PASS else DIRECT
+    after = replace(state, mode=mode, before=item, run=1)
+    yield "without a look-up", 0.01 * content(item, None), item[1], after
 
 
 def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
