@@ -62,10 +62,7 @@ def pulled(memory: Memory, *, by: Actor) -> None:
 
 
 def ask_about_silent_phones(at: datetime) -> int:
-    """Ask about the numbers of phones that have been silent for so long that they may never fetch the list again.
-
-    Returns how many phones there were.
-    """
+    """Ask about the numbers of phones that have been silent for so long that they may be lost. Returns how many."""
     silent = Device.objects.filter(memory__state__contains='"numbers":[[', last_seen_at__lt=at - SILENT)
     devices = list(silent.select_related("user"))
     for device in devices:

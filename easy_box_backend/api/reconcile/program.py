@@ -239,8 +239,7 @@ def ways_without_look_up(state: State, item: Item) -> Iterator[Way]:
     if 0 < state.length == state.at:  # of the pass that had broken off
         after = replace(state, queue=state.queue.grown(state.at, item), length=state.length + 1)
         yield "new at the queue's end", 0.05 * state.queue.new(state.at, item), item[1], after
-    mode = state.mode if state.mode == PASS else DIRECT
-    after = replace(state, mode=mode, before=item, run=1)
+    after = replace(state, mode=PASS if state.mode == PASS else DIRECT, before=item, run=1)
     yield "without a look-up", 0.01 * content(item, None), item[1], after
 
 

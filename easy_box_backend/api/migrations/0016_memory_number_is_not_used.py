@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("api", "0012_stocktakes"),
+        ("api", "0015_orders_are_searched_by_words"),
     ]
 
     operations = [
