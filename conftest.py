@@ -192,5 +192,5 @@ def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
 def no_list_of_the_test_before() -> Iterator[None]:
     """Forget the cached lists: a test's rollback also takes revisions back, which never happens in production."""
     yield
-    if feeds := sys.modules.get("api.rest.lists"):
-        feeds.forget()
+    if ready := sys.modules.get("api.rest.ready"):
+        ready.forget()

@@ -7,16 +7,13 @@ has seen everything up to N. With a sequence or a clock, a reader could miss a c
 """
 
 import uuid
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Collection
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from api.errors import Stale
 from api.models import Order, Product, Revision
-
-T = TypeVar("T")
 
 _TAKE = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 
@@ -55,18 +52,12 @@ def require_held(row: Product | Order, held: Collection[int] | None) -> None:
         raise Stale(_("This was changed in the meantime. Load it again."), facts={"revision": row.revision})
 
 
-def consistent(read: Callable[[], T], tries: int = 5) -> tuple[str, T]:
-    """The tag, and what `read` returns at that revision.
-
-    Reads again if there was a write in between, up to `tries` times. After the last try the data may be newer than the
-    tag, never older.
-    """
-    for _try in range(tries):
-        before = tag()
-        data = read()
-        if tag() == before:
-            break
-    return before, data
+def since(old: str, new: str) -> int | None:
+    """The revision of the old tag: what has a greater one has changed until the new tag. None if nothing is known of
+    that: there is no old tag, or it is of another epoch or newer."""
+    epoch, _, value = old.rpartition("-")
+    epoch_now, _, value_now = new.rpartition("-")
+    return int(value) if epoch == epoch_now and int(value) <= int(value_now) else None
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ from api.phones import orders as phone_orders
 from api.phones import products as phone_products
 from api.phones import stock as phone_stock
 from api.phones import updates as phone_updates
-from api.rest import answers, error_handler, lists, openapi, requests
+from api.rest import answers, error_handler, lists, openapi, ready, requests
 from api.rest.answers import movement_answer, page, row_answer
 from api.rest.base import PhoneView
 from api.rest.lists import product_answer
@@ -56,12 +56,12 @@ def whole_list(request: Request, seen: Seen | None, since: datetime | None = Non
     """
     photos, for_app = answers.photo_base(request), seen is not None
     rest = (f"{photos} {since}" + ("" if for_app else " programs") if since else photos).encode()
-    state, body = revision.tag(), None
+    state, packed = revision.tag(), None
     if not answers.not_modified(request, answers.tag_of(state, rest)):
-        state, body = lists.whole_list(photos, since, for_app=for_app)
+        state, packed = ready.whole_list(state, photos, since, for_app=for_app)
     if seen:
         seen(int(state.rsplit("-", 1)[1]))
-    return answers.tagged(request, answers.tag_of(state, rest), body)
+    return answers.tagged_gzip(request, answers.tag_of(state, rest), packed)
 
 
 class ProductList(PhoneView):

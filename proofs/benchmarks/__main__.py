@@ -1,6 +1,7 @@
 """`make bench`: compares the cost of our server with plain implementations, in one run.
 
     python -m proofs.benchmarks              everything (about two minutes)
+    python -m proofs.benchmarks phones       the list as a phone gets it, with nginx before the server: CPU of both
     python -m proofs.benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
     python -m proofs.benchmarks writes       add_stock on one product from 8 connections: throughput
 
@@ -8,6 +9,7 @@ Exit code 1: a requirement is missed.
 """
 
 import argparse
+import shutil
 import statistics
 import sys
 from dataclasses import dataclass
@@ -15,12 +17,14 @@ from dataclasses import dataclass
 from dev.common import temporary_folder
 from dev.postgres import temporary_postgres
 from proofs.benchmarks.client import Connection, request, saturate
+from proofs.benchmarks.edge import Edge, edge
 from proofs.benchmarks.server import Served, served
 
 APP, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 PRODUCTS, ORDERS, LINES = 10_000, 1_000, 5
 CONNECTIONS, ROUND_SECONDS = 8, 3.0
 PLAIN_PRODUCTS, PLAIN_ORDERS = "products, plain ModelViewSet", "orders, plain ModelViewSet"
+READY = "a bare function that sends ready bytes"
 LIST_AT_MOST, WRITES_AT_LEAST = 0.1, 0.5
 
 
@@ -33,11 +37,18 @@ class Requirement:
 def main() -> int:
     """Measure what the command line names; returns 0 if all requirements are kept."""
     parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks")
-    parser.add_argument("what", nargs="?", choices=["lists", "writes", "all"], default="all")
+    parser.add_argument("what", nargs="?", choices=["phones", "lists", "writes", "all"], default="all")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; medians are shown")
     chosen = parser.parse_args()
     requirements: list[Requirement] = []
     with temporary_folder() as folder:
+        if chosen.what == "all" and not shutil.which("nginx"):
+            print("nginx is not installed: the list as a phone gets it is not measured.")
+        elif chosen.what in ("phones", "all"):
+            with temporary_postgres() as url, served(
+                url, folder, workers=1, threads=4, products=PRODUCTS
+            ) as server, edge(server.port, folder) as nginx:  # fmt: skip
+                requirements += phones(server, nginx, chosen.rounds)
         if chosen.what in ("lists", "all"):
             with temporary_postgres() as url, served(
                 url, folder, workers=1, threads=4, products=PRODUCTS, orders=ORDERS, lines=LINES
@@ -55,6 +66,43 @@ def main() -> int:
     for requirement in requirements:
         print("kept  " if requirement.kept else "MISSED", requirement.text)
     return 0 if all(requirement.kept for requirement in requirements) else 1
+
+
+# --- Phones: CPU of gunicorn and nginx ---
+def phones(server: Served, nginx: Edge, rounds: int) -> list[Requirement]:
+    """CPU of the one worker and of nginx for each list that a phone gets, in interleaved rounds."""
+    connection, token = Connection(nginx.port), server.log_in(APP)
+    ready = request("GET", "/bare/ready/", agent=APP)
+    whole = request("GET", "/api/products/", token=token, agent=APP)
+    plain = request("GET", "/api/products/", token=token, agent=APP, accept_encoding="br")
+    add = f"/api/products/{server.products[0]}/add_stock/"
+    integration = server.log_in(INTEGRATION)
+    write = request("POST", add, body={"quantity": 1}, token=integration, agent=INTEGRATION)
+    spent: dict[str, list[tuple[float, float]]] = {}
+    size: dict[str, int] = {}
+
+    def measure(name: str, data: bytes, before: bytes | None = None) -> None:
+        connection.ask(data)
+        backend, size[name] = cpu(server, connection, data, 50, before)
+        spent.setdefault(name, []).append((backend, cpu(nginx, connection, data, 50, before)[0]))
+
+    for _ in range(rounds):
+        measure(READY, ready)
+        measure("products", whole)
+        tag = connection.ask(whole).headers["etag"]
+        measure("products, 304", request("GET", "/api/products/", token=token, agent=APP, if_none_match=tag))
+        measure("products, right after a write", whole, write)
+        measure("products, not compressed", plain)
+    print(f"\nA phone's list of {PRODUCTS:,} products, through nginx: CPU per request")
+    print(f"{'':36}{'gunicorn ms':>12}{'nginx ms':>12}{'to ready':>10}{'bytes':>12}")
+    both = {name: [sum(pair) for pair in pairs] for name, pairs in spent.items()}
+    for name, pairs in spent.items():
+        backend, front = (statistics.median(pair[n] for pair in pairs) for n in (0, 1))
+        to_ready = ratio(both[name], both[READY])
+        print(f"{name:36}{backend:12.2f}{front:12.2f}{to_ready:10.2f}{size[name]:12,}")
+    passed = statistics.median(pair[1] for pair in spent["products"])
+    bare = statistics.median(pair[1] for pair in spent[READY])
+    return [Requirement(f"nginx passes a list on: {passed:.2f} ms, ready bytes {bare:.2f} ms", passed < 3 * bare + 1)]
 
 
 # --- Lists: CPU ---
@@ -105,7 +153,7 @@ def lists(server: Served, rounds: int) -> list[Requirement]:
 
 
 def cpu(
-    server: Served, connection: Connection, data: bytes, times: int, before: bytes | None = None
+    server: Served | Edge, connection: Connection, data: bytes, times: int, before: bytes | None = None
 ) -> tuple[float, int]:
     """Milliseconds of CPU for one such request, on average, and the answer's size in bytes.
 

@@ -121,9 +121,9 @@ class InProcessServer:
         for ending in ("-wal", "-shm"):
             Path(f"{self._file}{ending}").unlink(missing_ok=True)
         shutil.copyfile(self._folder / "template", self._file)
-        from api.rest import lists
+        from api.rest import ready
 
-        lists.forget()
+        ready.forget()
         self._moment = self._kept_moment
         self._rng.seed(seed)
         self._connections = 0

@@ -1,5 +1,7 @@
 """Building an answer: JSON, absolute addresses, entity tags, pages."""
 
+import gzip
+import re
 from collections.abc import Mapping
 from hashlib import blake2s
 from typing import Any
@@ -115,6 +117,10 @@ def not_modified(request: Request, tag: str) -> bool:
     return tag in held or held == ["*"]
 
 
+TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
+"""In an `Accept-Encoding`: gzip, unless its weight is 0, which means "not" (RFC 9110, section 12.5.3)."""
+
+
 def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HTTP_200_OK) -> HttpResponseBase:
     """JSON with its tag, or a 304 if the caller holds it. body: None only for a caller who holds it."""
     response: HttpResponseBase
@@ -125,6 +131,21 @@ def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HT
     response.headers["ETag"] = quote_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Authorization"])
+    return response
+
+
+def tagged_gzip(request: Request, tag: str, packed: bytes | None) -> HttpResponseBase:
+    """The same for JSON that is gzipped already. Who does not take gzip gets it unpacked.
+
+    Compressed, the tag is weak, as nginx makes it: a strong one would name these bytes (RFC 9110, section 8.8.3).
+    """
+    takes_gzip = TAKES_GZIP.search(request.headers.get("Accept-Encoding", ""))
+    response = tagged(request, tag, packed if takes_gzip or packed is None else gzip.decompress(packed))
+    patch_vary_headers(response, ["Accept-Encoding"])
+    if takes_gzip:
+        response.headers["ETag"] = f"W/{response.headers['ETag']}"
+        if response.status_code == status.HTTP_200_OK:
+            response.headers["Content-Encoding"] = "gzip"
     return response
 
 

@@ -1,4 +1,6 @@
-"""Lists: their queries and their JSON. The number of queries does not depend on the length."""
+"""Lists: their queries and their JSON. The number of queries does not depend on the length.
+
+Whole lists are kept as bytes by `ready.py`."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -11,49 +13,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
-from api import revision
 from api.errors import Invalid
 from api.models import Order, OrderLine, Product
-from api.rest.answers import dump, photo_base, row_answer
+from api.rest.answers import photo_base, row_answer
 from api.serializers import FOR_PROGRAMS, LINE_FIELDS, PRODUCT_FIELDS, order_json, product_json
 
 
 def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, Any]]:
     """These products as the app reads them; one query."""
     return [product_json(row, photos) for row in products.values(*PRODUCT_FIELDS)]
-
-
-_cache: dict[tuple[str, str, bool], tuple[tuple[str, datetime | None], bytes]] = {}
-"""The last JSON of each list and photo prefix in this process, with its tag and the midnight with which it begins.
-
-A tag never names another state of the database, so an entry is valid as long as both are those that a request asks for.
-"""
-
-CACHE_SIZE = 8
-
-
-def whole_list(photos: str, since: datetime | None = None, *, for_app: bool) -> tuple[str, bytes]:
-    """The tag (epoch and revision) and the JSON of all products, or of the orders that the app shows.
-
-    photos: the prefix of photo URLs. since: for the orders, see `orders_kept_since`; None for the products.
-    """
-    key = "orders" if since else "products", photos, for_app and since is not None
-    kept, body = _cache.get(key, (("", since), b""))
-    if kept == (revision.tag(), since):
-        return kept[0], body
-    tag, rows = revision.consistent(
-        lambda: order_list(photos, since, for_app=for_app) if since else product_list(photos)
-    )
-    body = dump(rows)
-    if len(_cache) >= CACHE_SIZE:
-        _cache.clear()
-    _cache[key] = (tag, since), body
-    return tag, body
-
-
-def forget() -> None:
-    """Empty the cache. Only needed if the database goes back to an earlier state of the same epoch, as in tests."""
-    _cache.clear()
 
 
 def product_list(photos: str) -> list[dict[str, Any]]:
@@ -64,6 +32,27 @@ def product_list(photos: str) -> list[dict[str, Any]]:
 def order_list(photos: str, since: datetime, *, for_app: bool) -> list[dict[str, Any]]:
     """The orders that the app shows, in its order. since: orders that ended before are left out."""
     return orders_json(Order.objects.as_in_the_app(since), photos, for_app=for_app)
+
+
+def products_changed(after: int | None, photos: str) -> tuple[list[int], list[dict[str, Any]]]:
+    """The ids of products that have changed after this revision, and those of them that are in the list. None: all."""
+    if after is None:
+        return [], product_list(photos)
+    rows = products_json(Product.objects.filter(revision__gt=after), photos)
+    return [row["id"] for row in rows], [row for row in rows if not row["archived"]]
+
+
+def orders_changed(
+    after: int | None, since: datetime, photos: str, *, for_app: bool
+) -> tuple[set[int], list[dict[str, Any]]]:
+    """The same for the orders that the app shows. An order also changes with the products in it."""
+    if after is None:
+        return set(), order_list(photos, since, for_app=for_app)
+    shown = Order.objects.as_in_the_app(since)
+    changed = Order.objects.filter(revision__gt=after).values_list("id", flat=True)
+    with_changed = shown.filter(lines__product__revision__gt=after).order_by().values_list("id", flat=True)
+    ids = set(changed.order_by().union(with_changed))
+    return ids, orders_json(shown.filter(id__in=ids), photos, for_app=for_app) if ids else []
 
 
 def orders_kept_since(at: datetime) -> datetime:

@@ -15,7 +15,7 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from api.models import Revision
-from api.rest import lists
+from api.rest import ready
 
 
 def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -46,7 +46,7 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
                     with subtests.test(**{name: repr(value)[:80] for name, value in case.items()}):
                         raise
                 cache.clear()
-                lists.forget()
+                ready.forget()
 
         one_more = [] if is_outer else [inspect.Parameter("subtests", inspect.Parameter.KEYWORD_ONLY)]
         all_of_them.__signature__ = inspect.Signature([*given, *one_more])  # type: ignore[attr-defined]

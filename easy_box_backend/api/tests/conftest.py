@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from api import images
 from api.actions import devices
 from api.models import Device, Product, Revision, User
-from api.rest import lists
+from api.rest import ready
 from api.tests.calls import PASSWORD, Caller
 
 MakeUser = Callable[..., User]
@@ -42,7 +42,7 @@ def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory, mo
     settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(media_folders)}")  # made if it is needed
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django_cache.clear()
-    lists.forget()
+    ready.forget()
 
 
 @pytest.fixture(autouse=True)

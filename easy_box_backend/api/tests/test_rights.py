@@ -25,7 +25,7 @@ from api.actions.orders import Line
 from api.actions.stocktakes import Counted
 from api.actor import Actor
 from api.models import Count, Device, Discrepancy, Order, OrderLine, Product, StockMovement, User
-from api.rest import lists
+from api.rest import ready
 from api.tests import photos
 from api.tests.calls import PASSWORD, Caller, upload
 from api.tests.cases import each, made_once
@@ -257,7 +257,7 @@ class TestTable:
         problems = []
         for role, world in worlds.items():
             cache.clear()
-            lists.forget()
+            ready.forget()
             with transaction.atomic():
                 problems += [f"{role}: {problem}" for problem in problems_with(world, role, call, what, before)]
                 transaction.set_rollback(True)
