@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache as django_cache
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from api import images
@@ -42,6 +43,7 @@ def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory, mo
     settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(media_folders)}")  # made if it is needed
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django_cache.clear()
+    translation.deactivate()  # a request of the test before has left its language in this thread
     ready.forget()
 
 
