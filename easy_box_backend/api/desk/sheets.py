@@ -35,6 +35,7 @@ from api.actions.import_rows import Reading, Steps
 from api.desk.base import actor, once, page, rows_of, tell
 from api.errors import DomainError
 from api.models import Import
+from api.rest.requests import parse_id
 from api.sheets import columns, files, writing
 
 log = logging.getLogger(__name__)
@@ -248,7 +249,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
     kind = request.GET["export"]
     if kind not in Import.Kind.values:
         raise Http404
-    ids = [int(key) for key in request.GET.getlist("id") if key.isascii() and key.isdecimal()]
+    ids = [key for text in request.GET.getlist("id") if (key := parse_id(text)) is not None]
     rows = exports.rows(kind, ids)
     name = f"{kind}-{timezone.localdate()}"
     if request.GET.get("format") == "csv":

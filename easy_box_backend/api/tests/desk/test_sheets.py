@@ -210,6 +210,11 @@ def test_chosen_rows_are_exported(desk: Client, filled: list[Product]) -> None:
     assert desk.get("/sheets/?export=secrets").status_code == 404
 
 
+def test_an_id_too_large_for_the_database_is_left_out(desk: Client, filled: list[Product]) -> None:
+    content = body(desk.get(f"/sheets/?export=products&format=csv&id={filled[0].pk}&id={'9' * 30}"))
+    assert [row[0] for row in files.rows(content)][1:] == ["007"]
+
+
 def test_the_pages_take_few_queries(
     desk: Client, filled: list[Product], django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
