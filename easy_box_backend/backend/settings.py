@@ -332,7 +332,8 @@ STORAGES = {
     },
 }
 if MEDIA_STORAGE == "s3":
-    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(env.str("S3_PUBLIC_URL"))
+    # A slash at the end means all that is below it; without one it is a single file (CSP 3, section 6.7.2.8).
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(env.str("S3_PUBLIC_URL").rstrip("/") + "/")
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 

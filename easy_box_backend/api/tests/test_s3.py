@@ -102,6 +102,15 @@ def in_bucket(bucket: Bucket, settings: Any, monkeypatch: pytest.MonkeyPatch) ->
     return bucket
 
 
+@pytest.mark.parametrize("public", ["https://photos.example.com/box", "https://photos.example.com/box/"])
+def test_the_desk_may_show_all_that_is_below_the_public_address(
+    in_bucket: Bucket, monkeypatch: pytest.MonkeyPatch, public: str
+) -> None:
+    monkeypatch.setenv("S3_PUBLIC_URL", public)
+    policy = runpy.run_path(str(BACKEND / "backend" / "settings.py"))["CONTENT_SECURITY_POLICY"]
+    assert "https://photos.example.com/box/" in policy["DIRECTIVES"]["img-src"]
+
+
 def picture(colour: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (300, 200), colour).save(out, "JPEG")
