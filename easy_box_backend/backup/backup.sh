@@ -90,8 +90,8 @@ make_set() {
       [ -e "$MEDIA/$file" ] || rm -f "$new/media/$file"
     done
   fi
-  named=$(named_photos)
   movements=$(ask 'select count(*) from api_stockmovement') || fail "the database has no tables of Easy Box"
+  named=$(named_photos)
   # Copy photos before and after the dump: each photo that the dump names existed then, so one of the copies has it.
   copy_media "$new"
   pg_dump --format=custom --compress=6 --no-owner --no-privileges --file="$new/database.dump"
@@ -129,13 +129,14 @@ check_rows() { # set, movements before the dump
 
 named_photos() {
   [ "${MEDIA_STORAGE:-folder}" = s3 ] ||
-    ask "select unnest(array[image, thumbnail]) from api_product where image <> '' order by 1" || true
+    ask "select unnest(array[image, thumbnail]) from api_product where image <> '' order by 1"
 }
 
 # Fails unless the set has every photo that products had before the dump and have now.
 check_photos() { # set, names before the dump
-  local missing
-  missing=$(comm -12 <(sort <<<"$2") <(named_photos | sort) | while read -r file; do
+  local missing now
+  now=$(named_photos)
+  missing=$(comm -12 <(sort <<<"$2") <(sort <<<"$now") | while read -r file; do
     [ -z "$file" ] || [ -f "$1/media/$file" ] || printf '%s ' "$file"
   done)
   [ -z "$missing" ] || fail "the set lacks photos that products have: $(wc -w <<<"$missing"), such as ${missing%% *}"
