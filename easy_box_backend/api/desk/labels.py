@@ -1,12 +1,13 @@
 """Labels of products and shelves, on a roll of 58 × 40 mm or on A4 sheets of 3 × 8."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from api import texts
 from api.desk.base import stock_page, tell
@@ -18,17 +19,24 @@ ON_SHEET = 24
 MOST = 2000
 """The most labels at a time, and the most products to choose."""
 
+PAPERS = {"roll": _("Roll, 58 × 40 mm"), "a4": _("A4 sheet, 3 × 8 labels")}
+
+KEPT = ("product", "shelf", "paper", "start", "code")
+"""The fields that the way back from the labels keeps, besides the numbers."""
+
 ROOM = {"roll": 52.0, "a4": 60.0}
 """How many mm the bars may take on each kind of paper."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a label is of: `text` is in the code. key: of its number in the form. on_hand: None for a shelf."""
+    """What a label is of: `text` is in the code. key: of its number in the form. on_hand: None for a shelf. number: how
+    many labels."""
 
     key: str
     text: str
     name: str
+    number: int
     location: str = ""
     on_hand: int | None = None
 
@@ -41,41 +49,46 @@ class Label:
 
 @stock_page
 def labels(request: HttpRequest) -> HttpResponseBase:
-    """Choose what to print: by scanning, by shelf, or from another page, which sends `product` and `shelf`."""
+    """Choose what to print: by scanning, by shelf, or from another page, which sends `product` and `shelf`. The page
+    holds the choice and posts it, since an address is too short for the products of a large shelf."""
     chosen = (request.POST or request.GET).copy()
-    if code := texts.tidy(chosen.pop("code", [""])[-1]):
+    unknown = []
+    for code in filter(None, map(texts.tidy, "\n".join(chosen.pop("codes", [])).splitlines())):
         if product := Product.objects.by_code(code):
             chosen.appendlist("product", str(product.pk))
         else:
-            tell(request, gettext("Nothing has this code: %(code)s") % {"code": code}, "bad")
-    if shelf := texts.tidy(chosen.pop("of_shelf", [""])[-1]):
+            unknown.append(code)
+    typed = {name: texts.tidy(chosen.pop(name, [""])[-1]) for name in ("of_shelf", "new_shelf")}
+    if "batch" in chosen:  # scanned, while these fields were not ready perhaps
+        return _page(request, chosen, unknown, **typed)
+    if shelf := typed["of_shelf"]:
         there = Product.objects.filter(pk__in=Product.objects.live().on_shelves([shelf]).values("pk"))
         found = there.order_by("location", "sku").values_list("pk", flat=True)
         chosen.setlist("product", [*chosen.getlist("product"), *map(str, found[:MOST])])
-    return render(request, "desk/labels.html", {
-        "items": list(items(chosen)), "starts": range(1, ON_SHEET + 1), "here": f"?{_choice(chosen).urlencode()}",
-        "on_hand": chosen.get("each") == "on_hand",
-    })  # fmt: skip
+    chosen.appendlist("shelf", typed["new_shelf"])
+    return _page(request, chosen, unknown)
 
 
 @stock_page
 def labels_print(request: HttpRequest) -> HttpResponseBase:
     """The labels alone, ready to print."""
     asked = request.POST
-    paper = "a4" if asked.get("paper") == "a4" else "roll"
-    numbers = {item: max(0, min(number_of(asked.get(f"number-{item.key}", "1")), MOST)) for item in items(asked)}
-    if not 1 <= sum(numbers.values()) <= MOST:
+    chosen = list(items(asked))
+    if not 1 <= sum(item.number for item in chosen) <= MOST:
         tell(request, gettext("Choose 1 to %(most)s labels.") % {"most": MOST}, "bad")
-        return HttpResponseRedirect(f"{reverse('desk:labels')}?{_choice(asked).urlencode()}")
+        return _page(request, asked)
+    paper = _paper(asked)
     made: list[Label | None] = []
-    for item, number in numbers.items():
+    for item in chosen:
         code = Code("qr", qr(item.text)) if asked.get("code") == "qr" else code_of(item.text, ROOM[paper])
-        made += [Label(item, code)] * number
+        made += [Label(item, code)] * item.number
     if paper == "a4":
-        made[:0] = [None] * (max(1, min(number_of(asked.get("start", "1")), ON_SHEET)) - 1)
+        made[:0] = [None] * (_start(asked) - 1)
     size = ON_SHEET if paper == "a4" else 1
     sheets = [made[first : first + size] for first in range(0, len(made), size)]
-    return render(request, "desk/labels_print.html", {"sheets": sheets, "paper": paper, "back": _choice(asked)})
+    back = [(name, value) for name in KEPT for value in asked.getlist(name)]
+    back += [(f"number-{item.key}", str(item.number)) for item in chosen]
+    return render(request, "desk/labels_print.html", {"sheets": sheets, "paper": paper, "back": back})
 
 
 def items(chosen: QueryDict) -> Iterator[Item]:
@@ -83,16 +96,31 @@ def items(chosen: QueryDict) -> Iterator[Item]:
     keys = list(dict.fromkeys(ids(chosen.getlist("product"))))[:MOST]
     products = Product.objects.in_bulk(keys)
     for product in (products[key] for key in keys if key in products):
-        yield Item(str(product.pk), product.sku, product.name, product.location, product.quantity)
+        key, on_hand = str(product.pk), product.quantity
+        yield Item(key, product.sku, product.name, _number(chosen, key, on_hand), product.location, on_hand)
     for number, shelf in enumerate(dict.fromkeys(filter(None, map(texts.tidy, chosen.getlist("shelf"))))):
-        yield Item(f"shelf{number}", shelf[:100], "")
+        yield Item(f"shelf{number}", shelf[:100], "", _number(chosen, f"shelf{number}", 1))
 
 
-def _choice(asked: QueryDict) -> QueryDict:
-    chosen = QueryDict(mutable=True)
-    for name in ("product", "shelf"):
-        chosen.setlist(name, asked.getlist(name))
-    return chosen
+def _number(chosen: QueryDict, key: str, on_hand: int) -> int:
+    each = {"one": "1", "on_hand": str(on_hand)}.get(chosen.get("each", ""))
+    return max(0, min(number_of(each or chosen.get(f"number-{key}", "1")), MOST))
+
+
+def _paper(asked: QueryDict) -> str:
+    return "a4" if asked.get("paper") == "a4" else "roll"
+
+
+def _start(asked: QueryDict) -> int:
+    return max(1, min(number_of(asked.get("start", "1")), ON_SHEET))
+
+
+def _page(request: HttpRequest, chosen: QueryDict, unknown: Sequence[str] = (), **typed: str) -> HttpResponse:
+    return render(request, "desk/labels.html", {
+        "items": list(items(chosen)), "unknown": unknown, "paper": _paper(chosen), "papers": PAPERS.items(),
+        "starts": range(1, ON_SHEET + 1), "start": _start(chosen), "is_qr": chosen.get("code") == "qr",
+        **typed,
+    })  # fmt: skip
 
 
 urls = [

@@ -15,6 +15,7 @@ import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from environ import FileAwareEnv
 from rest_framework.test import APIClient
 
 from api.tests.calls import Caller
@@ -150,6 +151,7 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 
 def settings_with(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> dict[str, Any]:
     """What the settings become in a clean environment with these variables."""
+    FileAwareEnv.ENVIRON.files_cache.clear()  # it keeps what it has read from a file, also for the next test
     wanted = environment(variables)
     for name in list(os.environ):
         monkeypatch.delenv(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pypdfium2
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from api.tests.browser.conftest import assert_accessible
 from api.tests.conftest import MakeProduct
@@ -24,12 +24,14 @@ def test_every_label_is_printed_in_its_size_and_can_be_scanned(
         make_product(sku, name="Кружка «Мишка», größer, с очень длинным названием, которое не поместится в две строки",
                      location="Б2-01-03", quantity=3)  # fmt: skip
     desk_page.goto("/labels/?shelf=Б2-01-03")
-    for sku in SKUS:
-        desk_page.locator("#code").fill(sku)
+    for sku in [*SKUS, "NO-SUCH"]:  # as a scanner does it: without a pause
+        desk_page.keyboard.type(sku)
         desk_page.keyboard.press("Enter")
+    expect(desk_page.locator("#chosen tbody tr")).to_have_count(len(SKUS) + 1)
+    expect(desk_page.get_by_role("alert").filter(has_text="NO-SUCH")).to_be_visible()
     look(desk_page, "labels")
     assert_accessible(desk_page)
-    desk_page.get_by_role("link", name="по остатку").click()
+    desk_page.get_by_role("button", name="по остатку").click()
     desk_page.locator("#paper").select_option(paper)
     desk_page.locator("#start").select_option("5")
     desk_page.get_by_role("button", name="Показать этикетки").click()

@@ -38,6 +38,12 @@ document.addEventListener("htmx:afterSwap", () => {
   for (const id of ticked) if (document.getElementById(id)) document.getElementById(id).checked = true;
 });
 
+// What is typed or scanned while no field has the focus goes into the page's field, so that no code loses its beginning.
+document.addEventListener("keydown", (event) => {
+  if (event.key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey || document.activeElement !== document.body) return;
+  document.querySelector("[autofocus]")?.focus();
+});
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });

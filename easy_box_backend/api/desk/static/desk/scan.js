@@ -5,7 +5,7 @@
 
 for (const form of document.querySelectorAll("form[data-scan]")) {
   const field = form.querySelector("textarea"), warning = form.querySelector("[role=alert]");
-  const store = "scanned " + location.pathname;
+  const address = form.getAttribute("action") || location.pathname, store = "scanned " + address;
   const queue = JSON.parse(sessionStorage.getItem(store) || "[]"); // batches: {name, codes}
   let sending = false, after = null, open = false; // open: the last batch has not been sent and takes more codes
 
@@ -31,8 +31,10 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
     body.set("codes", queue[0].codes.join("\n"));
     const held = document.querySelector("input[name=held]");
     if (held) body.set("held", held.value);
+    // What is on the page, where the server does not keep it.
+    if (form.dataset.with) for (const [name, value] of new FormData(document.getElementById(form.dataset.with))) body.append(name, value);
     try {
-      const answer = await fetch(location.pathname, { method: "POST", body, headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
+      const answer = await fetch(address, { method: "POST", body, headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(form.dataset.scan);
       if (!fresh) return location.reload(); // the session has ended: after the login the queue is sent
@@ -96,7 +98,8 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
     const button = event.submitter?.value; // the button itself is replaced when the codes have arrived
     after = () => {
       after = null;
-      event.target.requestSubmit([...event.target.elements].find((one) => one.type === "submit" && one.value === button));
+      const now = document.getElementById(event.target.id); // it may have been replaced, too
+      now.requestSubmit([...now.elements].find((one) => one.type === "submit" && one.value === button));
     };
   }, true);
 
