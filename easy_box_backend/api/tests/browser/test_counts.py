@@ -78,6 +78,7 @@ def test_every_code_of_the_sheet_on_paper_can_be_scanned(
     desk_page.goto("/counts/?shelf=A1")
     desk_page.keyboard.press("Enter")
     desk_page.get_by_role("link", name="Напечатать лист").click()
+    expect(desk_page.get_by_role("link", name="Назад")).to_be_visible()
     look(desk_page, "count paper")
     assert_accessible(desk_page)
     found = codes_in_pdf(desk_page.pdf(format="A4"), dpi=300)

@@ -35,6 +35,7 @@ def test_every_label_is_printed_in_its_size_and_can_be_scanned(
     desk_page.locator("#paper").select_option(paper)
     desk_page.locator("#start").select_option("5")
     desk_page.get_by_role("button", name="Показать этикетки").click()
+    expect(desk_page.get_by_role("button", name="Печать")).to_be_visible()
     assert_accessible(desk_page)
     look(desk_page, f"labels {paper}")
     pdf = desk_page.pdf(prefer_css_page_size=True, print_background=False)

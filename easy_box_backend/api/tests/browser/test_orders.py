@@ -114,6 +114,7 @@ def test_rows_of_a_spreadsheet_are_pasted_and_the_draft_survives_a_log_out(
     page.get_by_label("Эл. почта").fill(vera.email)
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти").click()
+    expect(page.locator("header.bar")).to_be_visible()
     page.goto("/orders/")
     page.get_by_role("link", name="Продолжить новый заказ").click()
     expect(page.get_by_label("Клиент")).to_have_value("Борис")

@@ -83,6 +83,7 @@ def test_what_was_typed_survives_a_session_that_ended(tab: Page, vera: User) -> 
     tab.get_by_label("Имя").focus()
     with tab.expect_response(lambda answer: answer.status == 401):
         tab.keyboard.press("Enter")
+    expect(tab.get_by_role("button", name="Войти")).to_be_visible()
     assert_accessible(tab)
     tab.get_by_label("Эл. почта").fill(vera.email)
     tab.get_by_label("Пароль").fill(PASSWORD)
@@ -101,6 +102,7 @@ def test_a_page_opened_before_the_last_login_sends_its_form_by_one_click_more(ta
     other.close()
     with tab.expect_response(lambda answer: answer.status == 403):
         tab.get_by_role("button", name="Создать").click()
+    expect(tab.get_by_role("button", name="Отправить ещё раз")).to_be_visible()
     assert_accessible(tab)
     tab.get_by_role("button", name="Отправить ещё раз").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text("Анна")
