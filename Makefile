@@ -105,7 +105,7 @@ desk-pictures: venv-dev ## Take the pictures of docs/desk.md anew, from the demo
 	@$(PY) dev/desk_pictures.py
 
 lock: venv-dev ## Pin the dependencies again (UPGRADE=1: to the newest versions)
-	@cd easy_box_backend && for file in requirements requirements-s3 requirements-dev; do \
+	@cd easy_box_backend && for file in requirements requirements-s3 requirements-cloudinary requirements-dev; do \
 	  ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(if $(UPGRADE),--upgrade) \
 	    --custom-compile-command "make lock" --output-file $$file.txt $$file.in || exit 1; done
 

@@ -167,14 +167,15 @@ has_folders() {
 add_folders() { as_user mkdir -p "${FOLDERS[@]/#/$home/easy_box/easy_box_backend/}"; }
 
 # --- The system ------------------------------------------------------------------------------------------------------------
-# Docker's published ports bypass ufw; we publish only nginx's 80 and 443, which are open anyway.
+# Docker's published ports bypass ufw; we publish only nginx's 80, 443, and 8000 for the app's oldest builds, which are
+# open anyway.
 has_rules() {
   local port
-  for port in "$ssh_port" 80 443; do ufw show added 2>/dev/null | grep -x "ufw allow $port/tcp" >/dev/null || return 1; done
+  for port in "$ssh_port" 80 443 8000; do ufw show added 2>/dev/null | grep -x "ufw allow $port/tcp" >/dev/null || return 1; done
 }
 add_rules() {
   local port
-  for port in "$ssh_port" 80 443; do ufw allow "$port/tcp" >/dev/null; done
+  for port in "$ssh_port" 80 443 8000; do ufw allow "$port/tcp" >/dev/null; done
 }
 firewall_is_on() { ufw status | grep -x 'Status: active' >/dev/null; }
 firewall_on() { ufw --force enable >/dev/null; }
@@ -234,7 +235,7 @@ main() {
   fi
   step "The project in $home/easy_box" has_clone clone
   step "Folders for backups, certificates and secrets" has_folders add_folders
-  step "Firewall rules: only $ssh_port, 80 and 443 are open" has_rules add_rules
+  step "Firewall rules: only $ssh_port, 80, 443 and 8000 are open" has_rules add_rules
   live_step "Firewall is on" firewall_is_on firewall_on
   step "Security updates install themselves" updates_are_on updates_on
   step "Swap: $swap" has_swap_file add_swap_file

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,20 +36,24 @@ OPTIONS = {
     "logging_collector": "off",
 }
 
+LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+"""The same character classes and sort order on every machine. The last two: from version 17 on."""
+
 
 @contextmanager
-def temporary_postgres(**options: str) -> Iterator[str]:
+def temporary_postgres(programs: Path | None = None, /, **options: str) -> Iterator[str]:
     """Start a server on a free port of 127.0.0.1, yield its DATABASE_URL, then stop and remove it.
 
+    programs: the folder of another version's programs.
     `options` override OPTIONS, e.g. `fsync="on"`. The server also stops when the calling thread ends,
     even by SIGKILL. Raises RuntimeError with the server's log if it does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="easybox-postgres-"))
     server = None
     try:
-        binaries, user = _binaries(folder), _unprivileged_user(folder)
+        binaries, user = programs or _binaries(folder), _unprivileged_user(folder)
         password = secrets.token_hex(16)
-        _make_cluster(binaries, folder, user, password)
+        _make_cluster(binaries, folder, user, password, LOCALE[:1] if programs else LOCALE)
         port = _free_port()
         server = _start(binaries, folder, user, port, OPTIONS | options)
         _wait_until_ready(server, folder)
@@ -88,7 +92,9 @@ def _unprivileged_user(folder: Path) -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _make_cluster(binaries: Path, folder: Path, user: dict[str, Any], password: str) -> None:
+def _make_cluster(
+    binaries: Path, folder: Path, user: dict[str, Any], password: str, locale: Sequence[str] = LOCALE
+) -> None:
     """Create an empty cluster whose only account is `postgres` with `password`."""
     secret = folder / "password"
     secret.write_text(password)
@@ -98,8 +104,7 @@ def _make_cluster(binaries: Path, folder: Path, user: dict[str, Any], password: 
     command = [str(binaries / "initdb"), "--pgdata", str(folder / "cluster")]
     command += ["--username=postgres", "--no-sync"]
     command += ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8"]
-    # The same character classes and sort order on every machine, whatever its locales.
-    command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    command += locale
     result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **user)
     if result.returncode:
         raise RuntimeError(f"initdb failed:\n{result.stdout}{result.stderr}")

@@ -98,6 +98,26 @@ def s3() -> dict[str, Any]:
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
 
+def cloudinary() -> dict[str, Any]:
+    """Storage of photos at Cloudinary; needs requirements-cloudinary.txt."""
+    account = {
+        "cloud_name": CLOUDINARY_CLOUD_NAME,
+        "api_key": secret("CLOUDINARY_API_KEY").strip(),
+        "api_secret": secret("CLOUDINARY_API_SECRET").strip(),
+    }
+    missing = [f"CLOUDINARY_{name.upper()}" for name, value in account.items() if not value]
+    if missing:
+        raise ImproperlyConfigured(f"MEDIA_STORAGE=cloudinary needs {', '.join(missing)}.")
+    addresses = {
+        "api_url": env.str("CLOUDINARY_API_URL", default="https://api.cloudinary.com").rstrip("/"),
+        "delivery_url": env.str("CLOUDINARY_DELIVERY_URL", default="https://res.cloudinary.com").rstrip("/"),
+    }
+    for name, value in addresses.items():
+        if not value.startswith(("http://", "https://")):
+            raise ImproperlyConfigured(f"CLOUDINARY_{name.upper()}={value!r} does not begin with http:// or https://.")
+    return {"BACKEND": "backend.cloudinary_storage.CloudinaryStorage", "OPTIONS": account | addresses}
+
+
 # --- Mode ---------------------------------------------------------------------------------------------------------
 MODE = choice("MODE", ("development", "production"), "development")
 PRODUCTION = MODE == "production"
@@ -108,9 +128,12 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
 # Secrets that begin with `$`: most likely a shell or Compose should have replaced `$NAME` (backend/checks.py).
 UNREPLACED = [
     name
-    for name in ("SECRET_KEY", "METRICS_TOKEN", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+    for name in (
+        "SECRET_KEY", "METRICS_TOKEN", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "CLOUDINARY_API_KEY",
+        "CLOUDINARY_API_SECRET",
+    )
     if secret(name).startswith("$")
-]
+]  # fmt: skip
 
 # --- Where the server is reached ----------------------------------------------------------------------------------
 PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="").strip().rstrip("/")
@@ -322,9 +345,11 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 # In production nginx serves photos; elsewhere Django does, DEBUG or not.
 SERVE_MEDIA = boolean("SERVE_MEDIA", not PRODUCTION)
-MEDIA_STORAGE = choice("MEDIA_STORAGE", ("folder", "s3"), "folder")
+CLOUDINARY_CLOUD_NAME = env.str("CLOUDINARY_CLOUD_NAME", default="").strip()
+MEDIA_STORAGE = choice("MEDIA_STORAGE", ("folder", "s3", "cloudinary"), "folder")
+_folder: dict[str, Any] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"} if MEDIA_STORAGE == "folder" else s3(),
+    "default": s3() if MEDIA_STORAGE == "s3" else cloudinary() if MEDIA_STORAGE == "cloudinary" else _folder,
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -334,6 +359,9 @@ STORAGES = {
 if MEDIA_STORAGE == "s3":
     # A slash at the end means all that is below it; without one it is a single file (CSP 3, section 6.7.2.8).
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(env.str("S3_PUBLIC_URL").rstrip("/") + "/")
+elif MEDIA_STORAGE == "cloudinary":
+    _options = STORAGES["default"]["OPTIONS"]
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(f"{_options['delivery_url']}/{_options['cloud_name']}/")
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 

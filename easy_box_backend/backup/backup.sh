@@ -13,7 +13,7 @@
 # space than one.
 #
 # A set that lacks a table, rows or photos that the database has is a failure. A failed set is removed.
-# DATABASE_URL or DATABASE_URL_FILE names the database, as for the backend. With MEDIA_STORAGE=s3 there are no photos here.
+# DATABASE_URL or DATABASE_URL_FILE names the database, as for the backend. Photos are here with MEDIA_STORAGE=folder only.
 #
 # The result of the last backup is in /backups/status.json. The worker reads it and sends an alert if it failed.
 set -euo pipefail
@@ -128,7 +128,7 @@ check_rows() { # set, movements before the dump
 }
 
 named_photos() {
-  [ "${MEDIA_STORAGE:-folder}" = s3 ] ||
+  [ "${MEDIA_STORAGE:-folder}" != folder ] ||
     ask "select unnest(array[image, thumbnail]) from api_product where image <> '' order by 1"
 }
 

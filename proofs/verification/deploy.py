@@ -749,6 +749,7 @@ def site_in(folder: Path) -> Iterator[Site]:
             "ALLOWED_HOSTS": "127.0.0.1",
             "HTTP_BIND": "127.0.0.1",
             "HTTP_PORT": str(port),
+            "OLD_APP_PORT": str(free_port()),
             "HTTPS_PORT": str(free_port()),
             "BACKUP_DIR": str(folder / "backups"),
             "CERTS_DIR": str(folder / "certs"),

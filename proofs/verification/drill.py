@@ -19,6 +19,8 @@ from dev.postgres import temporary_postgres
 
 SCRIPT = BACKEND / "backup" / "backup.sh"
 MANAGE = [sys.executable, str(BACKEND / "manage.py")]
+DEBIAN = Path("/usr/lib/postgresql")
+"""Where Debian installs PostgreSQL's programs, by version."""
 AT_WORK = """
 import itertools
 from django.utils import timezone
@@ -35,7 +37,7 @@ for number in itertools.cycle(Product.objects.live().values_list("pk", flat=True
 class Site:
     """One server: its database, its photos, and the folder of its backup sets."""
 
-    def __init__(self, url: str, folder: Path, backups: Path) -> None:
+    def __init__(self, url: str, folder: Path, backups: Path, clients: Path | None = None) -> None:
         folder.mkdir()
         self.media = folder / "media"
         self.media.mkdir()
@@ -43,7 +45,7 @@ class Site:
             "BACKUPS": str(backups),
             "MEDIA": str(self.media),
             "MEDIA_OWNER": f"{os.getuid()}:{os.getgid()}",
-            "PATH": os.pathsep.join([str(programs()), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(clients or programs()), os.environ["PATH"]]),
             "LOG_LEVEL": "WARNING",
         }
 
@@ -132,6 +134,7 @@ def main() -> None:
             photo = next((backups / sets(backups)[-1] / "media").rglob("*.jpg"))
             spoil(photo)
             check("a damaged set is noticed", "damaged" in site.backup("verify", "latest", fails=True))
+        from_an_older_version(folder)
     print(f"The drill took {time.monotonic() - start:.0f} s.")
 
 
@@ -163,6 +166,35 @@ def refused(site: Site, words: str, what: str) -> None:
     status = json.loads((backups / "status.json").read_text())
     is_clean = sets(backups) == before and not list(backups.glob(".partial*"))
     check(what, status["ok"] is False and words in status["text"] and is_clean)
+
+
+def from_an_older_version(folder: Path) -> None:
+    """A set that the oldest PostgreSQL on this machine has made goes into the newest: the step to another major version
+    (docs/former-backend.md)."""
+    older = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parent.parent.name))
+    if not older:
+        print("left out: the step from an older PostgreSQL. Install one: apt-get install postgresql")
+        return
+    clients, backups = older[0].parent, folder / "backups-of-the-older"
+    backups.mkdir()
+    with temporary_postgres(clients) as url:
+        site = Site(url, folder / "older", backups, clients)
+        site.manage("migrate", "--verbosity", "0")
+        site.manage("load_demo")
+        site.backup("now")
+        tables, before = site.tables(), version(site)
+    with temporary_postgres() as url:
+        site = Site(url, folder / "newer", backups)
+        site.backup("restore", "latest")
+        same = site.tables() == tables
+        site.manage("check_ledger")
+        check(f"from PostgreSQL {before} to {version(site)}: every row is there", same and before != version(site))
+
+
+def version(site: Site) -> str:
+    """The major version of the server."""
+    asked = site.run("psql", site.environment["DATABASE_URL"], "-AtXc", "show server_version")
+    return asked.split(".", maxsplit=1)[0]
 
 
 def back_up_at_work(site: Site) -> str:

@@ -456,6 +456,7 @@ def temporary_stack(folder: Path) -> Iterator[Stack]:
             "ALLOWED_HOSTS": "127.0.0.1",
             "HTTP_BIND": "127.0.0.1",
             "HTTP_PORT": str(stack.port),
+            "OLD_APP_PORT": str(free_port()),
             "HTTPS_PORT": str(free_port()),
             "BACKUP_DIR": str(folder / "backups"),
             "CERTS_DIR": str(folder / "certs"),

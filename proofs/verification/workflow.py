@@ -56,7 +56,15 @@ STAGING = {
     for name, value in SECRETS.items()
     if not name.startswith("DOCKER_")
 }
-PLAIN = {"DOCKER_USERNAME", "SERVER_HOST", "SERVER_PORT", "SERVER_USER", "STAGING_SERVER_HOST", "STAGING_SERVER_PORT"}
+OTHER_NAMES = {
+    "DOCKERHUB_USERNAME": "owner",
+    "DOCKERHUB_TOKEN": "leak-docker-hub-token",
+    "CLOUDINARY_CLOUD_NAME": "box",
+    "CLOUDINARY_API_KEY": "leak-cloudinary-key",
+    "CLOUDINARY_API_SECRET": "leak-cloudinary-secret",
+}
+PLAIN = {"DOCKER_USERNAME", "DOCKERHUB_USERNAME", "CLOUDINARY_CLOUD_NAME"}
+PLAIN |= {"SERVER_HOST", "SERVER_PORT", "SERVER_USER", "STAGING_SERVER_HOST", "STAGING_SERVER_PORT"}
 PLAIN |= {"STAGING_SERVER_USER", "SERVER_HOST_KEY", "STAGING_SERVER_HOST_KEY"}
 """Kept with the secrets but not secret: a host name may be in ssh's configuration and messages."""
 VARIABLES = {"ALLOWED_HOSTS": "box.example.com", "STAGING_ALLOWED_HOSTS": "staging.example.com"}
@@ -137,10 +145,12 @@ class Story:
     code: int = 0  # how deploy.sh ends
     without: tuple[str, ...] = ()
     staging: bool = False
+    other: dict[str, str] = field(default_factory=dict)  # further secrets
+    variables: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        known = SECRETS | (STAGING if self.staging else {})
+        known = SECRETS | (STAGING if self.staging else {}) | self.other
         self.secrets = {name: value for name, value in known.items() if name not in self.without}
 
 
@@ -179,7 +189,7 @@ def a_push_to_main(run: Played) -> None:
     expect("steps of deploy", run.steps["deploy"], ["Check out", "Connect", "Write .env", "Deploy", "Forget the key"])
     build = inputs(run, "docker/build-push-action")
     expect("tags", build["tags"].split(), [f"somebody/easybox-backend:{run.head}", "somebody/easybox-backend:latest"])
-    expect("version", build["build-args"], f"VERSION={run.head}")
+    expect("version", build["build-args"].split(), [f"VERSION={run.head}", "REQUIREMENTS=requirements.txt"])
     expect("provenance, push", (build["provenance"], build["push"]), ("mode=max", "true"))
     expect(
         "log-in", inputs(run, "docker/login-action"), {"username": "somebody", "password": SECRETS["DOCKER_PASSWORD"]}
@@ -194,6 +204,20 @@ def a_push_to_main(run: Played) -> None:
         assert "StrictHostKeyChecking yes" in text, text
         assert "server ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIproduction\n" in text, text
     expect("Telegram (the server tells it itself)", run.told, [])
+
+
+def the_owners_names(run: Played) -> None:
+    """Docker Hub's secrets by their other names, the image that there was before, photos at Cloudinary."""
+    expect("jobs", run.results, GOOD | {"image": "success", "deploy": "success"})
+    build = inputs(run, "docker/build-push-action")
+    expect("tags", build["tags"].split(), [f"owner/box:{run.head}", "owner/box:latest"])
+    expect("packages", build["build-args"].split()[1], "REQUIREMENTS=requirements-cloudinary.txt")
+    log_in = {"username": "owner", "password": OTHER_NAMES["DOCKERHUB_TOKEN"]}
+    expect("log-in", inputs(run, "docker/login-action"), log_in)
+    records = next(text for text in run.noted("stdin") if text).split("\0")
+    expect("image on the server", records[:2], ["IMAGE=owner/box", "DOCKER_USERNAME=owner"])
+    sent = [f"{name}={value}" for name, value in OTHER_NAMES.items() if name.startswith("CLOUDINARY")]
+    expect("Cloudinary", [record for record in records if record.startswith("CLOUDINARY")], sent)
 
 
 def a_failed_test(run: Played) -> None:
@@ -299,6 +323,14 @@ STORIES = [
     Story("by hand, newest", "workflow_dispatch", a_run_by_hand),
     Story("by hand, unknown commit", "workflow_dispatch", a_strange_commit, chosen="0123456789"),
     Story("no host key", "push", no_host_key, without=("SERVER_HOST_KEY",)),
+    Story(
+        "the owner's names",
+        "push",
+        the_owners_names,
+        without=("DOCKER_USERNAME", "DOCKER_PASSWORD"),
+        other=OTHER_NAMES,
+        variables={"IMAGE": "owner/box", "MEDIA_STORAGE": "cloudinary"},
+    ),
     Story("no Docker Hub account", "push", no_docker_account, without=("DOCKER_USERNAME", "DOCKER_PASSWORD")),
     Story("the server refuses", "push", a_release_that_the_server_refuses, code=1),
     Story("the connection is lost", "push", a_lost_connection, code=255),
@@ -437,7 +469,7 @@ class Stage:
         (self.folder / "event.json").write_text(json.dumps(event))
         (self.folder / "secrets.yml").write_text(json.dumps(story.secrets))  # JSON is YAML
         with telegram(SECRETS["TELEGRAM_BOT_TOKEN"], SECRETS["TELEGRAM_CHAT_ID"]) as bot:
-            variables = VARIABLES | {"TELEGRAM_API_URL": bot.url}
+            variables = VARIABLES | story.variables | {"TELEGRAM_API_URL": bot.url}
             command = [str(Path(sys.executable).parent / "act"), story.event, "--workflows", str(WORKFLOW)]
             command += ["--json", "--insecure-secrets", "--no-cache-server", "--concurrent-jobs", "2"]
             command += ["--platform", f"{RUNNER}=-self-hosted", "--action-cache-path", str(self.folder / "cache")]

@@ -1,0 +1,317 @@
+"""`manage.py import_old_backend`: from databases with the tables that the two former backends made."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import sqlite3
+import threading
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+from PIL import Image
+from rest_framework.test import APIClient
+
+from api.actions import counts, devices, ledger, orders, products, reversing
+from api.actor import Actor
+from api.models import Discrepancy, Order, Product, StockMovement, User
+from api.tests.calls import PASSWORD
+
+pytestmark = pytest.mark.both_databases
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+PRODUCTS = [
+    (7, "TSH-1", "Футболка", 12, "A1-01", "image/upload/v17/shirt.jpg"),
+    (9, "SOCK", "Socks", 0, None, None),
+    (12, "HAT", "", -2, "", "missing.jpg"),
+]
+ORDERS = [(3, "Anna", "open"), (5, "Boris", "picked"), (6, "Clara", "cancelled"), (8, "Dora", "inProgress")]
+LINES = [(1, 3, 7, 2, 0), (2, 5, 7, 4, 4), (3, 5, 9, 30, 30), (4, 6, 7, 5, 5), (5, 8, 9, 3, 1), (6, 8, 9, 2, 1)]
+
+
+def tables(family: str, pictures: str) -> str:
+    person = "id integer primary key, password varchar(128), is_superuser boolean, username varchar(150)"
+    person += (
+        ", first_name varchar(150), last_name varchar(150), is_staff boolean, is_active boolean, email varchar(254)"
+    )
+    return f"""
+        CREATE TABLE {family}_user ({person}, last_login timestamp, date_joined timestamp);
+        CREATE TABLE {family}_product (id integer primary key, sku varchar(100), name varchar(255), quantity integer,
+            location varchar(100), {pictures});
+        CREATE TABLE "{family}_order" (id integer primary key, customer_name varchar(255), status varchar(20));
+        CREATE TABLE {family}_orderline (id integer primary key, order_id integer, product_id integer,
+            quantity_to_pick integer, quantity_picked integer);
+        CREATE TABLE authtoken_token (key varchar(40) primary key, created timestamp, user_id integer);
+    """
+
+
+def fill(run: Any, family: str = "core", pictures: str = "image varchar(255)", mark: str = "?") -> None:
+    """Make the tables of a former backend and its rows. run: executes a statement with values."""
+    for statement in tables(family, pictures).split(";"):
+        if statement.strip():
+            run(statement, ())
+    people = [
+        (1, make_password(PASSWORD), True, "Owner", True, True, "Owner@Example.com"),
+        (2, make_password(PASSWORD), False, "Picker", False, True, "picker@example.com"),
+        (4, "$2b$12$abcdefghijklmnopqrstuv", False, "Gone", False, False, "gone@example.com"),
+    ]
+    columns = "id, password, is_superuser, username, is_staff, is_active, email"
+    rows: dict[str, list[tuple[Any, ...]]] = {
+        f"{family}_user ({columns})": people,
+        f"{family}_product (id, sku, name, quantity, location, {pictures.split()[0]})": PRODUCTS,
+        f'"{family}_order" (id, customer_name, status)': ORDERS,
+        f"{family}_orderline (id, order_id, product_id, quantity_to_pick, quantity_picked)": LINES,
+        "authtoken_token (key, user_id)": [(TOKEN, 2), ("f" * 40, 4)],
+    }
+    for into, values in rows.items():
+        for value in values:
+            run(f"INSERT INTO {into} VALUES ({', '.join([mark] * len(value))})", value)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> str:
+    """The address of a former backend's database (`core_*`)."""
+    return made(tmp_path / "old.sqlite3")
+
+
+def made(path: Path, **how: str) -> str:
+    with sqlite3.connect(path) as lite:
+        fill(lite.execute, **how)
+    lite.close()
+    return f"sqlite:///{path}"
+
+
+def take(url: str, *options: str) -> str:
+    out = StringIO()
+    call_command("import_old_backend", url, *options, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.django_db
+def test_without_commit_it_says_what_it_would_do_and_does_nothing(old: str) -> None:
+    said = take(old)
+    assert not User.objects.exists()
+    assert not Product.objects.exists()
+    assert not StockMovement.objects.exists()
+    for line in ("3 people", "1 logins", "3 products", "10 pieces on hand", "4 orders", "2 pictures to load"):
+        assert f" {line}\n" in said, said
+    assert "Nothing was changed" in said
+
+
+@pytest.mark.django_db
+def test_everything_is_here_afterwards(old: str) -> None:
+    take(old, "--commit")
+    found = Product.objects.order_by("id").values_list("id", "sku", "name", "quantity", "location")
+    assert list(found) == [
+        (7, "TSH-1", "Футболка", 12, "A1-01"),
+        (9, "SOCK", "Socks", 0, ""),
+        (12, "HAT", "HAT", -2, ""),
+    ]
+    assert list(Order.objects.order_by("id").values_list("id", "customer_name", "status")) == ORDERS
+    lines = Order.objects.get(id=8).lines.values_list("product", "sku", "quantity_to_pick", "quantity_picked")
+    assert list(lines) == [(9, "SOCK", 5, 2)]
+    assert Order.objects.get(id=6).lines.get().quantity_picked == 0, "what was picked of a cancelled order is back"
+    assert Order.objects.sought("core 5").get().id == 5
+    assert ledger.broken_ledgers() == []
+    assert Discrepancy.objects.get().kind == Discrepancy.Kind.NEGATIVE_STOCK, "of the hat; picks make no questions"
+    roles = dict(User.objects.values_list("email", "is_superuser"))
+    assert roles == {"owner@example.com": True, "picker@example.com": False, "gone@example.com": False}
+
+
+@pytest.mark.django_db
+def test_people_log_in_with_their_passwords_and_phones_stay_logged_in(old: str, guest: APIClient) -> None:
+    said = take(old, "--commit")
+    answer = guest.post("/api/auth/token/", {"email": "owner@example.com", "password": PASSWORD})
+    assert answer.status_code == 200
+    phone = APIClient(headers={"User-Agent": "Dart/3.4 (dart:io)", "Authorization": f"Token {TOKEN}"})
+    assert phone.get("/api/users/me/").json()["username"] == "Picker"
+    assert phone.post("/api/products/9/add_stock/", {"quantity": 5}).status_code == 200
+    assert Product.objects.get(id=9).quantity == 5
+    assert APIClient(headers={"Authorization": f"Token {'f' * 40}"}).get("/api/users/me/").status_code == 401
+    assert "The password of gone@example.com" in said
+
+
+@pytest.mark.django_db
+def test_a_second_time_adds_only_what_is_new_and_revives_no_login(old: str) -> None:
+    take(old, "--commit")
+    by = Actor(None, at=timezone.now())
+    picker = User.objects.get(email="picker@example.com")
+    devices.revoke_all(picker, at=by.at)
+    products.update(7, {"name": "Shirt"}, quantity=99, by=by)
+    products.create(sku="NEW", name="New", by=by)
+    before = StockMovement.objects.count()
+    with sqlite3.connect(old.removeprefix("sqlite:///")) as lite:
+        lite.execute("INSERT INTO core_product VALUES (20, 'LATE', 'Late', 3, NULL, NULL)")
+        lite.execute("INSERT INTO core_order VALUES (21, 'Late', 'picked')")
+        lite.execute("INSERT INTO core_orderline VALUES (22, 21, 7, 1, 1)")
+        lite.execute("INSERT INTO core_order VALUES (23, 'Without lines', 'open')")
+    lite.close()
+    said = take(old, "--commit")
+    for line in (
+        "3 people who were here",
+        "3 products that were here",
+        "4 orders that were here",
+        "1 products",
+        "2 orders",
+    ):
+        assert f" {line}\n" in said, said
+    assert Product.objects.get(id=7).quantity == 99, "what was picked there is not taken from what is here"
+    assert Product.objects.get(sku="LATE").quantity == 3
+    assert StockMovement.objects.count() == before + 1 + 3  # the new count; count, pick and its compensation
+    assert not Order.objects.filter(revision=0).exists()
+    assert not picker.devices.filter(token__isnull=False).exists()
+    assert ledger.broken_ledgers() == []
+
+
+@pytest.mark.django_db
+def test_what_happens_afterwards_counts(old: str) -> None:
+    take(old, "--commit")
+    by = Actor(None, at=timezone.now())
+    orders.update(5, status=Order.Status.CANCELLED, by=by)
+    assert Product.objects.get(id=9).quantity == 30, "the goods of a cancelled order come back"
+    pick = StockMovement.objects.get(kind="pick", product=9, order_line__order=8)
+    reversing.reverse(pick.pk, by=by, reason="never picked")
+    assert Product.objects.get(id=9).quantity == 30, "the count has seen what was there"
+    counts.count(9, 4, counted_at=by.at, by=by)
+    assert Product.objects.get(id=9).quantity == 4
+    assert ledger.broken_ledgers() == []
+
+
+@pytest.mark.django_db
+def test_ids_that_are_taken_here_are_changed_and_then_no_login_is_taken_over(old: str) -> None:
+    by = Actor(None, at=timezone.now())
+    mine = products.create(sku="MINE", name="Mine", by=by)
+    Product.objects.filter(pk=mine.pk)
+    with sqlite3.connect(old.removeprefix("sqlite:///")) as lite:
+        lite.execute("UPDATE core_product SET id = ? WHERE id = 9", [mine.pk])
+        lite.execute("UPDATE core_orderline SET product_id = ? WHERE product_id = 9", [mine.pk])
+    lite.close()
+    said = take(old, "--commit")
+    socks = Product.objects.get(sku="SOCK")
+    assert socks.pk not in (mine.pk, 9)
+    assert Order.objects.get(id=8).lines.get().product == socks
+    assert "1 products and 0 orders have other ids" in said
+    assert " logins" not in said.split("!")[0]
+    assert products.create(sku="NEXT", name="Next", by=by).pk > 12, "ids go on above those that were taken over"
+
+
+@pytest.mark.django_db
+def test_the_later_backend_has_its_pictures_as_addresses(tmp_path: Path) -> None:
+    url = made(tmp_path / "api.sqlite3", family="api", pictures="image_url varchar(2048), extra text")
+    said = take(url, "--commit")
+    assert "Tables api_*" in said
+    assert Product.objects.count() == 3
+    assert "Not known, so not read: api_product.extra" in said
+
+
+# --- Pictures -----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def pictures() -> Iterator[str]:
+    """A server of pictures: shirt.jpg, and a 404 for anything else."""
+    out = io.BytesIO()
+    Image.new("RGB", (300, 200), "red").save(out, "JPEG")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path == "/box/image/upload/v17/shirt.jpg"
+            self.send_response(200 if found else 404)
+            self.end_headers()
+            self.wfile.write(out.getvalue() if found else b"")
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/box"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.django_db
+def test_pictures_are_loaded_and_those_that_fail_are_named_and_tried_again(
+    old: str, pictures: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    said = take(old, "--commit")
+    assert "The picture of product 7: it is a name without an address" in said
+    said = take(old, "--commit", "--pictures", pictures)
+    assert "1 of 2 pictures loaded" in said
+    assert "The picture of product 12: it can't be loaded (HTTP Error 404: Not Found)" in said
+    shirt = Product.objects.get(id=7)
+    assert shirt.image.name.startswith("products/")
+    assert shirt.quantity == 12
+    assert "0 of 1 pictures loaded" in take(old, "--commit", "--pictures", pictures)
+
+
+@pytest.mark.django_db
+def test_the_account_at_cloudinary_says_where_its_pictures_are(
+    old: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CLOUDINARY_CLOUD_NAME = "box"
+    asked: list[str] = []
+
+    def refuse(url: str, timeout: float) -> None:
+        asked.append(url)
+        raise OSError("no network")
+
+    monkeypatch.setattr("api.actions.old_pictures.urllib.request.urlopen", refuse)
+    take(old, "--commit")
+    assert asked == ["https://res.cloudinary.com/box/image/upload/v17/shirt.jpg"]
+
+
+# --- What it refuses ----------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_what_is_no_former_backend_is_refused_in_words(tmp_path: Path) -> None:
+    def refusal(url: str, *options: str) -> str:
+        with pytest.raises(CommandError) as raised:
+            take(url, *options)
+        return str(raised.value)
+
+    with sqlite3.connect(tmp_path / "x.sqlite3") as lite:
+        lite.execute("CREATE TABLE products (id integer)")
+        assert "The tables there: products" in refusal(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+        lite.execute("CREATE TABLE core_product (id integer, sku text)")
+        lite.execute("CREATE TABLE core_user (id integer, email text, username text, password text)")
+        assert "core_user lacks is_active, is_staff, is_superuser" in refusal(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+        lite.execute("CREATE TABLE api_product (id integer)")
+        assert "--tables core" in refusal(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+        lite.execute("CREATE TABLE api_stockmovement (id integer)")
+        assert "this backend itself" in refusal(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+    lite.close()
+    assert "can't be read" in refusal(f"sqlite:///{tmp_path / 'none.sqlite3'}")
+    said = refusal("postgres://somebody:s3cret@127.0.0.1:1/x")
+    assert "reachable" in said
+    assert "s3cret" not in said
+    assert "neither postgres" in refusal("mysql://x")
+
+
+@pytest.mark.django_db
+def test_a_database_on_postgresql_is_read_and_left_as_it_is() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("needs a server of PostgreSQL")
+    about = connection.settings_dict
+    where = {"host": about["HOST"], "port": about["PORT"], "user": about["USER"], "password": about["PASSWORD"]}
+    with psycopg.connect(**where, dbname="postgres", autocommit=True) as server:
+        server.execute("DROP DATABASE IF EXISTS former")
+        server.execute("CREATE DATABASE former")
+    url = f"postgres://{about['USER']}:{about['PASSWORD']}@{about['HOST']}:{about['PORT']}/former"
+    try:
+        with psycopg.connect(url) as former:
+            fill(former.execute, mark="%s")
+        said = take(url, "--commit")
+        assert " 3 products\n" in said
+        assert Product.objects.get(id=7).quantity == 12
+        with psycopg.connect(url) as former:
+            assert former.execute("SELECT count(*) FROM core_product").fetchone() == (3,)
+    finally:
+        with psycopg.connect(**where, dbname="postgres", autocommit=True) as server:
+            server.execute("DROP DATABASE former")
