@@ -188,6 +188,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "api.middleware.probes.ProbesMiddleware",
     "api.middleware.request_log.RequestLogMiddleware",
+    "api.middleware.disk.DiskMiddleware",
     "api.middleware.express.ExpressLane",
     "api.middleware.body.ReadToEndMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -377,6 +378,15 @@ if not TELEGRAM_API_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"TELEGRAM_API_URL={TELEGRAM_API_URL!r} does not begin with http:// or https://.")
 # The worker touches it in each turn of its loop; `manage.py worker_health` checks its age.
 WORKER_HEARTBEAT = env.str("WORKER_HEARTBEAT", default="") or str(Path(tempfile.gettempdir()) / "easybox-worker")
+# An address outside that hears once a minute that the server is well (api/ops/heartbeat.py). A secret.
+HEARTBEAT_URL = secret("HEARTBEAT_URL").strip()
+HEARTBEAT_CHECK = env.str("HEARTBEAT_CHECK", default="").strip()
+for _name, _url in (("HEARTBEAT_URL", HEARTBEAT_URL), ("HEARTBEAT_CHECK", HEARTBEAT_CHECK)):
+    if _url and not re.fullmatch(r"https?://[^/\s]+\S*", _url):
+        raise ImproperlyConfigured(f"{_name} is not an address that begins with http:// or https://.")
+CERTIFICATE_AT = env.str("CERTIFICATE_AT", default="").strip()
+if CERTIFICATE_AT and not re.fullmatch(r"\S+:\d{1,5}", CERTIFICATE_AT):
+    raise ImproperlyConfigured(f"CERTIFICATE_AT={CERTIFICATE_AT!r} is not host:port.")
 BACKUP_STATUS_FILE = env.str("BACKUP_STATUS_FILE", default="").strip()
 MIN_FREE_DISK_MB = natural("MIN_FREE_DISK_MB", 100)
 # Without a token nothing is counted, and /metrics gives a 404.

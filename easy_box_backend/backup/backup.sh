@@ -57,9 +57,14 @@ ask() { psql -AtXc "$1"; }
 
 sets() { find "$BACKUPS" -mindepth 1 -maxdepth 1 -type d -name '20*Z' | sort -r; }
 
+# On a full disk the file can only be emptied, which the worker reports too.
 write_status() { # true|false, text, set
   printf '{"ok":%s,"at":"%s","set":"%s","text":"%s"}\n' "$1" "$(date -u +%FT%TZ)" "$3" \
-    "$(printf '%s' "$2" | tr -d '\042\134' | tr '\n\t' '  ' | cut -c1-500)" >"$BACKUPS/.status.new"
+    "$(printf '%s' "$2" | tr -d '\042\134' | tr '\n\t' '  ' | cut -c1-500)" >"$BACKUPS/.status.new" || {
+    rm -f "$BACKUPS/.status.new"
+    : >"$BACKUPS/status.json"
+    return
+  }
   chmod 644 "$BACKUPS/.status.new"
   mv "$BACKUPS/.status.new" "$BACKUPS/status.json"
 }
@@ -67,6 +72,30 @@ write_status() { # true|false, text, set
 write_sums() {
   sums=$(cd "$1" && find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum)
   printf '%s\n' "$sums" >"$1/SHA256SUMS"
+}
+
+# Fails unless a set has room and BACKUP_SPARE_MB are left after it: a backup must not fill the disk.
+check_room() { # previous set or ""
+  local free needed
+  if [ -n "$1" ]; then
+    needed=$(($(du -m "$1/database.dump" | cut -f1) * 3 / 2)) # it has grown since
+  else
+    needed=$(ask 'select pg_database_size(current_database()) / 1048576')
+  fi
+  needed=$((needed + $(new_photos_mb "$1") + ${BACKUP_SPARE_MB:-1000}))
+  free=$(free_mb)
+  if [ "$free" -lt "$needed" ]; then
+    prune
+    free=$(free_mb)
+  fi
+  [ "$free" -ge "$needed" ] || fail "no room for a set: $free MB are free in the folder of the backups, $needed MB are needed"
+}
+
+free_mb() { df --block-size=M --output=avail "$BACKUPS" | tr -dc 0-9; }
+
+new_photos_mb() { # previous set or ""
+  comm -23 <(cd "$MEDIA" && find . -type f | sort) <(cd "${1:-/nonexistent}/media" 2>/dev/null && find . -type f | sort) |
+    (cd "$MEDIA" && tr '\n' '\0' | du -cm --files0-from=-) | tail -n 1 | cut -f1
 }
 
 # Copies the photos that the set lacks. A photo's name depends on its content, so existing ones are the same.
@@ -80,7 +109,9 @@ make_set() {
   new="$BACKUPS/.partial-$name"
   trap 'rm -rf "$new"' EXIT # a failed set leaves nothing behind
   previous=$(sets | sed -n 1p)
+  movements=$(ask 'select count(*) from api_stockmovement') || fail "the database has no tables of Easy Box"
   rm -rf "$BACKUPS"/.partial-*
+  check_room "$previous"
   mkdir -p "$new/media"
   if [ -n "$previous" ] && [ -d "$previous/media" ]; then
     # Without the owner: a set that was copied from another server may have another one.
@@ -90,7 +121,6 @@ make_set() {
       [ -e "$MEDIA/$file" ] || rm -f "$new/media/$file"
     done
   fi
-  movements=$(ask 'select count(*) from api_stockmovement') || fail "the database has no tables of Easy Box"
   named=$(named_photos)
   # Copy photos before and after the dump: each photo that the dump names existed then, so one of the copies has it.
   copy_media "$new"

@@ -58,6 +58,10 @@ class Database:
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(START_SECONDS)
 
+    def has_ended(self) -> bool:
+        """Whether the server has stopped by itself."""
+        return self._process.poll() is not None
+
     def stop(self) -> None:
         """Stop it for the last time."""
         postgres._stop(self._process)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dev.common import BACKEND, clean_environment, temporary_folder
 from dev.postgres import temporary_postgres
+from proofs.simulation.real import Database
 
 SCRIPT = BACKEND / "backup" / "backup.sh"
 MANAGE = [sys.executable, str(BACKEND / "manage.py")]
@@ -46,6 +47,7 @@ class Site:
             "MEDIA": str(self.media),
             "MEDIA_OWNER": f"{os.getuid()}:{os.getgid()}",
             "PATH": os.pathsep.join([str(clients or programs()), os.environ["PATH"]]),
+            "BACKUP_SPARE_MB": "0",
             "LOG_LEVEL": "WARNING",
         }
 
@@ -135,6 +137,7 @@ def main() -> None:
             spoil(photo)
             check("a damaged set is noticed", "damaged" in site.backup("verify", "latest", fails=True))
         from_an_older_version(folder)
+        full_disk(folder)
     print(f"The drill took {time.monotonic() - start:.0f} s.")
 
 
@@ -145,6 +148,9 @@ def incomplete(site: Site) -> None:
     photo.unlink()
     refused(site, "lacks photos", "a photo that is lost is a failed backup")
     photo.write_bytes(content)
+    site.environment["BACKUP_SPARE_MB"] = str(10**9)
+    refused(site, "no room for a set", "a disk without room is a failed backup, and is not filled")
+    site.environment["BACKUP_SPARE_MB"] = "0"
     dump = Path(site.environment["PATH"].split(os.pathsep)[0]) / "pg_dump"
     wrapped = site.media.parent / "bin"
     wrapped.mkdir()
@@ -189,6 +195,85 @@ def from_an_older_version(folder: Path) -> None:
         same = site.tables() == tables
         site.manage("check_ledger")
         check(f"from PostgreSQL {before} to {version(site)}: every row is there", same and before != version(site))
+
+
+def full_disk(folder: Path) -> None:
+    """Goods arrive until the database's disk is full, and after there is room again. What was acknowledged is there,
+    and a backup onto a full disk leaves nothing behind."""
+    disk = folder / "disk"
+    disk.mkdir()
+    folder.chmod(0o711)  # PostgreSQL runs as another user
+    mount = ["mount", "-t", "tmpfs", "-o", "size=500m", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        print("left out: a full disk, which needs root, to mount a small one")
+        return
+    ballast = disk / "ballast"
+    try:
+        database = Database(disk / "postgresql")
+        try:
+            at_the_limit(Site(database.url, folder / "full", disk), database, ballast)
+        finally:
+            database.stop()
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def at_the_limit(site: Site, database: Database, ballast: Path) -> None:
+    """What `full_disk` does on its disk. ballast: a file that fills it."""
+    disk = ballast.parent
+    site.manage("migrate", "--verbosity", "0")
+    site.manage("load_demo")
+    fill(ballast, disk, but=12 * 2**20)
+    before, (arrived, said) = pieces(site), received(site)
+    check(f"a full disk is an error after {arrived} additions", "No space left" in said or "connection" in said)
+    ballast.unlink()
+    if database.has_ended():  # it could not even write that it has ended; Docker starts it again
+        database.start()
+    again, _said = received(site, most=20)
+    there = pieces(site) - before
+    check(f"{arrived} and then {again} were acknowledged, {there} are there", there >= arrived + again >= 20)
+    site.manage("check_ledger")
+    fill(ballast, disk, but=300 * 1024)
+    site.environment["PATH"] = without_df(site.media.parent, site.environment["PATH"])
+    site.backup("now", fails=True)
+    left = [path.name for path in disk.iterdir() if path.name.startswith((".partial", "20"))]
+    status = disk / "status.json"
+    is_told = not status.exists() or '"ok":true' not in status.read_text()
+    check("a backup that fills the disk has failed, and is removed", is_told and not left)
+
+
+def fill(ballast: Path, disk: Path, *, but: int) -> None:
+    """Fill a disk but for so many bytes."""
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(disk).free - but, 1))
+
+
+def received(site: Site, most: int = 10**9) -> tuple[int, str]:
+    """Receive goods until that fails, or at most so many times. Returns how many were acknowledged, and the error."""
+    worker = subprocess.Popen(
+        [*MANAGE, "shell", "--no-imports", "-c", AT_WORK],
+        env=site.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert worker.stdout
+    number = 0
+    while number < most and worker.stdout.readline():
+        number += 1
+    worker.kill()
+    return number, worker.communicate()[1]
+
+
+def pieces(site: Site) -> int:
+    """The sum of all that is on hand."""
+    question = ["psql", site.environment["DATABASE_URL"], "-AtXc", "select sum(quantity) from api_product"]
+    return int(site.run(*question))
+
+
+def without_df(folder: Path, path: str) -> str:
+    """PATH with a `df` that always says that there is room."""
+    (folder / "df").mkdir()
+    (folder / "df" / "df").write_text("#!/bin/sh\necho 99999M\n")
+    (folder / "df" / "df").chmod(0o755)
+    return os.pathsep.join([str(folder / "df"), path])
 
 
 def version(site: Site) -> str:

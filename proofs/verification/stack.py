@@ -232,18 +232,24 @@ def edge(stack: Stack) -> None:
         ("/api/products", "127.0.0.1", 404),
         ("/", "evil.example.com", 400),
         ("/", "a" * 7900 + "key", 400),
-        ("/" + "a" * 9000, "127.0.0.1", 400),
+        ("/" + "a" * 33_000, "127.0.0.1", 400),
     ):
         status, _, body = ask(stack, "GET", path, Host=host)
         try:
             right = status == number and {"code", "detail", "facts", "retryable"} <= json.loads(body).keys()
         except ValueError:
             right = False
-        told_json += [] if right else [f"{path} as {host}: {status} {body[:80]!r}"]
+        told_json += [] if right else [f"{path[:40]} as {host[:40]}: {status} {body[:80]!r}"]
     stack.note("what is not there or not ours is a JSON error", not told_json, "; ".join(told_json) or "7 of 7")
 
     status, headers, body = ask(stack, "GET", "/api/schema/", Accept_Encoding="gzip", Host="127.0.0.1")
     stack.note("gzip", headers.get("content-encoding") == "gzip", f"/api/schema/ {status}, {len(body)} bytes")
+
+    oldest = http.client.HTTPConnection("127.0.0.1", int(stack.variables["OLD_APP_PORT"]), timeout=30)
+    oldest.request("GET", "/api/health/")
+    status = oldest.getresponse().status
+    oldest.close()
+    stack.note("the oldest builds' port", status == 200, str(status))
 
     # Thirty phones behind one address log in at once.
     headers = {"Content_Type": "application/json", "X_Forwarded_For": "203.0.113.9"}
@@ -412,7 +418,8 @@ def restore(stack: Stack) -> None:
     stack.script("backup.sh", "verify", "latest")
     status_file = Path(stack.variables["BACKUP_DIR"]) / "status.json"
     with contextlib.suppress(RuntimeError):
-        stack.compose("run", "--rm", "--no-deps", "-T", "-e", "PGHOST=nowhere", "backup", "now")
+        nowhere = "DATABASE_URL=postgres://easybox:x@nowhere/easybox"
+        stack.compose("run", "--rm", "--no-deps", "-T", "-e", nowhere, "backup", "now")
     status = json.loads(status_file.read_text())
     stack.note("a failed backup says so", status["ok"] is False and "nowhere" in status["text"], status["text"][:90])
     stack.compose("down", "--volumes")

@@ -24,6 +24,7 @@ _TITLES: dict[str, tuple[str, str | Promise]] = {
     "low_stock": ("📦", _("Running low")),
     "ledger_broken": ("🔴", _("The ledger does not add up")),
     "backup_failed": ("💾", _("The backup failed")),
+    "condition": ("🩺", _("State of the server")),
     "job_failed": ("⚙️", _("A regular job failed")),
     "test": ("✅", _("A test message: alerts work.")),
 }
@@ -152,6 +153,65 @@ def _job_and_text(facts: dict[str, Any]) -> str:
     return name + escaped(redact(str(facts.get("text", ""))), 600)
 
 
+_ICONS = {"well": "🟢", "low": "🟡", "critical": "🔴"}
+
+
+def _condition(facts: dict[str, Any]) -> str:
+    """A condition of `ops/conditions.py` that has another level now."""
+    name, level = str(facts.get("condition")), str(facts.get("level"))
+    return f"{_ICONS.get(level, '')} {escaped(_CONDITIONS[name.split()[0]](name, level, facts), 600)}"
+
+
+def _disk(name: str, level: str, facts: dict[str, Any]) -> str:
+    where = gettext("backups") if name.endswith("backups") else gettext("data")
+    text = {
+        "well": gettext("The disk of the %(where)s has room again: %(percent)s %% free, %(megabytes)s MB"),
+        "low": gettext("The disk of the %(where)s is getting full: %(percent)s %% free, %(megabytes)s MB"),
+        "critical": gettext("The disk of the %(where)s is nearly full: %(percent)s %% free, %(megabytes)s MB"),
+    }[level]
+    return text % {"where": where, "percent": facts.get("percent"), "megabytes": facts.get("megabytes")}
+
+
+def _certificate(name: str, level: str, facts: dict[str, Any]) -> str:
+    days = int(facts.get("days") or 0)
+    if level == "critical":
+        return gettext("The certificate has expired: HTTPS does not work")
+    if level == "low":
+        text = ngettext("The certificate ends in %(days)s day", "The certificate ends in %(days)s days", days)
+    else:
+        text = ngettext("The certificate is valid for %(days)s day", "The certificate is valid for %(days)s days", days)
+    return text % {"days": days}
+
+
+def _backup(name: str, level: str, facts: dict[str, Any]) -> str:
+    if level == "well":
+        return gettext("Backups are made again")
+    return gettext("The backup failed: %(text)s") % {"text": redact(str(facts.get("text", "")))}
+
+
+def _offsite(name: str, level: str, facts: dict[str, Any]) -> str:
+    if level == "well":
+        return gettext("Backups are copied off-site again")
+    return gettext("The backup was not copied off-site: %(text)s") % {"text": redact(str(facts.get("text", "")))}
+
+
+def _alerts(name: str, level: str, facts: dict[str, Any]) -> str:
+    if level == "well":
+        return gettext("Messages are sent again")
+    count = int(facts.get("waiting") or 0)
+    text = ngettext("%(count)s message was not sent in time", "%(count)s messages were not sent in time", count)
+    return text % {"count": count}
+
+
+_CONDITIONS: dict[str, Callable[[str, str, dict[str, Any]], str]] = {
+    "disk": _disk,
+    "certificate": _certificate,
+    "backup": _backup,
+    "offsite": _offsite,
+    "alerts": _alerts,
+}
+
+
 def _all_facts(facts: dict[str, Any]) -> str:
     return escaped(redact(", ".join(f"{name}: {value}" for name, value in facts.items())), 600)
 
@@ -163,5 +223,6 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "low_stock": _low_stock,
     "ledger_broken": _ledger_broken,
     "backup_failed": _job_and_text,
+    "condition": _condition,
     "job_failed": _job_and_text,
 }

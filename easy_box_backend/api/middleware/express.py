@@ -26,6 +26,7 @@ from api.auth.tokens import LAST_SEEN_STEP
 from api.errors import DomainError
 from api.models import Device, User
 from api.rest import answers
+from api.rest.error_handler import is_disk_full
 from backend import prepared
 
 _PATH = re.compile(r"/api/products/([0-9]{1,18})/add_stock/")
@@ -78,6 +79,10 @@ def add_stock(request: HttpRequest, product_id: int, *, at: datetime) -> HttpRes
             return None
         movement = stock.receive(product_id, quantity, by=by)
     except (msgspec.DecodeError, UnicodeDecodeError, SuspiciousOperation, UnreadablePostError, DomainError):
+        return None
+    except OperationalError as error:
+        if not is_disk_full(error):
+            raise
         return None
     request.__dict__.update(user=by.user, auth=by.device)  # for the request log, like the next line
     request.resolver_match = resolve(request.path_info)

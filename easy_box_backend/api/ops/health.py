@@ -30,11 +30,17 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Readiness: database, migrations, and disk space for photos. 503 with the reason if requests would fail."""
     facts: dict[str, Any] = {"version": settings.VERSION, "database": {"kind": connection.vendor}}
-    reason = _database(facts["database"]) or _migrations() or _disk(facts)
+    reason = problem(facts)
     if reason:
         retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return answer({"status": "unavailable", "reason": reason, **facts}, 503, retry)
     return answer({"status": "ok", **facts})
+
+
+def problem(facts: dict[str, Any] | None = None) -> str:
+    """Why requests would fail: "database", "migrations" or "disk"; "" if they would not. Adds to facts what it saw."""
+    facts = {} if facts is None else facts
+    return _database(facts.setdefault("database", {})) or _migrations() or _disk(facts)
 
 
 def _database(facts: dict[str, Any]) -> str:
@@ -63,13 +69,22 @@ def _migrations() -> str:
 
 
 def _disk(facts: dict[str, Any]) -> str:
-    if not isinstance(storages["default"], FileSystemStorage):
+    free = free_disk_mb()
+    if free is None:
         return ""
+    facts["disk_free_mb"] = free
+    return "disk" if free < settings.MIN_FREE_DISK_MB else ""
+
+
+def free_disk_mb() -> int | None:
+    """The free space of the disk with the photos, in MB. In the stack the database is on it too. None if photos are
+    elsewhere."""
+    if not isinstance(storages["default"], FileSystemStorage):
+        return None
     folder = Path(settings.MEDIA_ROOT)
     while not folder.exists():  # the first photo creates it
         folder = folder.parent
-    facts["disk_free_mb"] = shutil.disk_usage(folder).free // 2**20
-    return "disk" if facts["disk_free_mb"] < settings.MIN_FREE_DISK_MB else ""
+    return shutil.disk_usage(folder).free // 2**20
 
 
 def metrics_page(request: HttpRequest) -> HttpResponse:

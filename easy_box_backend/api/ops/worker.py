@@ -5,7 +5,6 @@ together with its cause; several workers must not repeat a job), and a queue suc
 second time. Each step takes the time and returns whether it found work, so tests need no loop.
 """
 
-import json
 import logging
 import threading
 from collections.abc import Callable
@@ -16,12 +15,11 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from api.actions import jobs, ledger
 from api.alerts import messages, outbox, telegram
 from api.models import Alert
-from api.ops import pruning
+from api.ops import conditions, heartbeat, pruning
 from api.phones import numbers
 from api.texts.redact import redact
 
@@ -35,7 +33,6 @@ HEARTBEAT_MAX_AGE = timedelta(minutes=5)
 JOB_RETRY = timedelta(minutes=10)
 REFUSED_WAIT = timedelta(minutes=15)
 """How long all alerts are waiting after Telegram refused the token or the chat. None is lost."""
-BACKUP_MAX_AGE = timedelta(hours=26)
 UNSENT_KEPT = timedelta(days=1)
 """While alerts are off, older alerts are dropped, so that switching alerts on sends no old ones."""
 _CHANNEL = "telegram"
@@ -101,35 +98,6 @@ def prune(at: datetime) -> dict[str, Any]:
     return removed
 
 
-def check_backup(at: datetime) -> dict[str, Any]:
-    """Alert if the last backup failed or is too old. The backup script writes BACKUP_STATUS_FILE:
-    `{"ok": true, "at": "2026-05-04T03:00:00Z", "text": "what went wrong, if it did"}`."""
-    if not settings.BACKUP_STATUS_FILE:
-        return {}
-    report: dict[str, Any] = {}
-    try:
-        text = _backup_problem(json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes()), at)
-    except FileNotFoundError:  # normal on a new server until its first night is over
-        report["missing_since"] = jobs.last_report("check_backup").get("missing_since") or at.isoformat()
-        is_late = at - datetime.fromisoformat(report["missing_since"]) > BACKUP_MAX_AGE
-        text = "There is no backup yet." if is_late else ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = f"The status of the backup can't be read: {type(error).__name__}"
-    if text:
-        outbox.count_up("backup_failed", key="backup", at=at, text=redact(text)[:1000])
-    return {"failed": bool(text), **report}
-
-
-def _backup_problem(status: dict[str, Any], at: datetime) -> str:
-    """The problem, "" if there is none. Raises KeyError, TypeError or ValueError for an invalid status."""
-    made_at = parse_datetime(status["at"])
-    if made_at is None or made_at.tzinfo is None:
-        raise ValueError(status["at"])
-    if status["ok"] is not True:
-        return str(status.get("text") or "failed")
-    return f"The last backup is of {made_at.isoformat(timespec='minutes')}." if at - made_at > BACKUP_MAX_AGE else ""
-
-
 def ask_about_silent_phones(at: datetime) -> dict[str, Any]:
     """Ask about what a phone that may be lost has left in doubt."""
     return {"phones": numbers.ask_about_silent_phones(at)}
@@ -139,7 +107,11 @@ Job = Callable[[datetime], dict[str, Any]]
 JOBS: dict[str, tuple[Job, timedelta]] = {
     "check_ledger": (check_ledger, timedelta(days=1)),
     "prune": (prune, timedelta(hours=6)),
-    "check_backup": (check_backup, timedelta(minutes=15)),
+    "check_disks": (conditions.check_disks, timedelta(minutes=5)),
+    "check_certificate": (conditions.check_certificate, timedelta(hours=6)),
+    "check_backup": (conditions.check_backup, timedelta(minutes=5)),
+    "check_queue": (conditions.check_queue, timedelta(minutes=5)),
+    "heartbeat": (heartbeat.send, timedelta(minutes=1)),
     "ask_about_silent_phones": (ask_about_silent_phones, timedelta(hours=1)),
 }
 

@@ -1,10 +1,12 @@
 """Turns every exception into the same error body."""
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -22,6 +24,20 @@ _STATUS: dict[type[errors.DomainError], int] = {
     errors.Busy: status.HTTP_503_SERVICE_UNAVAILABLE,
     errors.TooSoon: status.HTTP_429_TOO_MANY_REQUESTS,
 }
+
+
+DISK_FULL = gettext_noop("The server's disk is full, so nothing was changed. Tell the person who looks after it.")
+
+
+def is_disk_full(exc: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is a disk without room: the photos' or the database's."""
+    while exc is not None:
+        if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+            return True
+        if getattr(exc, "sqlstate", None) == "53100" or "database or disk is full" in str(exc):  # PostgreSQL, SQLite
+            return True
+        exc = exc.__cause__
+    return False
 
 
 def error_body(
@@ -48,6 +64,8 @@ def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | N
             headers["Retry-After"] = str(exc.seconds)
         body = error_body(exc.code, exc.detail, exc.facts, exc.retryable, exc.fields)
         return Response(body, status_code, headers=headers)
+    if is_disk_full(exc):
+        return Response(error_body("disk_full", gettext(DISK_FULL), retryable=True), 507)
     if isinstance(exc, UnreadablePostError):
         exc = exceptions.ParseError(_("The request ended before it was complete."))
     elif isinstance(exc, Http404):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -136,43 +135,6 @@ def test_a_broken_ledger_is_told(make_product: MakeProduct) -> None:
     Product.objects.filter(pk=product.pk).update(quantity=6)
     assert worker.check_ledger(NOW) == {"broken": 1}
     assert "TSH-1" in Alert.objects.get(kind="ledger_broken").facts["products"][0]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("status", "says"),
-    [
-        ({"ok": True, "at": "2026-05-04T03:00:00Z"}, None),
-        ({"ok": True, "at": "2026-05-03T03:00:00Z"}, "The last backup is of 2026-05-03"),
-        ({"ok": False, "at": "2026-05-04T03:00:00Z", "text": "pg_dump: no space"}, "pg_dump: no space"),
-        ({"ok": False, "at": "2026-05-04T03:00:00Z"}, "failed"),
-        ({"at": "2026-05-04T03:00:00Z"}, "KeyError"),
-        ({"ok": True, "at": "yesterday"}, "ValueError"),
-        ({"ok": True, "at": "2026-05-04T03:00:00"}, "ValueError"),
-        ([], "TypeError"),
-        ({"ok": True, "at": 5}, "TypeError"),
-    ],
-)
-def test_a_backup_that_failed_or_is_old_or_unknown_is_told(
-    settings: Any, tmp_path: Path, status: Any, says: str | None
-) -> None:
-    settings.BACKUP_STATUS_FILE = str(tmp_path / "status.json")
-    (tmp_path / "status.json").write_text(json.dumps(status))
-    assert worker.check_backup(NOW)["failed"] is (says is not None)
-    told = Alert.objects.filter(kind="backup_failed").first()
-    assert (told is None) == (says is None)
-    assert says is None or (told and says in told.facts["text"])
-
-
-@pytest.mark.django_db
-def test_a_new_server_has_a_night_to_make_its_first_backup(
-    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.BACKUP_STATUS_FILE = str(tmp_path / "status.json")
-    monkeypatch.setattr(worker, "JOBS", {"check_backup": (worker.check_backup, timedelta(hours=13))})
-    for hours, told in ((0, 0), (13, 0), (26, 0), (39, 1)):
-        assert worker.run_due_job(NOW + timedelta(hours=hours)) is True
-        assert Alert.objects.count() == told, hours
 
 
 # --- Pruning ------------------------------------------------------------------------------------------------------

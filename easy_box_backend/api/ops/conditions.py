@@ -1,0 +1,160 @@
+"""Conditions of this server that people should know of: room on the disks, the certificate, the backups, alerts that
+can't be sent. Each change of a condition is told once, also that all is well again.
+
+The last alert about a condition is its state, so a restart forgets nothing.
+"""
+
+import json
+import re
+import shutil
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.dateparse import parse_datetime
+
+from api.actions import jobs
+from api.alerts import outbox
+from api.models import Alert
+from api.texts.redact import redact
+
+KIND = "condition"
+WELL, LOW, CRITICAL = "well", "low", "critical"
+LOW_DISK, CRITICAL_DISK, AGAIN = 15, 5, 2
+"""Percent of a disk that are free. It is better again only AGAIN percent above a limit, so that nothing flutters."""
+CERTIFICATE_DAYS = 21
+BACKUP_MAX_AGE = timedelta(hours=26)
+QUEUE_MAX_AGE = timedelta(minutes=30)
+"""How long an alert that is due may wait before people hear of it, later."""
+SECONDS = 5
+
+
+def note(name: str, level: str, *, at: datetime, **facts: Any) -> None:
+    """Tell people that a condition has another level than before. The first time only if it is not well."""
+    if level != level_of(name):
+        outbox.tell(KIND, at=at, condition=name, level=level, **facts)
+
+
+def level_of(name: str) -> str:
+    """The level that was told last."""
+    last = Alert.objects.filter(kind=KIND, facts__condition=name).order_by("-id").first()
+    return last.facts["level"] if last else WELL
+
+
+def critical() -> list[str]:
+    """The names of the conditions that are critical."""
+    names = Alert.objects.filter(kind=KIND).values_list("facts__condition", flat=True).distinct().order_by()
+    return sorted(name for name in names if level_of(name) == CRITICAL)
+
+
+# --- The disks ----------------------------------------------------------------------------------------------------
+def check_disks(at: datetime) -> dict[str, Any]:
+    """Note how full the disks of the photos and of the backups are. One disk for both is noted once."""
+    folders = {"data": settings.MEDIA_ROOT}
+    if settings.BACKUP_STATUS_FILE:
+        folders["backups"] = str(Path(settings.BACKUP_STATUS_FILE).parent)
+    free: dict[str, Any] = {}
+    seen = set()
+    for name, folder in folders.items():
+        path = Path(folder)
+        if not path.exists() or (disk := path.stat().st_dev) in seen:
+            continue
+        seen.add(disk)
+        usage = shutil.disk_usage(path)
+        free[name] = percent = 100 * usage.free // usage.total
+        level = disk_level(percent, level_of(f"disk {name}"))
+        note(f"disk {name}", level, at=at, percent=percent, megabytes=usage.free // 2**20)
+    return free
+
+
+def disk_level(percent: int, before: str) -> str:
+    """The level of a disk of which so many percent are free, which had the level `before`."""
+    if percent < CRITICAL_DISK + (AGAIN if before == CRITICAL else 0):
+        return CRITICAL
+    return LOW if percent < LOW_DISK + (AGAIN if before != WELL else 0) else WELL
+
+
+# --- The certificate ----------------------------------------------------------------------------------------------
+def check_certificate(at: datetime) -> dict[str, Any]:
+    """Note how long the certificate is valid that is served at CERTIFICATE_AT (host:port). Without HTTPS: nothing."""
+    if not settings.CERTIFICATE_AT:
+        return {}
+    try:
+        served = _served(settings.CERTIFICATE_AT)
+    except OSError:  # nothing listens there, as on every server without a certificate
+        return {}
+    left = (expiry(served) - at) // timedelta(days=1)
+    level = CRITICAL if left < 0 else LOW if left < CERTIFICATE_DAYS else WELL
+    note("certificate", level, at=at, days=left)
+    return {"days": left}
+
+
+def _served(address: str) -> bytes:
+    """The certificate (DER) of a server. It is only read, so it may be anybody's."""
+    host, _, port = address.rpartition(":")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection((host, int(port)), SECONDS) as connection,
+        context.wrap_socket(connection, server_hostname=host) as encrypted,
+    ):
+        return encrypted.getpeercert(binary_form=True) or b""
+
+
+_TIME = rb"(?:\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z)"
+_VALIDITY = re.compile(rb"\x30[\x1e-\x22]" + _TIME + _TIME)  # RFC 5280, section 4.1: two times, of two kinds
+
+
+def expiry(certificate: bytes) -> datetime:
+    """The end of a certificate's validity. certificate: DER. Raises ValueError if it is none."""
+    found = _VALIDITY.search(certificate)
+    if found is None:
+        raise ValueError("not a certificate")
+    if found[3]:  # two digits of the year: 50 to 99 are of the last century
+        century = b"19" if found[3] >= b"50" else b"20"
+        return datetime.strptime((century + found[3]).decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return datetime.strptime(found[4].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+
+
+# --- Backups ------------------------------------------------------------------------------------------------------
+def check_backup(at: datetime) -> dict[str, Any]:
+    """Note whether the last backup failed or is too old. The backup script writes BACKUP_STATUS_FILE:
+    `{"ok": true, "at": "2026-05-04T03:00:00Z", "text": "what went wrong, if it did"}`."""
+    if not settings.BACKUP_STATUS_FILE:
+        return {}
+    report: dict[str, Any] = {}
+    try:
+        text = _backup_problem(json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes()), at)
+    except FileNotFoundError:  # normal on a new server until its first night is over
+        report["missing_since"] = jobs.last_report("check_backup").get("missing_since") or at.isoformat()
+        is_late = at - datetime.fromisoformat(report["missing_since"]) > BACKUP_MAX_AGE
+        text = "There is no backup yet." if is_late else ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = f"The status of the backup can't be read: {type(error).__name__}"
+    note("backup", CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
+    return {"failed": bool(text), **report}
+
+
+def _backup_problem(status: dict[str, Any], at: datetime) -> str:
+    """The problem, "" if there is none. Raises KeyError, TypeError or ValueError for an invalid status."""
+    made_at = parse_datetime(status["at"])
+    if made_at is None or made_at.tzinfo is None:
+        raise ValueError(status["at"])
+    if status["ok"] is not True:
+        return str(status.get("text") or "failed")
+    return f"The last backup is of {made_at.isoformat(timespec='minutes')}." if at - made_at > BACKUP_MAX_AGE else ""
+
+
+# --- The queue of alerts --------------------------------------------------------------------------------------------
+def check_queue(at: datetime) -> dict[str, Any]:
+    """Note whether alerts that were due long ago are still not sent. It can be told only once they are sent again, but
+    until then the heartbeat stops."""
+    if not settings.TELEGRAM_BOT_TOKEN:
+        return {}
+    late = Alert.objects.open().filter(created_at__lt=at - QUEUE_MAX_AGE, attempts__gt=0)
+    waiting = late.exclude(kind=KIND, facts__condition="alerts").count()
+    note("alerts", CRITICAL if waiting else WELL, at=at, waiting=waiting)
+    return {"waiting": waiting}

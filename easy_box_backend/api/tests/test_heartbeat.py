@@ -1,0 +1,122 @@
+"""The heartbeat: sent while the server is well, and only then. Its address is in no log."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from api.models import Job
+from api.ops import conditions, health, heartbeat, worker
+
+pytestmark = pytest.mark.any_database
+
+NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
+SECRET = "0a1b2c3d-secret-uuid"
+
+
+class Outside:
+    """`asked`: the paths of requests. `statuses`: by path, 200 for others."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.statuses: dict[str, int] = {}
+        self.url = ""
+
+
+@pytest.fixture
+def outside(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
+    """The service that the heartbeat goes to, which also plays our own nginx."""
+    monkeypatch.setenv("no_proxy", "*")
+    kept = Outside()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            kept.asked.append(self.path)
+            self.send_response(kept.statuses.get(self.path, 200))
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.block_on_close = True, False
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    kept.url = f"http://127.0.0.1:{server.server_port}"
+    settings.HEARTBEAT_URL, settings.HEARTBEAT_CHECK = f"{kept.url}/{SECRET}", f"{kept.url}/readyz"
+    yield kept
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.django_db
+def test_a_server_that_is_well_says_so(outside: Outside) -> None:
+    assert heartbeat.send(NOW) == {"sent": True, "reason": ""}
+    assert outside.asked == ["/readyz", f"/{SECRET}"]
+
+
+@pytest.mark.django_db
+def test_a_server_that_does_not_answer_its_own_edge_stays_silent(outside: Outside, settings: Any) -> None:
+    outside.statuses["/readyz"] = 503
+    assert heartbeat.send(NOW) == {"sent": False, "reason": "not ready (it answered 503)"}
+    settings.HEARTBEAT_CHECK = "http://127.0.0.1:1/readyz"
+    assert heartbeat.send(NOW)["reason"] == "not ready (ConnectionRefusedError)"
+    assert outside.asked == ["/readyz"]
+
+
+@pytest.mark.django_db
+def test_without_an_edge_the_worker_looks_itself(
+    outside: Outside, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.HEARTBEAT_CHECK, settings.MIN_FREE_DISK_MB = "", 0
+    monkeypatch.setattr(health, "_migrated", set())
+    assert heartbeat.send(NOW)["sent"] is True
+    settings.MIN_FREE_DISK_MB = 10**12
+    assert heartbeat.send(NOW)["reason"] == "not ready (disk)"
+
+
+@pytest.mark.django_db
+def test_a_critical_condition_silences_it_until_all_is_well_again(outside: Outside) -> None:
+    conditions.note("disk data", conditions.LOW, at=NOW)
+    assert heartbeat.send(NOW)["sent"] is True
+    conditions.note("backup", conditions.CRITICAL, at=NOW)
+    assert heartbeat.send(NOW) == {"sent": False, "reason": "backup"}
+    conditions.note("backup", conditions.WELL, at=NOW)
+    assert heartbeat.send(NOW)["sent"] is True
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [301, 404, 500, None])
+def test_a_failure_out_there_is_noted_without_the_address(
+    outside: Outside,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int | None,
+) -> None:
+    monkeypatch.setattr(worker, "JOBS", {"heartbeat": worker.JOBS["heartbeat"]})
+    outside.statuses[f"/{SECRET}"] = status or 200
+    if status is None:
+        settings.HEARTBEAT_URL = f"http://no-such-host.invalid/{SECRET}"
+    with caplog.at_level(logging.DEBUG):
+        worker.run_due_job(NOW)
+    assert "The heartbeat could not be sent" in caplog.text
+    report = Job.objects.get(name="heartbeat").report
+    assert report["sent"] is False
+    for where in (caplog.text, str(report), repr(caplog.records)):
+        assert SECRET not in where
+        assert "no-such-host" not in where
+    assert "/elsewhere" not in outside.asked
+
+
+@pytest.mark.django_db
+def test_without_an_address_nothing_is_asked(outside: Outside, settings: Any) -> None:
+    settings.HEARTBEAT_URL = ""
+    assert heartbeat.send(NOW) == {}
+    assert outside.asked == []
