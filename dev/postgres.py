@@ -6,6 +6,7 @@ The wheel's own Python code is not used: run as root, it creates a system user a
 """
 
 import ctypes
+import locale
 import os
 import pwd
 import secrets
@@ -53,7 +54,7 @@ def temporary_postgres(programs: Path | None = None, /, **options: str) -> Itera
     try:
         binaries, user = programs or _binaries(folder), _unprivileged_user(folder)
         password = secrets.token_hex(16)
-        _make_cluster(binaries, folder, user, password, LOCALE[:1] if programs else LOCALE)
+        _make_cluster(binaries, folder, user, password, LOCALE[:1] if programs else [*LOCALE, *_letters()])
         port = _free_port()
         server = _start(binaries, folder, user, port, OPTIONS | options)
         _wait_until_ready(server, folder)
@@ -93,7 +94,7 @@ def _unprivileged_user(folder: Path) -> dict[str, Any]:
 
 
 def _make_cluster(
-    binaries: Path, folder: Path, user: dict[str, Any], password: str, locale: Sequence[str] = LOCALE
+    binaries: Path, folder: Path, user: dict[str, Any], password: str, settings: Sequence[str] = LOCALE
 ) -> None:
     """Create an empty cluster whose only account is `postgres` with `password`."""
     secret = folder / "password"
@@ -104,10 +105,21 @@ def _make_cluster(
     command = [str(binaries / "initdb"), "--pgdata", str(folder / "cluster")]
     command += ["--username=postgres", "--no-sync"]
     command += ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8"]
-    command += locale
+    command += settings
     result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **user)
     if result.returncode:
         raise RuntimeError(f"initdb failed:\n{result.stdout}{result.stderr}")
+
+
+def _letters() -> list[str]:
+    """By what pg_trgm tells letters, where this machine has it. With C alone it knows the English ones only."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    except locale.Error:
+        return []
+    locale.setlocale(locale.LC_CTYPE, before)
+    return ["--lc-ctype=C.UTF-8"]
 
 
 def _start(
