@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Q, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Count, F, Func, Max, Min, Q, Subquery, Sum, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import path
@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 
 from api.desk.base import person, stock_page
 from api.discrepancies import case
-from api.models import Device, Discrepancy, Job, Order, Product, StockMovement, User
+from api.models import Device, Discrepancy, Job, Order, Product, Revision, StockMovement, User
 
 DAYS = 14
 """So many days the chart shows."""
@@ -56,13 +56,11 @@ def chart(request: HttpRequest) -> HttpResponseBase:
 def needs(user: User) -> list[Need]:
     """What needs this person, the most urgent first. Questions and backups are for managers."""
     found = [*(_questions() + _backup() if user.is_manager else []), *_waiting_orders()]
-    live = Product.objects.live()
-    count = live.aggregate(low=Count("id", filter=Q(quantity__lt=F("min_quantity"))),
-                           unnamed=Count("id", filter=Q(unverified=True)))  # fmt: skip
-    if low := count["low"]:
+    low, unnamed = _products()
+    if low:
         text = ngettext("%(count)s product is below its minimum", "%(count)s products are below their minimum", low)
         found.append(Need(text % {"count": low}, "/products/?stock=low"))
-    if unnamed := count["unnamed"]:
+    if unnamed:
         text = ngettext("%(count)s product has no name yet", "%(count)s products have no name yet", unnamed)
         found.append(Need(text % {"count": unnamed}, "/products/?stock=unverified"))
     return found
@@ -73,6 +71,17 @@ def _questions() -> list[Need]:
     return [
         Need(f"{Discrepancy.Kind(kind).label}: {count}", f"/questions/?kind={kind}", "bad") for kind, count in kinds
     ]
+
+
+def _products() -> tuple[int, int]:
+    """How many live products are below their minimum, and without a name. Each is counted in an index of its own."""
+    live = Product.objects.live().order_by()
+    numbers = [
+        Subquery(rows.annotate(number=Func(F("id"), function="COUNT")).values("number"))  # Count would group the rows
+        for rows in (live.low(), live.filter(unverified=True))
+    ]
+    low, unnamed = Revision.objects.values_list(*numbers).get(id=1)
+    return low, unnamed
 
 
 def _backup() -> list[Need]:
@@ -112,16 +121,20 @@ def orders_in_work() -> Sequence[Order]:
 
 def pieces_by_day(at: datetime) -> list[dict[str, Any]]:
     """The last two weeks, one entry a day in the warehouse's zone: `day`, pieces `into` and `out` of stock."""
-    first = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
-    moved = (
-        StockMovement.objects.filter(recorded_at__gte=first).order_by().values(day=TruncDate("recorded_at"))
+    today = timezone.localdate(at)
+    days = [today - timedelta(days=number) for number in reversed(range(DAYS))]
+    midnights = [timezone.make_aware(datetime.combine(day, time())) for day in [*days, today + timedelta(days=1)]]
+    # A query for each day, all sent as one: to tell the day of each movement would take longer than to add them up.
+    sums = [
+        StockMovement.objects.filter(recorded_at__gte=begin, recorded_at__lt=end).order_by().values(at=Value(number))
         .annotate(into=Sum("quantity_delta", filter=Q(quantity_delta__gt=0), default=0),
                   out=Sum("quantity_delta", filter=Q(quantity_delta__lt=0), default=0))
-    )  # fmt: skip
-    by_day = {row["day"]: row for row in moved}
-    days = [first.date() + timedelta(days=number) for number in range(DAYS)]
+        for number, (begin, end) in enumerate(pairwise(midnights))
+    ]  # fmt: skip
+    by_day = {row["at"]: row for row in sums[0].union(*sums[1:], all=True)}
     empty = {"into": 0, "out": 0}
-    return [{"day": day, "into": by_day.get(day, empty)["into"], "out": -by_day.get(day, empty)["out"]} for day in days]
+    found = [(day, by_day.get(number, empty)) for number, day in enumerate(days)]
+    return [{"day": day, "into": row["into"], "out": -row["out"]} for day, row in found]
 
 
 @stock_page
