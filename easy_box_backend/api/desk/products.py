@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -52,7 +52,12 @@ STOCKS: dict[str, tuple[Text, Q]] = {
 }
 SORTS: dict[str, tuple[Text, str]] = {
     "": (_("By name"), "name"),
+    "-name": (_("By name, from the end"), "-name"),
     "sku": (_("By SKU"), "product__sku"),
+    "shelf": (_("By location"), "product__location"),
+    "-shelf": (_("By location, from the end"), "-product__location"),
+    "quantity": (_("On hand, fewest first"), "product__quantity"),
+    "-quantity": (_("On hand, most first"), "-product__quantity"),
     "changed": (_("Changed last"), "-product__revision"),
 }
 
@@ -64,29 +69,29 @@ def product_list(request: HttpRequest) -> HttpResponseBase:
     asked, chosen, sort = (request.GET.get(name, "") for name in ("q", "stock", "sort"))
     if request.GET.get("open") and (found := Product.objects.by_code(asked)):
         return HttpResponseRedirect(address(found.pk))
-    only, order = STOCKS.get(chosen, STOCKS[""])[1], by_column(SORTS.get(sort, SORTS[""])[1], asked)
-    texts = ProductText.objects.matching(asked).filter(only).select_related("product").order_by(order, "product_id")
-    if chosen != "archived":
-        texts = texts.filter(product__archived_at__isnull=True)
-    rows = rows_of(request, texts)
+    rows = rows_of(request, texts_of(asked, chosen, SORTS.get(sort, SORTS[""])[1]).only("pk"))
+    products = Product.objects.in_bulk([text.pk for text in rows.list])
     context = {
-        "rows": rows, "products": with_promised([text.product for text in rows.list]), "asked": asked,
+        "rows": rows, "products": with_promised([products[text.pk] for text in rows.list]), "asked": asked,
         "stock": chosen, "sort": sort, "stocks": {key: label for key, (label, _only) in STOCKS.items()},
         "sorts": {key: label for key, (label, _order) in SORTS.items()},
     }  # fmt: skip
     return render(request, "desk/_products.html" if is_part(request) else "desk/products.html", context)
 
 
-def by_column(name: str, asked: str) -> OrderBy:
-    """The order by a column; "-" before its name: descending.
+def texts_of(asked: str, chosen: str, column: str) -> QuerySet[ProductText]:
+    """The products that are searched for, sorted by a column; "-" before its name: descending.
 
-    A search is sorted by an expression, which no index has. Else PostgreSQL would read the products in the order of an
-    index until enough of them match, instead of looking the words up in theirs, which have at least three letters.
+    What few products are is sorted by an expression, which no index has. Else PostgreSQL would read the products in the
+    order of an index until enough of them match, instead of looking up the words, which have at least three letters.
     """
-    column: F | Coalesce = F(name.lstrip("-"))
-    if any(len(word) >= 3 for word in asked.split()):
-        column = Coalesce(column, column)
-    return OrderBy(column, descending=name.startswith("-"))
+    texts = ProductText.objects.matching(asked).filter(STOCKS.get(chosen, STOCKS[""])[1])
+    if chosen != "archived":
+        texts = texts.filter(product__archived_at__isnull=True) if chosen or "__" in column else texts.live()
+    order: F | Coalesce = F(column.lstrip("-"))
+    if chosen or any(len(word) >= 3 for word in asked.split()):
+        order = Coalesce(order, order)
+    return texts.order_by(OrderBy(order, descending=column.startswith("-")), "product_id")
 
 
 def with_promised(found: list[Product]) -> list[Product]:

@@ -39,6 +39,15 @@ def query(context: dict[str, Any], **changes: object) -> str:
     return f"?{changed.urlencode()}"
 
 
+@register.inclusion_tag("desk/_sort.html", takes_context=True)
+def sort_by(context: dict[str, Any], label: str, up: str, down: str, css: str = "") -> dict[str, Any]:
+    """The head of a column by which the list is sorted, up and down by turns. up, down: the values of `sort`."""
+    now = context["sort"]
+    state = {up: "ascending", down: "descending"}.get(now, "")
+    return {"label": label, "css": css, "state": state, "key": down.strip("-"),
+            "url": query(context, sort=down if now == up else up, open=None)}  # fmt: skip
+
+
 @register.simple_tag
 def photo(product: Product, size: int = 40) -> SafeString:
     """A product's photo as a square of so many pixels, or an empty square. Its name stands beside it, so no alt."""

@@ -95,3 +95,29 @@ def test_a_product_is_created_where_none_is_found(desk_page: Page, look: Callabl
     page.get_by_role("button", name="Создать").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Новый товар")
     assert Product.objects.get().sku == "NEW-1"
+
+
+def test_columns_are_sorted_by_the_keyboard_and_by_the_list_of_orders(
+    desk_page: Page, make_product: MakeProduct
+) -> None:
+    page = desk_page
+    for number in range(55):
+        make_product(f"N-{number:02}", number, name=f"Носки {number:02}", location=f"A{99 - number}")
+    page.goto("/products/")
+    page.keyboard.type("носки")
+    first = page.locator("#list tbody tr").first
+    expect(first).to_contain_text("Носки 00")
+    head = page.get_by_role("columnheader", name="в наличии")
+    head.get_by_role("link").focus()
+    page.keyboard.press("Enter")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    page.keyboard.press("Enter")  # the focus is still there
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(first).to_contain_text("Носки 54")
+    assert_accessible(page)
+    page.get_by_label("Порядок").select_option("-shelf")
+    expect(page.get_by_role("columnheader", name="место")).to_have_attribute("aria-sort", "descending")
+    expect(first).to_contain_text("Носки 00")
+    page.get_by_role("link", name="Дальше").click()
+    expect(page.locator("#list tbody tr").last).to_contain_text("Носки 54")
+    expect(page.locator("#q")).to_have_value("носки")

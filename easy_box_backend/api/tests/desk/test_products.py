@@ -122,6 +122,21 @@ def test_the_order(desk: Client, by: Actor, make_product: MakeProduct) -> None:
     assert found(desk) == ["B", "C", "A"]
     assert found(desk, sort="sku") == ["A", "B", "C"]
     assert found(desk, sort="changed") == ["B", "A", "C"]
+    assert found(desk, sort="-name") == ["A", "C", "B"]
+
+
+def test_it_is_sorted_by_shelf_and_on_hand_over_paging_and_search(desk: Client, make_product: MakeProduct) -> None:
+    for number in range(60):
+        make_product(f"N-{number:02}", number, name="Sock", location=f"A{59 - number:02}")
+    make_product("PEN", 99, name="Pen", location="Z")
+    up = [f"N-{number:02}" for number in range(60)]
+    assert [found(desk, sort="quantity", page=page) for page in ("1", "2")] == [up[:50], [*up[50:], "PEN"]]
+    assert found(desk, sort="-quantity")[:2] == ["PEN", "N-59"]
+    assert found(desk, sort="-shelf", q="sock", page="2") == up[50:]
+    answer = text(desk.get("/products/?sort=quantity&q=sock"))
+    assert 'aria-sort="ascending"' in answer
+    assert "?sort=quantity&amp;q=sock&amp;page=2" in answer
+    assert "?sort=-quantity&amp;q=sock" in answer
 
 
 def test_on_hand_promised_and_free(desk: Client, by: Actor, make_product: MakeProduct) -> None:
@@ -136,10 +151,10 @@ def test_a_page_takes_few_queries_whatever_is_on_it(
 ) -> None:
     for _ in range(60):
         make_product(location="A1")
-    with django_assert_num_queries(5):  # session, person, the live mark, rows, promised
+    with django_assert_num_queries(6):  # session, person, the live mark, which, products, promised
         page = desk.get("/products/?q=a1")
     assert len(page.context["products"]) == 50
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(desk.get("/products/?q=a1&page=2").context["products"]) == 10
 
 
