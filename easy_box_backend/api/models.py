@@ -10,7 +10,7 @@ from typing import Any, Self
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Lower, StrIndex
 from django.db.models.lookups import Contains, GreaterThan, LessThan
 from django.utils.translation import gettext_lazy as _
@@ -329,6 +329,16 @@ class Holds(Contains):
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, parameters = self.process_lhs(compiler, connection)
         return f"INSTR({column}, %s) > 0", [*parameters, self.rhs]
+
+
+class Unindexed(Func):
+    """A column to sort by as an expression, which no index has. On PostgreSQL, which would otherwise read the rows in
+    the order of an index until enough of them match, instead of looking up those few that do."""
+
+    template = "COALESCE(%(expressions)s, NULL)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_more: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s")
 
 
 class ProductTextQuerySet(models.QuerySet["ProductText"]):

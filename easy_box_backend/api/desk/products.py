@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import OrderBy
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
@@ -36,7 +35,7 @@ from api.desk.products_forms import (
 )
 from api.discrepancies import case
 from api.errors import DomainError, Text
-from api.models import Discrepancy, Order, OrderLine, Product, ProductText
+from api.models import Discrepancy, Order, OrderLine, Product, ProductText, Unindexed
 from api.rest.requests import parse_id
 from api.texts import check_digit_ok
 
@@ -44,10 +43,10 @@ MOST_AT_ONCE = 500
 
 STOCKS: dict[str, tuple[Text, Q]] = {
     "": (_("All in use"), Q()),
-    "low": (_("Below the minimum"), Q(product__in=Product.objects.low())),
+    "low": (_("Below the minimum"), Q(product__in=Product.objects.live().low())),
     "none": (_("None on hand"), Q(product__quantity=0)),
     "negative": (_("Below zero"), Q(product__quantity__lt=0)),
-    "unverified": (_("Without a name"), Q(product__in=Product.objects.filter(unverified=True))),
+    "unverified": (_("Without a name"), Q(product__in=Product.objects.live().filter(unverified=True))),
     "archived": (_("Archived"), Q(product__archived_at__isnull=False)),
 }
 SORTS: dict[str, tuple[Text, str]] = {
@@ -82,15 +81,13 @@ def product_list(request: HttpRequest) -> HttpResponseBase:
 def texts_of(asked: str, chosen: str, column: str) -> QuerySet[ProductText]:
     """The products that are searched for, sorted by a column; "-" before its name: descending.
 
-    What few products are is sorted by an expression, which no index has. Else PostgreSQL would read the products in the
-    order of an index until enough of them match, instead of looking up the words, which have at least three letters.
+    Few products, such as those with a word of three letters, which has an index, are looked up and then sorted.
     """
     texts = ProductText.objects.matching(asked).filter(STOCKS.get(chosen, STOCKS[""])[1])
     if chosen != "archived":
         texts = texts.filter(product__archived_at__isnull=True) if chosen or "__" in column else texts.live()
-    order: F | Coalesce = F(column.lstrip("-"))
-    if chosen or any(len(word) >= 3 for word in asked.split()):
-        order = Coalesce(order, order)
+    are_few = chosen or any(len(word) >= 3 for word in asked.split())
+    order = Unindexed(column.lstrip("-")) if are_few else F(column.lstrip("-"))
     return texts.order_by(OrderBy(order, descending=column.startswith("-")), "product_id")
 
 
