@@ -52,6 +52,7 @@ def test_a_scanner_and_the_keyboard_alone_count_whatever_comes(
     shelf_of(make_product, 5)
     make_product("НАХОДКА-7", location="B1")
     desk_page.goto("/counts/?shelf=A1")
+    expect(desk_page.locator("#shelves")).to_be_focused()
     desk_page.keyboard.press("Enter")
     desk_page.wait_for_url("**/counts/*/")
     for sku, number in [("SKU-04", "4"), ("НАХОДКА-7", "2"), ("SKU-01", "1")]:
@@ -76,6 +77,7 @@ def test_every_code_of_the_sheet_on_paper_can_be_scanned(
     for number, sku in enumerate(skus):
         make_product(sku, location=f"A1-{number:02}")
     desk_page.goto("/counts/?shelf=A1")
+    expect(desk_page.locator("#shelves")).to_be_focused()
     desk_page.keyboard.press("Enter")
     desk_page.get_by_role("link", name="Напечатать лист").click()
     expect(desk_page.get_by_role("link", name="Назад")).to_be_visible()
