@@ -62,6 +62,7 @@ def test_a_scanner_enters_eight_lines_with_no_click_but_the_last(
     page = desk_page
     page.add_init_script(COUNT_CLICKS)
     page.goto("/orders/new/")
+    expect(page.get_by_label("Клиент")).to_be_focused()
     page.keyboard.type("Анна Петрова")
     page.keyboard.press("Enter")
     skus = [product.sku for product in goods]
@@ -84,6 +85,7 @@ def test_without_a_scanner_eight_lines_take_at_most_ten_clicks(
     page = desk_page
     page.add_init_script(COUNT_CLICKS)
     page.goto("/orders/new/")
+    expect(page.get_by_label("Клиент")).to_be_focused()
     page.keyboard.type("Анна")
     page.locator("#codes").click()
     for number in range(1, 9):

@@ -37,6 +37,7 @@ def test_a_product_is_found_put_on_a_shelf_counted_and_photographed(
     page.goto("/products/")
     rows = page.locator("#list tbody tr")
     expect(rows).to_have_count(50)
+    expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("ЩЕТКА", delay=20)
     expect(rows).to_have_count(1)
     expect(page.locator("#q")).to_be_focused()
