@@ -4,6 +4,8 @@
 #   deploy/restore.sh latest                       the newest set in BACKUP_DIR, as .env has it
 #   deploy/restore.sh 2026-01-31T023000Z          a set in BACKUP_DIR (easy_box_backend/backups)
 #   deploy/restore.sh /media/usb/2026-01-31T023000Z
+#   deploy/restore.sh offsite [SNAPSHOT]          onto a new server: the newest off-site copy, .env and secrets included;
+#                                                 needs only easy_box_backend/offsite.env
 #
 # It refuses a database or a media volume that is not empty. To restore into a stack that has data, first back that data
 # up (deploy/backup.sh), then remove it:
@@ -11,7 +13,11 @@
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
-[ $# = 1 ] || fail "say which set: deploy/restore.sh latest"
+[ $# = 1 ] || [ "${1:-}" = offsite ] || fail "say which set: deploy/restore.sh latest"
+if [ "$1" = offsite ]; then
+  "$ROOT/deploy/fetch-offsite.sh" "${2:-latest}"
+  exec "$ROOT/deploy/restore.sh" latest # of the release that .env names
+fi
 set_name=$1
 if [[ $set_name == */* ]]; then
   [ -d "$set_name" ] || fail "there is no folder $set_name"

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import stat
 import subprocess
@@ -136,6 +137,76 @@ def test_the_release_before_is_not_one_that_was_rolled_back(server: Path) -> Non
     folder.mkdir(parents=True)
     (folder / "releases").write_text("a 1\nb 2\nb 3\nc 4\n")
     assert bash(server, "releases").stdout.split() == ["c", "b", "a"]
+
+
+# --- A lost server ------------------------------------------------------------------------------------------------
+DOCKER = """#!/bin/bash
+echo "$*" >>"$RECORD"
+[ "$1" = run ] || exit 0
+for word; do case $word in *:/target) new=${word%:/target} ;; esac; done
+mkdir -p "$new"/backups/2026-01-31T023000Z "$new"/secrets "$new"/certs
+printf 'VERSION=%s\nIMAGE=shop/box\n' "$RELEASE" >"$new/.env"
+echo set >"$new/backups/2026-01-31T023000Z/SHA256SUMS"
+echo there >"$new/secrets/bot"
+echo key >"$new/certs/privkey.pem"
+"""
+
+
+def fetch(server: Path) -> tuple[subprocess.CompletedProcess[str], str]:
+    """fetch-offsite.sh on a bare server, with a docker that brings a copy. Returns it, and docker's arguments."""
+    backend, programs = server / "easy_box_backend", server / "programs"
+    shutil.copy(ROOT / "easy_box_backend/docker-compose.prod.yml", backend)
+    programs.mkdir()
+    (programs / "docker").write_text(DOCKER)
+    (programs / "docker").chmod(0o755)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-C", str(server)]
+    for words in (
+        ["init", "-q"],
+        ["add", "deploy"],
+        ["commit", "-qm", "one"],
+        ["commit", "-q", "--allow-empty", "-m", "2"],
+    ):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    release = subprocess.run([*git, "rev-parse", "HEAD~1"], check=True, capture_output=True, text=True).stdout.strip()
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "RECORD": str(server / "record"), "RELEASE": release}
+    script = str(server / "deploy/fetch-offsite.sh")
+    done = subprocess.run([script], env=environment, text=True, capture_output=True, check=False)
+    if done.returncode == 0:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+        assert head == release
+    return done, (server / "record").read_text() if (server / "record").exists() else ""
+
+
+def test_a_bare_server_gets_settings_secrets_set_and_release_of_the_lost_one(server: Path) -> None:
+    backend = server / "easy_box_backend"
+    (backend / "offsite.env").write_text("RESTIC_PASSWORD=s3cret\n")
+    done, asked = fetch(server)
+    assert done.returncode == 0, done.stderr
+    assert "IMAGE=shop/box" in (backend / ".env").read_text()
+    assert stat.S_IMODE((backend / ".env").stat().st_mode) & 0o077 == 0
+    assert (backend / "secrets/bot").read_text() == "there\n"
+    assert (backend / "certs/privkey.pem").exists()
+    assert (backend / "backups/2026-01-31T023000Z/SHA256SUMS").exists()
+    assert f"--env-file {backend}/offsite.env" in asked
+    assert re.search(r"restic/restic:\d+\.\d+\.\d+", asked)
+    assert "s3cret" not in asked + done.stdout + done.stderr
+    assert not list((server / "var/deploy").glob("offsite.*"))
+
+
+def test_what_a_server_has_already_stays(server: Path) -> None:
+    backend = server / "easy_box_backend"
+    (backend / "secrets").mkdir()
+    (backend / "secrets/bot").write_text("here\n")
+    (backend / "offsite.env").write_text("RESTIC_PASSWORD=s3cret\n")
+    assert fetch(server)[0].returncode == 0
+    assert (backend / "secrets/bot").read_text() == "here\n"
+
+
+def test_without_the_keys_nothing_is_fetched(server: Path) -> None:
+    done, asked = fetch(server)
+    assert done.returncode == 1
+    assert "offsite.env" in done.stderr
+    assert asked == ""
 
 
 # --- Telegram -----------------------------------------------------------------------------------------------------

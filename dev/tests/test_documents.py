@@ -21,7 +21,7 @@ PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
 KINDS = (".py", ".md", ".sh", ".yml", ".yaml", ".conf", ".toml", ".in", "/")
 SEEN_FROM = (ROOT, BACKEND, BACKEND / "api", BACKEND / "backend", ROOT / "docs")
 ELSEWHERE = re.compile(
-    r"(backups|certs|secrets|media|var|easy_box|feature|release|hotfix|easy_box_backend/(\.env|secrets))(/|$)"
+    r"(backups|certs|secrets|media|var|easy_box|feature|release|hotfix|easy_box_backend/(\.env|offsite\.env|secrets))(/|$)"
 )
 """Branches, and what exists only on a running server."""
 

@@ -18,14 +18,17 @@ READ_BY_FUNCTION = re.compile(r"\b(?:setting|secret|folder|has)((?: [A-Z][A-Z0-9
 NOT_SETTINGS = {
     "the shell's own": {"BASH_REMATCH", "BASH_SOURCE", "HOME", "SECONDS"},
     "set by sshd, certbot and /etc/os-release": {"SSH_CONNECTION", "RENEWED_LINEAGE", "ID", "VERSION_CODENAME"},
-    "folders and files of deploy/, from common.sh": {"ROOT", "BACKEND", "STATE", "ENV_FILE"},
+    "folders and files of deploy/, from common.sh": {"ROOT", "BACKEND", "ENV_FILE"},
     "constants of setup-server.sh": {
         "AUTO", "DAEMON", "DOCKER_KEY", "FOLDERS", "GITHUB_KEY", "OLDEST_COMPOSE", "TOOLS",
     },
-    "constants of other scripts": {"BEGIN", "HASHES"},
+    "constants of other scripts": {"BEGIN", "HASHES", "KEEP"},
     "passed from one script of deploy/ to the next": {"LINK", "LOG", "TRIAL_PASSWORD"},
     "an option of certbot.sh": {"EMAIL"},
-    "folders in the backup's container; only tests set them": {"BACKUPS", "MEDIA", "MEDIA_OWNER"},
+    "folders in the backup's containers; only tests set them": {
+        "BACKUPS", "MEDIA", "MEDIA_OWNER", "PROJECT", "SETTINGS", "STATE",
+    },
+    "read by restic, from offsite.env": {"RESTIC_REPOSITORY", "RESTIC_PASSWORD"},
     "set by Compose from POSTGRES_DB": {"PGDATABASE"},
     "for `docker login`; write-env.sh does not store them": {"DOCKER_USERNAME", "DOCKER_PASSWORD"},
 }  # fmt: skip

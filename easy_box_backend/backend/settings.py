@@ -388,6 +388,7 @@ CERTIFICATE_AT = env.str("CERTIFICATE_AT", default="").strip()
 if CERTIFICATE_AT and not re.fullmatch(r"\S+:\d{1,5}", CERTIFICATE_AT):
     raise ImproperlyConfigured(f"CERTIFICATE_AT={CERTIFICATE_AT!r} is not host:port.")
 BACKUP_STATUS_FILE = env.str("BACKUP_STATUS_FILE", default="").strip()
+OFFSITE_STATUS_FILE = env.str("OFFSITE_STATUS_FILE", default="").strip()
 MIN_FREE_DISK_MB = natural("MIN_FREE_DISK_MB", 100)
 # Without a token nothing is counted, and /metrics gives a 404.
 METRICS_TOKEN = secret("METRICS_TOKEN").strip()

@@ -7,6 +7,7 @@ Uses temporary PostgreSQL servers and the script of the container `backup` (back
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from dev.postgres import temporary_postgres
 from proofs.simulation.real import Database
 
 SCRIPT = BACKEND / "backup" / "backup.sh"
+OFFSITE = SCRIPT.with_name("offsite.sh")
 MANAGE = [sys.executable, str(BACKEND / "manage.py")]
 DEBIAN = Path("/usr/lib/postgresql")
 """Where Debian installs PostgreSQL's programs, by version."""
@@ -138,6 +140,7 @@ def main() -> None:
             check("a damaged set is noticed", "damaged" in site.backup("verify", "latest", fails=True))
         from_an_older_version(folder)
         full_disk(folder)
+        lost_server(folder)
     print(f"The drill took {time.monotonic() - start:.0f} s.")
 
 
@@ -195,6 +198,91 @@ def from_an_older_version(folder: Path) -> None:
         same = site.tables() == tables
         site.manage("check_ledger")
         check(f"from PostgreSQL {before} to {version(site)}: every row is there", same and before != version(site))
+
+
+class Copies:
+    """The off-site copies of a server: its folders, and restic's settings."""
+
+    def __init__(self, host: Path, repository: Path, password: str = "the password that is kept elsewhere") -> None:
+        self.host = host
+        for name in ("project", "settings/secrets", "settings/certs", "state", "backups"):
+            (host / name).mkdir(parents=True, exist_ok=True)
+        self.environment = os.environ | {
+            "RESTIC_REPOSITORY": str(repository), "RESTIC_PASSWORD": password, "BACKUPS": str(host / "backups"),
+            "PROJECT": str(host / "project"), "SETTINGS": str(host / "settings"), "STATE": str(host / "state"),
+            "OFFSITE_KEEP": "--keep-last 2",
+        }  # fmt: skip
+
+    def run(self, *words: str, fails: bool = False) -> str:
+        """`offsite.sh …`; returns its output. Raises SystemExit if it fails, or with `fails` if it succeeds."""
+        command = ["sh", str(OFFSITE), *words]
+        done = subprocess.run(
+            command, check=False, env=self.environment, capture_output=True, text=True, timeout=300
+        )  # fmt: skip
+        if (done.returncode != 0) is not fails:
+            raise SystemExit(
+                f"offsite.sh {' '.join(words)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            )
+        return done.stdout + done.stderr
+
+    def number(self) -> int:
+        """How many copies there are."""
+        return len(re.findall(r"^[0-9a-f]{8} ", self.run("list"), re.MULTILINE))
+
+    def status(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads((self.host / "state" / "status.json").read_text())
+        return found
+
+
+def lost_server(folder: Path) -> None:
+    """A server is gone, with its backups and its .env: a bare one gets everything from the off-site copy."""
+    if shutil.which("restic") is None:
+        print("left out: the off-site copies, which need restic: apt-get install restic")
+        return
+    repository, host = folder / "repository", folder / "first"
+    copies = Copies(host, repository)
+    secret = "SECRET_KEY='only on the first host'\nVERSION=abc\n"
+    (host / "project" / ".env").write_text(secret)
+    (host / "settings" / "secrets" / "bot").write_text("token")
+    (host / "settings" / "certs" / "privkey.pem").write_text("key")
+    with temporary_postgres() as url:
+        site = Site(url, host / "site", host / "backups")
+        site.manage("migrate", "--verbosity", "0")
+        site.manage("load_demo")
+        for number in range(3):
+            site.manage(
+                "shell", "--no-imports", "-c", f"from api.models import User; User.objects.update(totp_step={number})"
+            )
+            site.backup("now")
+            copies.run("now")
+            time.sleep(1.1)
+        tables, photos = site.tables(), site.photos()
+    kept = copies.number()
+    check(f"three sets are sent, the policy keeps {kept}", copies.status()["ok"] is True and kept == 2)
+    for name in sets(host / "backups")[:2]:
+        shutil.rmtree(host / "backups" / name)
+    copies.run("now")
+    check("a set that is removed here stays there", copies.number() == 2)
+    packed = b"".join(path.read_bytes() for path in repository.rglob("*") if path.is_file())
+    check("nothing of it can be read there", b"only on the first host" not in packed and b"PGDMP" not in packed)
+    broken = Copies(host, folder / "repository" / "config")  # no place for a repository
+    broken.run("now", fails=True)
+    check("a copy that fails says so", broken.status()["ok"] is False and bool(broken.status()["text"]))
+    shutil.rmtree(host)
+
+    began = time.monotonic()
+    new = Copies(folder / "second", repository)
+    Copies(folder / "thief", repository, "a guess").run("fetch", str(folder / "thief" / "new"), fails=True)
+    new.run("fetch", str(folder / "second" / "new"))
+    brought = folder / "second" / "new"
+    settings = [(brought / name).read_text() for name in (".env", "secrets/bot", "certs/privkey.pem")]
+    check("the settings, secrets and certificates are back", settings == [secret, "token", "key"])
+    with temporary_postgres() as url:
+        site = Site(url, folder / "second" / "site", brought / "backups")
+        site.backup("restore", "latest")
+        site.manage("check_ledger")
+        same = site.tables() == tables and site.photos() == photos
+        check(f"the first host is gone, all is on another after {time.monotonic() - began:.0f} s", same)
 
 
 def full_disk(folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,6 +87,12 @@ STAND_INS = [
         suite="forky",  # the first Debian with an nginx as new as ours
         packages=("nginx-light", "ca-certificates", "curl"),
         steps='STOPSIGNAL SIGQUIT\nCMD ["nginx", "-g", "daemon off;"]\n',
+    ),
+    StandIn(
+        tag="restic/restic:0.18.1",
+        suite="trixie",
+        packages=("restic", "ca-certificates"),
+        steps='ENTRYPOINT ["restic"]\n',
     ),
 ]
 
@@ -206,7 +213,7 @@ def provide_images(ours: Engine, folder: Path) -> None:
             command = ["mmdebstrap", "--quiet", "--variant=minbase", "--aptopt=Acquire::Check-Valid-Until false"]
             run([*command, f"--include={','.join(image.packages)}", image.suite, str(half)])
             half.rename(base)
-        bare = f"stand-in-{image.tag.replace(':', '-')}"
+        bare = f"stand-in-{re.sub('[:/]', '-', image.tag)}"
         ours.docker("import", str(base), bare)
         context = folder / bare
         context.mkdir()

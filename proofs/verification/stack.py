@@ -83,6 +83,10 @@ class Stack:
         """A manage.py command in a running backend."""
         return self.compose("exec", "-T", "backend-a", "python", "manage.py", *arguments)
 
+    def manage_worker(self, *arguments: str) -> str:
+        """A manage.py command in the running worker."""
+        return self.compose("exec", "-T", "worker", "python", "manage.py", *arguments)
+
     def container(self, service: str) -> str:
         """The id of a service's container."""
         return self.compose("ps", "--all", "--quiet", service)
@@ -402,6 +406,32 @@ def unavailable(stack: Stack) -> None:
     stack.note("back", time.monotonic() - began < 30, f"after {time.monotonic() - began:.1f} s")
 
 
+HEARD = "from django.utils import timezone as t; from api.ops import conditions as c; print(c.check_offsite(t.now()))"
+
+
+def offsite(stack: Stack) -> None:
+    """The service `offsite` sends a set with .env, and the worker hears of it. The repository is in its own volume."""
+    keys, settings = BACKEND / "offsite.env", BACKEND / ".env"
+    assert not keys.exists(), f"{keys} belongs to somebody"
+    made_env = not settings.exists()
+    try:
+        settings.touch()
+        keys.write_text("RESTIC_REPOSITORY=/offsite/repository\nRESTIC_PASSWORD=kept elsewhere\n")
+        stack.script("backup.sh")
+        stack.script("backup.sh", "offsite")
+        listed = stack.compose("run", "--rm", "--no-deps", "-T", "offsite", "list")
+        heard = stack.manage_worker("shell", "--no-imports", "-c", HEARD)
+        good = "/project/.env" in listed and "{'failed': False}" in heard
+        stack.note("off-site copy", good, f"the worker: {heard.splitlines()[-1]}")
+        others = stack.compose("exec", "-T", "worker", "env")
+        others += stack.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "env", "backup")
+        stack.note("its password is in its container only", "kept elsewhere" not in others, "worker, backup")
+    finally:
+        keys.unlink(missing_ok=True)
+        if made_env:
+            settings.unlink()
+
+
 def restore(stack: Stack) -> None:
     """The stack and its volumes are destroyed and restored from the latest set."""
     app = stack.app()
@@ -442,7 +472,7 @@ def restore(stack: Stack) -> None:
 
 
 CHECKS: list[Callable[[Stack], None]] = [
-    photo, edge, https, deploy_check, rolling, bad_release, restore, kill, unavailable, development, contract,
+    photo, edge, https, deploy_check, rolling, bad_release, offsite, restore, kill, unavailable, development, contract,
 ]  # fmt: skip
 
 

@@ -138,6 +138,19 @@ def check_backup(at: datetime) -> dict[str, Any]:
     return {"failed": bool(text), **report}
 
 
+def check_offsite(at: datetime) -> dict[str, Any]:
+    """The same for the off-site copies, by OFFSITE_STATUS_FILE. Without the file there are none."""
+    file = Path(settings.OFFSITE_STATUS_FILE)
+    if not settings.OFFSITE_STATUS_FILE or not file.exists():
+        return {}
+    try:
+        text = _backup_problem(json.loads(file.read_bytes()), at)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = f"The status can't be read: {type(error).__name__}"
+    note("offsite", CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
+    return {"failed": bool(text)}
+
+
 def _backup_problem(status: dict[str, Any], at: datetime) -> str:
     """The problem, "" if there is none. Raises KeyError, TypeError or ValueError for an invalid status."""
     made_at = parse_datetime(status["at"])

@@ -110,6 +110,7 @@ JOBS: dict[str, tuple[Job, timedelta]] = {
     "check_disks": (conditions.check_disks, timedelta(minutes=5)),
     "check_certificate": (conditions.check_certificate, timedelta(hours=6)),
     "check_backup": (conditions.check_backup, timedelta(minutes=5)),
+    "check_offsite": (conditions.check_offsite, timedelta(minutes=5)),
     "check_queue": (conditions.check_queue, timedelta(minutes=5)),
     "heartbeat": (heartbeat.send, timedelta(minutes=1)),
     "ask_about_silent_phones": (ask_about_silent_phones, timedelta(hours=1)),

@@ -152,6 +152,18 @@ def test_a_new_server_has_a_night_to_make_its_first_backup(
         assert Alert.objects.count() == number, hours
 
 
+@pytest.mark.django_db
+def test_an_off_site_copy_is_a_condition_of_its_own_once_there_are_any(settings: Any, tmp_path: Path) -> None:
+    settings.OFFSITE_STATUS_FILE = str(tmp_path / "status.json")
+    assert conditions.check_offsite(NOW) == {}, "there are none"
+    for status in ({"ok": True}, {"ok": False, "text": "s3: no such bucket"}, {"ok": True}):
+        (tmp_path / "status.json").write_text(json.dumps({"at": "2026-05-04T03:00:00Z", **status}))
+        conditions.check_offsite(NOW)
+    conditions.check_offsite(NOW + timedelta(hours=30))
+    assert told() == [("offsite", "critical"), ("offsite", "well"), ("offsite", "critical")]
+    assert Alert.objects.first().facts["text"] == "s3: no such bucket"  # type: ignore[union-attr]
+
+
 # --- The queue of alerts ------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 def test_alerts_that_can_not_be_sent_are_a_condition_too(settings: Any) -> None:
