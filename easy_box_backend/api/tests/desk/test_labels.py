@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from api.models import Product, ProductText
 from api.tests.conftest import MakeProduct
 from api.tests.desk.decoding import codes_in, drawn
 
@@ -116,8 +117,9 @@ def test_a_scan_keeps_what_is_chosen_and_typed(desk: Client, make_product: MakeP
     assert f'name="number-{one.pk}" value="7"' in printed_page  # the way back
 
 
-def test_all_products_of_a_large_shelf_are_chosen(desk: Client, make_product: MakeProduct) -> None:
-    for number in range(300):
-        make_product(f"P-{number}", location="A1")
+def test_all_products_of_a_large_shelf_are_chosen(desk: Client) -> None:
+    goods = [Product(sku=f"P-{number}", name="x", location="A1", revision=1) for number in range(300)]
+    Product.objects.bulk_create(goods)
+    ProductText.objects.bulk_create(ProductText.of(product, []) for product in goods)
     chosen = desk.post("/labels/", {"of_shelf": "A1"}).context["items"]
     assert len(list(chosen)) == 300
