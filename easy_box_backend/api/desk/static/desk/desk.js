@@ -40,7 +40,8 @@ document.addEventListener("htmx:afterSwap", () => {
 
 // What is typed or scanned while no field has the focus goes into the page's field, so that no code loses its beginning.
 document.addEventListener("keydown", (event) => {
-  if (event.key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey || document.activeElement !== document.body) return;
+  const isText = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.altKey && !event.metaKey; // a space scrolls
+  if (!isText || document.activeElement !== document.body) return;
   document.querySelector("[autofocus]")?.focus();
 });
 
