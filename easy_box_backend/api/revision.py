@@ -3,7 +3,8 @@
 Every change of anything that a phone sees takes the counter's next value as the **last lock** of its transaction:
 first lock and write rows, then `take()`, then write the number to rows that are already locked or new. The counter's
 row stays locked until the commit, so revisions become visible in their order, and a reader that has seen revision N
-has seen everything up to N. With a sequence or a clock, a reader could miss a change that commits late.
+has seen everything up to N. A long transaction may write a number that is `ahead`, and must `reach` it at its end.
+With a sequence or a clock, a reader could miss a change that commits late.
 """
 
 import uuid
@@ -15,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from api.errors import Stale
 from api.models import Order, Product, Revision
 
+AHEAD = 1_000_000
+"""More changes than are made while an import runs."""
 _TAKE = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 
 
@@ -28,6 +31,24 @@ def take() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE)
         return cursor.fetchone()[0]
+
+
+def ahead() -> int:
+    """A revision for a long transaction: so far ahead that the counter is not locked, and keeps nobody waiting, before
+    `reach` takes it as the last lock."""
+    return current() + AHEAD
+
+
+def reach(number: int) -> None:
+    """Set the counter to a number that was `ahead`. It stays locked until the end of the surrounding transaction.
+
+    All smaller numbers have been committed then, so this one becomes visible in its order too. Raises Stale if the
+    counter has come so far by itself, as by another long transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE api_revision SET value = %s WHERE id = 1 AND value < %s", [number, number])
+        if not cursor.rowcount:
+            raise Stale(_("Too much has changed in the meantime. Try again."))
 
 
 def current() -> int:

@@ -13,8 +13,9 @@ AT_ONCE = 2000
 Rows = Iterator[Sequence[Any]]
 
 
-def rows(kind: str, ids: Sequence[int] = ()) -> Rows:
-    """The header and the rows of a kind of sheet (`Import.Kind`), a few at a time. ids: only these products or orders.
+def rows(kind: str, ids: Sequence[int] | None = None) -> Rows:
+    """The header and the rows of a kind of sheet (`Import.Kind`), a few at a time. ids: only these products or orders;
+    None: all.
 
     The texts are in the language that is active now.
     """
@@ -23,29 +24,29 @@ def rows(kind: str, ids: Sequence[int] = ()) -> Rows:
     return chain([[*header, *more]], found)
 
 
-def _live(ids: Sequence[int]) -> Any:
+def _live(ids: Sequence[int] | None) -> Any:
     products = Product.objects.live().order_by("id")
-    return products.filter(pk__in=ids) if ids else products
+    return products if ids is None else products.filter(pk__in=ids)
 
 
-def _products(ids: Sequence[int]) -> tuple[list[str], Iterable[Any]]:
+def _products(ids: Sequence[int] | None) -> tuple[list[str], Iterable[Any]]:
     found = _live(ids).values_list("sku", "name", "location", "min_quantity", "quantity")
     return [_("On hand")], found.iterator(AT_ONCE)
 
 
-def _stock(ids: Sequence[int]) -> tuple[list[str], Iterable[Any]]:
+def _stock(ids: Sequence[int] | None) -> tuple[list[str], Iterable[Any]]:
     found = _live(ids).values_list("sku", "quantity", "name", "location")
     return [columns.title(columns.NAME), _("Location")], found.iterator(AT_ONCE)
 
 
-def _barcodes(ids: Sequence[int]) -> tuple[list[str], Iterable[Any]]:
+def _barcodes(ids: Sequence[int] | None) -> tuple[list[str], Iterable[Any]]:
     found = Barcode.objects.filter(product__in=_live(ids)).order_by("product", "id")
     return [], found.values_list("product__sku", "code", "pieces").iterator(AT_ONCE)
 
 
-def _orders(ids: Sequence[int]) -> tuple[list[str], Iterable[Any]]:
+def _orders(ids: Sequence[int] | None) -> tuple[list[str], Iterable[Any]]:
     lines = OrderLine.objects.filter(removed_at__isnull=True, order__archived_at__isnull=True).order_by("order", "id")
-    lines = lines.filter(order__in=ids) if ids else lines
+    lines = lines if ids is None else lines.filter(order__in=ids)
     statuses = {str(value): str(label) for value, label in Order.Status.choices}
     fields = ("order__outside_number", "order__customer_name", "sku", "quantity_to_pick", "order__due_on",
               "order__note", "quantity_picked", "order__status", "order")  # fmt: skip
@@ -56,7 +57,7 @@ def _orders(ids: Sequence[int]) -> tuple[list[str], Iterable[Any]]:
     )  # fmt: skip
 
 
-_EXPORTS: dict[str, Callable[[Sequence[int]], tuple[list[str], Iterable[Any]]]] = {
+_EXPORTS: dict[str, Callable[[Sequence[int] | None], tuple[list[str], Iterable[Any]]]] = {
     Import.Kind.PRODUCTS: _products,
     Import.Kind.STOCK: _stock,
     Import.Kind.BARCODES: _barcodes,

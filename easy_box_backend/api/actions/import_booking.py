@@ -1,4 +1,5 @@
-"""Booking a plan, kind by kind. Each returns what it did, JSON-able, for `import_undo`."""
+"""Booking a plan, kind by kind. Each returns what it did, JSON-able, for `import_undo`. number: the revision, which is
+ahead of the counter (`revision.ahead`)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,18 +7,16 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from api import revision
 from api.actions import counts, import_plans, many
 from api.actions.import_rows import Plan, Progress, Reading, Steps, batches
 from api.actor import Actor
 
 
-def _book_products(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, Any]]:
+def _book_products(plan: Plan, reading: Reading, number: int, by: Actor) -> Steps[dict[str, Any]]:
     total, done, new = len(plan.new) * 2 + len(plan.changed), 0, []
     for batch in batches(plan.new):
         new += many.insert_products(batch)
         yield Progress(_("Writing"), done := done + len(batch), total)
-    number = revision.take()
     named = []
     for product, changes in plan.changed:
         named += [product] if product.unverified and "name" in changes else []
@@ -31,8 +30,8 @@ def _book_products(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, A
     return {"created": [one.pk for one in new], "changed": [[one.pk, changes] for one, changes in plan.changed]}
 
 
-def _book_stock(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, Any]]:
-    number, movements = revision.take(), []
+def _book_stock(plan: Plan, reading: Reading, number: int, by: Actor) -> Steps[dict[str, Any]]:
+    movements: list[int] = []
     at = datetime.fromisoformat(reading.counted_at) if reading.counted_at else by.at
     for batch in batches(plan.changed):
         made = counts.count_many(batch, counted_at=at, number=number, by=by, reason=_("import"))
@@ -41,7 +40,7 @@ def _book_stock(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, Any]
     return {"movements": movements}
 
 
-def _book_barcodes(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, Any]]:
+def _book_barcodes(plan: Plan, reading: Reading, number: int, by: Actor) -> Steps[dict[str, Any]]:
     did = [[row.product_id, row.code, 0, row.pieces] for row in plan.new]
     did += [[row.product_id, row.code, row.pieces, pieces] for row, _product, pieces in plan.changed]
     for batch in batches(plan.new):
@@ -49,7 +48,7 @@ def _book_barcodes(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, A
     for row, _product, pieces in plan.changed:
         row.pieces = pieces
         row.save(update_fields=["pieces"])
-    number, done = revision.take(), 0
+    done = 0
     goods = {product.pk: product for product in (
         *(row.product for row in plan.new), *(product for _row, product, _pieces in plan.changed)
     )}  # fmt: skip
@@ -59,23 +58,28 @@ def _book_barcodes(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, A
     return {"barcodes": did}
 
 
-def _book_orders(plan: Plan, reading: Reading, by: Actor) -> Steps[dict[str, Any]]:
+def _book_orders(plan: Plan, reading: Reading, number: int, by: Actor) -> Steps[dict[str, Any]]:
     total, done = len(plan.new) * 2, 0
     goods = yield from import_plans.products_by_id((id_ for one in plan.new for id_ in one.pieces), locked=True)
     for batch in batches(plan.new):
         many.insert_orders(batch, goods)
         yield Progress(_("Writing"), done := done + len(batch), total)
-    number = revision.take()
     for batch in batches(plan.new):
         many.save_orders(batch, number=number, by=by)
         yield Progress(_("Writing"), done := done + len(batch), total)
     return {"orders": [one.order.pk for one in plan.new]}
 
 
-Booking = Callable[[Plan, Reading, Actor], Steps[dict[str, Any]]]
+Booking = Callable[[Plan, Reading, int, Actor], Steps[dict[str, Any]]]
 BOOKING: dict[str, Booking] = {
     "products": _book_products,
     "stock": _book_stock,
     "barcodes": _book_barcodes,
     "orders": _book_orders,
 }
+
+AT_THE_END: dict[str, Callable[[Plan, int, int], None]] = {
+    "products": lambda plan, since, number: many.require_free_skus(plan.new, since=since, number=number),
+    "barcodes": lambda plan, since, number: many.require_free_barcodes(plan.new, since=since, number=number),
+}
+"""What is looked at once more with the counter locked. since: the revision before the plan was made."""

@@ -1,11 +1,11 @@
-"""Taking an import back, kind by kind. Each returns what stays as it is, as pairs of what and why."""
+"""Taking an import back, kind by kind. Each returns what stays as it is, as pairs of what and why. number: the
+revision, which is ahead of the counter (`revision.ahead`)."""
 
 from collections.abc import Callable
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from api import revision
 from api.actions import counts, many
 from api.actions.import_plans import products_by_id
 from api.actions.import_rows import Progress, Steps, batches
@@ -17,7 +17,7 @@ from api.sheets import columns
 Left = list[list[str]]
 
 
-def _undo_products(found: Import, by: Actor) -> Steps[Left]:
+def _undo_products(found: Import, number: int, by: Actor) -> Steps[Left]:
     """Archive the products that were made, and set fields back that still have the imported value."""
     left: Left = []
     changes = dict(found.did["changed"])
@@ -38,7 +38,7 @@ def _undo_products(found: Import, by: Actor) -> Steps[Left]:
         else:
             product.archived_at = by.at
             changed.append(product)
-    number, done = revision.take(), 0
+    done = 0
     for batch in batches(changed):
         many.save_products(batch, number=number, by=by)
         yield Progress(_("Taking back"), done := done + len(batch), len(changed))
@@ -56,15 +56,14 @@ def _set_back(product: Product, changes: dict[str, list[str | int]], left: Left)
     return len(kept) < len(changes)
 
 
-def _undo_stock(found: Import, by: Actor) -> Steps[Left]:
+def _undo_stock(found: Import, number: int, by: Actor) -> Steps[Left]:
     """Reverse the counts. Movements that were booked since stay."""
     left: Left = []
-    total, done, number = len(found.did["movements"]), 0, 0
+    total, done = len(found.did["movements"]), 0
     ids: list[int] = []
     for batch in batches(found.did["movements"]):
         ids += StockMovement.objects.filter(pk__in=batch).values_list("product", flat=True)
     goods = yield from products_by_id(ids, locked=True)
-    number = revision.take()
     for batch in batches(found.did["movements"]):
         made = StockMovement.objects.filter(pk__in=batch).select_related("reversed_by").order_by("pk")
         latest = dict(
@@ -94,7 +93,7 @@ def _reverse_one(count: StockMovement, product: Product, by: Actor) -> Left:
     return []
 
 
-def _undo_barcodes(found: Import, by: Actor) -> Steps[Left]:
+def _undo_barcodes(found: Import, number: int, by: Actor) -> Steps[Left]:
     """Remove the barcodes, or set their pieces back, unless somebody has changed them since."""
     left: Left = []
     did = found.did["barcodes"]
@@ -115,14 +114,14 @@ def _undo_barcodes(found: Import, by: Actor) -> Steps[Left]:
             else:
                 gone.append(row.pk)
         Barcode.objects.filter(pk__in=gone).delete()
-    number, done = revision.take(), 0
+    done = 0
     for part in batches(touched.values()):
         many.stamp_products(part, number=number, by=by)
         yield Progress(_("Taking back"), done := done + len(part), len(touched))
     return left
 
 
-def _undo_orders(found: Import, by: Actor) -> Steps[Left]:
+def _undo_orders(found: Import, number: int, by: Actor) -> Steps[Left]:
     """Cancel and archive the orders that nobody has touched since."""
     left: Left = []
     untouched: list[many.NewOrder] = []
@@ -139,14 +138,14 @@ def _undo_orders(found: Import, by: Actor) -> Steps[Left]:
             elif order.archived_at is None:
                 left.append([str(order), _("It was changed since, so it stays.")])
         yield Progress(_("Looking up orders"), len(untouched), len(found.did["orders"]))
-    number, done = revision.take(), 0
+    done = 0
     for part in batches(untouched):
         many.save_orders(part, number=number, by=by)
         yield Progress(_("Taking back"), done := done + len(part), len(untouched))
     return left
 
 
-UNDOING: dict[str, Callable[[Import, Actor], Steps[Left]]] = {
+UNDOING: dict[str, Callable[[Import, int, Actor], Steps[Left]]] = {
     "products": _undo_products,
     "stock": _undo_stock,
     "barcodes": _undo_barcodes,

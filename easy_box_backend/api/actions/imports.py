@@ -142,14 +142,18 @@ def run(import_id: int, *, leave_out: bool = False, by: Actor) -> Steps[Import]:
         raise NotNow(gettext_lazy("Answer the questions and look at the wrong rows first."))
     table = yield from _read(found)
     with transaction.atomic():
-        found = _locked(import_id, Status.CHECKED)
+        found, since = _locked(import_id, Status.CHECKED), revision.current()
         plan = yield from import_plans.make(found.kind, table, reading, locked=True)
         if found.reading != asdict(reading) or _essence(plan.report()) != _essence(found.report):
             raise NotNow(gettext_lazy("Products or orders have changed since the check. Check again."))
         Import.objects.filter(status=Status.DONE).update(did={})  # only the last one can be taken back
-        found.did = yield from import_booking.BOOKING[found.kind](plan, reading, by)
-        found.revision, found.status, found.done_at, found.content = revision.current(), Status.DONE, by.at, None
+        number = revision.ahead()
+        found.did = yield from import_booking.BOOKING[found.kind](plan, reading, number, by)
+        found.revision, found.status, found.done_at, found.content = number, Status.DONE, by.at, None
         found.save(update_fields=["did", "revision", "status", "done_at", "content"])
+        revision.reach(number)
+        if look_again := import_booking.AT_THE_END.get(found.kind):
+            look_again(plan, since, number)
     return found
 
 
@@ -170,9 +174,11 @@ def undo(import_id: int, *, by: Actor) -> Steps[Import]:
         found = _locked(import_id, Status.DONE)
         if not is_last(found):
             raise NotNow(gettext_lazy("Only the last import can be taken back."))
-        found.report["left"] = yield from import_undo.UNDOING[found.kind](found, by)
+        number = revision.ahead()
+        found.report["left"] = yield from import_undo.UNDOING[found.kind](found, number, by)
         found.status, found.undone_at, found.did = Status.UNDONE, by.at, {}
         found.save(update_fields=["report", "status", "undone_at", "did"])
+        revision.reach(number)
     return found
 
 
@@ -204,5 +210,7 @@ def _read(found: Import) -> Steps[Any]:
 
 
 def _essence(report: dict[str, Any]) -> dict[str, Any]:
-    """A report without its sentences, which depend on the reader's language."""
-    return {**report, "bad": [row for row, _reason in report["bad"]]}
+    """What has to be the same. Without sentences, which depend on the reader's language, and without what a receipt
+    changes: how many of the counted products agree."""
+    kept = {name: report[name] for name in ("rows", "new", "to_do", "meant", "unclear")}
+    return {**kept, "bad": [row for row, _reason in report["bad"]]}

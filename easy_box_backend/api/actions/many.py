@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from api.actions import discrepancies, orders, products, stock
 from api.actor import Actor
 from api.errors import Conflict
 from api.models import Barcode, Discrepancy, Order, OrderLine, OrderVersion, Product, ProductText, ProductVersion
-from api.texts import barcode_of
+from api.texts import barcode_of, gtins
 
 
 def insert_products(new: Sequence[Product]) -> list[Product]:
@@ -37,16 +38,34 @@ def insert_barcodes(new: Sequence[Barcode]) -> None:
 
 
 def stamp_products(changed: Sequence[Product], *, number: int, by: Actor) -> None:
-    """Give products that are new, or have other barcodes, this revision and its version.
-
-    Raises Conflict if the SKU of one is a barcode of another: like the single verbs, after the revision is taken.
-    """
-    held = Barcode.objects.live().filter(code__in=[barcode_of(product.sku) for product in changed])
-    owners = dict(held.values_list("code", "product"))
-    if any(owners.get(barcode_of(product.sku), product.pk) != product.pk for product in changed):
-        raise Conflict(_("Somebody has just given a product one of these SKUs as a barcode. Check again."))
+    """Give products that are new, or have other barcodes, this revision and its version."""
     Product.objects.filter(pk__in=[product.pk for product in changed]).update(revision=number)
     _describe(changed, number=number, by=by)
+
+
+def require_free_skus(new: Sequence[Product], *, since: int, number: int) -> None:
+    """Raise Conflict if another product was given the SKU of one as a barcode since this revision. Call it with the
+    counter locked: whoever adds a barcode locks it too, so that of two at the same time the second is refused.
+
+    number: the revision of this transaction.
+    """
+    added = Barcode.objects.live().filter(product__in=_changed_by_others(since, number))
+    codes = dict(added.values_list("code", "product"))
+    if codes and any(codes.get(barcode_of(product.sku), product.pk) != product.pk for product in new):
+        raise Conflict(_("Somebody has just given a product one of these SKUs as a barcode. Check again."))
+
+
+def require_free_barcodes(new: Sequence[Barcode], *, since: int, number: int) -> None:
+    """Raise Conflict if another product was given one as its SKU since this revision. Call it with the counter locked,
+    see above."""
+    skus = dict(_changed_by_others(since, number).values_list("sku", "id"))
+    owners = ((row, skus.get(sku)) for row in new for sku in (row.code, *gtins(row.code)))
+    if skus and any(owner not in (None, row.product_id) for row, owner in owners):
+        raise Conflict(_("Somebody has just given a product one of these barcodes as its SKU. Check again."))
+
+
+def _changed_by_others(since: int, number: int) -> "QuerySet[Product]":
+    return Product.objects.live().filter(revision__gt=since).exclude(revision=number)
 
 
 def save_products(changed: Sequence[Product], *, number: int, by: Actor) -> None:

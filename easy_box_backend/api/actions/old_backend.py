@@ -130,6 +130,7 @@ def _book(old: OldBackend, new: dict[int, Row], lines: list[OrderLine], taken: T
     rows = list(Order.objects.filter(outside_number__startswith=f"{old.family} ", revision=0).order_by("pk"))
     number = revision.take()
     many.stamp_products([goods[pk] for pk in new], number=number, by=by)
+    many.require_free_skus([goods[pk] for pk in new], since=0, number=number)
     made = _counts(new, lines, goods, taken, number, by)
     before = by.at - timedelta(seconds=1)
     for line in lines:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from api.actions import products, stock
+from api.actions import stock
 from api.actions.deeds import DEEDS, Entered, Settlement
 from api.actor import Actor
 from api.discrepancies import kinds
 from api.discrepancies.kinds import Answer, Deed
 from api.errors import Conflict, DomainError, Invalid, NoSuch
-from api.models import MAX_QUANTITY, Discrepancy, Order, StockMovement
+from api.models import MAX_QUANTITY, Discrepancy, Order, Product, StockMovement
 
 _STATUS = {
     "apply": Discrepancy.Status.APPLIED,
@@ -83,8 +83,8 @@ def resolve(
         raise NoSuchDiscrepancy(discrepancy_id)
     # Locks are taken in the same sequence everywhere: order, products, discrepancy.
     order = Order.objects.select_for_update(no_key=True).filter(id=found.order_id or 0).first()
-    target = products.id_of_live((entered.sku or "").strip()) if action == "move" else None
-    locked = stock.lock(_products_of(found) | ({target} if target else set()))
+    target = Product.objects.by_code(entered.sku or "") if action == "move" else None
+    locked = stock.lock(_products_of(found) | ({target.pk} if target else set()))
     found = Discrepancy.objects.select_for_update(no_key=True, of=("self",)).get(id=discrepancy_id)
     if not _products_of(found) <= set(locked):
         raise Changed(None)  # its goods have just been moved to another product

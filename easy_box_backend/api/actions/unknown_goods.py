@@ -21,16 +21,16 @@ class NoSuchSku(Invalid):
     code = "no_such_sku"
 
     def __init__(self, sku: str) -> None:
-        detail = _("No product in use has the SKU %(sku)s.") % {"sku": sku}
+        detail = _("No product in use has the SKU or barcode %(sku)s.") % {"sku": sku}
         super().__init__(detail, facts={"sku": sku}, field="sku")
 
 
 def target_of(sku: str, typed: Product, locked: Mapping[int, Product]) -> Product:
-    """The locked product with this SKU that goods of `typed` can go to. Raises NoSuchSku."""
-    found = [product for product in locked.values() if product.sku == sku.strip() and not product.is_archived]
-    if not found or found[0].pk == typed.pk:
+    """The locked product with this SKU or barcode that goods of `typed` can go to. Raises NoSuchSku."""
+    found = Product.objects.by_code(sku)
+    if found is None or found.pk == typed.pk or found.pk not in locked:
         raise NoSuchSku(sku.strip())
-    return found[0]
+    return locked[found.pk]
 
 
 def move(typed: Product, target: Product, asked: Discrepancy, *, by: Actor) -> None:

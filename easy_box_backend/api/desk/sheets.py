@@ -249,8 +249,12 @@ def download(request: HttpRequest) -> HttpResponseBase:
     kind = request.GET["export"]
     if kind not in Import.Kind.values:
         raise Http404
-    ids = [key for text in request.GET.getlist("id") if (key := parse_id(text)) is not None]
-    rows = exports.rows(kind, ids)
+    chosen = request.GET.getlist("id")
+    ids = [key for text in chosen if (key := parse_id(text)) is not None]
+    if chosen and not ids:
+        tell(request, gettext("None of these can be exported: there are no such rows."), "bad")
+        return HttpResponseRedirect(reverse("desk:sheets"))
+    rows = exports.rows(kind, ids if chosen else None)
     name = f"{kind}-{timezone.localdate()}"
     if request.GET.get("format") == "csv":
         return _csv(f"{name}.csv", rows)

@@ -308,7 +308,7 @@ def _move(case: Case) -> Offer:
         case.on_hand,
     )
     changes = [Change("on_hand", case.on_hand, 0, product), Change("archived", product.is_archived, True, product)]
-    ask = Ask("sku", _("The right SKU"))
+    ask = Ask("sku", _("The right SKU or barcode"))
     return _offer(text % {"count": number(case.on_hand), "sku": product.sku}, changes, [ask])
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from api.actions import barcodes, counts, imports, ledger, orders, products, reversing, stock
 from api.actions.import_rows import Progress, Reading
 from api.actor import Actor
 from api.alerts import messages
+from api.errors import Conflict, Stale
 from api.models import Alert, Discrepancy, Import, Order, Product, ProductVersion, Revision, StockMovement, User
 from api.ops import pruning
 from api.tests.conftest import MakeProduct
@@ -549,3 +552,84 @@ def test_times_come_from_the_caller(by: Actor) -> None:
     found = booked("products", MOYSKLAD, by.then(at))
     assert (found.created_at, found.done_at) == (at, at)
     assert set(ProductVersion.objects.values_list("changed_at", flat=True)) == {at}
+
+
+# --- Beside others --------------------------------------------------------------------------------------------------
+def elsewhere(verb: Callable[[], Any]) -> Any:
+    """Done meanwhile by another connection, which waits for no lock longer than a moment."""
+
+    def do() -> Any:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")
+            return verb()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(do).result()
+
+
+def until_written(found: Import, by: Actor) -> Generator[Progress, None, Import]:
+    """An import whose last row has just been written."""
+    steps = imports.run(found.pk, by=by)
+    for step in steps:
+        if step.text == "Writing" and step.done == step.total:
+            break
+    return steps
+
+
+@pytest.fixture
+def sock_and_cap(transactional_db: None, make_product: MakeProduct) -> list[Product]:
+    if connection.vendor != "postgresql":
+        pytest.skip("one at a time writes to SQLite")
+    return [make_product("SOCK", 5), make_product("CAP", 5)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_addition_to_another_product_does_not_wait_for_an_import(sock_and_cap: list[Product], by: Actor) -> None:
+    sock, cap = sock_and_cap
+    found = checked("stock", csv_of(["sku", "quantity"], ["SOCK", 7]), by)
+    steps = until_written(found, by)
+    movement = elsewhere(lambda: stock.receive(cap.pk, 1, by=by))
+    assert Revision.objects.get().value == movement.revision
+    finish(steps)
+    sock.refresh_from_db()
+    assert (sock.quantity, sock.revision) == (7, Revision.objects.get().value)
+    assert sock.revision > movement.revision  # whoever has seen the addition will see the import
+    assert stock.receive(cap.pk, 1, by=by).revision == sock.revision + 1
+    assert ledger.broken_ledgers() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_imports_at_once_the_later_is_refused_as_a_whole(sock_and_cap: list[Product], by: Actor) -> None:
+    first = checked("stock", csv_of(["sku", "quantity"], ["SOCK", 7]), by)
+    second = checked("stock", csv_of(["sku", "quantity"], ["CAP", 8]), by)
+    steps = until_written(first, by)
+    elsewhere(lambda: finish(imports.run(second.pk, by=by)))
+    with pytest.raises(Stale):
+        finish(steps)
+    assert [Product.objects.get(pk=product.pk).quantity for product in sock_and_cap] == [5, 8]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_code_that_was_given_away_meanwhile_stops_an_import(sock_and_cap: list[Product], by: Actor) -> None:
+    sock, cap = sock_and_cap
+    steps = until_written(checked("products", csv_of(["sku", "name"], ["4600000000015", "New"]), by), by)
+    elsewhere(lambda: barcodes.add(sock.pk, "4600000000015", by=by))
+    with pytest.raises(Conflict):
+        finish(steps)
+    steps = until_written(checked("barcodes", csv_of(["sku", "barcode"], ["CAP", "4600000000022"]), by), by)
+    elsewhere(lambda: products.create(sku="4600000000022", name="New", by=by))
+    with pytest.raises(Conflict):
+        finish(steps)
+    assert not cap.barcodes.exists()
+
+
+def test_a_receipt_between_the_check_and_the_import_is_no_obstacle(by: Actor, make_product: MakeProduct) -> None:
+    sock = make_product("SOCK", 7)
+    found = checked("stock", csv_of(["sku", "quantity"], ["SOCK", 7]), by)
+    stock.receive(sock.pk, 1, by=by.then(by.at - timedelta(seconds=1)))
+    finish(imports.run(found.pk, by=by))
+    sock.refresh_from_db()
+    assert sock.quantity == 7

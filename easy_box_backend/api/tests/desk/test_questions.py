@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from api.actions import orders, stock
+from api.actions import barcodes, orders, stock
 from api.actor import Actor
 from api.discrepancies import kinds
 from api.models import Discrepancy, Product, StockMovement, User
@@ -244,8 +244,21 @@ def test_the_goods_are_moved_to_the_product_that_is_chosen(desk: Client, mistype
     assert Product.objects.get(sku="SOKC").is_archived
 
 
+def test_the_right_product_may_be_named_by_any_of_its_codes(desk: Client, box: Examples, mistyped: Discrepancy) -> None:
+    barcodes.add(box.sock.pk, "036000291452", by=box.anna)
+    assert "Moved." in answer(desk, mistyped, "move", sku="0036000291452 ")
+    assert on_hand("SOCK") == 15
+
+
+def test_goods_are_not_moved_to_themselves_by_their_barcode(desk: Client, box: Examples, mistyped: Discrepancy) -> None:
+    assert mistyped.product
+    barcodes.add(mistyped.product.pk, "036000291452", by=box.anna)
+    assert "No product in use" in answer(desk, mistyped, "move", sku="036000291452")
+    assert on_hand("SOKC") == 3
+
+
 def test_an_unknown_sku_moves_nothing(desk: Client, mistyped: Discrepancy) -> None:
-    assert "No product in use has the SKU NOTHING." in answer(desk, mistyped, "move", sku="NOTHING")
+    assert "No product in use has the SKU or barcode NOTHING." in answer(desk, mistyped, "move", sku="NOTHING")
     assert on_hand("SOKC") == 3
 
 

@@ -210,6 +210,14 @@ def test_chosen_rows_are_exported(desk: Client, filled: list[Product]) -> None:
     assert desk.get("/sheets/?export=secrets").status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["products", "stock", "barcodes", "orders"])
+def test_without_a_valid_choice_nothing_is_exported(desk: Client, filled: list[Product], kind: str) -> None:
+    answer = desk.get(f"/sheets/?export={kind}&id=x&id={'9' * 30}", follow=True)
+    assert "None of these can be exported" in answer.content.decode()
+    rows = list(files.rows(body(desk.get(f"/sheets/?export={kind}&format=csv&id=987654")), "utf-8-sig", ","))
+    assert len(rows) == 1  # the header
+
+
 def test_an_id_too_large_for_the_database_is_left_out(desk: Client, filled: list[Product]) -> None:
     content = body(desk.get(f"/sheets/?export=products&format=csv&id={filled[0].pk}&id={'9' * 30}"))
     assert [row[0] for row in files.rows(content)][1:] == ["007"]
