@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count as Number
-from django.db.models import Q
+from django.db.models import Max, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
@@ -89,7 +89,11 @@ class Entry:
 
 @stock_page
 def count_page(request: HttpRequest, key: int) -> HttpResponseBase:
+    """The sheet. With `seen`, what has been counted elsewhere since then: 204 if nothing was."""
     count = get_object_or_404(Count, pk=key)
+    request.GET = request.GET.copy()  # the links of the page do not repeat it
+    if request.GET.pop("seen", [""])[0] == _mark(count, _done(count)):
+        return HttpResponse(status=204)
     product = None
     if code := texts.tidy(request.GET.get("code", "")):
         product = by_code(code)
@@ -103,17 +107,29 @@ def count_page(request: HttpRequest, key: int) -> HttpResponseBase:
 
 
 def _sheet(request: HttpRequest, count: Count, product: Product | None, **entry: Any) -> HttpResponse:
+    done = _done(count)  # before the lines: what is entered in between is fetched again
     lines = count.lines.compared().by_shelf().select_related("product", "user")
     view = request.GET.get("view", "")
-    done = count.lines.aggregate(all=Number("id"), counted=Number("id", filter=Q(counted__isnull=False)))
     line = lines.filter(product=product).first() if product else None
     return render(request, "desk/count.html", {
         "count": count, "view": view, "rows": rows_of(request, _seen(lines, view), 100), "done": done,
         "left": done["all"] - done["counted"], "different": _seen(lines, "differences").count() if view else None,
         "hidden": count.blind and count.is_open and view != "differences", "kept": _kept(request),
         "skip": number_of(request.GET.get("skip", "")) + 1, "entry": Entry(product, line, **entry),
-        "at": request.GET.get("at", ""),
+        "at": request.GET.get("at", ""), "mark": _mark(count, done),
     })  # fmt: skip
+
+
+def _done(count: Count) -> dict[str, Any]:
+    """How many lines there are and how many are counted, and what changes with every entry."""
+    return count.lines.aggregate(
+        pieces=Sum("counted"), all=Number("id"), counted=Number("counted"), last=Max("counted_at")
+    )
+
+
+def _mark(count: Count, done: dict[str, Any]) -> str:
+    """A word that changes with everything that is entered."""
+    return f"{count.status}-{done['all']}-{done['counted']}-{done['pieces']}-{done['last'] and done['last'].timestamp()}"
 
 
 def _seen(lines: CountLineQuerySet, view: str) -> CountLineQuerySet:

@@ -70,6 +70,44 @@ def test_a_scanner_and_the_keyboard_alone_count_whatever_comes(
     assert dict(counted) == {"SKU-04": 4, "НАХОДКА-7": 2, "SKU-01": 1}
 
 
+def test_two_count_one_sheet_and_see_what_the_other_enters(desk_page: Page, make_product: MakeProduct) -> None:
+    shelf_of(make_product, 5)
+    desk_page.goto("/counts/?shelf=A1")
+    desk_page.keyboard.press("Enter")
+    desk_page.wait_for_url("**/counts/*/")
+    other = desk_page.context.new_page()
+    other.goto(desk_page.url)
+    desk_page.bring_to_front()
+    desk_page.locator("#code").fill("SKU-01")
+    desk_page.keyboard.press("Enter")
+    desk_page.locator("#number").press_sequentially("1")
+
+    other.locator("#code").fill("SKU-02")
+    other.keyboard.press("Enter")
+    other.locator("#number").fill("7")
+    other.keyboard.press("Enter")
+    row = desk_page.get_by_role("row").filter(has_text="SKU-02")
+    expect(row.get_by_role("cell").nth(3)).to_have_text("7")
+    expect(desk_page.locator("#progress")).to_contain_text("1 из 5")
+    expect(desk_page.locator("#number")).to_have_value("1")
+    expect(desk_page.locator("#number")).to_be_focused()
+    desk_page.keyboard.type("2")  # so it is 12
+    desk_page.keyboard.press("Enter")
+    expect(other.get_by_role("row").filter(has_text="SKU-01").get_by_role("cell").nth(3)).to_have_text("12")
+    expect(other.locator("#code")).to_be_focused()
+    # A row that is marked to be counted again stays marked.
+    desk_page.get_by_role("link", name="Расхождения").click()
+    again = desk_page.get_by_label("заново: SKU-01")
+    again.check()
+    other.locator("#code").fill("SKU-03")
+    other.keyboard.press("Enter")
+    other.locator("#number").fill("8")
+    other.keyboard.press("Enter")
+    expect(desk_page.locator("#lines")).to_contain_text("SKU-03")
+    expect(again).to_be_checked()
+    other.close()
+
+
 def test_every_code_of_the_sheet_on_paper_can_be_scanned(
     desk_page: Page, make_product: MakeProduct, look: Look
 ) -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from api.actions import barcodes, ledger, stock
+from api.actions import barcodes, ledger, stock, stocktakes
 from api.actor import Actor
 from api.models import Count, CountLine, Product, StockMovement, User
 from api.tests.conftest import MakeProduct
@@ -266,3 +266,21 @@ def test_the_pages_take_few_queries_however_long_the_sheet(
             desk.get(address)
     with django_assert_max_num_queries(7):
         desk.get("/counts/")
+
+
+def test_the_sheet_is_fetched_again_only_when_something_was_counted(
+    desk: Client, vera: User, make_product: MakeProduct, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    sock, by = make_product("SOCK", 5), Actor(vera, at=timezone.now())
+    count = stocktakes.start(product_ids=[sock.pk], blind=False, by=by)
+    mark = desk.get(f"/counts/{count.pk}/").context["mark"]
+    with django_assert_max_num_queries(5):
+        assert desk.get(f"/counts/{count.pk}/?seen={mark}").status_code == 204
+    for number in (4, 6):
+        stocktakes.enter(count.pk, [stocktakes.Counted(sock.pk, number, by.at)], by=by)
+        answer = desk.get(f"/counts/{count.pk}/", {"view": "left", "seen": mark})
+        assert answer.status_code == 200
+        assert '<a id="left" href="?view=left"' in answer.content.decode()
+        mark = answer.context["mark"]
+    stocktakes.recount(count.pk, [sock.pk])
+    assert desk.get(f"/counts/{count.pk}/?seen={mark}").status_code == 200
