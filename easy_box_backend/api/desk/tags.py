@@ -68,7 +68,7 @@ class Entry:
 
 @register.simple_tag(takes_context=True)
 def navigation(context: dict[str, Any]) -> list[Entry]:
-    """The entries of the navigation that the person may open, in their order."""
+    """The entries of the navigation that the person may open, in their order. Short, so that they are one line."""
     request: HttpRequest = context["request"]
     labels = {
         "today": gettext("Today"),
@@ -77,9 +77,9 @@ def navigation(context: dict[str, Any]) -> list[Entry]:
         "products": gettext("Products"),
         "counts": gettext("Counting"),
         "labels": gettext("Labels"),
-        "sheets": gettext("Import and export"),
-        "people": gettext("People and phones"),
-        "phone_errors": gettext("Errors on phones"),
+        "sheets": gettext("Import"),
+        "people": gettext("People"),
+        "phone_errors": gettext("Errors"),
         "settings": gettext("Settings"),
     }
     entries = []

@@ -43,3 +43,29 @@ def test_a_manager_turns_the_desk_to_german(desk_page: Page) -> None:
     desk_page.get_by_role("button", name="Deutsch").click()
     expect(desk_page.locator("html")).to_have_attribute("lang", "de")
     assert_accessible(desk_page)
+
+
+def test_the_menu_is_one_line_down_to_1000_px_and_opens_below_that(desk_page: Page) -> None:
+    page = desk_page
+    menu, button = page.locator("#menu"), page.locator("button.menu")
+    for language in ("Русский", "Deutsch", "English"):
+        page.set_viewport_size({"width": 1000, "height": 700})
+        page.locator("details.me summary").click()
+        page.get_by_role("button", name=language).click()
+        tops = menu.locator("li").evaluate_all("entries => entries.map(entry => entry.getBoundingClientRect().top)")
+        assert len(set(tops)) == 1, (language, tops)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1000
+        expect(button).to_be_hidden()
+    for width in (990, 360):
+        page.set_viewport_size({"width": width, "height": 700})
+        expect(menu).to_be_hidden()
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(menu.get_by_role("link", name="Settings")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert_accessible(page)
+        page.keyboard.press("Escape")
+        expect(menu).to_be_hidden()
+    button.click()
+    menu.get_by_role("link", name="Orders").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Orders")
