@@ -129,7 +129,8 @@ def _done(count: Count) -> dict[str, Any]:
 
 def _mark(count: Count, done: dict[str, Any]) -> str:
     """A word that changes with everything that is entered."""
-    return f"{count.status}-{done['all']}-{done['counted']}-{done['pieces']}-{done['last'] and done['last'].timestamp()}"
+    last = done["last"].timestamp() if done["last"] else 0
+    return f"{count.status}-{done['all']}-{done['counted']}-{done['pieces']}-{last}"
 
 
 def _seen(lines: CountLineQuerySet, view: str) -> CountLineQuerySet:
