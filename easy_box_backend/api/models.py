@@ -9,13 +9,14 @@ from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
-from django.db import models
+from django.db import connection, models
 from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Lower, StrIndex
 from django.db.models.lookups import Contains, GreaterThan, LessThan
 from django.utils.translation import gettext_lazy as _
 
 from api.texts import MAX_SKU, barcode_of, folded, gtins, skus_of, storable, tidy
+from backend import prepared
 
 MAX_QUANTITY = 1_000_000
 """The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
@@ -141,6 +142,9 @@ class Device(models.Model):
     created_at = models.DateTimeField(_("first login"), auto_now_add=True)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    remembered: str | None = None
+    """The state of its memory when the token was looked up (`auth/tokens.py`). None if there is none, or it was not
+    read."""
 
     class Meta:
         verbose_name = _("device")
@@ -221,6 +225,16 @@ def _on_shelf(shelf: str) -> Q:
     return is_quick & reduce(or_, begins, Q(location__iexact=shelf))
 
 
+def _live_with(skus: Sequence[str]) -> "list[Product]":
+    """The live products with one of these SKUs. On PostgreSQL by a prepared statement: a camera asks for a product
+    several times a second."""
+    if connection.vendor != "postgresql":
+        return list(Product.objects.live().filter(sku__in=skus))
+    columns = [field.column for field in Product._meta.concrete_fields]
+    statement = f"SELECT {', '.join(columns)} FROM api_product WHERE archived_at IS NULL AND sku = ANY(%s)"  # noqa: S608
+    return [Product.from_db("default", columns, row) for row in prepared.rows(statement, [list(skus)])]
+
+
 class ProductQuerySet(models.QuerySet["Product"]):
     def live(self) -> Self:
         """Those that are not archived."""
@@ -245,7 +259,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def with_code(self, codes: Sequence[str]) -> "Product | None":
         """The same for all that a code can mean, the likeliest first (`texts.skus_of`). A SKU goes before a barcode."""
-        found = {product.sku: product for product in self.live().filter(sku__in=codes)}
+        found = {product.sku: product for product in _live_with(codes)}
         if skus := [code for code in codes if code in found]:
             return found[skus[0]]
         wanted = list(dict.fromkeys(barcode_of(code) for code in codes))

@@ -1,8 +1,5 @@
 """The app's calls and their REST neighbours: products, stock, orders. A view parses, calls one action, answers."""
 
-from collections.abc import Callable
-from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.http import HttpResponseBase, QueryDict
@@ -13,55 +10,18 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import revision, serializers
-from api.actions import orders, products, stock
+from api import serializers
+from api.actions import orders, products
 from api.auth.tokens import actor, device_of, managers_only, storekeepers_only
 from api.models import Order, Product
 from api.phones import orders as phone_orders
 from api.phones import products as phone_products
-from api.phones import stock as phone_stock
 from api.phones import updates as phone_updates
-from api.rest import answers, error_handler, lists, openapi, ready, requests
-from api.rest.answers import movement_answer, page, row_answer
+from api.rest import answers, error_handler, hot, lists, openapi, requests
+from api.rest.answers import page, row_answer
 from api.rest.base import PhoneView
 from api.rest.lists import product_answer
 from api.rest.requests import checked, checked_from_app, find, parse_id, require_id, revisions_held, sku_of_query
-from api.texts import NO_SKU, skus_of
-
-Seen = Callable[[int], None]
-"""Is told the revision that a phone sees."""
-
-
-def product_list(request: Request, seen: Seen | None = None) -> HttpResponseBase:
-    """All products, or those that the query asks for."""
-    query = checked(serializers.ProductQuery, request.query_params)
-    if not query:
-        return whole_list(request, seen)
-    return page(request, lists.products_json(lists.products_matching(query), answers.photo_base(request)), query)
-
-
-def order_list(request: Request, at: datetime, seen: Seen | None = None) -> HttpResponseBase:
-    """The orders that the app shows, or those that the query asks for. at: now."""
-    query = checked(serializers.OrderQuery, request.query_params)
-    if not query:
-        return whole_list(request, seen, lists.orders_kept_since(at))
-    found = lists.orders_json(lists.orders_matching(query), answers.photo_base(request), for_app=seen is not None)
-    return page(request, found, query)
-
-
-def whole_list(request: Request, seen: Seen | None, since: datetime | None = None) -> HttpResponseBase:
-    """A whole list with its tag, or 304 if the caller holds it.
-
-    seen: of a phone. since: for the list of orders (`lists.orders_kept_since`); None for the products.
-    """
-    photos, for_app = answers.photo_base(request), seen is not None
-    rest = (f"{photos} {since}" + ("" if for_app else " programs") if since else photos).encode()
-    state, packed = revision.tag(), None
-    if not answers.not_modified(request, answers.tag_of(state, rest)):
-        state, packed = ready.whole_list(state, photos, since, for_app=for_app)
-    if seen:
-        seen(int(state.rsplit("-", 1)[1]))
-    return answers.tagged_gzip(request, answers.tag_of(state, rest), packed)
 
 
 class ProductList(PhoneView):
@@ -71,16 +31,14 @@ class ProductList(PhoneView):
     def get(self, request: Request) -> HttpResponseBase:
         """Products: all that are not archived; with `?sku=` the one with exactly that SKU or
         barcode, or none."""
-        asked = sku_of_query(request, is_app=False)
-        return (
-            product_list(request) if asked is None else one_or_none(request, Product.objects.with_code(skus_of(*asked)))
-        )
-
-    def app_get(self, request: Request) -> HttpResponseBase:
-        asked, by = sku_of_query(request, is_app=True), actor(request)
-        if asked is None:
-            return product_list(request, partial(phone_stock.pulled, by=by))
-        return one_or_none(request, phone_stock.look_up(skus_of(*asked, blank=NO_SKU), sent=asked[0], by=by))
+        by = actor(request)
+        if sku_of_query(request._request, is_app=by.is_app):
+            return hot.look_up(request._request, by=by)
+        query = checked(serializers.ProductQuery, request.query_params)
+        if not query:
+            return hot.product_list(request._request, by=by)
+        found = lists.products_json(lists.products_matching(query), answers.photo_base(request))
+        return page(request, found, query)
 
     @extend_schema(
         request=openapi.body(serializers.ProductCreate), parameters=openapi.MAKES, responses=openapi.PRODUCT_MADE
@@ -147,12 +105,9 @@ class AddStock(PhoneView):
     @extend_schema(request=openapi.body(serializers.Addition), **openapi.MOVES)
     def post(self, request: Request, key: str) -> HttpResponseBase:
         """Receive goods: adds `quantity` pieces."""
-        by, quantity = actor(request), checked(serializers.Addition, request.data)["quantity"]
-        return movement_answer(request, stock.receive(require_id(key, products.NoSuchProduct), quantity, by=by))
-
-    def app_post(self, request: Request, key: str) -> HttpResponseBase:
-        by, quantity = actor(request), checked(serializers.AppAddition, request.data)["quantity"]
-        return movement_answer(request, phone_stock.add_stock(parse_id(key), quantity, by=by, key=key))
+        by = actor(request)
+        data = checked(serializers.AppAddition if by.is_app else serializers.Addition, request.data)
+        return hot.add_stock(request._request, key, data["quantity"], by=by)
 
 
 class UploadImage(PhoneView):
@@ -179,11 +134,11 @@ class OrderList(PhoneView):
         """Orders with their lines. Without parameters, as the app shows them: running ones, the oldest first, then
         those that ended in the last days (`ORDERS_KEPT_IN_APP`), the newest first. With `status`, `after` or `limit`:
         all that match, oldest first."""
-        return order_list(request, actor(request).at)
-
-    def app_get(self, request: Request) -> HttpResponseBase:
-        by = actor(request)
-        return order_list(request, by.at, partial(phone_orders.pulled, by=by))
+        by, query = actor(request), checked(serializers.OrderQuery, request.query_params)
+        if not query:
+            return hot.order_list(request._request, by=by)
+        photos = answers.photo_base(request)
+        return page(request, lists.orders_json(lists.orders_matching(query), photos, for_app=by.is_app), query)
 
     @extend_schema(request=openapi.body(serializers.OrderIn), parameters=openapi.MAKES, responses=openapi.ORDER_MADE)
     def post(self, request: Request) -> HttpResponseBase:
@@ -244,10 +199,6 @@ def order_body(request: Request) -> Any:
             except ValueError as error:
                 raise ValidationError({"lines": [_("This is not valid JSON.")]}) from error
     return data
-
-
-def one_or_none(request: Request, product: Product | None) -> Response:
-    return Response([lists.one_product(product, answers.photo_base(request))] if product else [])
 
 
 def order_answer(request: Request, order_id: int, *, is_new: bool = False) -> HttpResponseBase:

@@ -189,7 +189,7 @@ MIDDLEWARE = [
     "api.middleware.probes.ProbesMiddleware",
     "api.middleware.request_log.RequestLogMiddleware",
     "api.middleware.disk.DiskMiddleware",
-    "api.middleware.express.ExpressLane",
+    "api.middleware.door.Door",
     "api.middleware.body.ReadToEndMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

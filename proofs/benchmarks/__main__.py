@@ -4,14 +4,19 @@
     python -m proofs.benchmarks phones       the list as a phone gets it, with nginx before the server: CPU of both
     python -m proofs.benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
     python -m proofs.benchmarks writes       add_stock on one product from 8 connections: throughput
+    python -m proofs.benchmarks queue        a queue of 300 items: the last ones beside the first ones
 
 Exit code 1: a requirement is missed.
 """
 
 import argparse
+import json
+import random
 import shutil
 import statistics
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dev.common import temporary_folder
@@ -24,8 +29,12 @@ APP, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 PRODUCTS, ORDERS, LINES = 10_000, 1_000, 5
 CONNECTIONS, ROUND_SECONDS = 8, 3.0
 PLAIN_PRODUCTS, PLAIN_ORDERS = "products, plain ModelViewSet", "orders, plain ModelViewSet"
+PHONES = "app, look-up and addition"
 READY = "a bare function that sends ready bytes"
-LIST_AT_MOST, WRITES_AT_LEAST = 0.1, 0.5
+BARE_LOOK_UP, LOOK_UP = "?sku=, a bare function", "?sku=, by a phone"
+LIST_AT_MOST, LOOK_UP_AT_MOST, WRITES_AT_LEAST, PHONES_AT_LEAST, LATE_AT_MOST = 0.1, 2.0, 0.5, 0.35, 1.25
+QUEUE, EARLY, LATE = 300, slice(2, 12), slice(290, 300)
+"""How many items a phone's queue has, and which of them are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class Requirement:
 def main() -> int:
     """Measure what the command line names; returns 0 if all requirements are kept."""
     parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks")
-    parser.add_argument("what", nargs="?", choices=["phones", "lists", "writes", "all"], default="all")
+    parser.add_argument("what", nargs="?", choices=["phones", "lists", "writes", "queue", "all"], default="all")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; medians are shown")
     chosen = parser.parse_args()
     requirements: list[Requirement] = []
@@ -59,9 +68,12 @@ def main() -> int:
             for name, durable in (("commits in memory", "off"), ("commits on disk, as in production", "on")):
                 options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), durable)
                 with temporary_postgres(**options) as url, served(
-                    url, folder, workers=2, threads=4, products=1
+                    url, folder, workers=2, threads=4, products=100
                 ) as server:  # fmt: skip
                     requirements += writes(server, chosen.rounds, name)
+        if chosen.what in ("queue", "all"):
+            with temporary_postgres() as url, served(url, folder, workers=2, threads=4, products=100) as server:
+                requirements += queue(server, chosen.rounds)
     print()
     for requirement in requirements:
         print("kept  " if requirement.kept else "MISSED", requirement.text)
@@ -108,7 +120,7 @@ def phones(server: Served, nginx: Edge, rounds: int) -> list[Requirement]:
 # --- Lists: CPU ---
 def lists(server: Served, rounds: int) -> list[Requirement]:
     """CPU of the one worker for each way of reading, in interleaved rounds."""
-    token = server.log_in(INTEGRATION)
+    token, phone = server.log_in(INTEGRATION), server.log_in(APP)
     connection = Connection(server.port)
 
     def get(path: str, **more: str) -> bytes:
@@ -117,13 +129,13 @@ def lists(server: Served, rounds: int) -> list[Requirement]:
     add = f"/api/products/{server.products[0]}/add_stock/"
     write = request("POST", add, body={"quantity": 1}, token=token, agent=INTEGRATION)
     names = [
-        PLAIN_PRODUCTS, "products", "products, right after a write", "products, 304", "products, ?sku=",
+        PLAIN_PRODUCTS, "products", "products, right after a write", "products, 304", BARE_LOOK_UP, "?sku=", LOOK_UP,
         PLAIN_ORDERS, "orders", "orders, right after a write",
     ]  # fmt: skip
     spent: dict[str, list[float]] = {name: [] for name in names}
     size: dict[str, int] = {}
 
-    def measure(name: str, data: bytes, times: int, before: bytes | None = None) -> None:
+    def measure(name: str, data: bytes | Iterator[bytes], times: int, before: bytes | None = None) -> None:
         milliseconds, size[name] = cpu(server, connection, data, times, before)
         spent[name].append(milliseconds)
 
@@ -133,13 +145,16 @@ def lists(server: Served, rounds: int) -> list[Requirement]:
         measure("products, right after a write", get("/api/products/"), 20, write)
         tag = connection.ask(get("/api/products/")).headers["etag"]
         measure("products, 304", get("/api/products/", if_none_match=tag), 200)
-        measure("products, ?sku=", get("/api/products/?sku=SKU-04711"), 200)
+        measure(BARE_LOOK_UP, get("/bare/products/?sku=SKU-04711"), 200)
+        measure("?sku=", get("/api/products/?sku=SKU-04711"), 200)
+        by_phone = iter([request("GET", f"/api/products/?sku=SKU-{n:05d}", token=phone, agent=APP) for n in range(200)])
+        measure(LOOK_UP, by_phone, 200)
         measure(PLAIN_ORDERS, get("/plain/orders/"), 2)
         measure("orders", get("/api/orders/"), 20)
         measure("orders, right after a write", get("/api/orders/"), 20, write)
     print(f"\nReading, {PRODUCTS:,} products, {ORDERS:,} orders of {LINES} lines: CPU of gunicorn's worker")
     print(f"{'':36}{'ms/request':>12}{'to plain':>10}{'bytes':>12}")
-    plain = {name: PLAIN_PRODUCTS if name.startswith("products") else PLAIN_ORDERS for name in names}
+    plain = {name: PLAIN_ORDERS if name.startswith("orders") else PLAIN_PRODUCTS for name in names}
     to_plain = {name: ratio(spent[name], spent[plain[name]]) for name in names}
     for name in names:
         print(f"{name:36}{statistics.median(spent[name]):12.2f}{to_plain[name]:10.4f}{size[name]:12,}")
@@ -149,80 +164,127 @@ def lists(server: Served, rounds: int) -> list[Requirement]:
             to_plain[name] <= LIST_AT_MOST,
         )
         for name in ("products", "products, right after a write")
-    ]
+    ] + [at_most(f"{LOOK_UP}: to the bare one", ratio(spent[LOOK_UP], spent[BARE_LOOK_UP]), LOOK_UP_AT_MOST)]
+
+
+def at_most(text: str, value: float, most: float) -> Requirement:
+    return Requirement(f"{text} {value:.2f} (at most {most})", value <= most)
 
 
 def cpu(
-    server: Served | Edge, connection: Connection, data: bytes, times: int, before: bytes | None = None
-) -> tuple[float, int]:
+    server: Served | Edge, connection: Connection, data: bytes | Iterator[bytes], times: int,
+    before: bytes | None = None,
+) -> tuple[float, int]:  # fmt: skip
     """Milliseconds of CPU for one such request, on average, and the answer's size in bytes.
 
-    before: a request to make before each; its own cost is subtracted.
+    data: the request, or one for each time. before: a request to make before each; its own cost is subtracted.
     """
     alone = cpu(server, connection, before, 100)[0] if before else 0.0
     start = server.cpu_seconds()
     for _ in range(times):
         if before:
             connection.ask(before)
-        answer = connection.ask(data)
+        answer = connection.ask(data if isinstance(data, bytes) else next(data))
         assert answer.status in (200, 304), answer
     return (server.cpu_seconds() - start) / times * 1000 - alone, len(answer.body)
 
 
 # --- Writes: throughput ---
 def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
-    """Additions per second to one product, from 8 connections, for each implementation in interleaved rounds."""
-    (product,) = server.products
+    """Additions per second from 8 connections, for each implementation in interleaved rounds. Programs add to one
+    product; phones send queues, each its own, as the app does: a look-up and an addition for each item, then the list.
+    """
     integrations = [server.log_in(INTEGRATION) for _ in range(CONNECTIONS)]
     phones = [server.log_in(APP) for _ in range(CONNECTIONS)]
+    shelf, chance = server.products, random.Random(1)
 
-    def add(path: str, token: str, agent: str) -> bytes:
-        return request("POST", path, body={"quantity": 1}, token=token, agent=agent)
+    def add(token: str, agent: str, product: int = 0, quantity: int = 1, door: str = "api/products") -> bytes:
+        path = f"/{door}/{shelf[product]}/add_stock/"
+        return request("POST", path, body={"quantity": quantity}, token=token, agent=agent)
 
-    def look_up(token: str) -> bytes:
-        return request("GET", "/api/products/?sku=SKU-00000", token=token, agent=APP)
+    def item(token: str) -> list[bytes]:
+        product, quantity = chance.randrange(len(shelf)), chance.choice([1, 1, 2, 5, 10, 12])
+        path = f"/api/products/?sku=SKU-{product:05d}"
+        return [request("GET", path, token=token, agent=APP), add(token, APP, product, quantity)]
 
-    ours = f"/api/products/{product}/add_stock/"
-    # The requests that each connection repeats; the addition comes last.
     ways = {
-        "bare writer": [[add(f"/bare/{product}/add_stock/", "", INTEGRATION)]] * CONNECTIONS,
-        "integration": [[add(ours, token, INTEGRATION)] for token in integrations],
-        "app, look-up and addition": [[look_up(token), add(ours, token, APP)] for token in phones],
-        "app, addition only": [[add(ours, token, APP)] for token in phones],
-    }
+        "bare writer": [[[add("", INTEGRATION, door="bare")]]] * CONNECTIONS,
+        "integration": [[[add(token, INTEGRATION)]] for token in integrations],
+        PHONES: [],
+    }  # fmt: skip
     rates: dict[str, list[float]] = {way: [] for way in ways}
-    lost = 0
+    lost = dict.fromkeys(ways, 0)
     for _ in range(rounds):
+        # The queues of a round are new: the same ones again would be read as sent twice.
+        ways[PHONES] = [[item(token) for _ in range(QUEUE)] for token in phones]
+        for script, token in zip(ways[PHONES], phones, strict=True):
+            pull = request("GET", "/api/products/", token=token, agent=APP)
+            script[0].insert(0, pull)
+            Connection(server.port).ask(pull)
         for way, scripts in ways.items():
-            if way.startswith("app"):
-                # As the app does. Otherwise equal additions over new connections look like a resent queue.
-                for token in phones:
-                    Connection(server.port).ask(request("GET", "/api/products/", token=token, agent=APP))
             before = on_hand(server, integrations[0])
-            additions, seconds = saturate(server.port, scripts, ROUND_SECONDS)
-            lost += before + additions - on_hand(server, integrations[0])
-            rates[way].append(additions / seconds)
-    print(f"\nadd_stock on one product, {CONNECTIONS} connections, 2 workers of 4 threads, {name}")
+            done, seconds = saturate(server.port, scripts, ROUND_SECONDS)
+            lost[way] += before + pieces(scripts, done) - on_hand(server, integrations[0])
+            rates[way].append(sum(done) / seconds)
+    print(f"\nadd_stock, {CONNECTIONS} connections, 2 workers of 4 threads, {name}")
     print(f"{'':36}{'additions/s':>12}{'requests/s':>12}{'to bare':>10}")
     for way, scripts in ways.items():
         rate, to_bare = statistics.median(rates[way]), ratio(rates[way], rates["bare writer"])
-        print(f"{way:36}{rate:12.0f}{rate * len(scripts[0]):12.0f}{to_bare:10.2f}")
-    reached = ratio(rates["integration"], rates["bare writer"])
+        print(f"{way:36}{rate:12.0f}{rate * len(scripts[0][-1]):12.0f}{to_bare:10.2f}")
+    least = {"integration": WRITES_AT_LEAST, PHONES: PHONES_AT_LEAST}
     return [
-        Requirement(
-            f"add_stock, {name}: {reached:.2f} of a bare writer's throughput (at least {WRITES_AT_LEAST})",
-            reached >= WRITES_AT_LEAST,
-        ),
-        Requirement(f"add_stock, {name}: {lost} pieces lost or too many (0)", lost == 0),
+        at_least(f"add_stock, {way}, {name}: of a bare writer's", ratio(rates[way], rates["bare writer"]), least[way])
+        for way in least
+    ] + [
+        Requirement(f"add_stock, {way}, {name}: {lost[way]} pieces lost or too many (0)", not lost[way]) for way in ways
     ]
 
 
+def pieces(scripts: list[list[list[bytes]]], done: list[int]) -> int:
+    """How many pieces so many first steps of each script add."""
+    return sum(
+        json.loads(script[n % len(script)][-1].rpartition(b"\r\n\r\n")[2])["quantity"]
+        for script, count in zip(scripts, done, strict=True)
+        for n in range(count)
+    )
+
+
+def at_least(text: str, value: float, least: float) -> Requirement:
+    return Requirement(f"{text} {value:.2f} (at least {least})", value >= least)
+
+
+# --- A long queue ---
+def queue(server: Served, rounds: int) -> list[Requirement]:
+    """How long an item of a phone's queue takes, its look-up and its addition: the first ones and the last ones."""
+    rates: list[float] = []
+    early, late = list[float](), list[float]()
+    for nth in range(rounds):
+        token, connection, taken = server.log_in(APP), Connection(server.port), list[float]()
+        connection.ask(request("GET", "/api/products/", token=token, agent=APP))
+        for n in range(QUEUE):
+            product = server.products[(n * n + nth) % len(server.products)]
+            sku = f"SKU-{server.products.index(product):05d}"
+            add = f"/api/products/{product}/add_stock/"
+            begun = time.perf_counter()
+            connection.ask(request("GET", f"/api/products/?sku={sku}", token=token, agent=APP))
+            answer = connection.ask(request("POST", add, body={"quantity": n % 7 + 1}, token=token, agent=APP))
+            taken.append((time.perf_counter() - begun) * 1000)
+            assert answer.status == 200, answer
+        early.append(statistics.median(taken[EARLY]))
+        late.append(statistics.median(taken[LATE]))
+        rates.append(late[-1] / early[-1])
+    print(f"\nA phone's queue of {QUEUE} items: milliseconds for a look-up and its addition")
+    print(f"items {EARLY.start + 1} to {EARLY.stop}: {statistics.median(early):.2f}")
+    print(f"items {LATE.start + 1} to {LATE.stop}: {statistics.median(late):.2f}")
+    return [at_most("the last items of a long queue: to the first ones", statistics.median(rates), LATE_AT_MOST)]
+
+
 def on_hand(server: Served, token: str) -> int:
-    """The quantity on hand of the first product."""
-    path = f"/api/products/{server.products[0]}/"
-    answer = Connection(server.port).ask(request("GET", path, token=token, agent=INTEGRATION))
-    quantity: int = answer.json()["quantity"]  # type: ignore[index]
-    return quantity
+    """How many pieces of all products are on hand."""
+    answer = Connection(server.port).ask(
+        request("GET", "/api/products/", token=token, agent=INTEGRATION, accept_encoding="identity")
+    )
+    return sum(product["quantity"] for product in answer.json())  # type: ignore[attr-defined]
 
 
 def ratio(ours: list[float], plain: list[float]) -> float:

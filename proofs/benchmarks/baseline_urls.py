@@ -90,6 +90,17 @@ def bare_add_stock(request: HttpRequest, key: int) -> HttpResponse:
     return answer({"quantity_after": row[0]})
 
 
+def bare_look_up(request: HttpRequest) -> HttpResponse:
+    """The bare `?sku=`: one SELECT; no account, no barcodes, no middleware."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, name, sku, quantity, location FROM api_product WHERE archived_at IS NULL AND sku = %s",
+            [request.GET["sku"]],
+        )
+        rows = cursor.fetchall()
+    return answer([dict(zip(("id", "name", "sku", "quantity", "location"), row, strict=True)) for row in rows])
+
+
 @cache
 def packed_list(photos: str) -> bytes:
     """The app's list, compressed."""
@@ -143,6 +154,7 @@ router.register("orders", OrderViewSet)
 urlpatterns = [
     path("plain/", include(router.urls)),
     path("bare/<int:key>/add_stock/", bare_add_stock),
+    path("bare/products/", bare_look_up),
     path("bare/ready/", ready),
     path("bare/fill/", fill),
     path("", include("backend.urls")),

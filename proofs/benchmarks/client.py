@@ -4,8 +4,8 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +74,37 @@ class Connection:
         return answer
 
 
-def saturate(port: int, scripts: list[list[bytes]], seconds: float) -> tuple[int, float]:
-    """Each script is repeated on a connection of its own, every request as soon as the last answer is there.
+def saturate(port: int, scripts: list[list[list[bytes]]], seconds: float) -> tuple[list[int], float]:
+    """Each script is sent on a connection of its own, every request as soon as the last answer is there, and begins
+    anew at its end. It is a list of steps, and a step one or more requests.
 
-    Each script is completed after the time is over; the time until the last one has ended counts.
-    Returns how often scripts were completed, and in how many seconds.
+    The last step is completed after the time is over; the time until the last one has ended counts.
+    Returns how many steps of each script were completed, and in how many seconds.
     """
     chooser = selectors.DefaultSelector()
     open_connections = [Connection(port) for _ in scripts]
-    turns: list[Iterator[bytes]] = []
-    done = 0
+    turns = [cycle((data, data is step[-1]) for step in script for data in step) for script in scripts]
+    done, ends = [0] * len(scripts), [False] * len(scripts)
+
+    def send(number: int) -> None:
+        data, ends[number] = next(turns[number])
+        open_connections[number].send(data)
+
     start = time.perf_counter()
-    for connection, script in zip(open_connections, scripts, strict=True):
-        turns.append(iter(script))
-        chooser.register(connection.link, selectors.EVENT_READ, len(turns) - 1)
-        connection.send(next(turns[-1]))
+    for number, connection in enumerate(open_connections):
+        chooser.register(connection.link, selectors.EVENT_READ, number)
+        send(number)
     while chooser.get_map():
         for key, _ in chooser.select():
             answer = open_connections[key.data].take()
             if answer is None:
                 continue
             assert answer.status == 200, answer
-            following = next(turns[key.data], None)
-            if following is None:
-                done += 1
-                if time.perf_counter() - start >= seconds:
-                    chooser.unregister(key.fileobj)
-                    continue
-                turns[key.data] = iter(scripts[key.data])
-                following = next(turns[key.data])
-            open_connections[key.data].send(following)
+            done[key.data] += ends[key.data]
+            if ends[key.data] and time.perf_counter() - start >= seconds:
+                chooser.unregister(key.fileobj)
+            else:
+                send(key.data)
     taken = time.perf_counter() - start
     for connection in open_connections:
         connection.link.close()

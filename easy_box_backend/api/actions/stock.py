@@ -223,7 +223,8 @@ def receive(product_id: int, quantity: int, *, by: Actor, occurred_at: datetime 
     """Book a receipt of `quantity` pieces (1 to MAX_QUANTITY) of a live product.
 
     occurred_at: when they arrived, if not now. A count since then includes them.
-    Raises ImplausibleQuantity, OnHandOutOfBounds, and NoSuchProduct if it is unknown or archived.
+    Raises ImplausibleQuantity, OnHandOutOfBounds, and NoSuchProduct if it is unknown or archived. Then nothing has been
+    written, and the caller's transaction can go on.
     """
     if not 1 <= quantity <= MAX_QUANTITY:
         raise ImplausibleQuantity(quantity)
@@ -240,6 +241,15 @@ def receive(product_id: int, quantity: int, *, by: Actor, occurred_at: datetime 
         within = count_with(product, occurred_at) if occurred_at else None
         number = revision.take()
         return move(product, quantity, Kind.RECEIPT, number=number, by=by, occurred_at=occurred_at, within=within)
+
+
+def receive_and_note(product_id: int, quantity: int, *, before: str, after: str, by: Actor) -> StockMovement | None:
+    """`receive` of a plausible quantity, and the new state of the phone's memory, in one statement without a lock
+    before it. before: the state of the memory. Returns None, with nothing written, if that has changed, if the product
+    can't be booked, or on a database without such statements."""
+    if connection.vendor != "postgresql":
+        return None
+    return one_statement.receive(product_id, quantity, most=MAX_ON_HAND, by=by, memory=(before, after))
 
 
 @transaction.atomic

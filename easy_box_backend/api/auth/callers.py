@@ -43,13 +43,13 @@ def user_agent(request: HttpRequest | Request) -> str:
     return "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())
 
 
-def connection(request: Request) -> str:
+def connection(request: HttpRequest) -> str:
     """A name of the caller's TCP connection, "" if the proxy does not send one.
 
     The proxy must close a connection after a 5xx, as nginx/site.conf does: two requests with the same name then had no
     error between them. Without a proxy (development), the name is the client's address and port.
     """
     if settings.TRUSTED_PROXIES:
-        return str(request.headers.get("X-Connection", ""))[:60]
+        return str(request.META.get("HTTP_X_CONNECTION", ""))[:60]
     port = request.META.get("REMOTE_PORT", "")
     return f"{request.META.get('REMOTE_ADDR', '')}:{port}" if port else ""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import Model
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.auth import TokenAuthentication
@@ -36,18 +37,20 @@ _COLUMNS = {
     "token": ("digest", "expiry"),
 }
 _NAMES = {table: [f"{table}.{column}" for column in columns] for table, columns in _COLUMNS.items()}
-_SELECTED = [name for names in _NAMES.values() for name in names]
+_SELECTED = [*(name for names in _NAMES.values() for name in names), "memory.state"]
 _LOOK_UP = f"""
 SELECT {", ".join(_SELECTED)}
 FROM knox_authtoken token
 JOIN api_device device ON device.token_id = token.digest
 JOIN api_user person ON person.id = device.user_id
+LEFT JOIN api_devicememory memory ON memory.device_id = device.id
 WHERE token.digest = %s AND person.is_active
 """  # noqa: S608 (all names are constants)
 
 
 class DeviceTokenAuthentication(TokenAuthentication):
-    """`Authorization: Token <key>`, looked up by its digest in one SELECT per request.
+    """`Authorization: Token <key>`, looked up by its digest in one SELECT per request, which also reads what is
+    remembered of a phone.
 
     Knox's own look-up reads all tokens of the user each time, and the ORM's costs three times this one's CPU
     (docs/benchmarks.md). Expired tokens are removed by a job.
@@ -56,31 +59,34 @@ class DeviceTokenAuthentication(TokenAuthentication):
     def authenticate(self, request: Request) -> tuple[User, Device] | None:
         found: tuple[User, Device] | None = super().authenticate(request)
         if found:
-            _note_use(request, found[1], timezone.now())
+            note_use(request._request, found[1], timezone.now())
         return found
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, Device]:
-        now = timezone.now()
-        try:
-            digest = hash_token(token.decode("ascii"))
-        except (ValueError, TypeError) as error:
-            raise exceptions.AuthenticationFailed(_("Invalid token.")) from error
-        device = find_device(digest)
-        if device is None or device.token is None or (device.token.expiry and device.token.expiry <= now):
+        device = device_with(token.decode("latin-1"), timezone.now())
+        if device is None:
             raise exceptions.AuthenticationFailed(_("Invalid token."))
         return device.user, device
 
 
-def _note_use(request: Request, device: Device, now: datetime) -> None:
+def note_use(request: HttpRequest, device: Device, now: datetime) -> None:
     """Record the use of a token: when (every few minutes), where and its new expiry (once per MIN_REFRESH_INTERVAL)."""
     token, expiry = device.token, now + settings.TOKEN_TTL
     step = timedelta(seconds=cast(int, settings.REST_KNOX["MIN_REFRESH_INTERVAL"]))
     if token and token.expiry and expiry - token.expiry > step:
         # An update, not a save: the token may just have been revoked, which is no error.
         AuthToken.objects.filter(digest=token.digest).update(expiry=expiry)
-        logins.was_here(device.user, client_network(request._request), at=now)
+        logins.was_here(device.user, client_network(request), at=now)
     if device.last_seen_at is None or now - device.last_seen_at > LAST_SEEN_STEP:
         Device.objects.filter(pk=device.pk).update(last_seen_at=now)
+
+
+def device_with(key: str, now: datetime) -> Device | None:
+    """The device with this token. None if it is unknown or has expired, or its user is inactive."""
+    device = find_device(hash_token(key)) if key.isascii() else None
+    if device is None or device.token is None or (device.token.expiry and device.token.expiry <= now):
+        return None
+    return device
 
 
 def find_device(digest: str) -> Device | None:
@@ -105,6 +111,7 @@ def find_device(digest: str) -> Device | None:
         found[name] = time_of(found[name])
     device = _from_db(Device, "device", found)
     device.user, device.token = _from_db(User, "person", found), _from_db(AuthToken, "token", found)
+    device.remembered = found["memory.state"]
     return device
 
 
@@ -129,7 +136,8 @@ class NoAuthentication(DeviceTokenAuthentication):
 
 def actor(request: Request) -> Actor:
     """The person and device behind an authenticated request."""
-    return Actor(person(request), device_of(request), at=timezone.now(), connection=callers.connection(request))
+    at, connection = timezone.now(), callers.connection(request._request)
+    return Actor(person(request), device_of(request), at=at, connection=connection)
 
 
 def person(request: Request) -> User:

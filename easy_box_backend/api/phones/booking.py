@@ -13,6 +13,7 @@ from api.actions import discrepancies, products, reversing, stock, unknown_goods
 from api.actor import Actor
 from api.discrepancies import story
 from api.models import Discrepancy, Product, StockMovement
+from api.reconcile.chances import Timing
 from api.reconcile.memory import DECIDED, Addition, Arrival, Memory, Question, fingerprint_of
 from api.reconcile.stored_stories import restored, stored
 from api.reconcile.stories import Doubts, Stories, parts
@@ -39,6 +40,24 @@ def acted(memory: Memory, arrival: Arrival, *, by: Actor, also: int | None = Non
             agree(memory, stories, by=by, also=[also] if also else [])
 
 
+def note(
+    memory: Memory, stories: Stories, product_id: int, quantity: int, timing: Timing, *, by: Actor
+) -> Addition:  # fmt: skip
+    """Tell the stories that the phone has sent an addition. timing: of its look-up."""
+    number = stories.add(product_id, quantity, timing)
+    addition = memory.additions[number] = Addition(product_id, quantity, by.at.timestamp())
+    return addition
+
+
+def is_all(addition: Addition, memory: Memory, stories: Stories) -> bool:
+    """Whether `agree` would only book this addition, and nobody could doubt that later. Then the memory is as after
+    it."""
+    if memory.questions or _wrong(memory, stories) != [addition] or stories.doubts():
+        return False
+    _forget_settled(memory, stories, {})
+    return all(mine is not addition for mine in memory.additions.values())
+
+
 def agree(
     memory: Memory, stories: Stories, *, by: Actor, also: Sequence[int] = (), final: Doubts | None = None
 ) -> list[StockMovement]:  # fmt: skip
@@ -61,10 +80,14 @@ def agree(
         memory.questions.pop(product, None)
     doubts = stories.doubts()
     _ask(memory, stories, doubts, by)
+    _forget_settled(memory, stories, doubts)
+    return booked
+
+
+def _forget_settled(memory: Memory, stories: Stories, doubts: Doubts) -> None:
     stories.settle()
     named = stories.named(doubts)
     memory.additions = {number: mine for number, mine in memory.additions.items() if number in named}
-    return booked
 
 
 def _hear_answers(memory: Memory, stories: Stories) -> None:
@@ -174,8 +197,7 @@ def _book(mine: Addition, by: Actor) -> StockMovement | None:
     """
     came_at = None if mine.came_at == by.at.timestamp() else _moment(mine.came_at)
     try:
-        with transaction.atomic():
-            return _receive(mine.product, mine.quantity, by=by, came_at=came_at)
+        return _receive(mine.product, mine.quantity, by=by, came_at=came_at)
     except (stock.ImplausibleQuantity, stock.OnHandOutOfBounds):
         ask_about_quantity(Product.objects.get(id=mine.product), mine.quantity, by=by)
         return None
@@ -191,10 +213,13 @@ def _receive(product_id: int, quantity: int, *, by: Actor, came_at: datetime | N
     """Book goods. If their product is archived, they go to the product that has its SKU now; without one, the product
     is restored."""
     try:
-        with transaction.atomic():
-            return stock.receive(product_id, quantity, by=by, occurred_at=came_at)
+        return stock.receive(product_id, quantity, by=by, occurred_at=came_at)
     except stock.NoSuchProduct:
-        pass
+        with transaction.atomic():  # what is refused below does not restore the product either
+            return _receive_archived(product_id, quantity, by=by, came_at=came_at)
+
+
+def _receive_archived(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None) -> StockMovement:
     sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
     told = unknown_goods.heir_of(product_id)
     heir = told or products.holder_of(sku, but=product_id)

@@ -1,16 +1,26 @@
-"""Stores what is remembered of a phone: one JSON document per device. The lock on its row makes the requests of one
-phone run one after another. `reconcile/memory.py` describes the content."""
+"""Stores what is remembered of a phone: one JSON document per device. The requests of one phone that book something run
+one after another, by the lock on its row; look-ups replace the document if it is still the one that they have read.
+`reconcile/memory.py` describes the content."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
-from django.db import transaction
+from django.db import connection, transaction
 
 from api.actor import Actor
 from api.models import Device, DeviceMemory
 from api.reconcile import version1
 from api.reconcile.memory import VERSION, Memory
+from backend import prepared
+
+T = TypeVar("T")
+
+_READ = "SELECT state FROM api_devicememory WHERE device_id = %s"
+_LOCK = f"{_READ} FOR NO KEY UPDATE"
+_WRITE = "UPDATE api_devicememory SET state = %s WHERE device_id = %s RETURNING device_id"
+_REPLACE = "UPDATE api_devicememory SET state = %s WHERE device_id = %s AND state = %s RETURNING device_id"
 
 
 class UnknownVersion(RuntimeError):
@@ -32,17 +42,48 @@ def remembered(by: Actor) -> Iterator[Memory]:
         before = _locked(device)
         memory = read(before)
         yield memory
-        after = msgspec.json.encode(memory).decode()
+        after = written(memory)
         if after != before:
-            DeviceMemory.objects.filter(device=device).update(state=after)
+            prepared.one_row(_WRITE, [after, device.pk])
+
+
+def as_read(by: Actor) -> tuple[str, Memory] | None:
+    """What is remembered of the phone, and its state, as they were when its token was looked up, not locked. None if
+    that was not read. Raises UnknownVersion."""
+    device = device_of(by)
+    before, device.remembered = device.remembered, None  # it serves once
+    return None if before is None else (before, read(before))
+
+
+def noted(by: Actor, step: Callable[[Memory], T]) -> T:
+    """Run a step that changes nothing in the database but what is remembered of the phone. Returns its result.
+
+    It needs no lock and no transaction, and writes nothing if nothing changes. If another request of the phone has
+    changed the memory meanwhile, the step is run again with that. Raises UnknownVersion.
+    """
+    if found := as_read(by):
+        before, memory = found
+        result = step(memory)
+        after = written(memory)
+        if after == before or prepared.one_row(_REPLACE, [after, device_of(by).pk, before]):
+            return result
+    with remembered(by) as memory:
+        return step(memory)
 
 
 def _locked(device: Device) -> str:
-    row = DeviceMemory.objects.select_for_update(no_key=True).filter(device=device).first()
+    lock = _LOCK if connection.vendor == "postgresql" else _READ  # SQLite has one writer at a time
+    row = prepared.one_row(lock, [device.pk])
     if row is None:
         DeviceMemory.objects.get_or_create(device=device)
-        row = DeviceMemory.objects.select_for_update(no_key=True).get(device=device)
-    return row.state
+        row = prepared.one_row(lock, [device.pk])
+    state: str = row[0]
+    return state
+
+
+def written(memory: Memory) -> str:
+    """The state of a `DeviceMemory` row with this memory."""
+    return msgspec.json.encode(memory).decode()
 
 
 def read(state: str) -> Memory:

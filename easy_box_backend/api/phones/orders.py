@@ -9,7 +9,7 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, Order, Product
 from api.phones import history
-from api.phones.memory import device_of, remembered
+from api.phones.memory import device_of, noted, remembered
 from api.reconcile import picking, scanning
 from api.reconcile.memory import Memory, fingerprint_of
 
@@ -21,10 +21,13 @@ UNKNOWN_CUSTOMER = "N/A"
 
 def pulled(seen: int, *, by: Actor) -> None:
     """The phone pulls all orders as they are at the revision `seen`."""
-    with remembered(by) as memory:
+
+    def note(memory: Memory) -> None:
         if not memory.is_same_order_pull(seen):
             scanning.arrive(memory, "pull orders", by.at, by.connection)
             memory.note_order_pull(seen)
+
+    noted(by, note)
 
 
 def put(

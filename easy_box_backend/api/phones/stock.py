@@ -4,18 +4,20 @@ from typing import Any
 
 from api.actions import discrepancies, products, stock, unknown_goods
 from api.actor import Actor
-from api.models import Discrepancy, Product, ProductVersion, StockMovement
+from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
 from api.phones import booking, former_logins, numbers
-from api.phones.memory import device_of, remembered
+from api.phones.memory import as_read, device_of, noted, remembered, written
 from api.reconcile import scanning
-from api.reconcile.memory import Addition, Memory
+from api.reconcile.memory import Arrival, Memory
 from api.texts import barcode_of
 
 
 def pulled(seen: int, *, by: Actor) -> None:
     """The phone pulls the whole product list as it is at the revision `seen`, so its queues are empty."""
+    if noted(by, lambda memory: _is_nothing_new(memory, seen)):
+        return
     with remembered(by) as memory:
-        if memory.is_same_pull(seen) and memory.stories.is_at_rest:
+        if _is_nothing_new(memory, seen):
             return
         quick_before = memory.quick_since_pull
         arrival = scanning.arrive(memory, "pull", by.at, by.connection)
@@ -28,6 +30,10 @@ def pulled(seen: int, *, by: Actor) -> None:
         memory.forget_queues(seen, in_one_go=arrival.quick and quick_before)
 
 
+def _is_nothing_new(memory: Memory, seen: int) -> bool:
+    return memory.is_same_pull(seen) and memory.stories.is_at_rest
+
+
 def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
     """The product that the phone's `?sku=` means; None if there is none.
 
@@ -36,28 +42,46 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
     The phone is also shown a product that was archived or got another SKU since its last pull. An empty answer within
     its stock queue would block the app at every opening, so an unknown SKU there becomes an unverified product.
     """
-    with remembered(by) as memory:
+
+    def known(memory: Memory) -> tuple[Product | None, bool]:
+        """The product, and whether nothing else is to be done. Then the look-up is noted."""
         product = _find(skus, memory)
-        known = memory.has_seen(product.pk, product.revision) if product else skus[0] in memory.misses
-        if known and memory.still_scans(skus[0], by.at, by.connection):
+        is_known = memory.has_seen(product.pk, product.revision) if product else skus[0] in memory.misses
+        if is_known and memory.still_scans(skus[0], by.at, by.connection):
+            return product, True
+        if product is not None:
+            _note_found(product, skus, memory, scanning.arrive(memory, "find", by.at, by.connection))
+        return product, product is not None
+
+    product, done = noted(by, known)
+    if done:
+        return product
+    with remembered(by) as memory:
+        product, done = known(memory)
+        if done:
             return product
         arrival = scanning.arrive(memory, "find", by.at, by.connection)
-        if product is None and scanning.is_stuck_at(memory, skus[0], arrival, by.at):
+        if scanning.is_stuck_at(memory, skus[0], arrival, by.at):
             product = _make_unverified(skus[0], sent=sent, by=by)
-        if product is not None:
-            for sku in skus:
-                memory.misses.pop(sku, None)
-            memory.note_seen(product.pk, product.revision)
+            _note_found(product, skus, memory, arrival)
+            return product
         scanning.note_lookup(memory, skus[0], arrival)
-        if product is not None:
-            if scanning.is_scan(memory):
-                memory.line.found.pop(product.pk, None)  # the camera's: they announce no addition
-            memory.line.find(product.pk, arrival.timing)
-        elif not scanning.is_scan(memory):
+        if not scanning.is_scan(memory):
             with booking.told(memory) as stories:
                 stories.find_nothing(arrival.timing)
                 booking.agree(memory, stories, by=by)
-        return product
+        return None
+
+
+def _note_found(product: Product, skus: list[str], memory: Memory, arrival: Arrival) -> None:
+    """The phone has looked this product up, and is shown it."""
+    for sku in skus:
+        memory.misses.pop(sku, None)
+    memory.note_seen(product.pk, product.revision)
+    scanning.note_lookup(memory, skus[0], arrival)
+    if scanning.is_scan(memory):
+        memory.line.found.pop(product.pk, None)  # the camera's: they announce no addition
+    memory.line.find(product.pk, arrival.timing)
 
 
 def _find(skus: list[str], memory: Memory) -> Product | None:
@@ -104,10 +128,12 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
     product_id: None if the phone sent no id of a product; key: what it sent. An unknown id is not refused, since the
     phone would send it for ever: a manager is asked.
     """
+    if product_id is not None and (movement := _add_at_once(product_id, quantity, by)):
+        return movement
     with remembered(by) as memory:
         product_id = memory.aliases.get(key) if product_id is None else product_id
         arrival = scanning.arrive(memory, "add", by.at, by.connection)
-        if product_id is None or not Product.objects.filter(id=product_id).exists():
+        if product_id is None or not _exists(product_id, memory):
             discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, id=key[:100], quantity=quantity)
             return None
         timing = memory.line.add(product_id, arrival.timing)
@@ -117,7 +143,30 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
             return None
         with booking.told(memory) as stories:
             former_logins.take_over(memory, stories, device_of(by))
-            number = stories.add(product_id, quantity, timing)
-            addition = memory.additions[number] = Addition(product_id, quantity, by.at.timestamp())
+            addition = booking.note(memory, stories, product_id, quantity, timing, by=by)
             booked = booking.agree(memory, stories, by=by)
         return next((movement for movement in booked if movement.pk == addition.movement), None)
+
+
+def _add_at_once(product_id: int, quantity: int, by: Actor) -> StockMovement | None:
+    """`add_stock` by one statement, if there is no doubt that the phone means new goods. None, with nothing written, if
+    there is, or if another request of the phone comes meanwhile."""
+    found = as_read(by)
+    if found is None or not 1 <= quantity <= MAX_QUANTITY:
+        return None
+    before, memory = found
+    if product_id not in memory.line.found or not (memory.pulls or memory.stories.number):
+        return None
+    arrival = scanning.arrive(memory, "add", by.at, by.connection)
+    timing = memory.line.add(product_id, arrival.timing)
+    memory.used_lookup(product_id)
+    with booking.told(memory) as stories:
+        addition = booking.note(memory, stories, product_id, quantity, timing, by=by)
+        if not booking.is_all(addition, memory, stories):
+            return None
+    return stock.receive_and_note(product_id, quantity, before=before, after=written(memory), by=by)
+
+
+def _exists(product_id: int, memory: Memory) -> bool:
+    """Whether there is such a product, be it archived. What the phone has found exists: products are never deleted."""
+    return product_id in memory.line.found or Product.objects.filter(id=product_id).exists()

@@ -44,7 +44,9 @@ class Queue:
 
     def __init__(self, items: list[Item] | None = None, root: Queue | None = None) -> None:
         self.root = root or self
-        self.items: list[Item] = []
+        self.items: list[Item] = items or []
+        self.branches: dict[tuple[int, Item], Queue] = {}
+        # What follows from the items, as far as `_read` has read them:
         self.runs: list[int] = []
         self.products: list[int] = []
         """The product of each run of equal items."""
@@ -58,25 +60,31 @@ class Queue:
         """After each item, the one that came after it last time."""
         self.foreseen: list[tuple[int, int]] = []
         """Up to each item: how many were what had been expected, and of how many something was expected."""
-        for item in items or []:
-            self._append(item)
-        self.branches: dict[tuple[int, Item], Queue] = {}
 
-    def _append(self, item: Item) -> None:
-        goes_on = bool(self.items) and self.items[-1] == item
-        self.runs.append(self.runs[-1] + 1 if goes_on else 1)
-        if not goes_on:
-            self.distinct.append((self.distinct or [0])[-1] + (item[0] not in self.products))
-            self.products.append(item[0])
-        self.run_number.append(len(self.products))
-        right, of = self.foreseen[-1] if self.items else (0, 0)
-        if self.items and self.expected[-1] is not None:
-            right, of = right + (item == self.expected[-1]), of + 1
-        self.foreseen.append((right, of))
-        if self.items and not goes_on:
-            self.followed[self.items[-1]] = item
-        self.items.append(item)
-        self.expected.append(self.followed.get(item))
+    def _read(self) -> None:
+        """Read the items that have come since the last time. Queues are restored at every request of a phone, and most
+        of them need not be read for it."""
+        done, known = len(self.runs), set(self.products)
+        before = self.items[done - 1] if done else None
+        run, foreseen = (self.runs[-1], self.foreseen[-1]) if done else (0, (0, 0))
+        expected = self.expected[-1] if done else None
+        for item in self.items[done:]:
+            if item == before:
+                run += 1
+            else:
+                run = 1
+                known.add(item[0])
+                self.distinct.append(len(known))
+                self.products.append(item[0])
+                if before:
+                    self.followed[before] = item
+            if expected is not None:
+                foreseen = foreseen[0] + (item == expected), foreseen[1] + 1
+            before, expected = item, self.followed.get(item)
+            self.runs.append(run)
+            self.run_number.append(len(self.products))
+            self.foreseen.append(foreseen)
+            self.expected.append(expected)
 
     def with_items(self, items: list[Item]) -> Queue:
         """The queue of this root with these items, which have been seen before."""
@@ -89,6 +97,7 @@ class Queue:
         """The chance that the item after the first `length` is this one."""
         if not length:
             return content(item, None)
+        self._read()
         run = self.runs[length - 1]
         runs = self.run_number[length - 1]
         its_share = share(item[0], self.products[:runs], self.distinct[runs - 1])
@@ -102,7 +111,7 @@ class Queue:
     def grown(self, length: int, item: Item) -> Queue:
         """A queue whose first `length` items are these, and then `item`."""
         if 0 < length == len(self.items):
-            self._append(item)
+            self.items.append(item)
         if length < len(self.items) and self.items[length] == item:
             return self
         key = (length, item)

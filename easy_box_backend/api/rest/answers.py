@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
@@ -39,6 +39,11 @@ def _plain(value: Any) -> Any:
 def dump(value: Any) -> bytes:
     """`value` as UTF-8 JSON."""
     return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def json(value: Any) -> HttpResponse:
+    """An answer with this JSON."""
+    return HttpResponse(dump(value), content_type="application/json")
 
 
 class JsonRenderer(BaseRenderer):
@@ -79,19 +84,19 @@ def address_of(request: HttpRequest | Request, name: str, key: object) -> str:
     return public_base(request) + reverse(f"api:{name}", args=[key])
 
 
-def created(request: Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:
+def created(request: HttpRequest | Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:
     """The response with the `Location` of the created row. name: of its route below /api/."""
     response.headers["Location"] = address_of(request, name, key)
     return response
 
 
-def movement_answer(request: Request, movement: StockMovement | None, **more: Any) -> HttpResponseBase:
+def movement_answer(request: HttpRequest | Request, movement: StockMovement | None, **more: Any) -> HttpResponseBase:
     """The answer to a change of stock. movement: None if nothing had to be booked. more: what else is answered, beside
     `movement`."""
     if movement is None:
-        return Response({})
+        return json({})
     told = movement_json(movement)
-    return created(request, Response({**more, "movement": told} if more else told), "movement", movement.pk)
+    return created(request, json({**more, "movement": told} if more else told), "movement", movement.pk)
 
 
 # --- Entity tags --------------------------------------------------------------------------------------------------
@@ -111,7 +116,7 @@ def tags(header: str) -> list[str]:
     return [tag.removeprefix("W/").strip('"') for tag in parse_etags(header)]
 
 
-def not_modified(request: Request, tag: str) -> bool:
+def not_modified(request: HttpRequest | Request, tag: str) -> bool:
     """Whether the caller holds this version (`If-None-Match`, RFC 9110, section 13.1.2)."""
     held = tags(request.headers.get("If-None-Match", ""))
     return tag in held or held == ["*"]
@@ -121,11 +126,13 @@ TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 """In an `Accept-Encoding`: gzip, unless its weight is 0, which means "not" (RFC 9110, section 12.5.3)."""
 
 
-def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HTTP_200_OK) -> HttpResponseBase:
+def tagged(
+    request: HttpRequest | Request, tag: str, body: bytes | None, code: int = status.HTTP_200_OK
+) -> HttpResponseBase:
     """JSON with its tag, or a 304 if the caller holds it. body: None only for a caller who holds it."""
-    response: HttpResponseBase
+    response: HttpResponse
     if body is None or (request.method in ("GET", "HEAD") and not_modified(request, tag)):
-        response = Response(status=status.HTTP_304_NOT_MODIFIED)
+        response = HttpResponseNotModified()
     else:
         response = HttpResponse(body, status=code, content_type="application/json")
     response.headers["ETag"] = quote_etag(tag)
@@ -134,7 +141,7 @@ def tagged(request: Request, tag: str, body: bytes | None, code: int = status.HT
     return response
 
 
-def tagged_gzip(request: Request, tag: str, packed: bytes | None) -> HttpResponseBase:
+def tagged_gzip(request: HttpRequest | Request, tag: str, packed: bytes | None) -> HttpResponseBase:
     """The same for JSON that is gzipped already. Who does not take gzip gets it unpacked.
 
     Compressed, the tag is weak, as nginx makes it: a strong one would name these bytes (RFC 9110, section 8.8.3).
@@ -149,7 +156,7 @@ def tagged_gzip(request: Request, tag: str, packed: bytes | None) -> HttpRespons
     return response
 
 
-def row_answer(request: Request, row: dict[str, Any], *, made: str = "") -> HttpResponseBase:
+def row_answer(request: HttpRequest | Request, row: dict[str, Any], *, made: str = "") -> HttpResponseBase:
     """A row with its tag: its revision, which `If-Match` may hold, and a hash of its bytes, since an order's also
     change with its products. made: the route of the row if it is new."""
     body = dump(row)

@@ -8,7 +8,7 @@ import msgspec
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.db.models import Model
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
@@ -197,7 +197,7 @@ def revisions_held(request: Request) -> set[int] | None:
     return {version for tag in held if (version := parse_id(tag.partition(".")[0])) is not None}
 
 
-def sku_of_query(request: Request, *, is_app: bool) -> list[str] | None:
+def sku_of_query(request: HttpRequest, *, is_app: bool) -> list[str] | None:
     """The possible readings of `?sku=`, the likeliest first; None without `sku`.
 
     The app puts a `+` into the address as it is; elsewhere it means a space. The app also pastes the scanned SKU in

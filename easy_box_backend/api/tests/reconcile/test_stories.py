@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.reconcile.chances import Timing
-from api.reconcile.program import State
+from api.reconcile.program import Queue, State
 from api.reconcile.stories import Doubt, Effect, Stories, Story, difference, likeliest, merge, parts
 
 SOCK, CAP = 1, 2
@@ -164,3 +164,13 @@ def test_the_queue_is_that_of_the_likeliest_story_that_has_one() -> None:
     assert Stories().queues() == []
     items, cost = queue((SOCK, 5), (CAP, 12)).queues()[0]
     assert (items, cost) == ([(SOCK, 5), (CAP, 12)], 0.0)
+
+
+def test_a_stored_queue_expects_the_same_as_one_that_has_grown() -> None:
+    items = [(n * n % 5, 1 + n % 2) for n in range(30)] + [(7, 1)] * 4 + [(3, 1), (7, 1)] * 6
+    grown = Queue()
+    for length, item in enumerate(items):
+        stored = Queue().with_items(items[:length])
+        for following in (item, (1, 1), (7, 1), (99, 5)):
+            assert grown.new(length, following) == stored.new(length, following)
+        grown = grown.grown(length, item)

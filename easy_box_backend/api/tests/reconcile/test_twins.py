@@ -10,7 +10,7 @@ import pytest
 from django.db import connections, transaction
 
 from api.auth import tokens
-from api.models import Device, DeviceMemory, Discrepancy, User
+from api.models import Device, DeviceMemory, Discrepancy
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 pytestmark = pytest.mark.both_databases
@@ -85,10 +85,10 @@ def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.Mo
     phone, product = place.phone("Anna"), place.product("SOCK")
     phone.find("SOCK")
     let_in = threading.Barrier(3, timeout=120)
-    authenticate = tokens.DeviceTokenAuthentication.authenticate_credentials
+    device_with = tokens.device_with
 
-    def then_wait(self: Any, token: bytes) -> tuple[User, Device]:
-        found = authenticate(self, token)
+    def then_wait(*args: Any) -> Device | None:
+        found = device_with(*args)
         let_in.wait()
         return found
 
@@ -98,7 +98,7 @@ def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.Mo
         finally:
             connections.close_all()
 
-    monkeypatch.setattr(tokens.DeviceTokenAuthentication, "authenticate_credentials", then_wait)
+    monkeypatch.setattr(tokens, "device_with", then_wait)
     with ThreadPoolExecutor(2) as pool:
         with transaction.atomic():
             DeviceMemory.objects.select_for_update().get(device=phone.device)

@@ -1,0 +1,68 @@
+"""The app's most frequent calls as plain functions of Django, for every kind of device. `middleware/door.py` calls them
+for ordinary requests, the views of REST framework for all others.
+
+by.is_app: a phone's requests are read against what it can have seen (docs/reconciliation.md).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from django.http import HttpRequest, HttpResponseBase
+
+from api import revision
+from api.actions import products, stock
+from api.actor import Actor
+from api.models import Product
+from api.phones import orders as phone_orders
+from api.phones import stock as phone_stock
+from api.rest import answers, lists, ready
+from api.rest.requests import parse_id, require_id, sku_of_query
+from api.texts import NO_SKU, skus_of
+
+
+def product_list(request: HttpRequest, *, by: Actor) -> HttpResponseBase:
+    """All products that are not archived."""
+    return _whole_list(request, by, partial(phone_stock.pulled, by=by))
+
+
+def order_list(request: HttpRequest, *, by: Actor) -> HttpResponseBase:
+    """The orders that the app shows."""
+    return _whole_list(request, by, partial(phone_orders.pulled, by=by), lists.orders_kept_since(by.at))
+
+
+def _whole_list(
+    request: HttpRequest, by: Actor, pulled: Callable[[int], None], since: datetime | None = None
+) -> HttpResponseBase:
+    """A whole list with its tag, or 304 if the caller holds it.
+
+    pulled: is told the revision that a phone sees. since: for the list of orders; None for the products.
+    """
+    photos = answers.photo_base(request)
+    rest = (f"{photos} {since}" + ("" if by.is_app else " programs") if since else photos).encode()
+    state, packed = revision.tag(), None
+    if not answers.not_modified(request, answers.tag_of(state, rest)):
+        state, packed = ready.whole_list(state, photos, since, for_app=by.is_app)
+    if by.is_app:
+        pulled(int(state.rsplit("-", 1)[1]))
+    return answers.tagged_gzip(request, answers.tag_of(state, rest), packed)
+
+
+def look_up(request: HttpRequest, *, by: Actor) -> HttpResponseBase:
+    """The product that the `?sku=` of the request means, as a list of one or none."""
+    asked = sku_of_query(request, is_app=by.is_app)
+    assert asked is not None
+    if by.is_app:
+        product = phone_stock.look_up(skus_of(*asked, blank=NO_SKU), sent=asked[0], by=by)
+    else:
+        product = Product.objects.with_code(skus_of(*asked))
+    return answers.json([lists.one_product(product, answers.photo_base(request))] if product else [])
+
+
+def add_stock(request: HttpRequest, key: str, quantity: int, *, by: Actor) -> HttpResponseBase:
+    """Receive goods. key: the product's id in the path, which of a phone may be anything."""
+    if by.is_app:
+        movement = phone_stock.add_stock(parse_id(key), quantity, by=by, key=key)
+    else:
+        movement = stock.receive(require_id(key, products.NoSuchProduct), quantity, by=by)
+    return answers.movement_answer(request, movement)

@@ -1,0 +1,131 @@
+"""How many statements a phone's hot calls need, and that a look-up which changes nothing writes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from api.actions import ledger
+from api.actions import stock as actions
+from api.models import DeviceMemory, Discrepancy, Product
+from api.phones import stock as phone_stock
+from api.phones.memory import read
+from api.tests.calls import Caller
+from api.tests.conftest import LogIn, MakeProduct, MakeUser
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+LIST = "/api/products/"
+
+
+@pytest.fixture
+def phone(make_user: MakeUser, log_in: LogIn, make_product: MakeProduct) -> Caller:
+    """A phone that has pulled the list and sent the first item of a queue."""
+    phone = log_in(make_user("Picker"), kind="app")
+    for sku in ("BOX", "CAN"):
+        make_product(sku)
+    phone.get(LIST)
+    add(phone, "CAN")
+    return phone
+
+
+def add(phone: Caller, sku: str, quantity: int = 2) -> list[str]:
+    """The statements of a look-up and an addition. In a test SAVEPOINT and RELEASE stand for BEGIN and COMMIT."""
+    with CaptureQueriesContext(connection) as context:
+        (product,) = phone.get(f"{LIST}?sku={sku}").json()
+        assert phone.post(f"{LIST}{product['id']}/add_stock/", {"quantity": quantity}).status_code == 200
+    return [query["sql"] for query in context.captured_queries]
+
+
+def test_a_look_up_and_its_addition_are_five_statements(phone: Caller) -> None:
+    for quantity in (3, 50, 7):
+        statements = add(phone, "BOX", quantity)
+        # On SQLite, memory, product, ledger and revision are not one statement.
+        assert len(statements) == 5 if connection.vendor == "postgresql" else len(statements) <= 14, statements
+    assert Product.objects.get(sku="BOX").quantity == 60
+
+
+def test_an_addition_that_may_have_come_twice_is_asked_about(phone: Caller) -> None:
+    assert len(add(phone, "CAN")) > 5  # as the item before
+    assert Discrepancy.objects.filter(kind="possible_duplicate").exists()
+
+
+def test_a_late_item_of_a_queue_needs_as_many_as_an_early_one(phone: Caller) -> None:
+    early = len(add(phone, "BOX", 3))
+    for number in range(30):
+        add(phone, ("BOX", "CAN", "BOX")[number % 3], quantity=4 + number)
+    assert len(add(phone, "BOX", 50)) == early
+
+
+def test_a_look_up_is_three_statements_without_a_lock(phone: Caller) -> None:
+    with CaptureQueriesContext(connection) as context:
+        phone.get(f"{LIST}?sku=BOX")
+    statements = [query["sql"].split()[0] for query in context.captured_queries]
+    assert statements == ["SELECT", "SELECT", "UPDATE"]
+    assert not [query for query in context.captured_queries if "FOR NO KEY" in query["sql"]]
+
+
+@pytest.mark.parametrize("sku", ["BOX", "NONE"])
+def test_the_camera_writes_nothing(phone: Caller, sku: str) -> None:
+    for _ in range(3):
+        phone.get(f"{LIST}?sku={sku}")
+    before = DeviceMemory.objects.get(device=phone.device).state
+    with CaptureQueriesContext(connection) as context:
+        for _ in range(5):
+            phone.get(f"{LIST}?sku={sku}")
+    assert {query["sql"].split()[0] for query in context.captured_queries} == {"SELECT"}
+    assert not [query for query in context.captured_queries if "FOR NO KEY" in query["sql"]]
+    assert DeviceMemory.objects.get(device=phone.device).state == before
+
+
+def test_the_same_list_again_is_two_statements(phone: Caller) -> None:
+    phone.get(LIST)
+    phone.get(LIST)
+    with CaptureQueriesContext(connection) as context:
+        phone.get(LIST)
+    assert len(context.captured_queries) == 2  # the token with the memory; the revision
+
+
+def test_a_look_up_beside_another_request_of_the_phone_keeps_both(
+    phone: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, calls = phone_stock._find, list[bool]()
+
+    def find_while_another_comes(*args: Any) -> Any:
+        calls.append(True)
+        if len(calls) == 1:
+            assert phone.get("/api/orders/").status_code == 200  # is noted too
+        return find(*args)
+
+    monkeypatch.setattr(phone_stock, "_find", find_while_another_comes)
+    assert len(phone.get(f"{LIST}?sku=BOX").json()) == 1
+    assert len(calls) == 2, "it is read again with the memory of the other request"
+    memory = read(DeviceMemory.objects.get(device=phone.device).state)
+    assert (memory.last_kind, memory.last_sku, len(memory.order_pulls)) == ("find", "BOX", 1)
+
+
+@pytest.mark.parametrize("what", ["memory", "product"])
+def test_an_addition_beside_another_request_is_booked_once_with_both_in_mind(
+    phone: Caller, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    at_once, results = actions.receive_and_note, list[bool]()
+
+    def while_another_comes(product_id: int, *args: Any, **more: Any) -> Any:
+        if what == "memory":
+            phone.get("/api/orders/")
+        else:
+            Product.objects.filter(id=product_id).update(archived_at=timezone.now())
+        found = at_once(product_id, *args, **more)
+        results.append(found is not None)
+        return found
+
+    monkeypatch.setattr(actions, "receive_and_note", while_another_comes)
+    add(phone, "BOX")
+    assert results == [False], "nothing is written by the first way"
+    assert Product.objects.get(sku="BOX").quantity == 2
+    assert ledger.broken_ledgers() == []
+    memory = read(DeviceMemory.objects.get(device=phone.device).state)
+    assert (memory.last_kind, memory.stories.number, len(memory.order_pulls)) == ("add", 2, int(what == "memory"))
