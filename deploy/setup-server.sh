@@ -2,10 +2,12 @@
 # shellcheck disable=SC2329 # most functions are called by `step`
 # Prepares a bare Debian or Ubuntu for deploys. Runs as root and needs no other file of this project:
 #
-#   ssh root@SERVER 'bash -s -- --repository git@github.com:OWNER/easy_box.git --public-key "ssh-ed25519 AAAA… ci"' <deploy/setup-server.sh
+#   ssh root@SERVER 'bash -s -- --repository git@github.com:OWNER/easy_box.git --ci-key "ssh-ed25519 AAAA… ci"' <deploy/setup-server.sh
 #
 #   --repository URL      the repository to clone into ~/easy_box of the deploy user
-#   --public-key KEY      the public key for the workflow's SSH_PRIVATE_KEY; may be given several times
+#   --ci-key KEY          the public key for the workflow's SSH_PRIVATE_KEY: it can deploy, and opens no shell
+#   --public-key KEY      a person's public key for the deploy user; may be given several times
+#   --ssh-passwords off   nobody logs in by a password any more; needs a key of root or of the deploy user (keep)
 #   --user NAME           the deploy user (deploy)
 #   --branch NAME         main
 #   --ssh-port NUMBER     the SSH port that the firewall leaves open (that of this connection, or else 22)
@@ -139,6 +141,20 @@ add_keys() {
   chown "$user:" "$home/.ssh/authorized_keys"
   chmod 600 "$home/.ssh/authorized_keys"
 }
+# An earlier release added the workflow's key without limits: such a line of the same key goes.
+limited() { printf 'restrict,command="%s/easy_box/deploy/ssh-command.sh" %s' "$home" "$ci_key"; }
+has_ci_key() {
+  local file=$home/.ssh/authorized_keys
+  grep -Fx "$(limited)" "$file" >/dev/null 2>&1 && ! grep -Fx "$ci_key" "$file" >/dev/null
+}
+add_ci_key() {
+  local rest
+  install --directory --mode 700 --owner "$user" --group "$user" "$home/.ssh"
+  rest=$(grep -vF "$(cut -d ' ' -f 2 <<<"$ci_key")" "$home/.ssh/authorized_keys" 2>/dev/null || true)
+  printf '%s\n' ${rest:+"$rest"} "$(limited)" >"$home/.ssh/authorized_keys"
+  chown "$user:" "$home/.ssh/authorized_keys"
+  chmod 600 "$home/.ssh/authorized_keys"
+}
 has_deploy_key() { [ -f "$home/.ssh/id_ed25519" ]; }
 add_deploy_key() {
   install --directory --mode 700 --owner "$user" --group "$user" "$home/.ssh"
@@ -180,6 +196,23 @@ add_rules() {
 firewall_is_on() { ufw status | grep -x 'Status: active' >/dev/null; }
 firewall_on() { ufw --force enable >/dev/null; }
 
+SSHD=/etc/ssh/sshd_config.d/10-easybox.conf
+NO_PASSWORDS='PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password'
+passwords_are_off() { [ "$(cat "$SSHD" 2>/dev/null)" = "$NO_PASSWORDS" ]; }
+passwords_off() {
+  local file found=
+  for file in /root/.ssh/authorized_keys "$home/.ssh/authorized_keys"; do
+    if grep -v '^restrict' "$file" 2>/dev/null | grep -E '(ssh|ecdsa)-' >/dev/null; then found=yes; fi
+  done
+  [ -n "$found" ] || fail "neither root nor $user has a person's SSH key: without passwords nobody could log in"
+  mkdir -p "${SSHD%/*}"
+  printf '%s\n' "$NO_PASSWORDS" >"$SSHD"
+  ! command -v sshd >/dev/null || sshd -t || { rm -f "$SSHD" && return 1; }
+  [ ! -d /run/systemd/system ] || systemctl reload ssh
+}
+
 AUTO=/etc/apt/apt.conf.d/20auto-upgrades
 updates_are_on() { grep 'Unattended-Upgrade "1"' "$AUTO" >/dev/null 2>&1 && grep 'Update-Package-Lists "1"' "$AUTO" >/dev/null; }
 updates_on() { printf 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n' >"$AUTO"; }
@@ -199,7 +232,7 @@ clock_on() { timedatectl set-ntp true; }
 
 # --- All together ------------------------------------------------------------------------------------------------------------
 main() {
-  repository='' user=deploy branch=main swap=2G docker=auto keys=()
+  repository='' user=deploy branch=main swap=2G docker=auto ci_key='' passwords=keep keys=()
   # SSH_CONNECTION is "client port server port": the last one is the SSH port of this server.
   ssh_port=${SSH_CONNECTION:-22} ssh_port=${ssh_port##* }
   while [ $# -gt 0 ]; do
@@ -207,6 +240,8 @@ main() {
     case $1 in
       --repository) repository=$2 ;;
       --public-key) keys+=("$2") ;;
+      --ci-key) ci_key=$2 ;;
+      --ssh-passwords) passwords=$2 ;;
       --user) user=$2 ;;
       --branch) branch=$2 ;;
       --ssh-port) ssh_port=$2 ;;
@@ -218,6 +253,7 @@ main() {
   done
   [ -n "$repository" ] || fail "--repository URL is missing"
   [[ $docker =~ ^(auto|docker|distribution)$ ]] || fail "--docker is auto, docker or distribution"
+  [[ $passwords =~ ^(keep|off)$ ]] || fail "--ssh-passwords is keep or off"
   [ "$(id -u)" = 0 ] || fail "this needs root"
   command -v apt-get >/dev/null || fail "this needs Debian or Ubuntu"
   home=/home/$user
@@ -229,6 +265,7 @@ main() {
   live_step "Docker runs, also after a reboot" docker_runs run_docker
   step "The user $user, who may use Docker" has_user add_user
   if [ ${#keys[@]} -gt 0 ]; then step "SSH keys for $user" has_keys add_keys; fi
+  if [ -n "$ci_key" ]; then step "The workflow's key, which can only deploy" has_ci_key add_ci_key; fi
   if [[ $repository == *@*:* || $repository == ssh://* ]]; then
     step "An SSH key of $user, to read the repository" has_deploy_key add_deploy_key
     step "GitHub's host key" knows_github add_github
@@ -237,6 +274,7 @@ main() {
   step "Folders for backups, certificates and secrets" has_folders add_folders
   step "Firewall rules: only $ssh_port, 80, 443 and 8000 are open" has_rules add_rules
   live_step "Firewall is on" firewall_is_on firewall_on
+  if [ "$passwords" = off ]; then step "SSH by keys only" passwords_are_off passwords_off; fi
   step "Security updates install themselves" updates_are_on updates_on
   step "Swap: $swap" has_swap_file add_swap_file
   live_step "Swap is on" swap_is_on swap_on

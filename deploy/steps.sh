@@ -20,11 +20,26 @@ preflight() {
     free=$(df --block-size=M --output=avail "$path" | tr -dc 0-9)
     [ "$free" -ge "$wanted" ] || fail "the disk is full: $free MB are free at $path, $wanted are wanted (DEPLOY_FREE_MB)"
   done
-  docker image inspect "$(image):$VERSION" >/dev/null 2>&1 || {
-    say "Pulling $(image):$VERSION"
-    timeout 600 docker pull --quiet "$(image):$VERSION" || fail "there is no image $(image):$VERSION, or it can't be pulled"
-  }
+  take_image
   compose pull --quiet --policy missing --ignore-buildable || fail "an image of the stack can't be pulled"
+}
+
+# Takes the image that the workflow has built, by its digest: a tag could have been moved since. Without a digest for
+# this release (a rollback, a deploy by hand): by the tag, unless it is here.
+take_image() {
+  local name digest
+  name=$(image)
+  digest=$(setting IMAGE_DIGEST)
+  if [[ $digest == "$VERSION@sha256:"* ]]; then
+    digest=$name@${digest#*@}
+    docker image inspect --format '{{join .RepoDigests "\n"}}' "$name:$VERSION" 2>/dev/null | grep -xF "$digest" >/dev/null && return
+    say "Pulling $digest"
+    timeout 600 docker pull --quiet "$digest" || fail "there is no image $digest, or it can't be pulled"
+    docker tag "$digest" "$name:$VERSION" || fail "there is no image $digest, or it can't be pulled"
+  elif ! docker image inspect "$name:$VERSION" >/dev/null 2>&1; then
+    say "Pulling $name:$VERSION"
+    timeout 600 docker pull --quiet "$name:$VERSION" || fail "there is no image $name:$VERSION, or it can't be pulled"
+  fi
 }
 
 # Makes a backup set before anything changes; the trial runs on a copy of it. Without a running release there is no data.

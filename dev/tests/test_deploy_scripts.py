@@ -139,6 +139,83 @@ def test_the_release_before_is_not_one_that_was_rolled_back(server: Path) -> Non
     assert bash(server, "releases").stdout.split() == ["c", "b", "a"]
 
 
+# --- The workflow's key -------------------------------------------------------------------------------------------
+def asked(server: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """What sshd does for the workflow's key; the scripts only say what they were called with."""
+    for name in ("deploy.sh", "write-env.sh", "status.sh"):
+        (server / "deploy" / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
+    script, environment = (
+        str(server / "deploy/ssh-command.sh"),
+        {"PATH": "/usr/bin:/bin", "SSH_ORIGINAL_COMMAND": command},
+    )
+    return subprocess.run([script], env=environment, text=True, capture_output=True, check=False)
+
+
+def test_the_workflows_key_can_do_what_the_workflow_does(server: Path) -> None:
+    link = "https://github.com/somebody/easy_box/actions/runs/7"
+    assert asked(server, "test -x easy_box/deploy/deploy.sh").returncode == 0
+    assert asked(server, "easy_box/deploy/write-env.sh").stdout == "write-env.sh\n"
+    assert asked(server, f"easy_box/deploy/deploy.sh {'a' * 40} {link}").stdout == f"deploy.sh {'a' * 40} {link}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "bash", "id", "easy_box/deploy/deploy.sh", "easy_box/deploy/deploy.sh main https://x", "scp -t .",
+     f"easy_box/deploy/deploy.sh {'a' * 40} https://x; id", f"easy_box/deploy/deploy.sh {'a' * 40} $(id)",
+     f"easy_box/deploy/deploy.sh {'a' * 40} https://x\nid", "easy_box/deploy/write-env.sh; id", "../deploy/status.sh",
+     "easy_box/deploy/rollback.sh", "test -x easy_box/deploy/deploy.sh && id"],
+)  # fmt: skip
+def test_the_workflows_key_can_do_nothing_else(server: Path, command: str) -> None:
+    done = asked(server, command)
+    assert (done.returncode, done.stdout) == (126, "")
+
+
+# --- The image ----------------------------------------------------------------------------------------------------
+IMAGES = """#!/bin/bash
+echo "$*" >>"$RECORD"
+case "$*" in
+  "image inspect --format"*) [ "$HERE" = "${!#}" ] && echo "shop/box@sha256:good" ;;
+  "image inspect"*) [ "$HERE" = "$3" ] ;;
+  "pull --quiet "*) [ "$3" != shop/box@sha256:gone ] ;;
+esac
+"""
+RELEASE = "a" * 40
+
+
+def take_image(server: Path, digest: str, here: str = "") -> tuple[int, list[str]]:
+    """`take_image` of steps.sh, and what it asked docker for. here: the image that is on the server."""
+    programs = server / "programs"
+    programs.mkdir()
+    (programs / "docker").write_text(IMAGES)
+    (programs / "docker").chmod(0o755)
+    text = (server / "deploy/steps.sh").read_text()
+    function = "take_image() {" + text.partition("take_image() {")[2].partition("\n}\n")[0] + "\n}\n"
+    record = server / "record"
+    record.touch()
+    done = bash(
+        server, f"{function}\ntake_image", PATH=f"{programs}:/usr/bin:/bin", RECORD=str(record), HERE=here,
+        VERSION=RELEASE, IMAGE="shop/box", IMAGE_DIGEST=digest,
+    )  # fmt: skip
+    return done.returncode, [line for line in record.read_text().splitlines() if "inspect" not in line]
+
+
+def test_the_image_is_pulled_by_the_digest_that_the_workflow_has_built(server: Path) -> None:
+    taken = ["pull --quiet shop/box@sha256:good", f"tag shop/box@sha256:good shop/box:{RELEASE}"]
+    assert take_image(server, f"{RELEASE}@sha256:good") == (0, taken)
+
+
+def test_another_image_under_the_tag_is_not_taken(server: Path) -> None:
+    assert take_image(server, f"{RELEASE}@sha256:gone", here=f"shop/box:{RELEASE}")[0] == 1
+
+
+def test_the_right_image_is_not_pulled_again(server: Path) -> None:
+    assert take_image(server, f"{RELEASE}@sha256:good", here=f"shop/box:{RELEASE}") == (0, [])
+
+
+def test_the_digest_of_another_release_says_nothing_about_this_one(server: Path) -> None:
+    assert take_image(server, f"{'b' * 40}@sha256:good") == (0, [f"pull --quiet shop/box:{RELEASE}"])
+
+
 # --- A lost server ------------------------------------------------------------------------------------------------
 DOCKER = """#!/bin/bash
 echo "$*" >>"$RECORD"

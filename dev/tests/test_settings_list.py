@@ -17,10 +17,12 @@ READ_BY_FUNCTION = re.compile(r"\b(?:setting|secret|folder|has)((?: [A-Z][A-Z0-9
 
 NOT_SETTINGS = {
     "the shell's own": {"BASH_REMATCH", "BASH_SOURCE", "HOME", "SECONDS"},
-    "set by sshd, certbot and /etc/os-release": {"SSH_CONNECTION", "RENEWED_LINEAGE", "ID", "VERSION_CODENAME"},
+    "set by sshd, certbot and /etc/os-release": {
+        "SSH_CONNECTION", "SSH_ORIGINAL_COMMAND", "RENEWED_LINEAGE", "ID", "VERSION_CODENAME",
+    },
     "folders and files of deploy/, from common.sh": {"ROOT", "BACKEND", "ENV_FILE"},
     "constants of setup-server.sh": {
-        "AUTO", "DAEMON", "DOCKER_KEY", "FOLDERS", "GITHUB_KEY", "OLDEST_COMPOSE", "TOOLS",
+        "AUTO", "DAEMON", "NO_PASSWORDS", "SSHD", "DOCKER_KEY", "FOLDERS", "GITHUB_KEY", "OLDEST_COMPOSE", "TOOLS",
     },
     "constants of other scripts": {"BEGIN", "HASHES", "KEEP"},
     "passed from one script of deploy/ to the next": {"LINK", "LOG", "TRIAL_PASSWORD"},

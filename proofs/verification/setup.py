@@ -18,6 +18,7 @@ from proofs.verification.engine import CACHE, ROOT, install, run, say
 
 SUITE = "trixie"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAeGnHgRT2kVRuyvxgQ0H7IFGkkcrFZZAyk2XzFj6VbX ci"
+CI_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHc4bPmPqvK0uWbVJbZ2o5Cq7n0f3vQmZbZs5m1p0b3d deploys"
 CHANGING = ("proc", "dev", "sys", "run", "tmp", "var/log", "var/cache", "var/lib/apt/lists")
 Results = list[tuple[str, bool, str]]
 
@@ -63,6 +64,7 @@ def twice(root: Path) -> Results:
         say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
 
     options = ["--repository", "file:///srv/origin.git", "--public-key", KEY, "--ssh-port", "2222", "--swap", "16M"]
+    options += ["--ci-key", CI_KEY, "--ssh-passwords", "off"]
     code, said, seconds = call(root, *options)
     say("\n    ".join(["It says", *said.splitlines()]))
     note("setup-server.sh on a bare Debian", code == 0 and "done" in said, f"ended with {code} after {seconds:.0f} s")
@@ -77,17 +79,25 @@ def twice(root: Path) -> Results:
 
     home = root / "home/deploy"
     mode = stat.S_IMODE((home / ".ssh/authorized_keys").stat().st_mode)
+    keys = (home / ".ssh/authorized_keys").read_text().splitlines()
+    limited = f'restrict,command="/home/deploy/easy_box/deploy/ssh-command.sh" {CI_KEY}'
     facts = {
-        "the key is there, for its owner only": (home / ".ssh/authorized_keys").read_text() == f"{KEY}\n"
-        and mode == 0o600,
+        "the keys are there, for their owner only": keys == [KEY, limited] and mode == 0o600,
+        "no passwords": "PasswordAuthentication no" in (root / "etc/ssh/sshd_config.d/10-easybox.conf").read_text(),
         "the project is there": (home / "easy_box/deploy/deploy.sh").exists(),
         "in the group docker": "docker" in chrooted(root, "id", "-nG", "deploy").stdout.split(),
         "Compose is there": chrooted(root, "docker", "compose", "version").returncode == 0,
-        "three ports are open": chrooted(root, "ufw", "show", "added").stdout.count("ufw allow") == 3,
+        "four ports are open": chrooted(root, "ufw", "show", "added").stdout.count("ufw allow") == 4,
         "swap at every start": "/swapfile none swap" in (root / "etc/fstab").read_text(),
     }
     wrong = [name for name, holds in facts.items() if not holds]
     note("what is there afterwards", not wrong, f"not so: {wrong}" if wrong else f"{len(facts)} of {len(facts)}")
+
+    with (home / ".ssh/authorized_keys").open("a") as file:
+        file.write(f"{CI_KEY}\n")  # as an earlier release had added it
+    call(root, *options)
+    keys = (home / ".ssh/authorized_keys").read_text().splitlines()
+    note("a key of the workflow without limits", keys == [KEY, limited], "is replaced by the limited one")
 
     code, said, _seconds = call(root, "--repository", "git@github.com:somebody/private.git", "--user", "other")
     good = code == 1 and "deploy key" in said and "ssh-ed25519 " in said

@@ -69,6 +69,9 @@ PLAIN |= {"STAGING_SERVER_USER", "SERVER_HOST_KEY", "STAGING_SERVER_HOST_KEY"}
 """Kept with the secrets but not secret: a host name may be in ssh's configuration and messages."""
 VARIABLES = {"ALLOWED_HOSTS": "box.example.com", "STAGING_ALLOWED_HOSTS": "staging.example.com"}
 
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+"""Of the image that the stand-in for the build has pushed."""
+
 MAKE = """\
 #!/bin/bash
 n=$(date +%s%N)
@@ -92,6 +95,8 @@ SSH_KEYGEN = '#!/bin/bash\nfor last; do :; done\nhead -1 "$last" | grep -q "^---
 ACTION = """\
 name: stand-in
 inputs: {INPUTS}
+outputs:
+  digest: {value: "DIGEST"}
 runs:
   using: composite
   steps:
@@ -181,6 +186,7 @@ def a_push_to_main(run: Played) -> None:
             "docker/setup-buildx-action",
             "docker/login-action",
             "docker/build-push-action",
+            "anchore/scan-action",
             "ssh test -x easy_box/deploy/deploy.sh",
             "ssh easy_box/deploy/write-env.sh",
             f"ssh easy_box/deploy/deploy.sh {run.head} {url}",
@@ -194,7 +200,12 @@ def a_push_to_main(run: Played) -> None:
     expect(
         "log-in", inputs(run, "docker/login-action"), {"username": "somebody", "password": SECRETS["DOCKER_PASSWORD"]}
     )
+    scan = inputs(run, "anchore/scan-action")
+    expect("scanned", scan["image"], f"somebody/easybox-backend@{DIGEST}")
+    limits = (scan["severity-cutoff"], scan["only-fixed"], scan["fail-build"])
+    expect("fails on high with a fix", limits, ("high", "true", "true"))
     records = next(text for text in run.noted("stdin") if text).split("\0")
+    expect("the image by its digest", records.pop(0), f"IMAGE_DIGEST={run.head}@{DIGEST}")
     names = ["DOCKER_USERNAME", "SECRET_KEY", "DATABASE_URL", "POSTGRES_PASSWORD", "TELEGRAM_BOT_TOKEN"]
     wanted = [f"{name}={SECRETS[name]}" for name in [*names, "TELEGRAM_CHAT_ID"]]
     telegram = [record for record in records if record.startswith("TELEGRAM_API_URL=")]
@@ -215,7 +226,8 @@ def the_owners_names(run: Played) -> None:
     log_in = {"username": "owner", "password": OTHER_NAMES["DOCKERHUB_TOKEN"]}
     expect("log-in", inputs(run, "docker/login-action"), log_in)
     records = next(text for text in run.noted("stdin") if text).split("\0")
-    expect("image on the server", records[:2], ["IMAGE=owner/box", "DOCKER_USERNAME=owner"])
+    digest = f"IMAGE_DIGEST={run.head}@{DIGEST}"
+    expect("image on the server", records[:3], ["IMAGE=owner/box", digest, "DOCKER_USERNAME=owner"])
     sent = [f"{name}={value}" for name, value in OTHER_NAMES.items() if name.startswith("CLOUDINARY")]
     expect("Cloudinary", [record for record in records if record.startswith("CLOUDINARY")], sent)
 
@@ -248,6 +260,7 @@ def a_pull_request(run: Played) -> None:
 def a_rollback(run: Played) -> None:
     """The chosen release is deployed again, without tests and build."""
     expect("jobs", run.results, {"release": "success", "deploy": "success"})
+    assert "IMAGE_DIGEST" not in "".join(run.noted("stdin")), "the digest of another build"
     expect("last on the server", run.ssh()[-1].split()[:2], ["easy_box/deploy/deploy.sh", run.before])
 
 
@@ -451,7 +464,9 @@ class Stage:
         blocks = re.findall(rf"uses: {re.escape(action)}[^\n]*\n\s+with:\n((?: {{10,}}.*\n)+)", text)
         names = {match for block in blocks for match in re.findall(r"^ {10}([a-z-]+):", block, re.MULTILINE)}
         given = "".join(f"\n  {one}: {{required: false}}" for one in sorted(names)) or " {}"
-        (folder / "action.yml").write_text(ACTION.replace(" {INPUTS}", given).replace("NAME", name))
+        (folder / "action.yml").write_text(
+            ACTION.replace(" {INPUTS}", given).replace("NAME", name).replace("DIGEST", DIGEST)
+        )
         return folder
 
     def play(self, story: Story) -> Played:
