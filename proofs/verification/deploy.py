@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -177,6 +178,13 @@ class Site:
         self.engine.docker("image", "rm", tag)
         return sha
 
+    def digest(self, tag: str) -> str:
+        """The digest of the image that the registry has under this tag."""
+        kinds = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+        url = f"http://127.0.0.1:{self.registry}/v2/easybox-backend/manifests/{tag}"
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": kinds})) as answer:
+            return str(answer.headers["Docker-Content-Digest"])
+
     # --- What must hold afterwards --------------------------------------------------------------------------------
     def app(self) -> App:
         return App(f"http://127.0.0.1:{self.port}")
@@ -306,6 +314,25 @@ def second(site: Site) -> None:
     site.after(
         "the same again", load, told=["✅"], allowed={sha}, extra=f"{seconds:.0f} s", good=code == 0 and seconds < 60
     )
+
+
+def moved_tag(site: Site) -> None:
+    """Somebody moves the tag of a release to another image. What the workflow has built is deployed, by its digest."""
+    before, sha = site.current, site.release("moved-tag")
+    digest = site.digest(sha)
+    other = site.folder / "other"
+    other.mkdir()
+    (other / "Dockerfile").write_text("FROM base\nENV VERSION=another\n")
+    tag = f"{site.image}:{sha}"
+    site.engine.docker("build", "--quiet", "--tag", tag, str(other))
+    site.engine.docker("push", "--quiet", tag)
+    is_moved = site.digest(sha) != digest
+    site.write_env(IMAGE_DIGEST=f"{sha}@{digest}")  # the other image is even here
+    with Load(site, 20) as load:
+        code, said, seconds = site.deploy(sha)
+    site.current = sha
+    good = code == 0 and is_moved and f"Pulling {site.image}@{digest}" in said
+    site.after("a tag that was moved", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=good)
 
 
 def failing(site: Site, name: str, sha: str, reason: str, told: str, **changed: str) -> None:
@@ -601,7 +628,7 @@ def move(site: Site) -> None:
 
 
 SCENARIOS: list[Callable[[Site], None]] = [
-    second, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, move,
+    second, moved_tag, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, move,
 ]  # fmt: skip
 NEEDED = {"rollback": "second"}
 """Scenarios that need another one: a rollback needs a previous release."""
