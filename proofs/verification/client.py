@@ -95,7 +95,9 @@ class Load:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         # A program, not the app: the server does not reconcile its requests, so it adds exactly what is sent.
-        self.token = App(f"http://127.0.0.1:{server.port}").session.token
+        account = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
+        answer = ask(server, "POST", "/api/auth/token/", account, Content_Type="application/json", User_Agent="load/1")
+        self.token = json.loads(answer[2])["token"]
         self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(clients)]
 
     def __enter__(self) -> Load:

@@ -332,8 +332,9 @@ def rolling(stack: Stack) -> None:
         seconds = time.monotonic() - began
         time.sleep(3)
     running = {json.loads(ask(stack, "GET", "/api/health/")[2])["version"] for _ in range(6)}
-    good = not load.failed and running == {"release-2"} and not load.lost()
-    text = f"{load.done} requests, {load.failed} failed, both replaced in {seconds:.0f} s, now {running}"
+    lost = load.lost()
+    good = not load.failed and running == {"release-2"} and not lost
+    text = f"{load.done} requests, {load.failed} failed, both replaced in {seconds:.0f} s, now {running} {lost}"
     stack.note("rolling replacement", good, text + "".join(f"\n    {fault}" for fault in load.faults[:10]))
 
 
