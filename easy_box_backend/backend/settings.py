@@ -188,6 +188,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "api.middleware.probes.ProbesMiddleware",
     "api.middleware.request_log.RequestLogMiddleware",
+    "api.middleware.cookies.SecureCookies",
     "api.middleware.disk.DiskMiddleware",
     "api.middleware.door.Door",
     "api.middleware.body.ReadToEndMiddleware",
