@@ -83,7 +83,7 @@ class Edge:
 Start = Callable[..., Edge]
 
 
-def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str, str]) -> Path:
+def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str, str], acme: str = "") -> Path:
     """Copy our files with other folders and ports, and without directives that an older nginx does not know."""
     own = folder / "easybox"
     shutil.copytree(BACKEND / "nginx", own)
@@ -93,6 +93,7 @@ def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str
     listed = subprocess.run(["sh", str(own / "hosts.sh")], env=environment, capture_output=True, check=True).stdout
     (folder / "run/hosts.conf").write_bytes(listed)
     changes = {
+        r"/srv/acme": acme or "/srv/acme",
         r"/etc/easybox": str(own), r"/tmp/easybox": str(folder / "run"), r"/var/cache/nginx": str(folder),
         r"listen 8080": f"listen 127.0.0.1:{port}", r"listen 127\.0\.0\.1:8081": f"listen unix:{folder / 'health'}",
         r"backend-[ab]:8000 resolve": f"127.0.0.1:{backend}", r"keepalive_min_timeout[^;]*;": "",
@@ -116,9 +117,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     running: list[subprocess.Popen[bytes]] = []
 
-    def begin(hosts: str = HOSTS, **names: str) -> Edge:
+    def begin(hosts: str = HOSTS, acme: str = "", **names: str) -> Edge:
         port = free_port()
-        path = configure(tmp_path, port, server.server_address[1], hosts, names)
+        path = configure(tmp_path, port, server.server_address[1], hosts, names, acme)
         user = "user root; " if os.geteuid() == 0 else ""
         command = [str(NGINX), "-c", str(path), "-e", str(tmp_path / "log"), "-g", f"{user}daemon off;"]
         running.append(subprocess.Popen(command))

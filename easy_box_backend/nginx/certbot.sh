@@ -6,21 +6,23 @@ set -eu
   exit 1
 }
 trap 'exit 0' TERM INT
+export CERTS="${CERTS:-/certs}"
+installer=$(mktemp)
 
 # Copies it to where nginx looks for it, readable only by nginx's user.
-cat >/tmp/install.sh <<'SCRIPT'
+cat >"$installer" <<'SCRIPT'
 set -eu
 umask 077
-cp -L "$RENEWED_LINEAGE/privkey.pem" /certs/.privkey.new
-cp -L "$RENEWED_LINEAGE/fullchain.pem" /certs/.fullchain.new
-chown 101:101 /certs/.privkey.new /certs/.fullchain.new
-mv /certs/.privkey.new /certs/privkey.pem
-mv /certs/.fullchain.new /certs/fullchain.pem
+cp -L "$RENEWED_LINEAGE/privkey.pem" "$CERTS/.privkey.new"
+cp -L "$RENEWED_LINEAGE/fullchain.pem" "$CERTS/.fullchain.new"
+chown 101:101 "$CERTS/.privkey.new" "$CERTS/.fullchain.new"
+mv "$CERTS/.privkey.new" "$CERTS/privkey.pem"
+mv "$CERTS/.fullchain.new" "$CERTS/fullchain.pem"
 SCRIPT
 
 while :; do
-  certbot certonly --non-interactive --agree-tos --keep-until-expiring --webroot --webroot-path /srv/acme \
-    --email "$ACME_EMAIL" --domain "$DOMAIN" --deploy-hook 'sh /tmp/install.sh' ||
+  certbot certonly --non-interactive --agree-tos --keep-until-expiring --webroot --webroot-path "${ACME:-/srv/acme}" \
+    --email "$ACME_EMAIL" --domain "$DOMAIN" --deploy-hook "sh $installer" ||
     echo "certbot: no certificate yet; HTTP works as before. The next try is in twelve hours." >&2
   sleep 43200 &
   wait $! || true
