@@ -26,7 +26,7 @@ NOT_SETTINGS = {
     },
     "constants of other scripts": {"BEGIN", "HASHES", "KEEP"},
     "passed from one script of deploy/ to the next": {"LINK", "LOG", "TRIAL_PASSWORD"},
-    "an option of certbot.sh": {"EMAIL"},
+    "an option and folders of certbot.sh; only tests set the folders": {"EMAIL", "ACME", "CERTS"},
     "folders in the backup's containers; only tests set them": {
         "BACKUPS", "MEDIA", "MEDIA_OWNER", "PROJECT", "SETTINGS", "STATE",
     },
