@@ -87,7 +87,8 @@ def navigation(context: dict[str, Any]) -> list[Entry]:
         url = reverse(f"desk:{name}")
         if not (getattr(resolve(url).func, "for_storekeepers", False) or person(request).is_manager):
             continue
-        is_here = request.path == url if url == "/" else request.path.startswith(url)
+        here = (url, reverse("desk:devices")) if name == "people" else url  # phones have no entry of their own
+        is_here = request.path == url if url == "/" else request.path.startswith(here)
         entries.append(Entry(label, url, is_here))
     return entries
 
