@@ -37,6 +37,7 @@ from api.errors import DomainError
 from api.models import Import
 from api.rest.requests import parse_id
 from api.sheets import columns, files, writing
+from api.texts import tidy
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ def _open(request: HttpRequest, found: Import) -> HttpResponseBase:
         leave_out = "leave_out" in request.POST
         return _work(request, found, gettext("Importing"), imports.run(found.pk, leave_out=leave_out, by=by))
     first = imports.head(bytes(found.content or b""), reading)
-    headers = columns.headers(first, reading.header)
+    headers = [tidy(str(text or "")) for text in columns.header_texts(first, reading.header)]
     file_form = FileForm(found, first, request.POST if do == "read" else None)
     columns_form = ColumnsForm(found, headers, request.POST if do == "check" else None)
     try:

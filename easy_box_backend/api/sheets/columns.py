@@ -104,12 +104,17 @@ def _filled(cell: Cell) -> bool:
 
 
 def headers(rows: Sequence[Row], at: int) -> list[str]:
-    """The wordings of the header in row `at`. A cell that is empty there takes the text of the two rows above it, since
-    it can be merged with them."""
+    """The wordings of the header in row `at`, by which columns are recognised."""
+    return [wording(text) for text in header_texts(rows, at)]
+
+
+def header_texts(rows: Sequence[Row], at: int) -> list[Cell]:
+    """The header in row `at` as it is written. A cell that is empty there takes the text of the two rows above it,
+    since it can be merged with them."""
     width = max((len(row) for row in rows[max(at - 2, 0) : at + 1]), default=0)
     above = [rows[place] for place in range(at, max(at - 3, -1), -1)]
     return [
-        wording(next((row[column] for row in above if column < len(row) and _filled(row[column])), None))
+        next((row[column] for row in above if column < len(row) and _filled(row[column])), None)
         for column in range(width)
     ]
 
