@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from itertools import cycle
 
+BOUNDARY = "--dio-boundary-2806428157"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -27,7 +29,22 @@ def request(method: str, path: str, *, body: object = None, token: str = "", age
     if body is not None:
         payload = json.dumps(body).encode()
         headers |= {"content-type": "application/json", "content-length": str(len(payload))}
-    headers |= {name.replace("_", "-"): value for name, value in more.items()}
+    return _whole(method, path, headers | {name.replace("_", "-"): value for name, value in more.items()}, payload)
+
+
+def form(method: str, path: str, image: bytes, *, token: str, agent: str) -> bytes:
+    """A whole request that uploads a photo as the app does."""
+    head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="image"; filename="a.jpg"\r\n'
+    payload = (
+        f"{head}content-type: application/octet-stream\r\n\r\n".encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
+    )
+    return _whole(method, path, {
+        "host": "127.0.0.1", "user-agent": agent, "authorization": f"Token {token}",
+        "content-type": f"multipart/form-data; boundary={BOUNDARY}", "content-length": str(len(payload)),
+    }, payload)  # fmt: skip
+
+
+def _whole(method: str, path: str, headers: dict[str, str], payload: bytes) -> bytes:
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode() + payload
 
