@@ -232,7 +232,12 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 VAR_DIR = ROOT_DIR / "var"
 DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'easybox.sqlite3'}")}
-DB_POOL_MAX = natural("DB_POOL_MAX", 8)
+DB_POOL_MAX = natural("DB_POOL_MAX", 4)  # as many as gunicorn's threads
+# So long, in seconds, a request may wait: for PostgreSQL's answer to a statement, for a lock, for a connection; and a
+# transaction may be idle. Then it is rolled back, and the caller gets a 503 (api/rest/error_handler.py). Commands may
+# take longer (backend/wsgi.py).
+DB_LIMITS = {"statement_timeout": 30, "lock_timeout": 20, "idle_in_transaction_session_timeout": 60}
+DB_WAIT = 10
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
     # Writers wait at BEGIN instead of failing half-way; readers never wait (WAL); a committed write is on disk (FULL).
@@ -245,10 +250,12 @@ if _database["ENGINE"].endswith("sqlite3"):
 elif _database["ENGINE"].endswith("postgresql"):
     # A pool or persistent connections, not both: the pool keeps connections, so CONN_MAX_AGE stays 0.
     # Only the statements of backend/prepared.py are prepared, from their third execution on.
-    ours: dict[str, Any] = {"application_name": "easybox", "prepare_threshold": 3}
+    ours: dict[str, Any] = {"application_name": "easybox", "prepare_threshold": 3, "connect_timeout": DB_WAIT}
     _database["OPTIONS"] = ours | _database.get("OPTIONS", {})
     if DB_POOL_MAX:
-        _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 10}
+        _database["OPTIONS"]["pool"] = {
+            "min_size": 1, "max_size": DB_POOL_MAX, "timeout": DB_WAIT, "max_waiting": 10 * DB_POOL_MAX,
+        }  # fmt: skip
 
 # --- Accounts -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "api.User"

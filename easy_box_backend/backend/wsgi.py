@@ -8,10 +8,21 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
+
+def limit_requests() -> None:
+    """Let no statement of a request wait for ever (DB_LIMITS). Options in DATABASE_URL go first, and with a pooler that
+    knows no options they are set in the database."""
+    if connection.vendor == "postgresql":
+        options = " ".join(f"-c {name}={seconds}s" for name, seconds in settings.DB_LIMITS.items())
+        connection.settings_dict["OPTIONS"].setdefault("options", options)
+
+
+limit_requests()
 _django = get_wsgi_application()
 
 from api.rest.requests import ReadableRequest  # noqa: E402 (not before Django is set up)

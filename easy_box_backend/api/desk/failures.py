@@ -1,5 +1,6 @@
 """What people see instead of a page that failed, with a way back. Programs and phones get JSON (`rest/reports.py`)."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from django.views.csrf import csrf_failure as django_csrf_failure
 
 from api.desk.base import page_before, typed_in
 from api.middleware.language import is_for_people
-from api.rest import reports
+from api.rest import error_handler, reports
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -53,6 +54,10 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     """Django's handler500. The number finds the fault in the server's log."""
     if not wants_page(request):
         return reports.server_error(request)
+    if error_handler.is_busy(sys.exception()):
+        answer = failure(request, 503, gettext(error_handler.BUSY), may_send_again=True)
+        answer.headers["Retry-After"] = str(error_handler.BUSY_SECONDS)
+        return answer
     text = gettext("Something went wrong on the server. Nothing of this was saved.")
     return failure(request, 500, text, number=getattr(request, "request_id", ""))
 

@@ -31,6 +31,8 @@ MAX_BYTES = 20 * 1024 * 1024
 LOOK = 1024
 #: How long a photo waits for those before it. Most take 0.2 s, a HEIC of 12 megapixels 1 s.
 WAIT_SECONDS = 12.0
+#: How many photos of one process wait or are decoded at a time: of its four threads two stay free for all else.
+PLACES = threading.BoundedSemaphore(2)
 #: How long a decoder may take by the clock. Its processor time is limited too, so it reaches this only on a machine
 #: under load. Both waits together are shorter than a stopping server waits for its requests (30 s).
 DECODE_SECONDS = 18.0
@@ -106,9 +108,14 @@ def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
     if size > MAX_BYTES:
         raise BadImage("image_too_large", max_megabytes=MAX_BYTES // 1024**2, max_bytes=MAX_BYTES)
     kind = format_of(upload.read(LOOK))
-    with lock(lock_folder) as held:
-        upload.seek(0)
-        return _run_decoder(kind, upload.read(), held)
+    if not PLACES.acquire(blocking=False):
+        raise DecoderBusy
+    try:
+        with lock(lock_folder) as held:
+            upload.seek(0)
+            return _run_decoder(kind, upload.read(), held)
+    finally:
+        PLACES.release()
 
 
 def drawn_here(jpeg: bytes) -> Photo:

@@ -1,10 +1,12 @@
 """Turns every exception into the same error body."""
 
 import errno
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +15,8 @@ from rest_framework.response import Response
 
 from api import errors
 from api.rest.answers import JsonRenderer, dump
+
+log = logging.getLogger(__name__)
 
 _STATUS: dict[type[errors.DomainError], int] = {
     errors.Invalid: status.HTTP_400_BAD_REQUEST,
@@ -40,6 +44,22 @@ def is_disk_full(exc: BaseException | None) -> bool:
     return False
 
 
+BUSY = gettext_noop("The server is busy. Try again in a few seconds.")
+BUSY_SECONDS = 5
+# PostgreSQL's: too slow a statement, a lock that was not had, a deadlock; too many connections, and a server that stops
+# or starts. psycopg's own errors have no code: no connection in time, or one that broke.
+_BUSY = {"57014", "55P03", "40P01", "40001", "53300", "57P01", "57P02", "57P03", None}
+
+
+def is_busy(exc: BaseException | None) -> bool:
+    """Whether an error comes from the database having too much to do, or being away: later the same may succeed."""
+    if not isinstance(exc, OperationalError):
+        return False
+    if "is locked" in str(exc):  # SQLite
+        return True
+    return connection.vendor == "postgresql" and getattr(exc.__cause__, "sqlstate", None) in _BUSY
+
+
 def error_body(
     code: str,
     detail: Any,
@@ -49,6 +69,11 @@ def error_body(
 ) -> dict[str, Any]:
     """The error body: `code`, `detail`, `facts`, `retryable`, beside messages by field name."""
     return {**(fields or {}), "code": code, "detail": detail, "facts": facts or {}, "retryable": retryable}
+
+
+def busy_body() -> dict[str, Any]:
+    """The body of a 503."""
+    return error_body("busy", gettext(BUSY), {"retry_after_seconds": BUSY_SECONDS}, retryable=True)
 
 
 def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -66,6 +91,10 @@ def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | N
         return Response(body, status_code, headers=headers)
     if is_disk_full(exc):
         return Response(error_body("disk_full", gettext(DISK_FULL), retryable=True), 507)
+    if is_busy(exc):
+        log.warning("busy: %s", exc)
+        headers["Retry-After"] = str(BUSY_SECONDS)
+        return Response(busy_body(), 503, headers=headers)
     if isinstance(exc, UnreadablePostError):
         exc = exceptions.ParseError(_("The request ended before it was complete."))
     elif isinstance(exc, Http404):

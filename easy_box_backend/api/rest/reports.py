@@ -1,5 +1,7 @@
 """Movements, client errors, health, photos and the error pages."""
 
+import sys
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
@@ -99,5 +101,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500."""
+    """Django's handler500, called while the exception is handled. A busy database is a 503."""
+    if error_handler.is_busy(sys.exception()):
+        busy = answers.json(error_handler.busy_body())
+        busy.status_code, busy.headers["Retry-After"] = 503, str(error_handler.BUSY_SECONDS)
+        return busy
     return error_handler.answer_error(request, "server_error", _("Something went wrong on the server."), 500)
