@@ -38,6 +38,10 @@ UNKNOWN = [
 ]  # fmt: skip
 
 
+GO_ON = threading.Event()
+"""Until it is set, a slow request waits for its answer."""
+
+
 class Backend(BaseHTTPRequestHandler):
     """Answers 200 to every request, and remembers the paths."""
 
@@ -45,6 +49,8 @@ class Backend(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        if self.path == "/api/slow/":
+            GO_ON.wait(60)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -99,7 +105,7 @@ def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str
         r"backend-[ab]:8000 resolve": f"127.0.0.1:{backend}", r"keepalive_min_timeout[^;]*;": "",
         r"resolver [^;]*;": "", r"/tmp/nginx\.pid": str(folder / "pid"), r"worker_processes auto": "worker_processes 1",
         r"/dev/std(err|out)": str(folder / "log"), r"worker_connections 2048": "worker_connections 64",
-        r"worker_rlimit_nofile[^;]*;": "",
+        r"worker_rlimit_nofile[^;]*;": "", r"max_conns=100": "max_conns=3",
     }  # fmt: skip
     for path in (own / "nginx.conf", own / "site.conf"):
         text = path.read_text()
@@ -251,3 +257,25 @@ def test_a_phones_error_report_is_never_refused(start: Start) -> None:
     codes = [edge.raw(f"{head}2\r\n\r\n{{}}".encode())[0] for _ in range(300)]
     assert set(codes) == {200, 204}, set(codes)
     assert edge.raw(f"{head}3000000\r\n\r\n".encode())[0] == 204
+
+
+@needs_nginx
+def test_more_requests_than_the_backends_may_have_get_a_503_at_once(start: Start) -> None:
+    edge, answers = start(), list[int]()
+    GO_ON.clear()
+    waiting = [threading.Thread(target=lambda: answers.append(edge.ask("/api/slow/")[0])) for _ in range(6)]
+    try:
+        for thread in waiting:
+            thread.start()
+        deadline = time.monotonic() + 60
+        while len(edge.asked) < 6 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        status, body = edge.ask("/api/products/")
+        assert is_our_error(status, body, 503)
+        assert json.loads(body)["facts"]["retry_after_seconds"] == 5
+    finally:
+        GO_ON.set()
+        for thread in waiting:
+            thread.join()
+    assert answers == [200] * 6
+    assert edge.ask("/api/products/")[0] == 200
