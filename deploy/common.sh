@@ -92,12 +92,13 @@ up_to_date() { # service
   [ -n "$wanted" ] && containers "$1" '{{.Label "com.docker.compose.config-hash"}}' | grep -x "$wanted" >/dev/null
 }
 
-# The URL of nginx for requests from this machine.
-edge() {
-  local address
-  address=$(setting HTTP_BIND 127.0.0.1)
-  printf 'http://%s:%s' "${address/#0.0.0.0/127.0.0.1}" "$(setting HTTP_PORT 80)"
+# The address of nginx, and its URL, for requests from this machine.
+address() {
+  local bind
+  bind=$(setting HTTP_BIND 127.0.0.1)
+  printf '%s' "${bind/#0.0.0.0/127.0.0.1}"
 }
+edge() { printf 'http://%s:%s' "$(address)" "$(setting HTTP_PORT 80)"; }
 
 # A host name that the server accepts.
 host_name() {

@@ -123,9 +123,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     running: list[subprocess.Popen[bytes]] = []
 
-    def begin(hosts: str = HOSTS, acme: str = "", **names: str) -> Edge:
+    def begin(hosts: str = HOSTS, acme: str = "", certified: bool = False, **names: str) -> Edge:
         port = free_port()
         path = configure(tmp_path, port, server.server_address[1], hosts, names, acme)
+        if certified:  # as start.sh does
+            (tmp_path / "run/desk.conf").write_text("http 1;\n")
+            (tmp_path / "run/name.conf").write_text("http desk.example.com:8443;\n")
         user = "user root; " if os.geteuid() == 0 else ""
         command = [str(NGINX), "-c", str(path), "-e", str(tmp_path / "log"), "-g", f"{user}daemon off;"]
         running.append(subprocess.Popen(command))
@@ -182,6 +185,42 @@ def test_a_request_that_names_its_host_twice_or_not_at_all_meets_no_backend(star
     ):
         assert edge.raw(request)[0] == 400, request
     assert edge.asked == []
+
+
+def sent_to(edge: Edge, path: str, **headers: str) -> str:
+    """Where nginx sends a request, "" if it is answered."""
+    with socket.create_connection(("127.0.0.1", edge.port), 10) as connection:
+        lines = [
+            f"GET {path} HTTP/1.1",
+            "Host: box.example.com",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status in (200, 307, 404), answer.status
+        return answer.getheader("Location", "") or ""
+
+
+@needs_nginx
+def test_with_a_certificate_people_are_sent_to_https_and_the_app_is_not(start: Start) -> None:
+    edge = start(certified=True)
+    for path in ("/", "/login/", "/orders/?q=a%20b", "/admin/", "/apix"):
+        assert sent_to(edge, path) == f"https://desk.example.com:8443{path}"
+    for path in ("/api/products/?sku=a", "/api/docs/", "/media/a.jpg", "/static/a.css", "/healthz", "/readyz",
+                 "/.well-known/acme-challenge/x"):  # fmt: skip
+        assert sent_to(edge, path) == "", path
+    dart = {"User-Agent": "Dart/3.4 (dart:io)"}
+    assert sent_to(edge, "/data/user/0/x.jpg", **dart) == ""
+    assert (
+        edge.raw(b"POST /log-client-error HTTP/1.1\r\nHost: box.example.com\r\nContent-Length: 2\r\n\r\n{}")[0] == 200
+    )
+
+
+@needs_nginx
+def test_without_a_certificate_nobody_is_sent_away(start: Start) -> None:
+    edge = start()
+    assert {sent_to(edge, path) for path in ("/", "/login/", "/api/products/")} == {""}
 
 
 @needs_nginx

@@ -9,6 +9,13 @@ mkdir -p "$run"
 echo "map \"\" \$boot { default $(date +%s)$$; }" >"$run/boot.conf"
 sh /etc/easybox/hosts.sh >"$run/hosts.conf"
 
+# Where people are sent once there is a certificate: its name, or the one that they asked for.
+name=${DOMAIN:-}
+name=${name%%,*}
+port=:${HTTPS_PORT:-443}
+[ "$port" != :443 ] || port=
+echo "http ${name:-\$host}$port;" >"$run/name.conf"
+
 newest() { cat /certs/fullchain.pem /certs/privkey.pem 2>/dev/null | cksum; }
 
 # Puts the certificate into use if it is valid and matches its key; else prints a message and changes nothing.
@@ -26,6 +33,7 @@ use_certificate() {
   fi
   mv "$run/new/fullchain.pem" "$run/new/privkey.pem" "$run/"
   cp /etc/easybox/https.conf "$run/https.conf"
+  [ "${DESK_OVER_HTTP:-}" = true ] || echo 'http 1;' >"$run/desk.conf"
 }
 
 use_certificate || true

@@ -335,6 +335,28 @@ def moved_tag(site: Site) -> None:
     site.after("a tag that was moved", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=good)
 
 
+def certified(site: Site) -> None:
+    """A deploy while there is a certificate, so that the desk is by HTTPS only."""
+    before, sha, folder = site.current, site.release("certified"), Path(site.settings["CERTS_DIR"])
+    names = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", *names])
+    for name in ("privkey.pem", "fullchain.pem"):
+        os.chown(folder / name, 101, 101)
+    wait_until(lambda: ask(site, "GET", "/login/", Host="127.0.0.1")[0] == 307, 90, "the desk is by HTTPS")
+    site.write_env()
+    with Load(site, 20) as load:
+        code, _said, seconds = site.deploy(sha)
+    site.current = sha
+    site.after(
+        "a deploy with a certificate",
+        load,
+        told=["✅"],
+        allowed={before, sha},
+        extra=f"{seconds:.0f} s",
+        good=code == 0,
+    )
+
+
 def failing(site: Site, name: str, sha: str, reason: str, told: str, **changed: str) -> None:
     """A deploy that must fail with `reason`, send the message `told`, and change nothing."""
     kept = (site.checkout / BACKEND / ".env").read_text()
@@ -628,7 +650,8 @@ def move(site: Site) -> None:
 
 
 SCENARIOS: list[Callable[[Site], None]] = [
-    second, moved_tag, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, move,
+    second, moved_tag, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, certified,
+    move,
 ]  # fmt: skip
 NEEDED = {"rollback": "second"}
 """Scenarios that need another one: a rollback needs a previous release."""

@@ -309,6 +309,9 @@ def https(stack: Stack) -> None:
     status, plain = connection.getresponse().status, ask(stack, "GET", "/api/health/")[0]
     connection.close()
     good = len(seen) == 2 and status == plain == 200
+    status, headers, _ = ask(stack, "GET", "/login/", Host="127.0.0.1")
+    is_sent = (status, headers.get("location")) == (307, f"https://127.0.0.1:{port}/login/")
+    stack.note("with a certificate the desk is by HTTPS", is_sent, f"{status} {headers.get('location')}")
     stack.note(
         "HTTPS beside HTTP, renewed", good, f"{len(seen)} of 2 certificates in use after {waits}, {status}, {plain}"
     )
