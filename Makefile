@@ -14,7 +14,7 @@ SOURCES := easy_box_backend proofs dev
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
-        simulate simulate-days simulate-mutants bench backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow gitflow desk-pictures lock venv venv-dev clean
+        simulate simulate-days simulate-mutants bench backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow pin-images gitflow desk-pictures lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
@@ -97,6 +97,9 @@ check-workflow: venv-dev ## actionlint and zizmor on the GitHub workflow
 
 verify-workflow: check-workflow ## Run the GitHub workflow with stand-ins for everything around it, and look for leaked secrets
 	@$(PY) -m proofs.verification.workflow $(ARGS)
+
+pin-images: ## Name the base images by the digests that their tags have on Docker Hub now
+	@$(PYTHON) dev/pin_images.py
 
 gitflow: ## Create the branches develop and feature/NAME (NAME=stock-report, PUSH=1 publishes them)
 	@NAME="$(NAME)" PUSH="$(PUSH)" dev/gitflow.sh

@@ -34,7 +34,7 @@ from types import FrameType
 
 from proofs.phone.dio import MultipartFile
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
-from proofs.verification.engine import ROOT, Engine, engine, install, provide_images, run, say
+from proofs.verification.engine import ROOT, Engine, copy_project, engine, install, provide_images, run, say
 from proofs.verification.names import check_names
 from proofs.verification.setup import setup
 from proofs.verification.telegram import Telegram, telegram
@@ -650,8 +650,8 @@ def move(site: Site) -> None:
 
 
 SCENARIOS: list[Callable[[Site], None]] = [
-    second, moved_tag, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet, certified,
-    move,
+    second, moved_tag, nginx, migration, unhealthy, smoke, missing, disk, cut, killed, twice, rollback, quiet,
+    certified, move,
 ]  # fmt: skip
 NEEDED = {"rollback": "second"}
 """Scenarios that need another one: a rollback needs a previous release."""
@@ -776,7 +776,7 @@ def registry(folder: Path) -> Iterator[int]:
 def site_in(folder: Path) -> Iterator[Site]:
     """A server that is ready for its first deploy, and everything around it."""
     origin, work = folder / "origin.git", folder / "work"
-    copy_project(work)
+    commit_project(work)
     run(["git", "init", "--quiet", "--bare", str(origin)])
     git(work, "remote", "add", "origin", str(origin))
     git(work, "push", "--quiet", "origin", "HEAD:refs/heads/main")
@@ -813,7 +813,7 @@ def site_in(folder: Path) -> Iterator[Site]:
         try:
             provide_images(ours, folder)
             say("Building the image")
-            ours.docker("build", "--quiet", "--network", "host", "--tag", "base", str(ROOT / BACKEND))
+            ours.docker("build", "--quiet", "--network", "host", "--tag", "base", str(work / BACKEND))
             yield site
         finally:
             names = f"label=com.docker.compose.project={settings['STACK']}"
@@ -821,13 +821,9 @@ def site_in(folder: Path) -> Iterator[Site]:
                 ours.docker("rm", "--force", "--volumes", container)
 
 
-def copy_project(target: Path) -> None:
+def commit_project(target: Path) -> None:
     """Copy the project, with uncommitted changes, into a repository with one commit."""
-    listed = run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+    copy_project(target)
     run(["git", "init", "--quiet", str(target)])
     git(target, "add", "--all")
     git(target, "commit", "--quiet", "--message", "everything")

@@ -37,10 +37,9 @@ from proofs.phone.desk import Browser, desk_pages
 from proofs.phone.dio import Dio, DioException, FormData, MultipartFile
 from proofs.phone.smoke import app_calls
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
-from proofs.verification.engine import ROOT, Engine, engine, provide_images, run, say
+from proofs.verification.engine import ROOT, Engine, copy_project, engine, provide_images, run, say
 from proofs.verification.names import check_names
 
-BACKEND = ROOT / "easy_box_backend"
 PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
 """The warnings of `check --deploy` about plain HTTP, which the app needs."""
 SERVICES = ("backend-a", "backend-b", "nginx", "db", "worker", "backup")
@@ -58,6 +57,15 @@ class Stack:
     ids: Iterator[int] = field(default_factory=lambda: iter(range(1, 10**9)))
 
     @property
+    def root(self) -> Path:
+        """A copy of the project, so that it can be changed meanwhile."""
+        return self.folder / "project"
+
+    @property
+    def backend(self) -> Path:
+        return self.root / "easy_box_backend"
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -67,7 +75,7 @@ class Stack:
 
     def compose(self, *arguments: str, seconds: float = 300) -> str:
         """`docker compose …` on the production file; returns what it printed."""
-        files = ["--project-directory", str(BACKEND), "-f", str(BACKEND / "docker-compose.prod.yml")]
+        files = ["--project-directory", str(self.backend), "-f", str(self.backend / "docker-compose.prod.yml")]
         return self.engine.docker("compose", *files, *arguments, environment=self.variables, timeout=seconds)
 
     def script(self, name: str, *arguments: str, **variables: str) -> str:
@@ -77,7 +85,7 @@ class Stack:
         if not (programs / "docker").exists():
             (programs / "docker").symlink_to(shutil.which(self.engine.client) or self.engine.client)
         environment = self.environment | variables | {"PATH": f"{programs}:{os.environ['PATH']}"}
-        return run([str(ROOT / "deploy" / name), *arguments], env=environment, timeout=400).stdout
+        return run([str(self.root / "deploy" / name), *arguments], env=environment, timeout=400).stdout
 
     def manage(self, *arguments: str) -> str:
         """A manage.py command in a running backend."""
@@ -108,7 +116,16 @@ def build(stack: Stack) -> None:
     for version in ("release-1", "release-2"):
         began = time.monotonic()
         stack.engine.docker(
-            *("build", "--network", "host", "--build-arg", f"VERSION={version}", "--tag", tag + version, str(BACKEND))
+            *(
+                "build",
+                "--network",
+                "host",
+                "--build-arg",
+                f"VERSION={version}",
+                "--tag",
+                tag + version,
+                str(stack.backend),
+            )
         )
         seconds = time.monotonic() - began
         stack.note(f"build of {version}", version == "release-1" or seconds < 60, f"{seconds:.1f} s")
@@ -137,18 +154,20 @@ def start(stack: Stack) -> None:
 def development(stack: Stack) -> None:
     """docker-compose.yml: demo data on SQLite, with the code mounted."""
     stack.engine.docker(
-        *("build", "--network", "host", "--target", "build", "--tag", "easybox-backend:development", str(BACKEND))
+        *("build", "--network", "host", "--target", "build", "--tag", "easybox-backend:development", str(stack.backend))
     )
     variables = {"HOST": "127.0.0.1", "PORT": str(free_port()), "COMPOSE_PROJECT_NAME": f"easybox-dev-{os.getpid()}"}
     began = time.monotonic()
     try:
-        stack.engine.docker("compose", "up", "--detach", "--wait", "--no-build", cwd=BACKEND, environment=variables)
+        stack.engine.docker(
+            "compose", "up", "--detach", "--wait", "--no-build", cwd=stack.backend, environment=variables
+        )
         dio, session = Dio(f"http://127.0.0.1:{variables['PORT']}/api"), Session()
         AuthRepository(dio, session).login("admin@example.com", "password")
         products = InventoryRemote(dio, session).products()
         stack.note("docker-compose.yml", bool(products), f"{len(products)} products, {time.monotonic() - began:.0f} s")
     finally:
-        stack.engine.docker("compose", "down", "--volumes", "--timeout", "3", cwd=BACKEND, environment=variables)
+        stack.engine.docker("compose", "down", "--volumes", "--timeout", "3", cwd=stack.backend, environment=variables)
 
 
 def contract(stack: Stack) -> None:
@@ -309,9 +328,9 @@ def https(stack: Stack) -> None:
     status, plain = connection.getresponse().status, ask(stack, "GET", "/api/health/")[0]
     connection.close()
     good = len(seen) == 2 and status == plain == 200
-    status, headers, _ = ask(stack, "GET", "/login/", Host="127.0.0.1")
-    is_sent = (status, headers.get("location")) == (307, f"https://127.0.0.1:{port}/login/")
-    stack.note("with a certificate the desk is by HTTPS", is_sent, f"{status} {headers.get('location')}")
+    code, headers, _ = ask(stack, "GET", "/login/", Host="127.0.0.1")
+    is_sent = (code, headers.get("location")) == (307, f"https://127.0.0.1:{port}/login/")
+    stack.note("with a certificate the desk is by HTTPS", is_sent, f"{code} {headers.get('location')}")
     stack.note(
         "HTTPS beside HTTP, renewed", good, f"{len(seen)} of 2 certificates in use after {waits}, {status}, {plain}"
     )
@@ -415,7 +434,7 @@ HEARD = "from django.utils import timezone as t; from api.ops import conditions 
 
 def offsite(stack: Stack) -> None:
     """The service `offsite` sends a set with .env, and the worker hears of it. The repository is in its own volume."""
-    keys, settings = BACKEND / "offsite.env", BACKEND / ".env"
+    keys, settings = stack.backend / "offsite.env", stack.backend / ".env"
     assert not keys.exists(), f"{keys} belongs to somebody"
     made_env = not settings.exists()
     try:
@@ -486,6 +505,7 @@ def temporary_stack(folder: Path) -> Iterator[Stack]:
     """A stack that is not started yet, on an engine. Everything is removed afterwards."""
     for name in ("backups", "certs", "secrets"):
         (folder / name).mkdir()
+    copy_project(folder / "project")
     with engine(folder) as ours:
         stack = Stack(ours, folder, free_port(), {})
         stack.variables |= {
