@@ -35,7 +35,8 @@ class Command(BaseCommand):
         taken = old_backend.take_over(old, by=by, dry=not commit)
         self.stdout.write(f"Tables {old.family}_*. {'Taken over' if commit else 'Would be taken over'}:")
         for what, number in taken.numbers.items():
-            self.stdout.write(f"  {number:7} {what}")
+            if number:
+                self.stdout.write(f"  {number:7} {what}")
         for note in taken.notes:
             self.stdout.write(f"  ! {note}")
         if old.not_read:
