@@ -141,6 +141,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     command = ["dockerd", "--host", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
     command += ["--pidfile", str(folder / "dockerd.pid"), "--bridge", "none"]
     command += ["--default-address-pool", "base=10.213.0.0/16,size=24"]
+    rules = firewall()
     with (folder / "dockerd.log").open("wb") as log:
         # A process group of its own, so that Ctrl-C reaches us only, and we can stop its containers first.
         daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -148,7 +149,35 @@ def engine(folder: Path) -> Iterator[Engine]:
         wait_for(ours, daemon, folder)
         yield ours
     finally:
+        with contextlib.suppress(RuntimeError):
+            remove_networks(ours)
         stop(daemon)
+        put_back(rules)
+
+
+def firewall() -> str:
+    """This machine's rules, which Docker adds to, and sets FORWARD to DROP."""
+    return run(["iptables-save"]).stdout
+
+
+def put_back(rules: str) -> None:
+    """Give this machine the rules that it had. Not while another engine runs, which has rules of its own."""
+    running = [path for path in Path("/proc").glob("[0-9]*/comm") if _text(path) == "dockerd\n"]
+    if not running:
+        run(["iptables-restore"], input=rules)
+
+
+def _text(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text()
+    return ""
+
+
+def remove_networks(ours: Engine) -> None:
+    """Remove what is left in the engine: its networks are bridges of this machine."""
+    if containers := ours.docker("ps", "--all", "--quiet").split():
+        ours.docker("rm", "--force", "--volumes", *containers)
+    ours.docker("network", "prune", "--force")
 
 
 def install() -> None:
