@@ -123,9 +123,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     running: list[subprocess.Popen[bytes]] = []
 
-    def begin(hosts: str = HOSTS, acme: str = "", certified: bool = False, **names: str) -> Edge:
+    def begin(hosts: str = HOSTS, acme: str = "", certified: bool = False, backend: int = 0, **names: str) -> Edge:
         port = free_port()
-        path = configure(tmp_path, port, server.server_address[1], hosts, names, acme)
+        path = configure(tmp_path, port, backend or server.server_address[1], hosts, names, acme)
         if certified:  # as start.sh does
             (tmp_path / "run/desk.conf").write_text("http 1;\n")
             (tmp_path / "run/name.conf").write_text("http desk.example.com:8443;\n")
@@ -221,6 +221,28 @@ def test_with_a_certificate_people_are_sent_to_https_and_the_app_is_not(start: S
 def test_without_a_certificate_nobody_is_sent_away(start: Start) -> None:
     edge = start()
     assert {sent_to(edge, path) for path in ("/", "/login/", "/api/products/")} == {""}
+
+
+@needs_nginx
+def test_backends_that_do_not_even_take_a_connection_are_our_503(start: Start) -> None:
+    """The first requests time out; then nginx takes the backends for down."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
+        edge = start(backend=deaf.getsockname()[1])
+        for _ in range(4):
+            request = b"GET /api/products/ HTTP/1.1\r\nHost: box.example.com\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", edge.port), 20) as connection:
+                connection.sendall(request)
+                answer = http.client.HTTPResponse(connection)
+                answer.begin()
+                assert is_our_error(answer.status, answer.read(), 503)
+                assert answer.getheader("Retry-After") == "5"
+                assert answer.getheader("Connection") == "close"
+        for one in waiting:
+            one.close()
 
 
 @needs_nginx
