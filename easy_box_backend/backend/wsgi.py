@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
+from django.urls import resolve
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -28,6 +29,9 @@ _django = get_wsgi_application()
 from api.rest.requests import ReadableRequest  # noqa: E402 (not before Django is set up)
 
 _django.request_class = ReadableRequest
+
+# The first request would load the addresses and all views, which takes half a second in each process.
+resolve("/api/products/")
 
 # manage.py runs the system checks before each command; gunicorn does not.
 call_command("check", tags=["security"], fail_level="ERROR")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from api import revision
 from api.actions import ledger, products, stock
 from api.actor import Actor
+from api.management.commands import check_ledger
 from api.models import Product, StockMovement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -111,8 +112,22 @@ def test_repairing_an_unknown_product_is_refused() -> None:
         ledger.repair(999, by=NOBODY)
 
 
-def test_two_queries_check_any_number_of_products(django_assert_num_queries) -> None:  # noqa: ANN001
+def test_three_queries_check_a_thousand_products(django_assert_num_queries) -> None:  # noqa: ANN001
     for number in range(4):
         product_with(5, -1, sku=f"TSH-{number}")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert ledger.broken_ledgers() == []
+
+
+def test_a_check_of_many_tells_how_far_it_is_and_misses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [product_with(5, -1, sku=f"TSH-{number}").pk for number in range(7)]
+    Product.objects.filter(id__in=[made[0], made[2], made[6]]).update(quantity=9)
+    assert [(so_far, [found.product for found in broken]) for so_far, broken in ledger.check(batch=3)] == [
+        (3, [made[0], made[2]]), (6, []), (7, [made[6]]),
+    ]  # fmt: skip
+    assert [so_far for so_far, _broken in ledger.check(batch=7)] == [7]
+    monkeypatch.setattr(check_ledger, "SECONDS", -1.0)
+    told = StringIO()
+    with pytest.raises(CommandError):
+        call_command("check_ledger", stdout=StringIO(), stderr=told)
+    assert "7 products checked so far, 3 of them wrong" in told.getvalue()
