@@ -261,7 +261,7 @@ elif _database["ENGINE"].endswith("postgresql"):
 AUTH_USER_MODEL = "api.User"
 LOGIN_URL = "desk:login"
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "backend.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
