@@ -413,8 +413,8 @@ def unavailable(stack: Stack) -> None:
     stack.compose("stop", "db")
     status, headers, body = ask(stack, "GET", "/api/health/", Accept_Language="de")
     answer = json.loads(body)
-    good = (status, answer["code"], headers.get("connection")) == (500, "server_error", "close")
-    good = good and answer["facts"]["request_id"] == headers["x-request-id"]
+    good = (status, answer["code"], headers.get("connection")) == (503, "unavailable", "close")
+    good = good and answer["retryable"] is True and bool(answer["facts"]["request_id"])
     stack.note("no database", good, f"{status}, connection: {headers.get('connection')}, {answer['detail']}")
     stack.compose("start", "db")
     stack.compose("stop", "backend-a", "backend-b")
