@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from api import texts
 from api.actions import barcodes, many, orders, stock
-from api.actions.import_rows import Codes, Entry, Plan, Progress, Reading, Row, Steps, batches, entries_of
+from api.actions.import_rows import Entry, Plan, Progress, Reading, Row, Steps, batches, entries_of
+from api.actions.import_skus import Codes
 from api.errors import DomainError
 from api.models import MAX_QUANTITY, Barcode, Order, Product
 from api.sheets import cells

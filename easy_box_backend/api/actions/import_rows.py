@@ -1,17 +1,19 @@
-"""The rows of a sheet as values, and the questions about them: damaged SKUs, numbers that can be read in two ways."""
+"""The rows of a sheet as values, and numbers that can be read in two ways. What SKUs mean: `import_skus`."""
 
-from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.utils.translation import gettext as _
 
 from api import texts
-from api.models import MAX_NOTE, Barcode, Import, Product
+from api.models import MAX_NOTE
 from api.sheets import cells, columns, files
 from api.texts import barcode_of
+
+if TYPE_CHECKING:
+    from api.actions.import_skus import Codes
 
 T = TypeVar("T")
 STEP = 1000
@@ -19,8 +21,6 @@ STEP = 1000
 NUMBERS = {"counted", "quantity", "pieces", "min_quantity"}
 DATES = {"due_on"}
 LONGEST = {"location": 100, "number": 100, "note": MAX_NOTE}
-SHORTER_BY = 4
-"""A number is asked about if it has up to so many digits less than most SKUs of the sheet."""
 
 
 class Progress(NamedTuple):
@@ -164,97 +164,11 @@ def _values(
 def _barcode(cell: files.Cell) -> str:
     """The cell as a barcode is stored. Raises Bad, also for an article number that has lost a zero or two."""
     code = barcode_of(cells.sku(cell))
-    lost = _is_number(code) and not texts.gtins(code)
+    lost = is_number(code) and not texts.gtins(code)
     if lost and any(0 < length - len(code) <= 2 and texts.gtins(code.zfill(length)) for length in (12, 13)):
         raise cells.Bad(_("%(written)s has lost its leading zeros. Make the column text.") % {"written": code})
     return code
 
 
-class Codes:
-    """The live products by SKU, and what a SKU can mean that a spreadsheet has damaged. ids: of products, by SKU."""
-
-    def __init__(self, kind: str, table: Sequence[Row], reading: Reading) -> None:
-        self.ids = dict(Product.objects.live().values_list("sku", "id"))
-        self.answer = reading.meant
-        self._length = _usual_length(table, reading) if kind == Import.Kind.PRODUCTS else 0
-        self._packs: dict[str, tuple[str, int]] = {}
-        if kind in (Import.Kind.STOCK, Import.Kind.ORDERS):
-            rows = Barcode.objects.live().values_list("code", "product__sku", "pieces")
-            self._packs = {code: (sku, pieces) for code, sku, pieces in rows}
-        self._alike: dict[str, list[str]] = defaultdict(list)
-        self._shortened: dict[int, dict[str, list[str]]] = {}
-        for sku in self.ids:
-            self._alike[bare(sku)].append(sku)
-
-    def read(self, row: int, cell: files.Cell, plan: Plan) -> str | None:
-        """The SKU that a cell means; None if it must be asked, which is then in the plan. Raises Bad."""
-        lost: cells.Shortened | None = None
-        try:
-            written = self._by_barcode(cells.sku(cell))
-            meant = [] if written in self.ids and isinstance(cell, str) else self._alike.get(bare(written), [])
-        except cells.Shortened as shortened:
-            lost, written = shortened, shortened.written
-            meant = [written] if written in self.ids else self._with_end(shortened.number)
-        others = [sku for sku in meant if sku != written]
-        if len(meant) > 1:
-            choices = ", ".join(meant[:5])
-            raise cells.Bad(_("%(written)s can be any of: %(choices)s.") % {"written": written, "choices": choices})
-        if not others and written not in self.ids and not lost:
-            others = self._filled(written)
-        if not others and lost and written not in self.ids:
-            raise lost
-        if not others:
-            return written
-        if self.answer == "yes":
-            return others[0]
-        if self.answer == "no":
-            if lost:
-                raise lost
-            return written
-        plan.meant.append((row, written, others[0]))
-        return None
-
-    def _by_barcode(self, written: str) -> str:
-        """The SKU of the product that has this barcode, if it is no SKU itself. Raises Bad for that of a pack."""
-        sku, pieces = self._packs.get(barcode_of(written), ("", 1))
-        if not sku or written in self.ids:
-            return written
-        if pieces > 1:
-            raise cells.Bad(
-                _("This is the barcode of %(pieces)s pieces of %(sku)s. Give the SKU.") % {"pieces": pieces, "sku": sku}
-            )
-        return sku
-
-    def _with_end(self, number: str) -> list[str]:
-        """The SKUs that a spreadsheet shortens to this number."""
-        kept = sum(sign.isdecimal() for sign in number.partition("E")[0])
-        if kept not in self._shortened:
-            found = self._shortened[kept] = defaultdict(list)
-            for sku in self.ids:
-                if sku.isascii() and sku.isdecimal():
-                    found[cells.shortened(sku, kept)].append(sku)
-        return self._shortened[kept].get(number, [])
-
-    def _filled(self, written: str) -> list[str]:
-        """The number with the zeros that it probably lost, if the other SKUs of the sheet have more digits."""
-        is_short = _is_number(written) and self._length - SHORTER_BY <= len(written) < self._length
-        return [written.zfill(self._length)] if is_short else []
-
-
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal()
-
-
-def bare(sku: str) -> str:
-    """A SKU without what a spreadsheet takes away: leading zeros, blanks and invisible characters."""
-    sku = texts.tidy(sku)
-    return sku.lstrip("0") if _is_number(sku) else sku
-
-
-def _usual_length(table: Sequence[Row], reading: Reading) -> int:
-    """The number of digits that most SKUs of the sheet have, if they are article numbers; 0 otherwise."""
-    place = list(reading.columns).index("sku")
-    skus = (str(chosen[place]).strip() for _row, chosen in table)
-    lengths = Counter(len(sku) for sku in skus if _is_number(sku))
-    length, number = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
-    return length if length >= 8 and number * 2 > lengths.total() else 0
