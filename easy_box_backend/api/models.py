@@ -312,11 +312,17 @@ class Product(models.Model):
         ]
         indexes = [
             models.Index(fields=["sku"], name="product_sku"),
-            # What the desk counts and lists, without reading the table.
+            # What the desk counts and lists, without reading the table. SQLite needs each column of the condition too.
             models.Index(
-                fields=["id"], condition=Q(archived_at=None, quantity__lt=F("min_quantity")), name="product_live_low"
+                fields=["id", "quantity", "min_quantity", "archived_at"],
+                name="product_live_low",
+                condition=Q(archived_at=None, quantity__lt=F("min_quantity")),
             ),
-            models.Index(fields=["id"], condition=Q(archived_at=None, unverified=True), name="product_live_unverified"),
+            models.Index(
+                fields=["id", "unverified", "archived_at"],
+                name="product_live_unverified",
+                condition=Q(archived_at=None, unverified=True),
+            ),
             models.Index(fields=["id"], condition=Q(archived_at__isnull=False), name="product_archived"),
             # By what the desk sorts.
             models.Index(fields=["location", "id"], condition=Q(archived_at=None), name="product_by_shelf"),

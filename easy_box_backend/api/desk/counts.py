@@ -92,7 +92,7 @@ def count_page(request: HttpRequest, key: int) -> HttpResponseBase:
     """The sheet. With `seen`, what has been counted elsewhere since then: 204 if nothing was."""
     count = get_object_or_404(Count, pk=key)
     query = request.GET.copy()
-    if query.pop("seen", [""])[0] == _mark(count, _done(count)):
+    if (seen := query.pop("seen", [])) and seen[0] == _mark(count, _done(count)):
         return HttpResponse(status=204)
     request.GET = query  # type: ignore[assignment]  # the links of the page do not repeat it
     product = None

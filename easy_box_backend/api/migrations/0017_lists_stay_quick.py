@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             model_name="product",
             index=models.Index(
                 condition=models.Q(("archived_at", None), ("quantity__lt", models.F("min_quantity"))),
-                fields=["id"],
+                fields=["id", "quantity", "min_quantity", "archived_at"],
                 name="product_live_low",
             ),
         ),
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             model_name="product",
             index=models.Index(
                 condition=models.Q(("archived_at", None), ("unverified", True)),
-                fields=["id"],
+                fields=["id", "unverified", "archived_at"],
                 name="product_live_unverified",
             ),
         ),
