@@ -29,6 +29,16 @@ TAKE = """    with connection.cursor() as cursor:
         return cursor.fetchone()[0]
 """
 
+BY_SEVERAL_STATEMENTS = (
+    Change(
+        "api/actions/stock.py",
+        'if connection.vendor == "postgresql" and occurred_at is None:',
+        'if connection.vendor == "nothing":',
+    ),
+    Change("api/actions/stock.py", 'if connection.vendor != "postgresql":', 'if connection.vendor != "nothing":'),
+)
+"""An addition takes the way of other databases, so that it can be spoiled."""
+
 MUTANTS = (
     Mutant("none, in process", ()),
     Mutant("none, in process, a repaired app", (), app="repaired"),
@@ -74,11 +84,7 @@ MUTANTS = (
         return f"{epoch}-{cursor.fetchone()[0]}"
 """,
             ),
-            Change(
-                "api/actions/stock.py",
-                'if connection.vendor == "postgresql" and occurred_at is None:',
-                'if connection.vendor == "nothing":',
-            ),
+            *BY_SEVERAL_STATEMENTS,
             Change(
                 "api/migrations/0002_device_token_and_first_revision.py",
                 "    operations = [",
@@ -100,22 +106,14 @@ MUTANTS = (
     return now
 """,
             ),
-            Change(
-                "api/actions/stock.py",
-                'if connection.vendor == "postgresql" and occurred_at is None:',
-                'if connection.vendor == "nothing":',
-            ),
+            *BY_SEVERAL_STATEMENTS,
         ),
         "real",
     ),
     Mutant(
         "quantity read, then written",
         (
-            Change(
-                "api/actions/stock.py",
-                'if connection.vendor == "postgresql" and occurred_at is None:',
-                'if connection.vendor == "nothing":',
-            ),
+            *BY_SEVERAL_STATEMENTS,
             Change(
                 "api/actions/stock.py",
                 '.order_by("id").select_for_update(no_key=True)',
@@ -229,7 +227,7 @@ MUTANTS = (
         (
             Change(
                 "api/phones/stock.py",
-                "        if product is None and scanning.is_stuck_at(memory, skus[0], arrival, by.at):\n",
+                "        if scanning.is_stuck_at(memory, skus[0], arrival, by.at):\n",
                 "        if False:\n",
             ),
         ),
