@@ -66,9 +66,13 @@ class Ways:
             headers = {name: answer.headers.get(name) for name in HEADERS}
             content = gzip.decompress(answer.content) if headers["Content-Encoding"] else answer.content
             body = told(json.loads(content)) if content else None
-            books = list(StockMovement.objects.values_list("product", "kind", "quantity_delta", "quantity_after"))
-            memory = [json.loads(state) for state in DeviceMemory.objects.values_list("state", flat=True)]
-            asked = list(Discrepancy.objects.values_list("kind", flat=True))
+            books = list(
+                StockMovement.objects.order_by("id").values_list("product", "kind", "quantity_delta", "quantity_after")
+            )
+            memory = [
+                json.loads(state) for state in DeviceMemory.objects.order_by("pk").values_list("state", flat=True)
+            ]
+            asked = list(Discrepancy.objects.order_by("id").values_list("kind", flat=True))
             if answer.status_code >= 400 or answer.request["REQUEST_METHOD"] == "POST":
                 del headers["Content-Length"]  # ids of rows differ in length
             assert ledger.broken_ledgers() == []
