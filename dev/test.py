@@ -35,6 +35,7 @@ PRODUCTION = {
     "SECRET_KEY": "only-for-tests-" + "0123456789" * 5,
     "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
     "SERVE_MEDIA": "true",  # no nginx is there to do it
+    "DB_POOL_MAX": "16",  # more threads than a process of gunicorn has
 }
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "backend.settings"}
 COLLECT = """# Without the packed copies, which take 4 s and which no test asks for

@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 import time
 import warnings
 import zlib
@@ -574,7 +575,10 @@ def test_the_decoder_knows_no_secrets(instead: Callable[[str], None], monkeypatc
     assert "not-for-a-decoder" not in str(caught.value)
 
 
-def test_photos_are_decoded_one_after_another(instead: Callable[[str], None], tmp_path: Path):
+def test_photos_are_decoded_one_after_another(
+    instead: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(images, "PLACES", threading.BoundedSemaphore(4))
     log = tmp_path / "log"
     note = f"open({str(log)!r}, 'a').write"
     instead(f"{note}('begin ')\ntime.sleep(0.1)\ndecoder.main()\n{note}('end ')")
