@@ -11,7 +11,7 @@ from api.reconcile.presses import Base, Page
 
 def page_of(
     memory: Memory, device: Device, product: Product, page: Page
-) -> tuple[list[Base], list[list[Base]], list[int]]:
+) -> tuple[list[Base], list[list[Base]], list[tuple[int, int]]]:
     """What the phone's page of a product can have shown: see `presses.read`."""
     opened = [(page.since, 1.0)] if page.shown is not None else [*page.numbers[0].answers, *seen.pulled(memory)]
     first = product.versions.order_by("revision").values_list("revision", flat=True).first() or 0
@@ -28,7 +28,7 @@ def page_of(
     elif not bases:  # the phone never saw it
         bases = [Base(product.quantity - sum(page.booked.values()), 1.0, len(own))]
     bases = _with_implausible(bases, [pieces for known, pieces in memory.implausible if known == product.pk])
-    return bases, answers, [pieces for _, pieces in own]
+    return bases, answers, own
 
 
 def own_additions(device: Device, product: Product, since: int) -> list[tuple[int, int]]:

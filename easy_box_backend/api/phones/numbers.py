@@ -40,6 +40,7 @@ def note(
         # Nothing later changes what a count includes.
         page = memory.pages[product.pk] = _closed(product, page, memory, by)
     number = Number(quantity, presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing), edited)
+    number.revision = product.revision
     number.answers = seen.answered(memory, product.pk, page.request)
     page.numbers.append(number)
     page.came_at, page.request, page.local = by.at.timestamp(), memory.number, local

@@ -17,17 +17,27 @@ MOST_SECONDS = 20.0
 """A pass hardly ever waits longer for an answer."""
 
 # Of what can come next. In each state the chances sum to at most 1 (a test says so).
-BROKEN = 0.08
+BROKEN = 0.03
 """A pass ended because a request of it failed."""
 FAILED = 0.035
 """The answer to an addition by hand was lost, so that the person was shown an error."""
-USUAL_NEW = 0.04
+USUAL_NEW = 0.06
 """How often a connection is not kept where so many requests fail. Where it is rarer, fewer fail."""
+FIRST = 0.06
+"""An addition of a phone at rest is the first of a queue, since it had no network before."""
 UNSEEN = 0.05
 """The pull after a success never arrived."""
+UNREAD_BUT_KEPT = 0.0005
+"""The answer to a pull was not read, although its connection was used again."""
+NEXT_LOST = 0.001
+"""A pass goes on without the addition that it has looked up."""
+LOST_BY_HAND = 0.005
+"""A person looks up another product so soon after an addition."""
 SECOND_PASS = 0.01
 BESIDE = 0.002
 """A person does something else while a pass runs."""
+LATE = 0.1
+"""A request that failed comes after all, late."""
 AGAIN = 0.85
 """A person who was shown an error enters the same again."""
 SAME_AS_QUEUED = 0.003
@@ -52,9 +62,14 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     """How an addition, or a pull, came.
 
     gap: seconds between the request before its look-up and that look-up. kept: whether that look-up came on the same
-    connection; None if the phone would have closed it. new: how often such a one is not kept. interleaved: whether
+    connection; None if the phone would have closed it. new: how often such a one is not kept. spread: how often not
+    although nothing has failed, as behind a balancer. interleaved: whether
     another request came between the look-up and the addition. looked_up: whether there was a look-up. first_kept: as
-    kept, of the first request after the last one that was no look-up: whether the answer to that one has arrived.
+    kept, of the first request after the last one that was no look-up: whether the answer to that one has arrived;
+    first_gap: how long after it that one came.
+    lost: whether the app looked up another product right behind that request, and did not add it.
+    slowness: how much longer than usual the last addition came after its look-up.
+    elsewhere: whether this request came on another connection than the one before, be it one that the phone has kept.
     unbroken: whether no request can have failed before the person's next.
     """
 
@@ -65,21 +80,31 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     looked_up: bool = True
     first_kept: bool | None = None
     unbroken: bool = False
+    spread: float = 1.0
+    first_gap: float = 1e9
+    lost: bool = False
+    slowness: float = 1.0
+    elsewhere: bool = False
+
+    @property
+    def fresh(self) -> float:
+        """How often another connection comes than the one that the phone would keep."""
+        return max(self.new, self.spread)
 
     @property
     def machine(self) -> float:
         """The chance of the gap and the connection if the app went on by itself."""
-        return self.pace * (self.new if self.kept is False else 1.0)
+        return self.pace * (self.fresh if self.kept is False else 1.0) * (NEXT_LOST if self.lost else 1.0)
 
     @property
     def pace_of_two(self) -> float:
         """The same for two passes, which have a connection each: they are told by what comes between."""
         surprising = self.kept is False and not self.interleaved
-        return self.pace * (max(self.new, 0.5) if surprising else 1.0)
+        return self.pace * (max(self.fresh, 0.5) if surprising else 1.0)
 
     @property
     def another(self) -> float:
-        """The chance of the connection if a second pass begins: the first one holds its connection all the time."""
+        """The chance of the connection if a pass runs beside: it holds its connection all the time."""
         return 0.0005 if self.kept and not self.interleaved else 1.0
 
     @property
@@ -89,13 +114,28 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def failed(self) -> float:
-        """The chance of the connection if the request before has failed: it would have broken."""
-        return 0.0005 if self.unbroken else self.bad
+        """The chance of the connection and the gap if the request before has failed: it would have broken, and that
+        takes a while to show."""
+        shown = _of(self.gap, ((5.0, 0.1), (10.0, 0.3), (15.0, 0.5), (math.inf, 1.0)))
+        return shown * (0.0005 if self.unbroken else self.weak)
 
     @property
     def arrived(self) -> float:
-        """The chance of the connection if the answer to the last act has arrived."""
-        return self.new if self.first_kept is False else 1.0
+        """The chance of the connection if the answer to the last act has arrived.
+
+        Then another request has failed on it, which nobody saw, and was entered again. That takes as long as an error.
+        """
+        if self.first_kept is not False:
+            return 1.0
+        unseen = _of(self.first_gap, ((5.0, 0.002), (10.0, 0.01), (15.0, 0.04), (math.inf, 0.3)))
+        return min(1.0, self.spread + self.new * unseen)
+
+    @property
+    def unread(self) -> float:
+        """How much likelier it is that the answer to the pull before this request was lost than that it was read."""
+        if self.kept:
+            return UNREAD_BUT_KEPT
+        return min(1.0, UNSEEN * self.bad / self.arrived)
 
     @property
     def pace(self) -> float:
@@ -110,9 +150,28 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     @property
     def retried(self) -> float:
         """The same as `human` if the request before has failed, and the person enters it again: the error takes a
-        while to show, and then it is done at once."""
-        usual = _of(self.gap, ((15.0, 0.8), (45.0, 2.0), (90.0, 0.3), (math.inf, 0.05)))
-        return (0.0005 if self.first_kept else self.bad) * self.human * usual
+        while to show, and then it is done at once. Interleaved, that request was late, and came behind the look-up."""
+        if self.interleaved:
+            return LATE * self.weak * self.human
+        usual = _of(
+            self.first_gap,
+            (
+                (5.0, 0.03),
+                (10.0, 0.08),
+                (15.0, 0.15),
+                (20.0, 4.0),
+                (30.0, 5.0),
+                (60.0, 2.0),
+                (90.0, 1.0),
+                (math.inf, 0.4),
+            ),
+        )
+        return (0.0005 if self.first_kept else self.weak) * self.human * usual
+
+    @property
+    def weak(self) -> float:
+        """How bad the network was when the last addition came: where it is weak, the app waits longer for an answer."""
+        return self.bad * _of(self.slowness, ((1.0, 0.2), (1.5, 1.0), (math.inf, 4.0)))
 
     @property
     def bad(self) -> float:
@@ -121,7 +180,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
     def passes(self, two: bool) -> float:
         """The chance of the order of the requests, with one pass or with two at once."""
-        return (0.6 if two else 0.02) if self.interleaved else (0.4 if two else 0.98)
+        return (0.75 if two else 0.02) if self.interleaved else (0.25 if two else 0.98)
 
 
 def _of(gap: float, chances: tuple[tuple[float, float], ...]) -> float:
@@ -169,6 +228,6 @@ def content(item: Item, before: Item | None, same: float = 0.0, its_share: float
 
 def series(run: int, gap: float) -> float:
     """The chance that the next box by hand is equal to the last `run` ones, so many seconds after these."""
-    odds = (run + 1) / 1.5 if run > 1 else 1 / 3
-    odds *= _of(gap, ((15.0, 1.0), (45.0, 0.25), (90.0, 0.08), (math.inf, 0.02)))
+    odds = run**2 / 10
+    odds *= _of(gap, ((30.0, 1.0), (90.0, 0.5), (math.inf, 0.1)))
     return odds / (1 + odds)

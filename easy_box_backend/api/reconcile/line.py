@@ -9,6 +9,10 @@ MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
 LATE_SECONDS = 3.0
 """A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
+FEW_TRIPS, MOST_TRIPS = 5, 50
+"""With fewer no average is known; more are forgotten in time."""
+BUSY_SECONDS = 0.3
+"""Within that time a connection can still be busy, so that another one says nothing about a failure."""
 
 
 class Line(msgspec.Struct, omit_defaults=True):
@@ -17,38 +21,68 @@ class Line(msgspec.Struct, omit_defaults=True):
     requests: int = 0
     last_at: float = -1e9
     connection: str = ""
+    before: str = ""
+    """The connection before that one, which the phone can have kept as well."""
     kept: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     """How often a connection that the phone would keep was not kept, and was kept."""
+    pairs: list[int] = msgspec.field(default_factory=lambda: [0, 0])
+    """The same of requests directly behind a look-up of the same product, whose answer has arrived for certain."""
+    trips: tuple[int, float] = (0, 0.0)
+    """Of how many additions it was measured how long they came after their look-ups, and the average, in seconds."""
+    trip: float = 0.0
+    """The same of the last addition, 0 if it is not known."""
     found: dict[int, list[tuple[int, float, Timing, str]]] = {}
     """By product: its look-ups without an addition, as the request's number and time, how it came, and on which
     connection."""
     acted_at: float = -1e9
     """When the last request came that was no look-up: the pace of a pass is measured from then on, and after a scan a
     person has had all that time."""
+    acted_on: str = ""
+    """On which connection that was: as long as it is used, nothing has failed."""
     first_kept: bool | None = None
     """Whether the first request after that one kept its connection."""
     first_gap: float = 0.0
     """How long after that one it came."""
+    next: int = 0
+    """The product that the app itself looked up right behind that one, 0 for none: a pass adds it next."""
 
     def arrive(self, kind: str, at: float, connection: str) -> Timing:
         """Note that a request came, and return how. connection: "" if unknown."""
         gap, kept = at - self.acted_at, None
-        if at - self.last_at < KEPT_SECONDS and connection:
+        since = at - self.last_at
+        elsewhere = since < KEPT_SECONDS and connection != self.connection
+        if since < KEPT_SECONDS and connection and connection != self.before:
             kept = connection == self.connection
-            self.kept[kept] += 1
+            if since > BUSY_SECONDS:
+                self.kept[kept] += 1
         if self.acted_at == self.last_at:
             self.first_kept, self.first_gap = kept, gap
-        self.last_at, self.connection = at, connection
+        if connection != self.connection:
+            self.before, self.connection = self.connection, connection
+        self.last_at = at
         if kind != "find":
             self.acted_at = at
+        lost = False
+        if kind not in ("find", "add"):
+            lost, self.next, self.trip = self.next > 0, 0, 0.0
         self.requests += 1
-        new = (self.kept[False] + 0.5) / (sum(self.kept) + 10)
-        unbroken = bool(kept or (self.first_kept and self.first_gap > APP_SECONDS))
-        return Timing(gap, kept, new, first_kept=self.first_kept, unbroken=unbroken)
+        new = (self.kept[False] + 0.12) / (sum(self.kept) + 2)
+        unbroken = bool(connection) and connection == self.acted_on
+        if kind != "find":
+            self.acted_on = connection
+        spread = (self.pairs[False] + 0.01) / (sum(self.pairs) + 5)
+        slowness = self.trip / self.trips[1] if self.trip and self.trips[0] >= FEW_TRIPS else 1.0
+        return Timing(
+            gap, kept, new, first_kept=self.first_kept, unbroken=unbroken, spread=spread, first_gap=self.first_gap,
+            lost=lost, slowness=slowness, elsewhere=elsewhere,
+        )  # fmt: skip
 
     def find(self, product: int, timing: Timing) -> None:
         """The last request was a look-up of this product."""
+        if self.last_at - self.acted_at == self.first_gap < BUSY_SECONDS:
+            self.next = self.next or product
         waiting = self.found.setdefault(product, [])
+        self._note_pair(waiting, timing)
         waiting.append((self.requests, self.last_at, timing, self.connection))
         del waiting[:-MOST_FOUND]
 
@@ -56,15 +90,33 @@ class Line(msgspec.Struct, omit_defaults=True):
         """The last request was an addition. Returns how its look-up came."""
         at, before = self.last_at, self.requests - 1
         found = self.found.pop(product, [])
+        self._note_pair(found, timing)
         waiting = [entry for entry in found if at - entry[1] < MOST_SECONDS or entry[0] == before]
         if not waiting:
+            self.trip = 0.0
             return replace(timing, looked_up=False)
         # Within one pass the look-up comes directly before; two passes look up and add in turn, each on its connection.
         own = [place for place, entry in enumerate(waiting) if entry[3] and entry[3] == self.connection]
         direct = waiting[-1][0] == before
-        number, _, its_timing, _ = waiting.pop(own[-1] if own else -1 if direct else 0)
+        number, looked_up_at, its_timing, _ = waiting.pop(own[-1] if own else -1 if direct else 0)
+        self._measure(at - looked_up_at if number == before else 0.0)
+        lost, self.next = self.next not in (0, product), 0
         self._keep(product, waiting)
-        return replace(its_timing, interleaved=number != before)
+        return replace(its_timing, interleaved=number != before, lost=lost)
+
+    def _measure(self, trip: float) -> None:
+        """The last addition came so long after its look-up; 0 if that tells nothing."""
+        self.trip = trip if trip < APP_SECONDS else 0.0
+        if self.trip:
+            count, average = self.trips
+            count = min(count + 1, MOST_TRIPS)
+            self.trips = count, average + (trip - average) / count
+
+    def _note_pair(self, found: list[tuple[int, float, Timing, str]], timing: Timing) -> None:
+        """The last request came by the app itself directly behind one of these look-ups: it has read its answer."""
+        is_behind = found and found[-1][0] == self.requests - 1 and self.last_at - found[-1][1] < BUSY_SECONDS
+        if is_behind and timing.kept is not None:
+            self.pairs[timing.kept] += 1
 
     def pull(self) -> None:
         """The last request was a pull."""

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 
-from api.reconcile.chances import Timing
+from api.reconcile.chances import UNSEEN, Timing
 from api.reconcile.line import Line
 from api.reconcile.presses import Page
 from api.reconcile.stored_stories import Stored
@@ -138,6 +138,8 @@ class Memory(
     """The revisions of its last pulls of the product list."""
     pull_seen: bool = False
     """Whether the answer to the last pull arrived for certain."""
+    pull_unread: float = UNSEEN
+    """How much likelier it is that this answer was lost, see `Timing.unread`."""
     order_pulls: list[int] = []
     """The revisions of its last pulls of the orders."""
     order_puts: dict[int, str] = {}
@@ -219,6 +221,8 @@ class Memory(
         timing = self.line.arrive(kind, now, connection)
         arrival = Arrival(quick, same_connection, self.last_kind, connection, stream.began, timing)
         self.pull_seen = self.pull_seen or (self.last_kind == "pull" and arrival.same_connection)
+        if self.last_kind == "pull":
+            self.pull_unread = timing.unread
         if self.last_kind == "pull orders" and arrival.same_connection:
             self.order_pulls = self.order_pulls[-1:]  # its answer has arrived, so the phone shows no earlier list
         self.quick_since_pull = kind == "pull" or (self.quick_since_pull and quick)
@@ -273,6 +277,7 @@ class Memory(
         seen = self.pull_seen and not in_one_go
         self.shown_before = self.shown if self.shown or seen else self.shown_before
         self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection
+        self.pull_unread = UNSEEN
         self.refused, self.misses, self.seen_products, self.implausible = [], {}, [], []
         self.shown, self.deleted, self.stuck_at_unknown_sku = {}, [], False
         self.lookups_in_a_row, self.missed_at = 0, {}

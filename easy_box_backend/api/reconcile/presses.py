@@ -16,7 +16,7 @@ import msgspec
 from api.reconcile.chances import Timing
 
 MOST_READINGS = 24
-STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0004, 0.02, 0.00002
+STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0006, 0.02, 0.00002
 """The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
 the phone added meanwhile, or none of these."""
 OTHER_UNCHANGED, OTHER_EDITED = 0.00003, 0.01
@@ -27,10 +27,13 @@ BACK, AHEAD = 0.0001, 0.0008
 another one, which waits on the phone and comes later."""
 EDITED = 0.001
 """The share of a step where the same PUT changes the description: the edit page does not change the number."""
-UNSEEN_BUT_KEPT = 0.002
-"""The answer to a pull was not read, although its connection was used again."""
+SAVED = 0.005
+"""The chance that a page just opened is saved as it is."""
 OF_A_PASS_BEFORE = 0.5
 """The chance that a number from before the pull is a copy where another pass may still be sending it."""
+WAITING, FEWER = 0.3, 0.1
+"""The chances that an opened page shows some of the phone's additions that come later, from its queue, or not all of
+those that have come: the answer to one was lost."""
 MOST_GROWN = 40
 """How many of the phone's own additions are told apart, the latest ones."""
 
@@ -48,12 +51,14 @@ class Number(msgspec.Struct, array_like=True):
 
     late: the chance that it is a copy of an earlier number. edited: whether it changes the description too. answers:
     the revisions of other answers since the number before, with their weights: the page may show one of these now.
+    revision: of the product when it came.
     """
 
     quantity: int
     late: float
     edited: bool = False
     answers: list[tuple[int, float]] = []
+    revision: int = 0
 
 
 class Page(msgspec.Struct):
@@ -101,25 +106,28 @@ def lateness(timing: Timing) -> float:
     It cannot come late on the phone's connection. On a new one that is the likelier, the rarer new ones are; a
     balancer's are always new, and say nothing.
     """
-    return LATE * (min(1 / timing.new, 30.0) if timing.kept is False else 0.02)
+    return LATE * (timing.bad * min(1 / timing.fresh, 30.0) if timing.elsewhere else 0.02)
 
 
-def read(page: Page, bases: Sequence[Base], answers: Sequence[Sequence[Base]], added: Sequence[int]) -> list[Reading]:
+def read(
+    page: Page, bases: Sequence[Base], answers: Sequence[Sequence[Base]], added: Sequence[tuple[int, int]]
+) -> list[Reading]:
     """The ways to read a page's numbers, the likeliest first.
 
     bases: what the page can have been opened with; their chances sum to 1. answers: the same for the answers before
-    each number. added: the pieces of the phone's own additions, in order.
+    each number. added: the phone's own additions in order, each the revision and the pieces.
     """
     sums = [0]
-    for pieces in added:
+    for _, pieces in added:
         sums.append(sums[-1] + pieces)
     readings = [Reading(0.0, None, 0, 0)]
     for nth, (number, shown_since) in enumerate(zip(page.numbers, answers, strict=True)):
         earlier = {*page.old, *(before.quantity for before in page.numbers[:nth])}
         late = number.late if number.quantity in earlier else 0.0
+        came = sum(revision <= number.revision for revision, _ in added)
         best: dict[tuple[object, ...], Reading] = {}
         for reading in readings:
-            for chance, shown, grown, pieces, waits in _ways(reading, number, late, bases, shown_since, sums):
+            for chance, shown, grown, pieces, waits in _ways(reading, number, late, bases, shown_since, sums, came):
                 total, guess = reading.pieces + pieces, chance in GUESSES
                 guesses = reading.guesses + guess
                 cost, key = reading.cost - math.log(chance), (shown, grown, total, waits)
@@ -136,14 +144,15 @@ Way = tuple[float, int | None, int, int, int | None]
 
 
 def _ways(
-    reading: Reading, number: Number, late: float, bases: Sequence[Base], answers: Sequence[Base], sums: list[int]
-) -> Iterator[Way]:
-    """How a number can have come about."""
+    reading: Reading, number: Number, late: float, bases: Sequence[Base], answers: Sequence[Base], sums: list[int],
+    came: int,
+) -> Iterator[Way]:  # fmt: skip
+    """How a number can have come about. came: how many additions came before it."""
     sent, step, waits = number.quantity, STEP * (EDITED if number.edited else 1.0), reading.waits
     if reading.shown is None:
-        yield from _opened(sent, step, bases, sums, 1.0)
+        yield from _opened(sent, step, bases, sums, came, 1.0)
     else:
-        yield from _opened(sent, step, answers, sums, 0.9)
+        yield from _opened(sent, step, answers, sums, came, 0.9)
         share = 0.1 if answers else 1.0
         if abs(sent - reading.shown) == 1:
             yield share * step, sent, reading.grown, sent - reading.shown, waits
@@ -164,24 +173,30 @@ def _ways(
         yield OTHER_EDITED, sent, reading.grown, 0, waits
     else:
         known = reading.shown if reading.shown is not None else bases[0].quantity if bases else sent
-        for pieces in (1, -1) if sent >= known else (-1, 1):
-            yield OTHER, sent, reading.grown, pieces, waits
+        if sent != known:
+            for pieces in (1, -1) if sent > known else (-1, 1):
+                yield OTHER, sent, reading.grown, pieces, waits
         yield OTHER_UNCHANGED, sent, reading.grown, 0, waits
 
 
-def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], share: float) -> Iterator[Way]:
+def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], came: int, share: float) -> Iterator[Way]:
     """The page was opened with one of these numbers, or shows it again."""
     for base in bases:
         places = range(max(base.included, len(sums) - MOST_GROWN), len(sums))
         for grown in places:
             shown = base.quantity + sums[grown] - sums[base.included]
             chance = share * base.chance
-            if len(places) > 1:
-                chance *= 0.5 if grown == places[0] else 0.5 / (len(places) - 1)
+            fewer, waiting = max(came - places[0], 0), places[-1] - came
+            if grown < came:
+                chance *= FEWER / fewer
+            elif grown > came:
+                chance *= WAITING / waiting
+            else:
+                chance *= 1 - FEWER * (fewer > 0) - WAITING * (waiting > 0)
             if abs(sent - shown) == 1:
                 yield chance * step, sent, grown, sent - shown, None
             elif sent == shown:
-                yield chance * (STEP if step < STEP else SAME), sent, grown, 0, None
+                yield chance * (STEP if step < STEP else SAVED), sent, grown, 0, None
                 if step == STEP:
                     yield chance * AHEAD, sent, grown, 1, sent - 1
                     yield chance * AHEAD, sent, grown, -1, sent + 1

@@ -16,6 +16,8 @@ from api.reconcile.chances import (
     BROKEN,
     CONTRADICTION,
     FAILED,
+    FIRST,
+    LOST_BY_HAND,
     MOST_SECONDS,
     SAME_AS_BY_HAND,
     SAME_AS_QUEUED,
@@ -160,14 +162,16 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         one, state = one * BROKEN, replace(state, other=-1)
     ghost, ghost_length = behind(state)
     beside = 1.0 if timing.interleaved else timing.pace  # of two passes either look-up may be the first
+    is_alone = state.other >= 0 and state.mode != PASS  # the first has ended
     if 0 <= state.other < ghost_length and ghost.items[state.other] == item:
-        yield "second pass", 0.5 * two * timing.pace_of_two, 0, replace(state, other=state.other + 1)
+        chance = 0.7 * one * timing.machine if is_alone else 0.5 * two * timing.pace_of_two
+        yield "second pass", chance, 0, replace(state, other=state.other + 1)
     is_late = timing.interleaved or timing.gap < APP_SECONDS
     at_rest = state.mode == IDLE and state.other < 0 and not state.length
     if at_rest and is_late and ghost.items[:1] == [item]:
         # It has read the queue before the first pass cleared it.
         yield "second pass begins late", 0.5 * SECOND_PASS * beside, 0, replace(state, other=1)
-    share = 0.5 * two if state.other >= 0 else one
+    share = 0.3 * one if is_alone else 0.5 * two if state.other >= 0 else one
     if state.mode == PASS:
         yield from goes_on(share * (1 - BROKEN - UNSEEN - SECOND_PASS), state, item, timing)
         if state.other < 0 and state.queue.items[0] == item:
@@ -182,6 +186,12 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         yield from by_hand(share * 0.6 * (timing.arrived if state.mode == DIRECT else 1.0), state, item, timing)
         if state.length and state.at == state.length:
             yield from by_hand(share * 0.06, cleared(state), item, timing)
+
+
+def begun(state: State, timing: Timing) -> float:
+    """The chance of what was looked up right behind the request before, and not added: a pass does that, nobody else
+    is so quick."""
+    return LOST_BY_HAND if timing.lost and state.mode != PASS and state.other < 0 else 1.0
 
 
 def behind(state: State) -> tuple[Queue, int]:
@@ -228,11 +238,11 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
         new = max(new, SAME_AS_QUEUED)
     run = state.run + 1 if item == state.before else 1
     after = replace(state, mode=DIRECT, at=0, before=item, run=run)
-    yield "by hand", chance * (0.6 if state.mode == DIRECT else 0.4) * new, item[1], after
+    yield "by hand", chance * (0.65 if state.mode == DIRECT else 0.5) * new, item[1], after
     if not state.length:
         first = replace(state, mode=PASS, queue=state.queue.grown(0, item), length=1, at=1)
         new = SAME_AS_BY_HAND if item == state.before else content(item, None)
-        yield "first of a queue", chance * 0.3 * like_before(state, item, new), item[1], first
+        yield "first of a queue", chance * FIRST * like_before(state, item, new), item[1], first
     elif state.queue.items[0] == item:
         yield "pass from the beginning", chance * 0.3, 0, replace(state, mode=PASS, at=1)
 
@@ -297,7 +307,7 @@ def acted_ways(state: State, timing: Timing) -> Iterator[Way]:
         yield "by hand", by, 0, replace(state, mode=IDLE)
         return
     if state.at == state.length:
-        yield "the pass moves on", 0.1 * timing.pace, 0, replace(cleared(state), other=state.other)
+        yield "the pass moves on", 0.1 * timing.machine, 0, replace(cleared(state), other=state.other)
         yield "by hand, and the pull before was lost", by * UNSEEN * timing.failed, 0, cleared(state)
     yield "by hand, and the pass had broken off", by * BROKEN * timing.failed, 0, replace(state, mode=IDLE)
-    yield "by hand, while the pass runs", 0.1 * BESIDE, 0, state
+    yield "by hand, while the pass runs", 0.1 * BESIDE * timing.another, 0, state

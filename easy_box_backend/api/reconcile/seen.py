@@ -1,8 +1,6 @@
 """Which states of a product a phone can have shown: from pulls, from other answers and from its own PUTs."""
 
-from api.reconcile.chances import UNSEEN
 from api.reconcile.memory import Memory
-from api.reconcile.presses import UNSEEN_BUT_KEPT
 
 KEPT, SINGLE = 10.0, 0.3
 """The weights of an answer that the app shows from then on, and of a look-up, beside a pull's 1."""
@@ -26,8 +24,7 @@ def kept_revisions(memory: Memory, product: int) -> list[int]:
 
 def pulled(memory: Memory) -> list[tuple[int, float]]:
     """The revisions of the lists that the phone can show, each with its weight."""
-    unseen = UNSEEN_BUT_KEPT if memory.pull_seen else UNSEEN
-    return [(revision, unseen**nth) for nth, revision in enumerate(memory.pulls[::-1])]
+    return [(revision, memory.pull_unread**nth) for nth, revision in enumerate(memory.pulls[::-1])]
 
 
 def answered(memory: Memory, product: int, request: int) -> list[tuple[int, float]]:

@@ -92,21 +92,21 @@ class Stories:
     # --- Requests -----------------------------------------------------------------------------------------------------
     def find_nothing(self, timing: Timing) -> None:
         """A look-up that was answered with nothing."""
-        self._extend(lambda state: program.unknown_ways(state, timing))
+        self._extend(lambda state: program.unknown_ways(state, timing), timing)
 
     def act(self, timing: Timing) -> None:
         """A creation, an update or a deletion."""
-        self._extend(lambda state: program.acted_ways(state, timing))
+        self._extend(lambda state: program.acted_ways(state, timing), timing)
 
     def add(self, product: int, quantity: int, timing: Timing) -> int:
         """An addition. timing: of its look-up. Returns its number."""
         self.number += 1
-        self._extend(lambda state: program.ways(state, (product, quantity), timing), product)
+        self._extend(lambda state: program.ways(state, (product, quantity), timing), timing, product)
         return self.number
 
     def pull(self, timing: Timing) -> Doubts:
         """A pull. Returns the doubts about additions before the pull before: nothing later can decide them."""
-        self._extend(lambda state: program.pull_ways(state, timing))
+        self._extend(lambda state: program.pull_ways(state, timing), timing)
         final = {p: mine for p, mine in self.doubts().items() if all(d.latest <= self.pulled_at for d in mine.values())}
         decided = {number for mine in final.values() for doubt in mine.values() for number, _ in doubt.additions}
         self.pin({e.number: e.pieces for e in self.stories[0].chain() if e.number in decided})
@@ -115,15 +115,16 @@ class Stories:
         self.pulled_at = self.number
         return final
 
-    def _extend(self, ways_of: Callable[[State], Iterable[Way]], product: int = 0) -> None:
+    def _extend(self, ways_of: Callable[[State], Iterable[Way]], timing: Timing, product: int = 0) -> None:
         """Extend every story, merge equal states, and drop what is too unlikely."""
         after: list[Story] = []
         for story in self.stories:
+            begun = program.begun(story.state, timing)
             for name, chance, pieces, state in ways_of(story.state):
                 if chance <= 0:
                     continue
                 effects = Effect(self.number, product, pieces, story.effects, name) if product else story.effects
-                after.append(Story(state, story.cost - math.log(chance), effects, story.doubts))
+                after.append(Story(state, story.cost - math.log(begun * chance), effects, story.doubts))
         after.sort(key=lambda story: story.cost)
         kept: dict[tuple[object, ...], Story] = {}
         least = after[0].cost

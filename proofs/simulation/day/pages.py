@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from api.reconcile import presses
 from api.reconcile.chances import UNSEEN, Timing
-from api.reconcile.presses import UNSEEN_BUT_KEPT, Base, Number, Page, lateness
+from api.reconcile.presses import Base, Number, Page, lateness
 from proofs.simulation.day.world import Request
 
 
@@ -16,7 +16,7 @@ class Known:
 
     bases: list[Base]
     page: Page = field(default_factory=Page)
-    added: list[int] = field(default_factory=list)
+    added: list[tuple[int, int]] = field(default_factory=list)
     pieces: int = 0
 
     def read(self) -> list[presses.Reading]:
@@ -30,8 +30,8 @@ class Presses:
         self.margin = margin
         self.list: dict[int, int] = {}
         self.before: dict[int, int] = {}
-        self.arrived = False
-        """Whether a request came on the last pull's connection, so that its answer was read."""
+        self.unread = UNSEEN
+        """How much likelier it is that the answer to the last pull was lost."""
         self.products: dict[int, Known] = {}
         self.deltas: dict[int, int] = {}
         self.doubts: dict[int, dict[int, float]] = {}
@@ -45,22 +45,26 @@ class Presses:
     def _bases(self, product: int) -> list[Base]:
         """The list, or the one before if the answer to the last pull did not arrive."""
         now, before = self.list.get(product, 0), self.before.get(product, 0)
-        unseen = UNSEEN_BUT_KEPT if self.arrived else UNSEEN
-        return [Base(now, 1.0)] if now == before else [Base(now, 1 - unseen), Base(before, unseen)]
+        total = 1 + self.unread
+        return [Base(now, 1.0)] if now == before else [Base(now, 1 / total), Base(before, self.unread / total)]
 
     def add(self, request: Request) -> None:
         """The phone has added goods."""
-        self.product(request.product).added.append(request.quantity)
+        product, quantity = request.product, request.quantity
+        added = self.product(product).added
+        added.append((len(added) + 1, quantity))
+        self.list[product] = self.list.get(product, 0) + quantity  # shown until another list is read
 
     def arrive(self, request: Request, timing: Timing) -> None:
-        """Note a request: on the connection of the pull before, it says that the phone has read the list."""
-        self.arrived = self.arrived or (self.was_pull and timing.kept is True)
+        """Note a request: right after a pull it says whether the phone has read the list."""
+        if self.was_pull:
+            self.unread = timing.unread
         self.was_pull = request.kind == "pull"
 
     def put(self, request: Request, timing: Timing) -> None:
         """A number."""
         known = self.product(request.product)
-        known.page.numbers.append(Number(request.quantity, lateness(timing)))
+        known.page.numbers.append(Number(request.quantity, lateness(timing), revision=len(known.added)))
         known.pieces = known.read()[0].pieces
 
     def pulled(self) -> None:
@@ -78,7 +82,7 @@ class Presses:
 
     def answered(self, stock: dict[int, int]) -> None:
         """What the pull was answered with."""
-        self.before, self.list, self.arrived = self.list or stock, dict(stock), False
+        self.before, self.list, self.unread = self.list or stock, dict(stock), UNSEEN
         for product, known in self.products.items():
             last, now = known.page.old[-1], stock.get(product, 0)
             known.bases = [Base(now, 0.95), *([Base(last, 0.05)] if last != now else [])]

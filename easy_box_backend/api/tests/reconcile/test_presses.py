@@ -17,9 +17,9 @@ KEPT = presses.lateness(Timing(1.0, kept=True))
 def read(
     *numbers: int, opened: int = 10, added: tuple[int, ...] = (), old: tuple[int, ...] = (), late: float = KEPT
 ) -> list[Reading]:
-    """A page that was opened with `opened`, while the phone had added these pieces of its own."""
-    page = Page(numbers=[Number(number, late) for number in numbers], old=list(old))
-    return presses.read(page, [Base(opened, 1.0)], [[] for _ in numbers], added)
+    """A page that was opened with `opened`; these pieces of the phone's own come later, from its queue."""
+    page = Page(numbers=[Number(number, late, revision=1) for number in numbers], old=list(old))
+    return presses.read(page, [Base(opened, 1.0)], [[] for _ in numbers], [(2, pieces) for pieces in added])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_late_copy_of_a_number_before_the_pull_changes_nothing() -> None:
 
 def test_a_new_connection_makes_a_late_copy_likelier_unless_all_are_new() -> None:
     kept = presses.lateness(Timing(1.0, kept=True, new=0.1))
-    rare, usual = (presses.lateness(Timing(1.0, kept=False, new=new)) for new in (0.1, 1.0))
+    rare, usual = (presses.lateness(Timing(1.0, elsewhere=True, new=new, spread=0.0)) for new in (0.1, 1.0))
     assert kept < usual < rare
 
 
@@ -82,7 +82,7 @@ def test_the_chances_of_a_number_sum_to_at_most_one() -> None:
         total = sum(
             chance
             for sent in range(-50, 100)
-            for chance, *_ in presses._ways(reading, Number(sent, 0.0), 0.0, bases, [], sums)
+            for chance, *_ in presses._ways(reading, Number(sent, 0.0), 0.0, bases, [], sums, came=1)
             if chance not in presses.GUESSES
         )
         assert total <= 1
