@@ -45,7 +45,7 @@ def _amounts(row: dict[str, Any], ids: set[int], facts: Facts) -> list[int]:
     )
     pending = sum(entry["delta"] for entry in row["facts"].get("pending", []) if entry["product"] in ids)
     if row["kind"] == "quantity_guess":
-        return [step - row["facts"]["change"] for step in STEPS]
+        return [pending, *(step - row["facts"]["change"] for step in STEPS)]
     if row["kind"] == "unknown_product" and isinstance(row["facts"].get("quantity"), int):
         return [-1, 1]
     return [amount for amount in (-booked, pending) if amount]

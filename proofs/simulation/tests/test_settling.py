@@ -49,3 +49,9 @@ def test_a_guess_at_a_button_can_be_a_step_wrong() -> None:
     guess = facts(discrepancy("quantity_guess", facts={"change": 1, "booked": [1]}))
     assert all(accounts_for(difference, "A", SCENE, guess) for difference in (0, 1, 2))
     assert not accounts_for(3, "A", SCENE, guess)
+
+
+def test_a_guess_can_also_be_answered_by_what_its_question_offers() -> None:
+    pending = {"pending": [{"product": 1, "delta": 2}]}
+    assert accounts_for(-2, "A", SCENE, facts(discrepancy("quantity_guess", facts={"change": 0, **pending})))
+    assert not accounts_for(-2, "A", SCENE, facts(discrepancy("quantity_guess", facts={"change": 0})))
