@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 
@@ -22,20 +23,23 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=100)
     parser.add_argument("--profile", choices=PROFILES, action="append", help="all, if none is given")
     parser.add_argument("--reader", choices=READERS, action="append", help="stories, if none is given")
-    parser.add_argument("--margin", type=float, default=MARGIN, help="of stories: asks more, the larger it is")
+    parser.add_argument(
+        "--margin", type=float, nargs="+", default=[MARGIN],
+        help="of stories: asks more, the larger it is; with several, what each of them costs",
+    )  # fmt: skip
     parser.add_argument("--only", type=int, help="play this day, and print its requests")
     options = parser.parse_args()
     for profile in options.profile or PROFILES:
-        for name in options.reader or ["stories"]:
+        for name, margin in itertools.product(options.reader or ["stories"], options.margin):
             start = time.perf_counter()
             days = range(options.days) if options.only is None else [options.only]
-            outcomes = [play(f"{options.seed} {day}", PROFILES[profile], READERS[name](options.margin)) for day in days]
+            outcomes = [play(f"{options.seed} {day}", PROFILES[profile], READERS[name](margin)) for day in days]
             for day, outcome in zip(days, outcomes, strict=True):
                 if outcome.silent:
                     print(f"  day {day}: silently off by product {outcome.silent}; asked about {outcome.questions}")
                 if options.only is not None:
                     show(outcome)
-            print(f"{profile}, {name}: {summary(outcomes, time.perf_counter() - start)}", flush=True)
+            print(f"{profile}, {name}, margin {margin:g}: {summary(outcomes, time.perf_counter() - start)}", flush=True)
 
 
 def summary(outcomes: list[Outcome], seconds: float) -> str:
