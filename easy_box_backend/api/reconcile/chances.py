@@ -34,6 +34,8 @@ NEXT_LOST = 0.001
 LOST_BY_HAND = 0.005
 """A person looks up another product so soon after an addition."""
 SECOND_PASS = 0.01
+ONE_OF_TWO = 0.3
+"""One of two passes broke off: the screen is opened again where the network is bad."""
 BESIDE = 0.002
 """A person does something else while a pass runs."""
 LATE = 0.1
@@ -93,8 +95,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def machine(self) -> float:
-        """The chance of the gap and the connection if the app went on by itself."""
-        return self.pace * (self.fresh if self.kept is False else 1.0) * (NEXT_LOST if self.lost else 1.0)
+        """The chance of the gap and the connection if the app went on by itself: then nothing has failed."""
+        return self.pace * (self.spread if self.kept is False else 1.0) * (NEXT_LOST if self.lost else 1.0)
 
     @property
     def pace_of_two(self) -> float:

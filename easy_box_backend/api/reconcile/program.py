@@ -19,6 +19,7 @@ from api.reconcile.chances import (
     FIRST,
     LOST_BY_HAND,
     MOST_SECONDS,
+    ONE_OF_TWO,
     SAME_AS_BY_HAND,
     SAME_AS_QUEUED,
     SAME_LIST,
@@ -159,7 +160,7 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         return
     one, two = timing.passes(two=False), timing.passes(two=True)
     if timing.gap > MOST_SECONDS and state.other >= 0 and state.mode != PASS:
-        one, state = one * BROKEN, replace(state, other=-1)
+        one, state = one * ONE_OF_TWO, replace(state, other=-1)
     ghost, ghost_length = behind(state)
     beside = 1.0 if timing.interleaved else timing.pace  # of two passes either look-up may be the first
     is_alone = state.other >= 0 and state.mode != PASS  # the first has ended
