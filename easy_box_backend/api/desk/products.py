@@ -34,7 +34,7 @@ from api.desk.products_forms import (
     refused,
 )
 from api.discrepancies import case
-from api.errors import DomainError, Text
+from api.errors import DomainError, Stale, Text
 from api.models import Discrepancy, Order, OrderLine, Product, ProductText, Unindexed
 from api.rest.requests import parse_id
 from api.texts import check_digit_ok
@@ -126,15 +126,22 @@ def product_row(request: HttpRequest, key: int) -> HttpResponseBase:
 
 
 def set_in_row(product: Product, form: RowForm, by: Actor) -> Text:
-    """Returns why it was not done, "" if it was."""
+    """Returns why it was not done, "" if it was. A quick typist has the field before it saved at the same time, so a
+    newer state of the product is looked at again: only this field must be as it was."""
     for name, value in form.changes().items():
-        now = getattr(product, name)
-        if str(now) != form.cleaned_data["was"] and now != value:
-            return gettext("Changed meanwhile, now: %(now)s") % {"now": now or "–"}
-        try:
-            products.update(product.pk, {name: value}, revisions_held=[product.revision], by=by)
-        except DomainError as error:
-            return error.detail
+        for is_last in (False, False, True):
+            now = getattr(product, name)
+            if str(now) != form.cleaned_data["was"] and now != value:
+                return gettext("Changed meanwhile, now: %(now)s") % {"now": now or "–"}
+            try:
+                products.update(product.pk, {name: value}, revisions_held=[product.revision], by=by)
+                break
+            except Stale as error:
+                if is_last:
+                    return error.detail
+                product.refresh_from_db()
+            except DomainError as error:
+                return error.detail
     return ""
 
 

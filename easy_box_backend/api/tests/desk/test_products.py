@@ -14,6 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from api.actions import barcodes, orders, products, stock
 from api.actor import Actor
+from api.desk import products as rows
+from api.desk.products_forms import RowForm
 from api.models import Discrepancy, Product, ProductText, StockMovement, User
 from api.tests import photos
 from api.tests.calls import upload
@@ -199,6 +201,24 @@ def test_what_somebody_else_has_changed_meanwhile_is_told_and_kept(
     assert now(pen).location == "B2"
     assert "Changed meanwhile, now: B2" in said(set_in_row(desk, pen, was="A1", location="C3", htmx=False))
     assert "Changed" not in text(set_in_row(desk, pen, was="A1", location="B2")), "it is what they want"
+
+
+def test_a_field_is_saved_while_the_one_before_it_is_being_saved(
+    desk: Client, by: Actor, make_product: MakeProduct
+) -> None:
+    pen = make_product("PEN", location="A1")
+    read = Product.objects.get(pk=pen.pk)  # the request for the minimum has read it
+    products.update(pen.pk, {"location": "B2"}, by=by)  # the one for the shelf, sent just before
+    assert row_set(read, {"was": "0", "min_quantity": "20"}, by) == ""
+    assert "Changed meanwhile, now: 20" in row_set(read, {"was": "0", "min_quantity": "30"}, by)
+    pen.refresh_from_db()
+    assert (pen.location, pen.min_quantity) == ("B2", 20)
+
+
+def row_set(product: Product, sent: dict[str, str], by: Actor) -> str:
+    form = RowForm(sent)
+    assert form.is_valid()
+    return str(rows.set_in_row(product, form, by))
 
 
 @each("value", [{"min_quantity": "-1"}, {"min_quantity": EAN}, {"min_quantity": "x"}, {"location": "x" * 101}])
