@@ -37,7 +37,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     own, either, others = [], [], []
     for item in items:
         marked = {marker.name for marker in item.iter_markers()}
-        if not uses_database(item) or "any_database" in marked:
+        if "slow" in marked:
+            others.append(item)
+        elif not uses_database(item) or "any_database" in marked:
             either.append(item)
         elif "both_databases" in marked or (half == "sqlite") == ("browser" in marked):
             own.append(item)

@@ -3,13 +3,13 @@
 On SQLite in development mode, as `make run` starts the server; on PostgreSQL in production mode, with the settings and
 the collected static files of a real one.
 
-Every test runs at least once. Those that use the database run on PostgreSQL, and on SQLite too where the database can
-make a difference (marked `both_databases`), or on SQLite only if they use a browser. Those that use no database, or one
-that can make no difference (marked `any_database`), run once, in the process that has time for them. A tenth of the
-examples is tried, see api/tests/examples.py.
+Every test runs at least once, but for those marked `slow`. Those that use the database run on PostgreSQL, and on SQLite
+too where the database can make a difference (marked `both_databases`), or on SQLite only if they use a browser. Those
+that use no database, or one that can make no difference (marked `any_database`), run once, in the process that has time
+for them. A tenth of the examples is tried, see api/tests/examples.py.
 
 ARGS="-k orders -x"    more arguments for pytest; what they choose runs on both databases
-DB=both                every test on both databases, with all examples
+DB=both                every test on both databases, also the slow ones, with all examples
 DB=sqlite              every test on that one (or postgresql)
 WORKERS=4              processes for each database; 0: one after the other and none in parallel, for a debugger
 """

@@ -17,10 +17,15 @@ from dev.common import BACKEND
 from dev.tests.test_nginx import Start, free_port, start  # noqa: F401 (a fixture)
 
 PROGRAMS = ("certbot", "pebble", "pebble-challtestsrv", "openssl")
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, PROGRAMS)) or not shutil.which("nginx", path="/usr/sbin:/usr/bin"),
-    reason="needs root, and: apt-get install certbot pebble nginx-light",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.geteuid() != 0
+        or not all(map(shutil.which, PROGRAMS))
+        or not shutil.which("nginx", path="/usr/sbin:/usr/bin"),
+        reason="needs root, and: apt-get install certbot pebble nginx-light",
+    ),
+]
 DOMAIN = "box.example.com"
 SECONDS = 90
 
