@@ -56,7 +56,11 @@ def troubles() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any, troubles: list[str]) -> Iterator[Page]:
-    """A browser's page. Fails the test upon an error in a script, a refused answer or a call to another host."""
+    """A browser's page. Fails the test upon an error in a script, a refused answer or a call to another host.
+
+    `goto` also waits for the focus, which a page's field gets a moment after the page is loaded: keys of a test would
+    go nowhere.
+    """
     context = browser.new_context(base_url=live_server.url, locale="en-GB")
     page = context.new_page()
     page.set_default_timeout(30_000)
@@ -64,6 +68,15 @@ def page(browser: Browser, live_server: Any, troubles: list[str]) -> Iterator[Pa
     page.on("console", lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None)
     page.on("request", lambda request: _ours(request.url, live_server.url, troubles))
     page.on("response", lambda answer: _good(answer, troubles))
+    load = page.goto
+
+    def goto(url: str, **options: Any) -> Response | None:
+        answer = load(url, **options)
+        if page.locator("[autofocus]").count():
+            expect(page.locator(":focus")).to_have_count(1)
+        return answer
+
+    page.goto = goto  # type: ignore[method-assign]
     yield page
     page.goto("about:blank")  # ends the polling before the tables are emptied
     context.close()
