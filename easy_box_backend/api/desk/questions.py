@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -92,9 +93,9 @@ def _settle(request: HttpRequest, row: Discrepancy) -> HttpResponse:
         note = sent.get("note", "").strip()[:1000]
         settling.resolve(row.pk, action, by=actor(request), note=note, entered=entered, shown=shown)
     except DomainError as error:
-        tell(request, f"{row}: {error.detail}", "bad")
+        tell(request, f"{capfirst(str(row))}: {error.detail}", "bad")
     else:
-        tell(request, f"{row}: {SETTLED[action]}")
+        tell(request, f"{capfirst(str(row))}: {SETTLED[action]}")
     return HttpResponseRedirect(_back(request))
 
 

@@ -133,7 +133,7 @@ def test_a_settled_question_says_who_when_and_why(desk: Client, box: Examples) -
 def test_a_button_does_what_it_says(desk: Client, box: Examples) -> None:
     row = again(box)
     assert "Book 5 pieces: 12 → 17" in text(desk)
-    assert answer(desk, row, "apply") == "possibly sent twice SOCK: Applied."
+    assert answer(desk, row, "apply") == "Possibly sent twice SOCK: Applied."
     assert on_hand("SOCK") == 17
 
 
