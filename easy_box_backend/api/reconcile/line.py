@@ -11,6 +11,9 @@ LATE_SECONDS = 3.0
 """A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
 FEW_TRIPS, MOST_TRIPS = 5, 50
 """With fewer no average is known; more are forgotten in time."""
+UNTOLD = ("find", "pull orders", "order", "photo")
+"""Requests that the stories hear nothing of, or only with an addition. What they show of the request before them is
+kept until the stories hear of one."""
 BUSY_SECONDS = 0.3
 """Within that time a connection can still be busy, so that another one says nothing about a failure."""
 
@@ -35,8 +38,8 @@ class Line(msgspec.Struct, omit_defaults=True):
     """By product: its look-ups without an addition, as the request's number and time, how it came, and on which
     connection."""
     acted_at: float = -1e9
-    """When the last request came that was no look-up: the pace of a pass is measured from then on, and after a scan a
-    person has had all that time."""
+    """When the last request came that the stories have heard of: the pace of a pass is measured from then on, and after
+    a scan a person has had all that time."""
     acted_on: str = ""
     """On which connection that was: as long as it is used, nothing has failed."""
     first_kept: bool | None = None
@@ -45,6 +48,8 @@ class Line(msgspec.Struct, omit_defaults=True):
     """How long after that one it came."""
     next: int = 0
     """The product that the app itself looked up right behind that one, 0 for none: a pass adds it next."""
+    next_at: float = 0.0
+    """When it looked that up."""
 
     def arrive(self, kind: str, at: float, connection: str) -> Timing:
         """Note that a request came, and return how. connection: "" if unknown."""
@@ -60,15 +65,15 @@ class Line(msgspec.Struct, omit_defaults=True):
         if connection != self.connection:
             self.before, self.connection = self.connection, connection
         self.last_at = at
-        if kind != "find":
+        if kind not in UNTOLD:
             self.acted_at = at
         lost = False
-        if kind not in ("find", "add"):
+        if kind not in (*UNTOLD, "add"):
             lost, self.next, self.trip = self.next > 0, 0, 0.0
         self.requests += 1
         new = (self.kept[False] + 0.12) / (sum(self.kept) + 2)
         unbroken = bool(connection) and connection == self.acted_on
-        if kind != "find":
+        if kind not in UNTOLD:
             self.acted_on = connection
         spread = (self.pairs[False] + 0.01) / (sum(self.pairs) + 5)
         slowness = self.trip / self.trips[1] if self.trip and self.trips[0] >= FEW_TRIPS else 1.0
@@ -79,8 +84,8 @@ class Line(msgspec.Struct, omit_defaults=True):
 
     def find(self, product: int, timing: Timing) -> None:
         """The last request was a look-up of this product."""
-        if self.last_at - self.acted_at == self.first_gap < BUSY_SECONDS:
-            self.next = self.next or product
+        if self.last_at - self.acted_at == self.first_gap < BUSY_SECONDS and not self.next:
+            self.next, self.next_at = product, self.last_at
         waiting = self.found.setdefault(product, [])
         self._note_pair(waiting, timing)
         waiting.append((self.requests, self.last_at, timing, self.connection))
@@ -100,7 +105,8 @@ class Line(msgspec.Struct, omit_defaults=True):
         direct = waiting[-1][0] == before
         number, looked_up_at, its_timing, _ = waiting.pop(own[-1] if own else -1 if direct else 0)
         self._measure(at - looked_up_at if number == before else 0.0)
-        lost, self.next = self.next not in (0, product), 0
+        lost = self.next > 0 and (self.next != product or looked_up_at - self.next_at > APP_SECONDS)
+        self.next = 0
         self._keep(product, waiting)
         return replace(its_timing, interleaved=number != before, lost=lost)
 

@@ -70,6 +70,19 @@ def test_a_queue_that_broke_off_is_sent_from_its_beginning_and_counts_once(wareh
     assert set(in_doubt(warehouse)) <= {"SHIRT"}, "the first alone can be a box by hand that began the same pass"
 
 
+def test_a_list_of_orders_between_two_passes_hides_nothing_of_the_first(warehouse: Warehouse, anna: Phone) -> None:
+    """Both items are of one product, so that the look-up that no addition followed is known by its time alone."""
+    anna.add("SOCK", 891)
+    anna.find("SOCK")
+    pause(warehouse, anna, minutes=1)
+    anna.pull_orders()
+    warehouse.later(0.05)
+    anna.add("SOCK", 891)
+    anna.add("SOCK", 1057)
+    anna.pull()
+    assert on_hand(warehouse, "SOCK") == [891 + 1057] or in_doubt(warehouse)
+
+
 def test_what_it_has_grown_by_meanwhile_is_new(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SHIRT", "SOCK")
     pause(warehouse, anna)
