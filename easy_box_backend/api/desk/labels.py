@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
@@ -53,7 +54,8 @@ def labels(request: HttpRequest) -> HttpResponseBase:
     holds the choice and posts it, since an address is too short for the products of a large shelf."""
     chosen = (request.POST or request.GET).copy()
     unknown = []
-    for code in filter(None, map(texts.tidy, "\n".join(chosen.pop("codes", [])).splitlines())):
+    codes = filter(None, map(texts.tidy, "\n".join(chosen.pop("codes", [])).splitlines()))
+    for code in dict.fromkeys(islice(codes, MOST)):
         if product := Product.objects.by_code(code):
             chosen.appendlist("product", str(product.pk))
         else:

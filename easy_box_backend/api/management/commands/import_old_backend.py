@@ -15,7 +15,7 @@ class Command(BaseCommand):
     help = (
         "Take over people (with their passwords and logins), products, orders and pictures from the database of a "
         "former backend (core_* or api_*). Without --commit it only says what it would do. It can be called again: "
-        "what is here stays as it is. docs/upgrade.md describes the whole move."
+        "what is here stays as it is. docs/former-backend.md describes the whole move."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
