@@ -88,6 +88,11 @@ def jpeg(width: int = 640, height: int = 480, orientation: int = 1, progressive:
     )  # fmt: skip
 
 
+def plain_jpeg(colour: str) -> bytes:
+    """A small JPEG of one colour."""
+    return _saved(Image.new("RGB", (300, 200), colour), "JPEG")
+
+
 def phone_jpeg() -> bytes:
     """12 megapixels, held upright: stored sideways as 4000x3000 with orientation 6 and GPS."""
     return jpeg(3000, 4000, 6)

@@ -6,10 +6,9 @@ import hashlib
 import io
 import json
 import runpy
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -22,12 +21,13 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.core.management import call_command
 from django.http.multipartparser import MultiPartParser
 from django.utils import timezone
-from PIL import Image
 
 from api.models import Product
 from api.ops import pruning
 from api.tests.calls import Caller, upload
 from api.tests.conftest import MakeProduct
+from api.tests.photos import plain_jpeg
+from api.tests.servers import serving
 
 pytestmark = pytest.mark.any_database
 
@@ -108,16 +108,8 @@ def cloud() -> Iterator[Cloud]:
 
         do_HEAD = do_GET  # noqa: N815
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    kept.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield kept
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as kept.url:
+        yield kept
 
 
 @pytest.fixture
@@ -136,19 +128,13 @@ def at_cloudinary(cloud: Cloud, settings: Any, monkeypatch: pytest.MonkeyPatch) 
     return cloud
 
 
-def picture(colour: str) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (300, 200), colour).save(out, "JPEG")
-    return out.getvalue()
-
-
 @pytest.mark.django_db
 def test_a_photo_goes_to_cloudinary_and_can_be_loaded_from_its_address(
     at_cloudinary: Cloud, picker: Caller, make_product: MakeProduct, django_capture_on_commit_callbacks: Any
 ) -> None:
     product = make_product()
     path = f"/api/products/{product.pk}/upload_image/"
-    answer = picker.post(path, {"image": upload(picture("red"))}, format="multipart")
+    answer = picker.post(path, {"image": upload(plain_jpeg("red"))}, format="multipart")
     assert answer.status_code == 200, answer.content
     public = f"{at_cloudinary.url}/box/image/upload/v1/"
     names = {answer.json()[field].removeprefix(public) for field in ("image_url", "thumbnail_url")}
@@ -158,7 +144,7 @@ def test_a_photo_goes_to_cloudinary_and_can_be_loaded_from_its_address(
     with product.image.open() as stored:
         assert stored.read().startswith(b"\xff\xd8\xff")
     with django_capture_on_commit_callbacks(execute=True):
-        assert picker.post(path, {"image": upload(picture("blue"))}, format="multipart").status_code == 200
+        assert picker.post(path, {"image": upload(plain_jpeg("blue"))}, format="multipart").status_code == 200
     assert len(at_cloudinary.files) == 2
     assert not names & {f"{name}.jpg" for name in at_cloudinary.files}, "the old ones are gone"
 
@@ -169,7 +155,7 @@ def test_orphans_are_removed_from_cloudinary_too(
 ) -> None:
     for _ in range(2):
         path = f"/api/products/{make_product().pk}/upload_image/"
-        picker.post(path, {"image": upload(picture("red"))}, format="multipart")
+        picker.post(path, {"image": upload(plain_jpeg("red"))}, format="multipart")
     named = set(at_cloudinary.files)
     at_cloudinary.files |= {"products/orphan": b"x", "other/not-ours": b"x"}
     assert pruning.orphaned_photos(timezone.now()) == 0, "it is young"
@@ -202,7 +188,7 @@ def test_a_wrong_secret_is_an_error_and_nothing_is_stored(
     }
     picker.raise_request_exception = False
     path = f"/api/products/{make_product().pk}/upload_image/"
-    answer = picker.post(path, {"image": upload(picture("red"))}, format="multipart")
+    answer = picker.post(path, {"image": upload(plain_jpeg("red"))}, format="multipart")
     assert answer.status_code == 500
     assert at_cloudinary.files == {}
     assert Product.objects.get().image.name == ""

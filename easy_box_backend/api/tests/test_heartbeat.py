@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from api.models import Job
 from api.ops import conditions, health, heartbeat, worker
+from api.tests.servers import serving
 
 pytestmark = pytest.mark.any_database
 
@@ -42,17 +42,9 @@ def outside(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]
             self.send_header("Location", "/elsewhere")
             self.end_headers()
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    kept.url = f"http://127.0.0.1:{server.server_port}"
-    settings.HEARTBEAT_URL, settings.HEARTBEAT_CHECK = f"{kept.url}/{SECRET}", f"{kept.url}/readyz"
-    yield kept
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as kept.url:
+        settings.HEARTBEAT_URL, settings.HEARTBEAT_CHECK = f"{kept.url}/{SECRET}", f"{kept.url}/readyz"
+        yield kept
 
 
 @pytest.mark.django_db

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
-import io
 import sqlite3
-import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,14 @@ from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
-from PIL import Image
 from rest_framework.test import APIClient
 
 from api.actions import counts, devices, ledger, orders, products, reversing
 from api.actor import Actor
 from api.models import Discrepancy, Order, Product, StockMovement, User
 from api.tests.calls import PASSWORD
+from api.tests.photos import plain_jpeg
+from api.tests.servers import serving
 
 pytestmark = pytest.mark.both_databases
 
@@ -216,24 +215,17 @@ def test_the_later_backend_has_its_pictures_as_addresses(tmp_path: Path) -> None
 @pytest.fixture
 def pictures() -> Iterator[str]:
     """A server of pictures: shirt.jpg, and a 404 for anything else."""
-    out = io.BytesIO()
-    Image.new("RGB", (300, 200), "red").save(out, "JPEG")
+    shirt = plain_jpeg("red")
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = self.path == "/box/image/upload/v17/shirt.jpg"
             self.send_response(200 if found else 404)
             self.end_headers()
-            self.wfile.write(out.getvalue() if found else b"")
+            self.wfile.write(shirt if found else b"")
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/box"
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/box"
 
 
 @pytest.mark.django_db

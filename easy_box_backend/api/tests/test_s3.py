@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import runpy
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
-from PIL import Image
 
 from api.ops import pruning
 from api.tests.calls import Caller, upload
 from api.tests.conftest import MakeProduct
+from api.tests.photos import plain_jpeg
+from api.tests.servers import serving
 
 pytestmark = pytest.mark.any_database
 
@@ -76,16 +75,8 @@ def bucket() -> Iterator[Bucket]:
 
         do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = handle_any  # noqa: N815
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    kept.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield kept
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as kept.url:
+        yield kept
 
 
 @pytest.fixture
@@ -111,18 +102,12 @@ def test_the_desk_may_show_all_that_is_below_the_public_address(
     assert "https://photos.example.com/box/" in policy["DIRECTIVES"]["img-src"]
 
 
-def picture(colour: str) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (300, 200), colour).save(out, "JPEG")
-    return out.getvalue()
-
-
 @pytest.mark.django_db
 def test_a_photo_goes_to_the_bucket_and_its_address_is_the_public_one(
     in_bucket: Bucket, picker: Caller, make_product: MakeProduct, django_capture_on_commit_callbacks: Any
 ) -> None:
     path = f"/api/products/{make_product().pk}/upload_image/"
-    answer = picker.post(path, {"image": upload(picture("red"))}, format="multipart")
+    answer = picker.post(path, {"image": upload(plain_jpeg("red"))}, format="multipart")
     assert answer.status_code == 200
     public = "https://photos.example.com/box/"
     names = {answer.json()[field].removeprefix(public) for field in ("image_url", "thumbnail_url")}
@@ -132,7 +117,7 @@ def test_a_photo_goes_to_the_bucket_and_its_address_is_the_public_one(
         assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert headers["Content-Type"] == "image/jpeg"
     with django_capture_on_commit_callbacks(execute=True):
-        picker.post(path, {"image": upload(picture("blue"))}, format="multipart")
+        picker.post(path, {"image": upload(plain_jpeg("blue"))}, format="multipart")
     assert len(in_bucket.files) == 2
     assert not names & set(in_bucket.files), "the old ones are gone"
 
@@ -140,7 +125,7 @@ def test_a_photo_goes_to_the_bucket_and_its_address_is_the_public_one(
 @pytest.mark.django_db
 def test_orphans_are_removed_from_the_bucket_too(in_bucket: Bucket, picker: Caller, make_product: MakeProduct) -> None:
     path = f"/api/products/{make_product().pk}/upload_image/"
-    picker.post(path, {"image": upload(picture("red"))}, format="multipart")
+    picker.post(path, {"image": upload(plain_jpeg("red"))}, format="multipart")
     named = set(in_bucket.files)
     in_bucket.files["products/orphan.jpg"] = b"x"
     assert pruning.orphaned_photos(timezone.now()) == 0, "it is young"
