@@ -19,6 +19,7 @@ from api.errors import Conflict, Stale
 from api.models import Alert, Discrepancy, Import, Order, Product, ProductVersion, Revision, StockMovement, User
 from api.ops import pruning
 from api.tests.conftest import MakeProduct
+from api.tests.locks import waiting_at_most
 from api.tests.sheet_files import GERMAN, MOYSKLAD, ONE_C, csv_of, xlsx_of
 
 pytestmark = pytest.mark.django_db
@@ -559,12 +560,8 @@ def elsewhere(verb: Callable[[], Any]) -> Any:
     """Done meanwhile by another connection, which waits for no lock longer than a moment."""
 
     def do() -> Any:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '2s'")
+        with waiting_at_most("2s"):
             return verb()
-        finally:
-            connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(do).result()

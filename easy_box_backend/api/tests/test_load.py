@@ -20,6 +20,7 @@ from api.rest import error_handler
 from api.tests import photos
 from api.tests.calls import Caller, check_error
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
+from api.tests.locks import waiting_at_most
 
 pytestmark = pytest.mark.both_databases
 on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL")
@@ -90,17 +91,21 @@ def test_who_waits_too_long_for_a_product_gets_a_503_and_can_come_again(
     phone.raise_request_exception = False
     phone.get("/api/products/")
     phone.get("/api/products/?sku=BOX")
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '100ms'")
-    try:
+    with waiting_at_most("100ms"):
         with psycopg.connect(**other_connection()) as other:
             other.execute("SELECT 1 FROM api_product WHERE id = %s FOR UPDATE", [box.pk])
             check_busy(phone.post(f"/api/products/{box.pk}/add_stock/", {"quantity": 3}))
         assert Product.objects.get().quantity == 0
         assert phone.post(f"/api/products/{box.pk}/add_stock/", {"quantity": 3}).status_code == 200
         assert Product.objects.get().quantity == 3
-    finally:
-        connection.close()
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_what_a_test_sets_does_not_reach_the_next_one() -> None:
+    with waiting_at_most("100ms"):
+        used = connection.connection  # it goes back into the pool
+    assert used.execute("SHOW lock_timeout").fetchone() == ("0",)
 
 
 def other_connection() -> dict[str, Any]:
