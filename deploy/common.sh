@@ -9,9 +9,11 @@ ENV_FILE=$BACKEND/.env
 STATE=$ROOT/var/deploy
 
 say() { printf '==> %(%T)T %s\n' -1 "$*"; }
-# The text goes to Telegram and the workflow's log, so it must contain no secret, no data and no output of a tool.
+# fail TEXT [RUSSIAN]: both go to the log, from there one to Telegram (`why`), and the first to the workflow's log. So they must
+# contain no secret, no data and no output of a tool.
 fail() {
-  printf 'FAILED: %s\n' "$*" >&2
+  printf 'FAILED: %s\n' "$1" >&2
+  [ -z "${2:-}" ] || printf 'НЕУДАЧА: %s\n' "$2" >&2
   exit 1
 }
 
@@ -20,6 +22,8 @@ as_owner() { [ -O "$BACKEND" ] || fail "run it as $(stat --format %U "$BACKEND")
 
 # Docker Compose on the production stack, from any folder. The settings are those of docker-compose.prod.yml.
 compose() { docker compose --project-directory "$BACKEND" -f "$BACKEND/docker-compose.prod.yml" "$@"; }
+# The same with what a deploy starts for half a minute.
+compose_deploy() { compose -f "$BACKEND/docker-compose.deploy.yml" "$@"; }
 
 # Runs a manage.py command in a container of its own; only the database must run.
 manage() { compose run --rm --no-deps -T migrate python manage.py "$@"; }
@@ -62,19 +66,6 @@ folder() {
 image() { setting IMAGE easybox-backend; }
 stack() { setting STACK easybox; }
 
-# The release that serves: VERSION in .env. A deploy changes it last, so a reboot or an `up` by hand starts the same
-# release. Empty if none was deployed yet.
-running_release() { (unset VERSION && setting VERSION); }
-
-write_release() { # SHA
-  local rest=
-  [ ! -f "$ENV_FILE" ] || rest=$(sed '/^VERSION=/d' "$ENV_FILE")
-  (umask 077 && printf 'VERSION=%s\n%s\n' "$1" "$rest" >"$ENV_FILE.half") && mv "$ENV_FILE.half" "$ENV_FILE"
-}
-
-# The releases that served, without repetition, the latest first.
-releases() { [ ! -f "$STATE/releases" ] || tac "$STATE/releases" | awk '!seen[$1]++ { print $1 }'; }
-
 # --- What runs ----------------------------------------------------------------------------------------------------
 # Ask Docker where possible: it answers many times faster than Compose.
 containers() { # service, template: running containers, without those of `compose run`
@@ -83,13 +74,14 @@ containers() { # service, template: running containers, without those of `compos
 }
 container() { containers "$1" '{{.ID}}' | sed -n 1p; }
 
-# Whether a service runs with the configuration of this checkout's compose file and settings.
+# Whether a service runs with the configuration of this checkout's compose file and settings, in all its containers.
 HASHES=
 up_to_date() { # service
-  local wanted
+  local wanted found
   [ -n "$HASHES" ] || HASHES=$(compose config --hash '*')
   wanted=$(sed -n "s/^$1 //p" <<<"$HASHES")
-  [ -n "$wanted" ] && containers "$1" '{{.Label "com.docker.compose.config-hash"}}' | grep -x "$wanted" >/dev/null
+  found=$(containers "$1" '{{.Label "com.docker.compose.config-hash"}}' | sort -u)
+  [ -n "$wanted" ] && [ "$found" = "$wanted" ]
 }
 
 # The address of nginx, and its URL, for requests from this machine.
@@ -115,26 +107,5 @@ ask() {
   curl --silent --max-time 15 --header "Host: $(host_name)" "$@" "$(edge)$path"
 }
 
-# --- Under guard ----------------------------------------------------------------------------------------------------
-# Runs guarded.sh in a session of its own, so that it continues if the SSH connection breaks, and shows its log.
-# Ctrl-C or a signal to this script makes guarded.sh restore the previous release.
-run_guarded() { # deploy|rollback SHA [LINK]
-  local log guard code=0 shown='^(==>|FAILED)'
-  as_owner
-  (umask 077 && mkdir -p "$STATE/logs")
-  log=$STATE/logs/$(date -u +%FT%H%M%SZ)-$$-$1.log
-  (umask 077 && : >"$log")
-  LOG=$log setsid "$ROOT/deploy/guarded.sh" "$@" >"$log" 2>&1 </dev/null &
-  guard=$!
-  trap 'kill -TERM "$guard" 2>/dev/null || true' INT TERM
-  # The output of tools may contain data of the shop, so only a person at a terminal sees it.
-  if [ -t 1 ]; then shown=; fi
-  tail --pid="$guard" --sleep-interval=0.3 -n +1 -f "$log" | grep --line-buffered -E "$shown" &
-  while kill -0 "$guard" 2>/dev/null; do
-    wait "$guard" && code=0 || code=$?
-  done
-  wait || true
-  [ "$code" = 0 ] || say "The whole log: $log"
-  find "$STATE/logs" -name '*.log' -mtime +90 -delete
-  return "$code"
-}
+# shellcheck source=deploy/releases.sh
+. "$ROOT/deploy/releases.sh"

@@ -7,6 +7,8 @@
 # Exit codes: deploy/README.md
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=deploy/run-guarded.sh
+. "$ROOT/deploy/run-guarded.sh"
 
 if ! [[ ${1:-} =~ ^[0-9a-f]{40}$ ]] || [ $# -gt 2 ]; then
   echo "Usage: deploy/deploy.sh SHA [LINK]     (SHA: 40 hex digits)" >&2

@@ -9,7 +9,7 @@ as_owner
 
 keys=$BACKEND/offsite.env
 [ -s "$keys" ] || fail "there is no easy_box_backend/offsite.env with RESTIC_REPOSITORY and RESTIC_PASSWORD"
-restic=$(sed -n 's,^ *image: \(restic/restic:.*\),\1,p' "$BACKEND/docker-compose.prod.yml")
+restic=$(sed -n 's,^ *image: \(restic/restic:.*\),\1,p' "$BACKEND/docker-compose.optional.yml")
 mkdir -p "$STATE"
 new=$(mktemp -d "$STATE/offsite.XXXXXX")
 trap 'rm -rf "$new"' EXIT

@@ -10,6 +10,8 @@
 . "$(dirname "$0")/common.sh"
 # shellcheck source=deploy/report.sh
 . "$ROOT/deploy/report.sh"
+# shellcheck source=deploy/watched.sh
+. "$ROOT/deploy/watched.sh"
 
 umask 022 # containers read nginx's files and proofs/phone/ as other users
 
@@ -32,7 +34,7 @@ main() {
   before=$(running_release)
   learn_whom_to_tell
   printf '%s\n' "$(git -C "$ROOT" rev-parse HEAD)" >"$STATE/unfinished"
-  if watched take_files && watched "$ROOT/deploy/steps.sh" "$kind" "$sha" && write_release "$sha" && remember; then
+  if watched take_files && watched "$ROOT/deploy/steps.sh" "$kind" "$sha" && write_release "$sha" && remember "$kind" "$sha"; then
     rm -f "$STATE/unfinished" "$ENV_FILE.before"
     [ "$kind" = rollback ] || prune_images || true
     say "Release $sha serves, after $SECONDS s"
@@ -51,67 +53,26 @@ main() {
   return 3
 }
 
-# Runs a command in a process group of its own, so that a signal to us ends all of it. Returns whether it succeeded.
-ended=
-watched() {
-  local child code=0
-  [ -z "$ended" ] || return 143
-  set -m
-  (trap - TERM INT && "$@") &
-  child=$!
-  set +m
-  while kill -0 "$child" 2>/dev/null; do
-    wait "$child" && code=0 || code=$?
-    if [ -n "$ended" ]; then
-      end_group "$child"
-      code=143
-    fi
-  done
-  end_group "$child" # background processes that it has left
-  [ "$code" = 0 ]
-}
-
-end_group() {
-  local tries
-  kill -TERM -- "-$1" 2>/dev/null || return 0
-  for tries in {1..100}; do
-    kill -0 -- "-$1" 2>/dev/null || return 0
-    sleep 0.3
-  done
-  say "Still running after $((tries * 3 / 10)) s: killed"
-  kill -KILL -- "-$1" 2>/dev/null || true
-}
-
 # shellcheck disable=SC2329 # called by watched
 # Checks out the release's files and puts the settings of write-env.sh into .env.
 take_files() {
   if ! git -C "$ROOT" cat-file -e "$sha^{commit}" 2>/dev/null; then
-    timeout 120 git -C "$ROOT" fetch --quiet --tags origin || fail "git can't fetch from origin"
-    git -C "$ROOT" cat-file -e "$sha^{commit}" 2>/dev/null || fail "origin has no commit $sha"
+    timeout 120 git -C "$ROOT" fetch --quiet --tags origin || fail "git can't fetch from origin" "не удалось получить изменения из репозитория"
+    git -C "$ROOT" cat-file -e "$sha^{commit}" 2>/dev/null || fail "origin has no commit $sha" "такого коммита нет в репозитории"
   fi
   [ -z "$(git -C "$ROOT" status --porcelain --untracked-files=no)" ] ||
-    fail "files in $ROOT were changed by hand: git status, git checkout"
+    fail "files in $ROOT were changed by hand: git status, git checkout" "файлы на сервере изменены вручную (git status)"
   if [ "$kind" = deploy ] && [ -f "$ENV_FILE.next" ]; then
-    [ -f "$ENV_FILE" ] || touch "$ENV_FILE" || fail "there can be no .env"
-    cp --preserve=mode "$ENV_FILE" "$ENV_FILE.before" || fail ".env can't be kept"
+    [ -f "$ENV_FILE" ] || touch "$ENV_FILE" || no_env
+    cp --preserve=mode "$ENV_FILE" "$ENV_FILE.before" || no_env
     # VERSION must be the running release: it may have changed since write-env.sh was called.
-    mv "$ENV_FILE.next" "$ENV_FILE" || fail ".env can't be written"
-    [ -z "$before" ] || write_release "$before" || fail ".env can't be written"
+    mv "$ENV_FILE.next" "$ENV_FILE" || no_env
+    [ -z "$before" ] || write_release "$before" || no_env
   fi
-  git -C "$ROOT" checkout --quiet --detach "$sha" || fail "git can't check out $sha"
+  git -C "$ROOT" checkout --quiet --detach "$sha" || fail "git can't check out $sha" "git не может перейти на эту версию"
 }
-
-# Adds the release to the list of those that served, the latest last. A rollback removes the later ones: they are bad.
-remember() {
-  local kept=
-  if [ "$kind" = rollback ] && grep -q "^$sha " "$STATE/releases" 2>/dev/null; then
-    kept=$(sed "/^$sha /q" "$STATE/releases")
-    printf '%s\n' "$kept" >"$STATE/releases.half"
-    mv "$STATE/releases.half" "$STATE/releases"
-  else
-    printf '%s %s\n' "$sha" "$(date -u +%FT%TZ)" >>"$STATE/releases"
-  fi
-}
+# shellcheck disable=SC2329 # called by take_files
+no_env() { fail ".env can't be written" "не удалось записать .env"; }
 
 # Restores the files, settings and containers of the previous release. Unchanged services are not restarted.
 go_back() {
@@ -141,23 +102,6 @@ go_back() {
   fi
   [ "$code" != 0 ] || rm -f "$STATE/unfinished"
   return "$code"
-}
-
-# The reason for people: the last FAILED line of the steps.
-why() {
-  if [ -n "$ended" ]; then
-    echo "it was ended by a signal"
-  else
-    sed -n 's/^FAILED: //p' "$LOG" | tail -n 1 | grep . || echo "it ended without saying why"
-  fi
-}
-
-# Removes old images. Those of the last three releases stay, for rollback.sh.
-prune_images() {
-  local kept
-  kept=$(releases | sed -n 1,3p)
-  docker image ls --format '{{.Tag}}' "$(image)" | grep -E '^[0-9a-f]{40}$' | grep -vxF "$kept" |
-    sed "s,^,$(image):," | xargs --no-run-if-empty docker image rm >/dev/null
 }
 
 main "$@"

@@ -1,44 +1,95 @@
 #!/usr/bin/env bash
-# Replaces the two backends one after the other, so that no request fails. nginx stops sending requests to the first
-# (a marker file, no reload), which finishes its requests and is replaced. Once the new one is healthy, the second one
-# follows. If the new one does not become healthy, it gets no requests, and the script ends with an error while the other
-# one serves. Called again with the old release or a better one, it begins with the backend that gets no requests.
+# Replaces the backends without a failed request: starts one more, `standby`, with the release. Once it is healthy, nginx
+# sends it all requests (a marker file, no reload), the backends finish theirs, are replaced, and get the requests again.
+# If standby does not become healthy, it is removed, and nothing has changed. If the backends do not, standby serves, and
+# the script ends with an error. Called again, with the old release or a better one, it goes on from there.
+# In between it puts changed files of nginx into use.
 #
 #   VERSION=<git SHA> deploy/replace-backends.sh
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
-# nginx resolves the backends' names again every 2 seconds.
+# nginx resolves the backends' name again every 2 seconds.
 NAMES_SECONDS=3
 
 nginx=$(container nginx)
-[ -n "$nginx" ] || fail "nginx does not run"
+[ -n "$nginx" ] || fail "nginx does not run" "не работает nginx"
+marker=/tmp/easybox/standby
 in_nginx() { docker exec "$nginx" "$@"; }
+standby_serves() { in_nginx test -e "$marker"; }
 
-# Runs the container's health check more often than Docker, which runs it every 5 seconds.
+# Runs the containers' health checks more often than Docker, which runs them every 5 seconds.
 wait_for() { # service
-  local backend until=$((SECONDS + $(setting HEALTHY_SECONDS 90)))
-  until backend=$(container "$1") && docker exec "$backend" python docker/healthcheck.py >/dev/null 2>&1; do
+  local until=$((SECONDS + $(setting HEALTHY_SECONDS 90)))
+  until are_healthy "$1"; do
     [ $SECONDS -lt $until ] || return 1
     sleep 0.3
   done
 }
+are_healthy() { # service
+  local one all
+  all=$(containers "$1" '{{.ID}}')
+  [ -n "$all" ] || return 1
+  for one in $all; do docker exec "$one" python docker/healthcheck.py >/dev/null 2>&1 || return 1; done
+}
 
-order="a b"
-if in_nginx test -e /tmp/drain-b; then order="b a"; fi
+not_healthy() { fail "$1" "не запускается (backend)"; }
 
-for name in $order; do
-  if ! up_to_date "backend-$name"; then
-    say "Replacing backend-$name"
-    in_nginx touch "/tmp/drain-$name"
-    sleep 0.5 # until the last requests from nginx have arrived
-    compose up --detach --no-deps "backend-$name" || fail "backend-$name does not start. It gets no requests; the other one serves."
-    known=$((SECONDS + NAMES_SECONDS))
-    wait_for "backend-$name" || fail "backend-$name did not become healthy. It gets no requests; the other one serves."
-    sleep $((known > SECONDS ? known - SECONDS : 0))
-  else
-    wait_for "backend-$name" || fail "backend-$name is not healthy. It gets no requests if it was taken out."
+remove_standby() { compose_deploy rm --force --stop standby >/dev/null 2>&1 || true; }
+
+start_standby() {
+  say "Starting another backend"
+  remove_standby # of a run that was killed
+  if ! compose_deploy up --detach --no-deps standby || ! wait_for standby; then
+    compose_deploy logs --tail 60 --no-log-prefix standby || true
+    remove_standby
+    not_healthy "backend did not become healthy. It got no requests; the previous release serves."
   fi
-  in_nginx rm -f "/tmp/drain-$name"
-done
-say "Both backends run ${VERSION:-the release in .env}"
+  in_nginx touch "$marker"
+}
+
+# Reloads nginx if its files have changed since it last read them and are valid.
+reload_nginx() {
+  # shellcheck disable=SC2016 # expanded in the container
+  in_nginx sh -ec '
+    now=$(cat /etc/easybox/*.conf | cksum)
+    [ "$now" != "$(cat /tmp/loaded 2>/dev/null)" ] || exit 0
+    nginx -t -q -c /etc/easybox/nginx.conf
+    [ ! -e /tmp/easybox/https.conf ] || cp /etc/easybox/https.conf /tmp/easybox/https.conf
+    nginx -c /etc/easybox/nginx.conf -s reload
+    echo "$now" >/tmp/loaded' || fail "nginx refuses its files" "nginx не принимает свои файлы"
+}
+
+# Earlier releases had the services backend-a and backend-b, and an nginx that knows no standby: its processes end once
+# they have closed their connections, within a minute.
+replace_former() {
+  local former workers
+  former=$(containers backend-a '{{.ID}}' && containers backend-b '{{.ID}}')
+  [ -n "$former" ] || return 0
+  say "Replacing backend-a and backend-b, which earlier releases had"
+  workers=$(in_nginx sh -c 'grep -l "^nginx: worker" /proc/[0-9]*/cmdline') || true
+  reload_nginx
+  # shellcheck disable=SC2016,SC2086 # expanded in the container; words
+  in_nginx sh -c 'for one; do while [ -e "$one" ]; do sleep 0.3; done; done' - $workers
+  # shellcheck disable=SC2086 # words
+  { docker stop -t 40 $former && docker rm $former; } >/dev/null
+}
+
+if standby_serves || ! up_to_date backend; then
+  standby_serves || start_standby
+  replace_former
+  reload_nginx
+  say "Replacing the backends"
+  sleep 0.5 # until the last requests from nginx have arrived
+  compose up --detach --no-deps backend || not_healthy "backend does not start. The other one serves."
+  known=$((SECONDS + NAMES_SECONDS))
+  wait_for backend || not_healthy "backend did not become healthy. It gets no requests; the other one serves."
+  sleep $((known > SECONDS ? known - SECONDS : 0))
+  in_nginx rm -f "$marker"
+  sleep 0.5
+else
+  wait_for backend || not_healthy "backend is not healthy"
+  reload_nginx
+fi
+remove_standby
+say "The backends run ${VERSION:-the release in .env}"

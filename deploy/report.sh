@@ -11,85 +11,71 @@ learn_whom_to_tell() {
   language=$(setting ADMIN_LANGUAGE_CODE ru)
 }
 
+either() { # text in English, in Russian
+  case $language in
+    ru*) printf '%s' "$2" ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+# The reason of a failure, for people: what `fail` has said last.
+why() {
+  local said
+  if [ -n "$ended" ]; then
+    either "it was ended by a signal" "его прервали"
+    return
+  fi
+  said=$(sed -nE "s/^$(either FAILED НЕУДАЧА): //p" "$LOG" | tail -n 1)
+  [ -n "$said" ] || said=$(sed -n 's/^FAILED: //p' "$LOG" | tail -n 1)
+  printf '%s' "${said:-$(either "it ended without saying why" "причина в журнале на сервере")}"
+}
+
 # report WHAT SHA [...]: sends a message. Never fails: a lost message must not stop a deploy.
+#   deploy|rollback SHA SECONDS    busy SHA    failed|stuck SHA RELEASE_BEFORE REASON
 report() {
   local text
   learn_whom_to_tell
-  case $language in
-    ru*) text=$(in_russian "$@") ;;
-    *) text=$(in_english "$@") ;;
-  esac
+  text=$(message "$@")
   [ -z "${LINK:-}" ] || text+=$'\n'"$(escape "$LINK")"
   tell "$text" || say "The Telegram message could not be sent."
 }
 
-in_russian() { # WHAT SHA [...]
+message() {
+  local release="<code>${2:0:10}</code>" before=${3:-} reason
+  before="<code>${before:0:10}</code>"
+  reason=$(escape "${4:-}")
   case $1 in
-    deploy) printf '✅ Версия <code>%s</code> развёрнута и работает (%s с).' "${2:0:10}" "$3" ;;
-    rollback) printf '↩️ Возвращена версия <code>%s</code>, она работает (%s с).' "${2:0:10}" "$3" ;;
-    busy) printf '⏳ Версия <code>%s</code> не развёрнута: идёт другое развёртывание. Повторите, когда оно закончится.' "${2:0:10}" ;;
+    deploy)
+      either "✅ Release $release is deployed and serves ($3 s)." \
+        "✅ Версия $release развёрнута и работает ($3 с)."
+      ;;
+    rollback)
+      either "↩️ Release $release is back and serves ($3 s)." \
+        "↩️ Возвращена версия $release, она работает ($3 с)."
+      ;;
+    busy)
+      either "⏳ Release $release is not deployed: another deploy is running. Try again when it has ended." \
+        "⏳ Версия $release не развёрнута: идёт другое развёртывание. Повторите, когда оно закончится."
+      ;;
+    failed | stuck)
+      either "$(sign "$1") Release $release is not deployed: $reason." "$(sign "$1") Версия $release не развёрнута: $reason."
+      printf '\n'
+      ;;&
     failed)
-      printf '❌ Версия <code>%s</code> не развёрнута: %s.\n' "${2:0:10}" "$(escape "$(reason_in_russian "$4")")"
       if [ -n "$3" ]; then
-        printf 'По-прежнему работает <code>%s</code>, данные целы.' "${3:0:10}"
+        either "$before serves as before, data is untouched." "По-прежнему работает $before, данные целы."
       else
-        printf 'До этого ничего не работало, данных ещё нет.'
+        either "Nothing ran before, and there is no data yet." "До этого ничего не работало, данных ещё нет."
       fi
       ;;
     stuck)
-      printf '🆘 Версия <code>%s</code> не развёрнута: %s.\nВернуть <code>%s</code> не удалось. ' "${2:0:10}" "$(escape "$(reason_in_russian "$4")")" "${3:0:10}"
-      printf 'Данные целы, но нужен человек: <code>easy_box/deploy/status.sh</code>'
+      either "Going back to $before failed too. Data is untouched, but a person is needed: " \
+        "Вернуть $before не удалось. Данные целы, но нужен человек: "
+      printf '<code>easy_box/deploy/status.sh</code>'
       ;;
   esac
 }
-
-# The text of `fail` in Russian. Unknown texts stay in English.
-reason_in_russian() {
-  case $1 in
-    *"was ended by a signal"*) echo "его прервали" ;;
-    *"without saying why"*) echo "причина в журнале на сервере" ;;
-    *"git can't fetch"*) echo "не удалось получить изменения из репозитория" ;;
-    *"origin has no commit"*) echo "такого коммита нет в репозитории" ;;
-    *"changed by hand"*) echo "файлы на сервере изменены вручную (git status)" ;;
-    *"settings are missing or wrong"*) echo "не хватает настроек или они неверны${1#*wrong.}" ;;
-    *"the disk is full"*) echo "на диске мало места: ${1#*full: }" ;;
-    *"there is no image"*) echo "нет образа, или его не удалось скачать" ;;
-    *"image of the stack can't be pulled"*) echo "не удалось скачать образ базы данных или nginx" ;;
-    *"the backup failed"*) echo "не удалась резервная копия, ничего не изменено" ;;
-    *"can't be restored"*) echo "резервная копия не восстанавливается на пробной базе" ;;
-    *"migration fails on a copy"*) echo "миграция не выполняется на копии данных" ;;
-    *"become healthy on a copy"*) echo "не запускается на копии данных" ;;
-    *"calls fail on a copy"*) echo "вызовы приложения не проходят на копии данных" ;;
-    *"desk can't be opened on a copy"*) echo "страницы рабочего места не открываются на копии данных" ;;
-    *"migration failed on the database itself"*) echo "миграция не выполнилась на рабочей базе, хотя на копии прошла" ;;
-    "the backends did not become healthy") echo "не запускается" ;;
-    "a service did not become healthy") echo "одна из служб не запускается" ;;
-    *"did not become healthy"* | *"does not start"* | *"is not healthy"*) echo "не запускается (${1%% *})" ;;
-    *"nginx refuses its files"*) echo "nginx не принимает свои файлы" ;;
-    *"the server does not answer as"*) echo "сервер отвечает не той версией" ;;
-    *) echo "$1" ;;
-  esac
-}
-
-in_english() { # WHAT SHA [...]
-  case $1 in
-    deploy) printf '✅ Release <code>%s</code> is deployed and serves (%s s).' "${2:0:10}" "$3" ;;
-    rollback) printf '↩️ Release <code>%s</code> is back and serves (%s s).' "${2:0:10}" "$3" ;;
-    busy) printf '⏳ Release <code>%s</code> is not deployed: another deploy is running. Try again when it has ended.' "${2:0:10}" ;;
-    failed)
-      printf '❌ Release <code>%s</code> is not deployed: %s.\n' "${2:0:10}" "$(escape "$4")"
-      if [ -n "$3" ]; then
-        printf '<code>%s</code> serves as before, data is untouched.' "${3:0:10}"
-      else
-        printf 'Nothing ran before, and there is no data yet.'
-      fi
-      ;;
-    stuck)
-      printf '🆘 Release <code>%s</code> is not deployed: %s.\nGoing back to <code>%s</code> failed too. ' "${2:0:10}" "$(escape "$4")" "${3:0:10}"
-      printf 'Data is untouched, but a person is needed: <code>easy_box/deploy/status.sh</code>'
-      ;;
-  esac
-}
+sign() { if [ "$1" = stuck ]; then printf '🆘'; else printf '❌'; fi; }
 
 # Escapes HTML. Telegram refuses long messages, and JSON allows no other control characters.
 escape() {

@@ -39,7 +39,7 @@ fi
 say "Starting the database"
 compose up --detach --wait db
 say "Checking and restoring the set"
-compose run --rm --no-deps -T restore restore "$set_name"
+compose -f "$BACKEND/docker-compose.restore.yml" run --rm --no-deps -T backup restore "$set_name"
 say "Migrating"
 compose run --rm --no-deps -T migrate
 say "Checking the ledger"

@@ -5,6 +5,8 @@
 #   deploy/rollback.sh [SHA]     SHA: 40 hex digits
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=deploy/run-guarded.sh
+. "$ROOT/deploy/run-guarded.sh"
 
 sha=${1:-}
 if [ -z "$sha" ]; then

@@ -9,44 +9,33 @@
 # All services but `migrate`, which would run again.
 services() { compose config --services | grep -vx migrate; }
 
-# Reloads nginx if its files have changed since it last read them and are valid.
-reload_nginx() {
-  # shellcheck disable=SC2016 # expanded in the container
-  docker exec "$(container nginx)" sh -ec '
-    now=$(cat /etc/easybox/*.conf | cksum)
-    [ "$now" != "$(cat /tmp/loaded 2>/dev/null)" ] || exit 0
-    nginx -t -q -c /etc/easybox/nginx.conf
-    [ ! -e /tmp/easybox/https.conf ] || cp /etc/easybox/https.conf /tmp/easybox/https.conf
-    nginx -c /etc/easybox/nginx.conf -s reload
-    echo "$now" >/tmp/loaded' || fail "nginx refuses its files"
-}
-
 # A few calls that need no login and write nothing. The trial has made all the others.
 check() {
   local path tries
   for tries in {1..4}; do # enough to reach both backends
-    ask /api/health/ | grep -F "\"$VERSION\"" >/dev/null || fail "the server does not answer as $VERSION (try $tries)"
+    ask /api/health/ | grep -F "\"$VERSION\"" >/dev/null || no_answer "the server does not answer as $VERSION (try $tries)"
   done
   [ "$(ask /api/products/ --header 'Authorization: Token null' --output /dev/null --write-out '%{http_code}')" = 401 ] ||
-    fail "a request without a token is not answered by 401"
+    no_answer "a request without a token is not answered by 401"
   # With a certificate nginx sends people to HTTPS: on this machine, whatever the name is.
-  path=$(ask /login/ --location --insecure --connect-to "::$(address):" | grep -oE '/static/[^"]+\.css' | sed -n 1p) || fail "the desk's login page is not there"
-  ask "$path" --fail --output /dev/null || fail "the desk's static files are not there"
+  path=$(ask /login/ --location --insecure --connect-to "::$(address):" | grep -oE '/static/[^"]+\.css' | sed -n 1p) || no_answer "the desk's login page is not there"
+  ask "$path" --fail --output /dev/null || no_answer "the desk's static files are not there"
 }
+no_answer() { fail "$1" "сервер отвечает не так, как должен"; }
 
 if [ -n "$(container nginx)" ]; then
   # The worker and the backup service are replaced meanwhile, a little later so as not to slow the first backend down.
   (sleep 4 && compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" worker backup) &
   others=$!
   "$ROOT/deploy/replace-backends.sh"
-  wait "$others" || fail "the worker does not start"
-  reload_nginx
+  wait "$others" || fail "worker or backup did not become healthy" "не запускается (worker или backup)"
 else
   say "Starting the backends"
-  compose up --detach --no-deps --wait db backend-a backend-b || fail "the backends did not become healthy"
+  compose up --detach --no-deps --wait db backend || fail "the backends did not become healthy" "не запускается (db или backend)"
 fi
 say "Starting the other services"
 # shellcheck disable=SC2046 # words
-compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" --remove-orphans $(services) || fail "a service did not become healthy"
+compose up --detach --no-deps --wait --wait-timeout "$(setting HEALTHY_SECONDS 90)" --remove-orphans $(services) ||
+  fail "a service did not become healthy" "одна из служб не запускается"
 say "Checking what is served"
 check

@@ -1,4 +1,4 @@
-"""`make pin-images`: names the base images in the Dockerfile and the compose file by the digests of their tags now.
+"""`make pin-images`: names the base images in the Dockerfile and the compose files by the digests of their tags now.
 
     FROM python:3.13-slim-trixie@sha256:…      the tag is for people, the digest decides
 
@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 BACKEND = Path(__file__).resolve().parent.parent / "easy_box_backend"
-FILES = ("Dockerfile", "docker-compose.prod.yml")
+FILES = ("Dockerfile", "docker-compose.prod.yml", "docker-compose.optional.yml", "docker-compose.deploy.yml")
 IMAGE = re.compile(r"^(FROM |\s+image: )([a-z0-9./_-]+:[\w.-]+)(@sha256:[0-9a-f]{64})?", re.MULTILINE)
 REGISTRY, LOGIN = "https://registry-1.docker.io", "https://auth.docker.io/token?service=registry.docker.io"
 KINDS = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"

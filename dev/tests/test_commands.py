@@ -10,16 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from dev.common import BACKEND, ROOT
+from dev.tests.test_compose import DEPLOY
 from proofs.verification.deploy import with_needed
 
 PARTS = ("benchmarks", "contract", "phone", "simulation", "verification")
 OLD_NAMES = {"", "CHANGELOG.md", "docs/upgrade.md"}
 """These tell what a thing was called before."""
 TRIAL = "/srv/trial"
-COMPOSE = yaml.safe_load((BACKEND / "docker-compose.prod.yml").read_text(encoding="utf-8"))
 
 
 def texts() -> dict[str, str]:
@@ -71,7 +70,7 @@ def test_the_trial_runs_the_apps_calls_and_the_pages_of_the_desk() -> None:
 @pytest.mark.parametrize("module", trial_modules())
 def test_the_trials_container_can_run_what_is_mounted_into_it(module: str, tmp_path: Path) -> None:
     """The mounted folder alone is enough: nothing else of the repository, and no package."""
-    service = COMPOSE["services"]["trial-backend"]
+    service = DEPLOY["trial-backend"]
     assert service["environment"]["PYTHONPATH"] == TRIAL
     (mount,) = [volume for volume in service["volumes"] if f":{TRIAL}/" in volume]
     source, target, _mode = mount.split(":")

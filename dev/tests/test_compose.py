@@ -1,6 +1,7 @@
-"""The production stack's file: what must hold without a Docker Engine."""
+"""The production stack's files: what must hold without a Docker Engine."""
 
 import re
+from typing import Any
 
 import yaml
 
@@ -8,39 +9,86 @@ from dev.common import BACKEND
 
 MEGABYTES = 4096
 """Of the server that docs/operations.md advises."""
-STACK = yaml.safe_load((BACKEND / "docker-compose.prod.yml").read_text(encoding="utf-8"))
-SERVICES = STACK["services"]
-OPTIONAL = {"letsencrypt", "offsite"}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads Compose's own tags as the plain values behind them."""
+
+
+def untagged(loader: Loader, node: yaml.Node) -> object:
+    """The value of a list or a mapping that bears a tag."""
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node, deep=True)
+
+
+Loader.add_constructor("!override", untagged)
+
+
+def services(name: str) -> dict[str, dict[str, Any]]:
+    """The services of a file; those that extend another one with what they take from it."""
+    found: dict[str, dict[str, Any]] = yaml.load((BACKEND / name).read_text(encoding="utf-8"), Loader)["services"]
+    for service, own in found.items():
+        if base := own.get("extends"):
+            found[service] = services(base["file"])[base["service"]] | own
+    return found
+
+
+ALWAYS = services("docker-compose.prod.yml")
+OPTIONAL = services("docker-compose.optional.yml")
+DEPLOY = services("docker-compose.deploy.yml")
+ALL = ALWAYS | OPTIONAL | DEPLOY
+TRIAL = {name for name in DEPLOY if name.startswith("trial-")}
 ONE_AFTER_THE_OTHER = ("trial-restore", "trial-backend")
 
 
 def limit(name: str) -> int:
-    """The memory limit of a service in MB."""
-    found = re.search(r"(\d+)m\b", SERVICES[name]["mem_limit"])
+    """The memory limit of a service in MB, of all its containers."""
+    found = re.search(r"(\d+)m\b", ALL[name]["mem_limit"])
     assert found, name
-    return int(found[1])
+    return int(found[1]) * int(ALL[name].get("scale", 1))
 
 
-def test_the_memory_limits_fit_the_advised_server_also_during_a_trial() -> None:
-    always = [name for name, service in SERVICES.items() if "profiles" not in service and name != "migrate"]
-    trial = [name for name, service in SERVICES.items() if service.get("profiles") == ["trial"]]
-    assert len(always) == 6
-    assert len(trial) == 4
-    during = sum(limit(name) for name in trial if name not in ONE_AFTER_THE_OTHER)
-    during += max(limit(name) for name in ONE_AFTER_THE_OTHER)
-    assert sum(limit(name) for name in always) + during <= MEGABYTES
+def test_the_memory_limits_fit_the_advised_server_also_during_a_deploy() -> None:
+    """First comes the trial; then one more backend serves while the others are replaced."""
+    running = [name for name in ALWAYS if name != "migrate"]
+    assert sorted(running) == ["backend", "backup", "db", "nginx", "worker"]
+    assert len(TRIAL) == 4
+    trial = sum(limit(name) for name in TRIAL if name not in ONE_AFTER_THE_OTHER)
+    trial += max(limit(name) for name in ONE_AFTER_THE_OTHER)
+    always = sum(limit(name) for name in running)
+    assert always + max(trial, limit("standby")) <= MEGABYTES
 
 
 def test_every_service_has_a_limit_and_no_rights() -> None:
-    for name, service in SERVICES.items():
+    for name, service in ALL.items():
         assert limit(name)
         assert service["cap_drop"] == ["ALL"], name
         assert service["read_only"] is True, name
 
 
+def test_one_backend_serves_while_another_one_restarts() -> None:
+    assert ALWAYS["backend"]["scale"] == 2
+    assert DEPLOY["standby"]["scale"] == 1
+
+
+def test_the_trial_is_apart_from_production() -> None:
+    for name in TRIAL:
+        assert set(DEPLOY[name]["networks"]) == {"trial"}, name
+        volumes = {str(one).partition(":")[0] for one in DEPLOY[name]["volumes"] if isinstance(one, str)}
+        volumes |= {one["source"] for one in DEPLOY[name]["volumes"] if isinstance(one, dict)}
+        assert not volumes & {"database", "media", "static"}, name
+
+
 def test_the_keys_of_the_off_site_copies_are_in_one_container_only() -> None:
-    holders = [name for name, service in SERVICES.items() if "offsite.env" in str(service.get("env_file", ""))]
-    volumes = {name: [str(one) for one in service.get("volumes", [])] for name, service in SERVICES.items()}
+    holders = [name for name, service in ALL.items() if "offsite.env" in str(service.get("env_file", ""))]
+    volumes = {name: [str(one) for one in service.get("volumes", [])] for name, service in ALL.items()}
     whole = [name for name, mounted in volumes.items() if any(one.startswith(".:") for one in mounted)]
     assert holders == whole == ["offsite"]
-    assert set(SERVICES["offsite"]["profiles"]) <= OPTIONAL
+    assert OPTIONAL["offsite"]["profiles"] == ["offsite"]
+
+
+def test_where_the_heartbeat_goes_is_known_to_the_worker_only() -> None:
+    holders = [name for name, service in ALL.items() if "HEARTBEAT_URL" in service.get("environment", {})]
+    assert holders == ["worker"]

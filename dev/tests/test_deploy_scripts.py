@@ -232,7 +232,7 @@ echo key >"$new/certs/privkey.pem"
 def fetch(server: Path) -> tuple[subprocess.CompletedProcess[str], str]:
     """fetch-offsite.sh on a bare server, with a docker that brings a copy. Returns it, and docker's arguments."""
     backend, programs = server / "easy_box_backend", server / "programs"
-    shutil.copy(ROOT / "easy_box_backend/docker-compose.prod.yml", backend)
+    shutil.copy(ROOT / "easy_box_backend/docker-compose.optional.yml", backend)
     programs.mkdir()
     (programs / "docker").write_text(DOCKER)
     (programs / "docker").chmod(0o755)
@@ -300,18 +300,51 @@ def told(
 @needs_curl
 def test_a_failure_is_told_with_its_reason_and_the_link(server: Path) -> None:
     done, messages = told(
-        server, "failed", "a" * 40, "b" * 40, "the disk is full: 5 MB", LINK="https://example.com/1?a&b"
+        server, "failed", "a" * 40, "b" * 40, "на диске мало места: 5 МБ", LINK="https://example.com/1?a&b"
     )
     assert done.returncode == 0
     assert messages == [
         {
             "chat_id": "-100",
-            "text": "❌ Версия <code>aaaaaaaaaa</code> не развёрнута: на диске мало места: 5 MB.\n"
+            "text": "❌ Версия <code>aaaaaaaaaa</code> не развёрнута: на диске мало места: 5 МБ.\n"
             "По-прежнему работает <code>bbbbbbbbbb</code>, данные целы.\nhttps://example.com/1?a&amp;b",
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "reason"),
+    [
+        ("ru", "FAILED: the disk is full\nНЕУДАЧА: на диске мало места\n", "на диске мало места"),
+        ("en", "FAILED: one\nНЕУДАЧА: раз\nFAILED: two\nНЕУДАЧА: два\n==> Going back", "two"),
+        ("ru", "FAILED: said by an earlier release\n", "said by an earlier release"),
+        ("ru", "nothing", "причина в журнале на сервере"),
+        ("en", "", "it ended without saying why"),
+    ],
+)
+def test_the_reason_is_what_was_said_last_in_the_language(server: Path, language: str, said: str, reason: str) -> None:
+    (server / "log").write_text(said)
+    found = bash(server, "ended=; language=$1; why", language, LOG=str(server / "log"))
+    assert found.stdout == reason
+
+
+def test_a_signal_is_the_reason_whatever_was_said(server: Path) -> None:
+    (server / "log").write_text("FAILED: x\n")
+    assert bash(server, "ended=yes; language=ru; why", LOG=str(server / "log")).stdout == "его прервали"
+
+
+@pytest.mark.parametrize("script", ["guarded", "steps", "trial", "serve", "replace-backends"])
+def test_what_can_fail_in_a_deploy_is_said_in_both_languages(script: str) -> None:
+    """`fail "…" "…"`, or a function of the script that adds the second text."""
+    text = (ROOT / f"deploy/{script}.sh").read_text().replace("\\\n", " ")
+    calls = re.findall(r'\b(?:fail|lost) +("[^$#\n][^#\n]*)', text)
+    assert calls
+    for call in calls:
+        texts = re.findall(r'"([^"]*(?:\$\([^)]*\)[^"]*)*)"', call)
+        assert len(texts) >= 2, call
+        assert re.search("[а-яё]", texts[1]), call
 
 
 @needs_curl

@@ -89,7 +89,9 @@ class Edge:
 Start = Callable[..., Edge]
 
 
-def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str, str], acme: str = "") -> Path:
+def configure(
+    folder: Path, port: int, backend: int, hosts: str, names: dict[str, str], acme: str = "", standby: int = 0
+) -> Path:
     """Copy our files with other folders and ports, and without directives that an older nginx does not know."""
     own = folder / "easybox"
     shutil.copytree(BACKEND / "nginx", own)
@@ -102,13 +104,15 @@ def configure(folder: Path, port: int, backend: int, hosts: str, names: dict[str
         r"/srv/acme": acme or "/srv/acme",
         r"/etc/easybox": str(own), r"/tmp/easybox": str(folder / "run"), r"/var/cache/nginx": str(folder),
         r"listen 8080": f"listen 127.0.0.1:{port}", r"listen 127\.0\.0\.1:8081": f"listen unix:{folder / 'health'}",
-        r"backend-[ab]:8000 resolve": f"127.0.0.1:{backend}", r"keepalive_min_timeout[^;]*;": "",
-        r"resolver [^;]*;": "", r"/tmp/nginx\.pid": str(folder / "pid"), r"worker_processes auto": "worker_processes 1",
+        r"backend:8000 resolve": f"127.0.0.1:{backend}", r"standby:8000": f"127.0.0.1:{standby or backend}",
+        r"keepalive_min_timeout[^;]*;": "", r"resolver(_timeout)? [^;]*;": "",
+        r"/tmp/nginx\.pid": str(folder / "pid"), r"worker_processes auto": "worker_processes 1",
         r"/dev/std(err|out)": str(folder / "log"), r"worker_connections 2048": "worker_connections 64",
         r"worker_rlimit_nofile[^;]*;": "", r"max_conns=100": "max_conns=3",
     }  # fmt: skip
     for path in (own / "nginx.conf", own / "site.conf"):
-        text = path.read_text()
+        # Docker resolves the one name to the addresses of two containers.
+        text = re.sub(r"server backend:8000 [^;]*;", r"\g<0> \g<0>", path.read_text())
         for before, after in changes.items():
             text = re.sub(before, lambda _, after=after: after, text)  # type: ignore[misc]
         path.write_text(text)
@@ -123,9 +127,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     running: list[subprocess.Popen[bytes]] = []
 
-    def begin(hosts: str = HOSTS, acme: str = "", certified: bool = False, backend: int = 0, **names: str) -> Edge:
+    def begin(
+        hosts: str = HOSTS, acme: str = "", certified: bool = False, backend: int = 0, standby: int = 0, **names: str
+    ) -> Edge:
         port = free_port()
-        path = configure(tmp_path, port, backend or server.server_address[1], hosts, names, acme)
+        path = configure(tmp_path, port, backend or server.server_address[1], hosts, names, acme, standby)
         if certified:  # as start.sh does
             (tmp_path / "run/desk.conf").write_text("http 1;\n")
             (tmp_path / "run/name.conf").write_text("http desk.example.com:8443;\n")
@@ -243,6 +249,22 @@ def test_backends_that_do_not_even_take_a_connection_are_our_503(start: Start) -
                 assert answer.getheader("Connection") == "close"
         for one in waiting:
             one.close()
+
+
+@needs_nginx
+def test_while_the_backends_are_replaced_the_other_one_answers(start: Start, tmp_path: Path) -> None:
+    """From one request to the next, without a reload."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as other:
+        other.asked = []  # type: ignore[attr-defined]
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        edge = start(standby=other.server_address[1])
+        for number, path in enumerate(("/", "/api/products/", "/api/auth/token/", "/log-client-error", "/login/")):
+            (tmp_path / "run/standby").touch()
+            assert edge.ask(path)[0] == 200
+            (tmp_path / "run/standby").unlink()
+            assert edge.ask(path)[0] == 200
+            assert len(edge.asked) == len(other.asked) == number + 1  # type: ignore[attr-defined]
+        other.shutdown()
 
 
 @needs_nginx

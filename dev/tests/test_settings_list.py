@@ -3,13 +3,14 @@
 import re
 
 from dev.common import BACKEND, ROOT, settings_defaults, settings_variables
+from dev.tests.test_compose import services
 
 READ = re.compile(r'\b(?:str|choice|boolean|natural|words|rate|secret|database)\(\s*"([A-Z0-9_]+)"')
 FOR_MAKE_RUN = {"HOST", "PORT"}
 FOR_CHECKS = {"ENV_FILE", "TEST_SQLITE_PATH"}
 
-COMPOSE = ["docker-compose.prod.yml", "docker-compose.yml"]
-READ_BY_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)|^ +([A-Z0-9_]+): *$", re.MULTILINE)  # `NAME:` passes it on
+COMPOSE = sorted(path.name for path in BACKEND.glob("docker-compose*.yml"))
+READ_BY_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)")
 DEFAULT_OF_COMPOSE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+):-([^{}]+)\}")
 DEFAULT_OF_SCRIPT = re.compile(r"\bsetting ([A-Z0-9_]+) ([\w.:/-]+)")
 READ_BY_SHELL = re.compile(r"(?<![\\$])\$\{?#?([A-Z][A-Z0-9_]+)\b|\bvalues\[([A-Z0-9_]+)\]")
@@ -44,7 +45,7 @@ def code(path: str) -> str:
 
 def scripts() -> str:
     folders = [ROOT / "deploy", BACKEND / "nginx", BACKEND / "backup"]
-    return "\n".join(code(str(path.relative_to(ROOT))) for folder in folders for path in sorted(folder.glob("*.sh")))
+    return "\n".join(code(str(path.relative_to(ROOT))) for folder in folders for path in sorted(folder.rglob("*.sh")))
 
 
 def compose() -> str:
@@ -53,7 +54,10 @@ def compose() -> str:
 
 def read_by_stack() -> set[str]:
     """What the files of the stack read; of NAME and NAME_FILE only NAME."""
-    names = {first or second for first, second in READ_BY_COMPOSE.findall(compose())}
+    names = set(READ_BY_COMPOSE.findall(compose()))
+    for name in COMPOSE:
+        for service in services(name).values():  # `NAME:` passes it on
+            names |= {name for name, value in service.get("environment", {}).items() if value is None}
     names |= {first or second for first, second in READ_BY_SHELL.findall(scripts())}
     names |= {name for found in READ_BY_FUNCTION.findall(scripts()) for name in found.split()}
     names |= set(re.findall(r"^ARG ([A-Z0-9_]+)", code("easy_box_backend/Dockerfile"), re.MULTILINE))

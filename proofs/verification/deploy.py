@@ -278,7 +278,7 @@ def first(site: Site) -> None:
         print(said, site.log()[-8000:])
         raise RuntimeError(f"the first deploy ended with {code}")
     site.current = sha
-    manage = "docker compose -f docker-compose.prod.yml exec -T -e DJANGO_SUPERUSER_PASSWORD backend-a python manage.py"
+    manage = "docker compose -f docker-compose.prod.yml exec -T -e DJANGO_SUPERUSER_PASSWORD backend python manage.py"
     code, said = site.ssh(
         f"cd easy_box/{BACKEND} && read -r DJANGO_SUPERUSER_PASSWORD && export DJANGO_SUPERUSER_PASSWORD && "
         f"{manage} createsuperuser --no-input --email {EMAIL} --username Admin",
@@ -288,7 +288,7 @@ def first(site: Site) -> None:
     messages = site.messages()
     good = len(messages) == 1 and "развёрнута и работает" in messages[0] and "https://example.com/run/" in messages[0]
     site.note("first deploy", good, f"{seconds:.0f} s with pulling the image; told {messages}")
-    container = site.engine.docker("ps", "--quiet", "--filter", "label=com.docker.compose.service=backend-a")
+    container = site.engine.docker("ps", "--quiet", "--filter", "label=com.docker.compose.service=backend").split()[0]
     inside = json.loads(site.engine.docker("inspect", container))[0]["Config"]["Env"]
     lost = [name for name in SECRETS if f"{name}={site.settings[name]}" not in inside and name != "POSTGRES_PASSWORD"]
     site.note("secrets arrive as they were given", not lost, ", ".join(lost) or "quotes, $ and backslashes too")
@@ -397,7 +397,7 @@ def unhealthy(site: Site) -> None:
         "healthy in the trial only",
         sha,
         "did not become healthy",
-        "не запускается .backend-",
+        "не запускается .backend",
         HEALTHY_SECONDS="30",
     )
 
@@ -473,7 +473,7 @@ def disk(site: Site) -> None:
 
 def cut(site: Site) -> None:
     """The connection breaks during the deploy, which continues to its end."""
-    for moment in ("Trying the release", "Replacing backend-a"):
+    for moment in ("Trying the release", "Starting another backend"):
         before, sha = site.current, site.release(f"cut-{len(moment)}")
         with Load(site, 20) as load:
             count = site.log_count()
@@ -496,7 +496,7 @@ def killed(site: Site) -> None:
             count = site.log_count()
             process = site.start_deploy(sha)
             wait_until(lambda: site.log_count() > count, 30, "it has begun")  # noqa: B023
-            site.until_said("Replacing backend-b")
+            site.until_said("Replacing the backends")
             for one in processes(f"deploy/{what}", sha):
                 os.kill(one, number)
             said, _ = process.communicate(timeout=200)
@@ -514,7 +514,7 @@ def killed(site: Site) -> None:
         count = site.log_count()
         process = site.start_deploy(sha)
         wait_until(lambda: site.log_count() > count, 30, "it has begun")
-        site.until_said("Replacing backend-b")
+        site.until_said("Replacing the backends")
         for one in {*processes("deploy/", sha), *processes(f"{site.checkout}/deploy/", "")}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
@@ -597,7 +597,7 @@ def quiet(site: Site) -> None:
         "no secret in output or logs", not told, ", ".join(told) or f"{len(logs)} logs, {len(site.spoken)} outputs"
     )
     code, said = site.ssh(
-        f"cd easy_box/{BACKEND} && docker compose -f docker-compose.prod.yml exec -T backend-a "
+        f"cd easy_box/{BACKEND} && docker compose -f docker-compose.prod.yml exec -T backend "
         "python manage.py check_ledger"
     )
     site.note("ledger after all that", code == 0 and "all ledgers are right" in said, said.strip()[-200:])

@@ -227,7 +227,13 @@ def stop(daemon: subprocess.Popen[bytes]) -> None:
             daemon.wait(seconds)
 
 
-PINNED = ("Dockerfile", "docker-compose.yml", "docker-compose.prod.yml")
+PINNED = (
+    "Dockerfile",
+    "docker-compose.yml",
+    "docker-compose.prod.yml",
+    "docker-compose.optional.yml",
+    "docker-compose.deploy.yml",
+)
 
 
 def copy_project(target: Path) -> None:

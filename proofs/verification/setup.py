@@ -117,9 +117,10 @@ def chrooted(root: Path, *command: str, **options: object) -> subprocess.Complet
 
 
 def call(root: Path, *options: str) -> tuple[int, str, float]:
-    """Run the script from standard input, as over SSH; returns its exit code, its output, and the seconds it took."""
+    """Run the script and its parts from standard input, as over SSH; returns exit code, output, and seconds."""
     began = time.monotonic()
-    script = (ROOT / "deploy/setup-server.sh").read_text()
+    parts = [*sorted((ROOT / "deploy/setup").glob("*.sh")), ROOT / "deploy/setup-server.sh"]
+    script = "".join(path.read_text() for path in parts)
     done = chrooted(root, "bash", "-s", "--", *options, input=script)
     return done.returncode, done.stdout, time.monotonic() - began
 

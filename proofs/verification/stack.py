@@ -42,7 +42,7 @@ from proofs.verification.names import check_names
 
 PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
 """The warnings of `check --deploy` about plain HTTP, which the app needs."""
-SERVICES = ("backend-a", "backend-b", "nginx", "db", "worker", "backup")
+SERVICES = ("backend", "nginx", "db", "worker", "backup")
 
 
 @dataclass
@@ -89,15 +89,15 @@ class Stack:
 
     def manage(self, *arguments: str) -> str:
         """A manage.py command in a running backend."""
-        return self.compose("exec", "-T", "backend-a", "python", "manage.py", *arguments)
+        return self.compose("exec", "-T", "backend", "python", "manage.py", *arguments)
 
     def manage_worker(self, *arguments: str) -> str:
         """A manage.py command in the running worker."""
         return self.compose("exec", "-T", "worker", "python", "manage.py", *arguments)
 
     def container(self, service: str) -> str:
-        """The id of a service's container."""
-        return self.compose("ps", "--all", "--quiet", service)
+        """The id of a service's container, of the first one if there are several."""
+        return self.compose("ps", "--all", "--quiet", service).split()[0]
 
     def app(self) -> App:
         """The app on a phone, logged in."""
@@ -141,7 +141,7 @@ def start(stack: Stack) -> None:
     up = time.monotonic() - began
     person = ["--email", EMAIL, "--username", "Admin"]
     stack.compose(
-        *("exec", "-T", "-e", f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}", "backend-a", "python", "manage.py"),
+        *("exec", "-T", "-e", f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}", "backend", "python", "manage.py"),
         *("createsuperuser", "--no-input", *person),
     )
     app_calls(Dio(f"{stack.url}/api"), EMAIL, PASSWORD, MultipartFile(jpeg(2000), "photo.jpg"))
@@ -356,12 +356,12 @@ def rolling(stack: Stack) -> None:
     running = {json.loads(ask(stack, "GET", "/api/health/")[2])["version"] for _ in range(6)}
     lost = load.lost()
     good = not load.failed and running == {"release-2"} and not lost
-    text = f"{load.done} requests, {load.failed} failed, both replaced in {seconds:.0f} s, now {running} {lost}"
+    text = f"{load.done} requests, {load.failed} failed, replaced in {seconds:.0f} s, now {running} {lost}"
     stack.note("rolling replacement", good, text + "".join(f"\n    {fault}" for fault in load.faults[:10]))
 
 
 def bad_release(stack: Stack) -> None:
-    """A release that never becomes healthy stops at the first backend, and no request reaches it."""
+    """A release that never becomes healthy gets no request, and the backends are not touched."""
     image = stack.variables["IMAGE"]
     context = stack.folder / "bad"
     context.mkdir(exist_ok=True)
@@ -381,7 +381,7 @@ def bad_release(stack: Stack) -> None:
         stack.script("replace-backends.sh")
         back = time.monotonic() - began
     good = "did not become healthy" in said and not load.failed and not load.lost()
-    text = f"{said!r}; {load.done} requests, {load.failed} failed; the good one in both places after {back:.0f} s more"
+    text = f"{said!r}; {load.done} requests, {load.failed} failed; the good one answers after {back:.0f} s more"
     stack.note("a bad release", good, text + "".join(f"\n    {fault}" for fault in load.faults[:5]))
 
 
@@ -417,13 +417,13 @@ def unavailable(stack: Stack) -> None:
     good = good and answer["retryable"] is True and bool(answer["facts"]["request_id"])
     stack.note("no database", good, f"{status}, connection: {headers.get('connection')}, {answer['detail']}")
     stack.compose("start", "db")
-    stack.compose("stop", "backend-a", "backend-b")
+    stack.compose("stop", "backend")
     status, headers, body = ask(stack, "GET", "/api/products/", Accept_Language="ru")
     good = status == 503 and "retry-after" in headers and json.loads(body)["retryable"] is True
     good = good and headers.get("connection") == "close"
     stack.note("no backend", good, f"{status}, Retry-After {headers.get('retry-after')}, {json.loads(body)['detail']}")
     began = time.monotonic()
-    stack.compose("start", "backend-a", "backend-b")
+    stack.compose("start", "backend")
     while ask(stack, "GET", "/api/health/")[0] != 200 and time.monotonic() < began + 60:
         time.sleep(0.5)
     stack.note("back", time.monotonic() - began < 30, f"after {time.monotonic() - began:.1f} s")
