@@ -14,6 +14,7 @@ import pytest
 from dev.common import BACKEND, ROOT
 from dev.tests.test_compose import DEPLOY
 from proofs.verification.deploy import with_needed
+from proofs.verification.engine import without_docker
 
 PARTS = ("benchmarks", "contract", "phone", "simulation", "verification")
 OLD_NAMES = {"", "CHANGELOG.md", "docs/upgrade.md"}
@@ -102,6 +103,19 @@ def test_an_unknown_scenario_is_an_error_with_the_list_of_names(name: str, known
     assert "Unknown: nonsense" in done.stderr
     assert f"\n  {known}\n" in done.stderr
     assert done.stdout == ""
+
+
+def test_what_an_engine_adds_to_the_firewall_is_told_from_the_machines_own_rules() -> None:
+    """The rules of an engine that ran when another one started do not come back after both."""
+    theirs = [
+        ":FORWARD DROP [4:212]", ":DOCKER-USER - [0:0]", "-A FORWARD -j DOCKER-USER",
+        "-A FORWARD -i br-305c5c04e05d -o br-305c5c04e05d -j ACCEPT",
+        "-A POSTROUTING -s 10.213.6.3/32 -d 10.213.6.3/32 -p tcp -m tcp --dport 8080 -j MASQUERADE",
+    ]  # fmt: skip
+    own = ["*filter", ":INPUT DROP [0:0]", "-A INPUT -i br-lan -p tcp -m tcp --dport 22 -j ACCEPT", "COMMIT"]
+    assert without_docker("\n".join(own[:2] + theirs + own[2:])).split("\n") == [
+        *own[:2], ":FORWARD ACCEPT [4:212]", *own[2:], "",
+    ]  # fmt: skip
 
 
 def test_a_scenario_that_needs_another_says_so_and_brings_it(capsys: pytest.CaptureFixture[str]) -> None:

