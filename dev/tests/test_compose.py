@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from dev.common import BACKEND
+from dev.common import BACKEND, ROOT
+from dev.shell_scripts import shell_scripts
 
 MEGABYTES = 4096
 """Of the server that docs/operations.md advises."""
@@ -92,3 +93,12 @@ def test_the_keys_of_the_off_site_copies_are_in_one_container_only() -> None:
 def test_where_the_heartbeat_goes_is_known_to_the_worker_only() -> None:
     holders = [name for name, service in ALL.items() if "HEARTBEAT_URL" in service.get("environment", {})]
     assert holders == ["worker"]
+
+
+def test_what_an_owner_has_to_own_stays_short() -> None:
+    """A part that grows beyond this does two things."""
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in shell_scripts()
+    }
+    assert {name: count for name, count in lines.items() if count >= 120} == {}
+    assert len((BACKEND / "docker-compose.prod.yml").read_text(encoding="utf-8").splitlines()) < 200
