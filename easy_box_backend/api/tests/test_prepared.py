@@ -1,0 +1,95 @@
+"""Prepared statements give what Django's own cursors give, and take part in its transactions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.utils import timezone as clock
+
+from api.models import Revision
+from backend import prepared
+
+needs_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite prepares nothing")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+COUNT = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
+WORDS = ["", "a", "NULL", 'quo"te', "back\\slash", "{a,b}", "ё ﷺ 🎁", "\n\t", "%s %(x)s $1", "a'b;--"]
+"""Texts that are special somewhere."""
+
+
+@needs_postgres
+@pytest.mark.parametrize("value", [0, -1, 10**15, None, *WORDS, True, False])
+def test_a_value_comes_back_as_it_was(value: Any) -> None:
+    kind = {bool: "boolean", int: "bigint"}.get(type(value), "text")
+    for _ in range(3):
+        assert prepared.one_row(f"SELECT %s::{kind}", [value]) == (value,)
+
+
+@needs_postgres
+@pytest.mark.parametrize("minutes", [0, 330, -720])
+def test_a_time_comes_back_as_it_was(minutes: int) -> None:
+    there = timezone(timedelta(minutes=minutes))
+    for moment in (clock.now(), datetime(2026, 3, 1, tzinfo=there), datetime(1999, 1, 1, 1, 1, 1, 10, tzinfo=there)):
+        assert prepared.one_row("SELECT %s::timestamptz", [moment]) == (moment,)
+
+
+@needs_postgres
+def test_a_list_has_all_its_texts() -> None:
+    for words in ([], WORDS, WORDS[::-1]):
+        found = prepared.rows("SELECT word FROM unnest(%s::text[]) WITH ORDINALITY AS a (word, nth) ORDER BY nth", [words])
+        assert [word for (word,) in found] == words
+
+
+@needs_postgres
+def test_names_may_come_again_and_in_any_order() -> None:
+    text = "SELECT %(b)s::text, %(a)s::bigint, %(b)s::text || %(a)s::text"
+    assert prepared.one_row(text, {"a": 7, "b": "x", "c": "is not used"}) == ("x", 7, "x7")
+
+
+@needs_postgres
+@pytest.mark.parametrize("value", ["a\0b", ["a\0b"]])
+def test_what_cannot_be_stored_is_refused_and_not_cut_off(value: Any) -> None:
+    with pytest.raises(DataError):
+        prepared.one_row("SELECT %s::text", [value])
+
+
+def test_a_refused_statement_is_an_error_of_django() -> None:
+    with pytest.raises(IntegrityError):
+        prepared.rows("UPDATE api_revision SET id = 2 WHERE id = %s RETURNING value", [1])
+    assert prepared.one_row(COUNT, []), "the connection goes on"
+
+
+def test_the_first_statement_of_a_transaction_begins_it() -> None:
+    before = Revision.objects.get().value
+    for _ in range(3):
+        with transaction.atomic():
+            assert prepared.one_row(COUNT, []) == (before + 1,)
+            transaction.set_rollback(True)
+    assert Revision.objects.get().value == before
+    with transaction.atomic():
+        Revision.objects.get()
+        prepared.one_row(COUNT, [])
+        transaction.set_rollback(True)
+    assert Revision.objects.get().value == before
+
+
+@needs_postgres
+def test_a_lost_connection_is_an_operational_error() -> None:
+    prepared.one_row(COUNT, [])
+    with pytest.raises(OperationalError):
+        prepared.one_row("SELECT pg_terminate_backend(pg_backend_pid())::text WHERE %s::text = 'x'", ["x"])
+    with pytest.raises(OperationalError):
+        prepared.one_row(COUNT, [])
+    connection.close()
+    assert prepared.one_row(COUNT, []), "a new one prepares anew"
+
+
+@needs_postgres
+def test_where_nothing_may_be_prepared_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection.ensure_connection()
+    monkeypatch.setattr(connection.connection, "prepare_threshold", None)
+    text = "SELECT %s::bigint + 4711"
+    assert prepared.one_row(text, [1]) == (4712,)
+    assert prepared.rows("SELECT 1 FROM pg_prepared_statements WHERE statement LIKE %s", ["%4711%"]) == []
