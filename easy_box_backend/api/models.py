@@ -5,18 +5,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
 from django.db import connection, models
 from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.base import ModelState
 from django.db.models.functions import Coalesce, Lower, StrIndex
 from django.db.models.lookups import Contains, GreaterThan, LessThan
 from django.utils.translation import gettext_lazy as _
 
 from api.texts import MAX_SKU, barcode_of, folded, gtins, skus_of, storable, tidy
 from backend import prepared
+
+M = TypeVar("M", bound=models.Model)
 
 MAX_QUANTITY = 1_000_000
 """The most pieces that one operation can move: above any delivery, below a barcode typed into the quantity field."""
@@ -225,14 +228,24 @@ def _on_shelf(shelf: str) -> Q:
     return is_quick & reduce(or_, begins, Q(location__iexact=shelf))
 
 
+def loaded(model: type[M], names: Iterable[str], row: Iterable[Any]) -> M:
+    """A stored row with these attributes. Django loads its other fields when they are read.
+
+    As `Model.from_db`, in a fifth of its time: without the signals of a new object, which nobody hears.
+    """
+    found = model.__new__(model)
+    found._state = ModelState()
+    found._state.adding, found._state.db = False, "default"
+    found.__dict__.update(zip(names, row, strict=True))
+    return found
+
+
 def _live_with(skus: Sequence[str]) -> "list[Product]":
     """The live products with one of these SKUs. On PostgreSQL by a prepared statement: a camera asks for a product
     several times a second."""
     if connection.vendor != "postgresql":
         return list(Product.objects.live().filter(sku__in=skus))
-    columns = [field.column for field in Product._meta.concrete_fields]
-    statement = f"SELECT {', '.join(columns)} FROM api_product WHERE archived_at IS NULL AND sku = ANY(%s)"  # noqa: S608
-    return [Product.from_db("default", columns, row) for row in prepared.rows(statement, [list(skus)])]
+    return [loaded(Product, _PRODUCT_NAMES, row) for row in prepared.rows(_LIVE_WITH, [list(skus)])]
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -335,6 +348,13 @@ class Product(models.Model):
     @property
     def is_archived(self) -> bool:
         return self.archived_at is not None
+
+
+_PRODUCT_NAMES = [field.attname for field in Product._meta.concrete_fields]
+_LIVE_WITH = (
+    f"SELECT {', '.join(field.column for field in Product._meta.concrete_fields)} FROM api_product"  # noqa: S608
+    " WHERE archived_at IS NULL AND sku = ANY(%s)"
+)
 
 
 @models.TextField.register_lookup

@@ -3,7 +3,7 @@
 from django.db import IntegrityError
 
 from api.actor import Actor
-from api.models import StockMovement
+from api.models import StockMovement, loaded
 from backend import prepared
 
 # The revision's row is locked last: its update waits for `goods`, which waits for the product's row.
@@ -53,7 +53,10 @@ def receive(
     if row is None:
         return None
     movement_id, on_hand, number = row
-    return StockMovement(
-        id=movement_id, product_id=product_id, kind=StockMovement.Kind.RECEIPT, quantity_delta=quantity,
-        quantity_after=on_hand, revision=number, user=by.user, device=by.device, occurred_at=by.at, recorded_at=by.at,
-    )  # fmt: skip
+    told = {
+        "id": movement_id, "product_id": product_id, "kind": StockMovement.Kind.RECEIPT, "quantity_delta": quantity,
+        "quantity_after": on_hand, "counted": None, "reason": "", "user_id": values["user"],
+        "device_id": values["device"], "order_line_id": None, "reverses_id": None, "revision": number,
+        "occurred_at": by.at, "recorded_at": by.at,
+    }  # fmt: skip
+    return loaded(StockMovement, told, told.values())

@@ -2,11 +2,10 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -20,17 +19,16 @@ from api.actions import logins
 from api.actor import Actor
 from api.auth import callers
 from api.auth.callers import client_network
-from api.models import Device, User
+from api.models import Device, User, loaded
 from backend import prepared
 
 log = logging.getLogger(__name__)
-M = TypeVar("M", bound=Model)
 
 LAST_SEEN_STEP = timedelta(minutes=5)
 """`last_seen_at` is written at most this often: it is for people, and a write per request would be slow."""
 
 
-# The columns that are read, by table. `Model.from_db` takes them in the order in which the model has its fields.
+# The columns that are read, by table.
 _COLUMNS = {
     "person": ("id", "is_superuser", "email", "username", "is_active", "is_staff"),
     "device": ("id", "user_id", "token_id", "kind", "name", "last_seen_at"),
@@ -109,15 +107,11 @@ def find_device(digest: str) -> Device | None:
         found[name] = bool(found[name])  # SQLite has 0 and 1
     for name in ("device.last_seen_at", "token.expiry"):
         found[name] = time_of(found[name])
-    device = _from_db(Device, "device", found)
-    device.user, device.token = _from_db(User, "person", found), _from_db(AuthToken, "token", found)
+    device = loaded(Device, _COLUMNS["device"], [found[name] for name in _NAMES["device"]])
+    device.user = loaded(User, _COLUMNS["person"], [found[name] for name in _NAMES["person"]])
+    device.token = loaded(AuthToken, _COLUMNS["token"], [found[name] for name in _NAMES["token"]])
     device.remembered = found["memory.state"]
     return device
-
-
-def _from_db(model: type[M], table: str, found: dict[str, Any]) -> M:
-    """The row of one table. Django loads its other fields when they are read."""
-    return model.from_db("default", _COLUMNS[table], [found[name] for name in _NAMES[table]])
 
 
 def time_of(value: Any) -> datetime | None:

@@ -187,7 +187,10 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
 def _of(gap: float, chances: tuple[tuple[float, float], ...]) -> float:
     """The chance of the first span that the gap is shorter than."""
-    return next(chance for limit, chance in chances if gap < limit)
+    for limit, chance in chances:
+        if gap < limit:
+            return chance
+    return chances[-1][1]
 
 
 def more(length: int) -> float:

@@ -7,6 +7,8 @@ from api.reconcile.chances import APP_SECONDS, KEPT_SECONDS, MOST_SECONDS, Timin
 
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
+MOST_PRODUCTS = 8
+"""Of how many products look-ups wait, the latest ones: a camera looks up one after the other, and adds none of them."""
 LATE_SECONDS = 3.0
 """A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
 FEW_TRIPS, MOST_TRIPS = 5, 50
@@ -86,10 +88,10 @@ class Line(msgspec.Struct, omit_defaults=True):
         """The last request was a look-up of this product."""
         if self.last_at - self.acted_at == self.first_gap < BUSY_SECONDS and not self.next:
             self.next, self.next_at = product, self.last_at
-        waiting = self.found.setdefault(product, [])
+        waiting = self.found.pop(product, [])
         self._note_pair(waiting, timing)
-        waiting.append((self.requests, self.last_at, timing, self.connection))
-        del waiting[:-MOST_FOUND]
+        entry = (self.requests, self.last_at, timing, self.connection)
+        self.found = dict([*self.found.items(), (product, [*waiting, entry][-MOST_FOUND:])][-MOST_PRODUCTS:])
 
     def add(self, product: int, timing: Timing) -> Timing:
         """The last request was an addition. Returns how its look-up came."""

@@ -121,10 +121,11 @@ class Memory(
         "stuck_at_unknown_sku": "draining",
         "created_products": "made",
     },
+    omit_defaults=True,
 ):
     """All that is remembered of a device; `forget_queues` shows what is about the time since the last pull only."""
 
-    version: int = VERSION
+    version: int = msgspec.field(default_factory=lambda: VERSION)  # is stored always, as its default changes
     number: int = 0
     """How many requests of this device have been read."""
     last_at: float = 0.0
@@ -261,7 +262,13 @@ class Memory(
         self.seen_products = [seen for seen in self.seen_products if seen not in looked[-1:]]
 
     def has_seen(self, product: int, revision: int) -> bool:
-        return any((seen.product, seen.revision) == (product, revision) for seen in self.seen_products)
+        """Whether the phone shows the product as it is at this revision: in its list, or in another answer."""
+        known = any((seen.product, seen.revision) == (product, revision) for seen in self.seen_products)
+        return known or self._is_in_the_list(product, revision)
+
+    def _is_in_the_list(self, product: int, revision: int) -> bool:
+        """Whether the phone's list certainly shows the product as it is at this revision, and nothing of its own."""
+        return self.pull_seen and revision <= self.last_pull and not (product in self.pages or product in self.shown)
 
     def is_same_pull(self, revision: int) -> bool:
         """Whether a pull at this revision tells nothing that is not known yet."""

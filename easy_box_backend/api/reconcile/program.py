@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from api.reconcile.chances import (
     AGAIN,
@@ -67,27 +69,32 @@ class Queue:
     def _read(self) -> None:
         """Read the items that have come since the last time. Queues are restored at every request of a phone, and most
         of them need not be read for it."""
-        done, known = len(self.runs), set(self.products)
+        done = len(self.runs)
+        if done == len(self.items):
+            return
+        known, followed = set(self.products), self.followed
+        runs, run_number, expectations, foreseen = self.runs, self.run_number, self.expected, self.foreseen
         before = self.items[done - 1] if done else None
-        run, foreseen = (self.runs[-1], self.foreseen[-1]) if done else (0, (0, 0))
-        expected = self.expected[-1] if done else None
-        for item in self.items[done:]:
+        run, (right, of) = (runs[-1], foreseen[-1]) if done else (0, (0, 0))
+        expected, number = (expectations[-1], run_number[-1]) if done else (None, 0)
+        for item in self.items[done:] if done else self.items:
+            if expected is not None:
+                right, of = right + (item == expected), of + 1
             if item == before:
                 run += 1
             else:
-                run = 1
+                run, number = 1, number + 1
                 known.add(item[0])
                 self.distinct.append(len(known))
                 self.products.append(item[0])
                 if before:
-                    self.followed[before] = item
-            if expected is not None:
-                foreseen = foreseen[0] + (item == expected), foreseen[1] + 1
-            before, expected = item, self.followed.get(item)
-            self.runs.append(run)
-            self.run_number.append(len(self.products))
-            self.foreseen.append(foreseen)
-            self.expected.append(expected)
+                    followed[before] = item
+                before = item
+            expected = followed.get(item)
+            runs.append(run)
+            run_number.append(number)
+            foreseen.append((right, of))
+            expectations.append(expected)
 
     def with_items(self, items: list[Item]) -> Queue:
         """The queue of this root with these items, which have been seen before."""
@@ -123,8 +130,7 @@ class Queue:
         return self.branches[key]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
+class State(msgspec.Struct, frozen=True, eq=False):
     """What the phone is doing. Two with the same key have the same future.
 
     queue, length: what is known of its stock queue. at: how many items of it the latest pass has sent. other: how many
@@ -134,10 +140,10 @@ class State:
     """
 
     mode: str = IDLE
-    queue: Queue = field(default_factory=Queue)
+    queue: Queue = msgspec.field(default_factory=Queue)
     length: int = 0
     at: int = 0
-    ghost: Queue = field(default_factory=Queue)
+    ghost: Queue = msgspec.field(default_factory=Queue)
     ghost_length: int = 0
     other: int = -1
     before: Item | None = None

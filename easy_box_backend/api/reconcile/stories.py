@@ -132,10 +132,11 @@ class Stories:
             story.cost -= least
             if story.cost > WINDOW:
                 break
-            known = kept.get(story.state.key())
+            key = story.state.key()
+            known = kept.get(key)
             if known is None:
                 if len(kept) < MOST_STORIES:
-                    kept[story.state.key()] = story
+                    kept[key] = story
             else:
                 merge(known, story, self.margin)
         self.stories = list(kept.values())

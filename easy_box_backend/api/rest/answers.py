@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Mapping
+from functools import cache
 from hashlib import blake2s
 from typing import Any
 
@@ -81,7 +82,13 @@ def photo_base(request: HttpRequest | Request) -> str:
 
 def address_of(request: HttpRequest | Request, name: str, key: object) -> str:
     """The absolute address of a row, for `Location`. name: of its route below /api/."""
-    return public_base(request) + reverse(f"api:{name}", args=[key])
+    return public_base(request) + _pattern_of(name) % key
+
+
+@cache
+def _pattern_of(name: str) -> str:
+    """The path of a route below /api/, with %s for its key."""
+    return reverse(f"api:{name}", args=["KEY"]).replace("KEY", "%s")
 
 
 def created(request: HttpRequest | Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:

@@ -38,7 +38,9 @@ def test_a_time_comes_back_as_it_was(minutes: int) -> None:
 @needs_postgres
 def test_a_list_has_all_its_texts() -> None:
     for words in ([], WORDS, WORDS[::-1]):
-        found = prepared.rows("SELECT word FROM unnest(%s::text[]) WITH ORDINALITY AS a (word, nth) ORDER BY nth", [words])
+        found = prepared.rows(
+            "SELECT word FROM unnest(%s::text[]) WITH ORDINALITY AS a (word, nth) ORDER BY nth", [words]
+        )
         assert [word for (word,) in found] == words
 
 
