@@ -13,7 +13,8 @@ from api.actions import ledger
 from api.actions import stock as actions
 from api.models import DeviceMemory, Discrepancy, Product
 from api.phones import stock as phone_stock
-from api.phones.memory import read
+from api.phones.memory import read, written
+from api.reconcile.memory import Memory
 from api.tests.calls import Caller
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
 
@@ -79,6 +80,33 @@ def test_the_camera_writes_nothing(phone: Caller, sku: str) -> None:
     assert {query["sql"].split()[0] for query in context.captured_queries} == {"SELECT"}
     assert not [query for query in context.captured_queries if "FOR NO KEY" in query["sql"]]
     assert DeviceMemory.objects.get(device=phone.device).state == before
+
+
+def test_the_memory_of_who_looks_at_many_products_does_not_grow(phone: Caller, make_product: MakeProduct) -> None:
+    skus = [f"SKU-{number:02d}" for number in range(30)]
+    for sku in skus:
+        make_product(sku)
+    phone.defaults["REMOTE_PORT"] = "5001"  # one connection, so it has read the list
+    phone.get(LIST)
+    sizes = list[int]()
+    for sku in skus:
+        assert len(phone.get(f"{LIST}?sku={sku}").json()) == 1
+        sizes.append(len(DeviceMemory.objects.get(device=phone.device).state))
+    assert max(sizes[10:]) < sizes[10] + 50
+
+
+def test_what_changed_since_the_list_is_remembered_as_seen(phone: Caller) -> None:
+    phone.defaults["REMOTE_PORT"] = "5001"
+    phone.get(LIST)
+    Product.objects.filter(sku="BOX").update(revision=4711)
+    for sku in ("BOX", "CAN"):
+        phone.get(f"{LIST}?sku={sku}")
+    seen = read(DeviceMemory.objects.get(device=phone.device).state).seen_products
+    assert [each.revision for each in seen] == [4711]
+
+
+def test_a_memory_always_tells_its_version() -> None:
+    assert '"version":' in written(Memory()), "its default is another one in another release"
 
 
 def test_the_same_list_again_is_two_statements(phone: Caller) -> None:
