@@ -18,7 +18,6 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from threading import Event, Thread
 
@@ -28,6 +27,7 @@ from dev.common import temporary_folder
 from dev.postgres import temporary_postgres
 from proofs.benchmarks.client import Connection, form, request, saturate
 from proofs.benchmarks.edge import Edge, edge
+from proofs.benchmarks.figures import Requirement, at_least, at_most, cpu, ratio, verdict
 from proofs.benchmarks.server import Served, served
 
 APP, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
@@ -40,12 +40,6 @@ BARE_LOOK_UP, LOOK_UP = "?sku=, a bare function", "?sku=, by a phone"
 LIST_AT_MOST, LOOK_UP_AT_MOST, WRITES_AT_LEAST, PHONES_AT_LEAST, LATE_AT_MOST = 0.1, 2.0, 0.5, 0.35, 1.25
 QUEUE, EARLY, LATE = 300, slice(2, 12), slice(290, 300)
 """How many items a phone's queue has, and which of them are compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    text: str
-    kept: bool
 
 
 def main() -> int:
@@ -84,10 +78,7 @@ def main() -> int:
         if chosen.what in ("uploads", "all"):
             with temporary_postgres() as url, served(url, folder, workers=2, threads=4, products=100) as server:
                 requirements += uploads(server, chosen.rounds)
-    print()
-    for requirement in requirements:
-        print("kept  " if requirement.kept else "MISSED", requirement.text)
-    return 0 if all(requirement.kept for requirement in requirements) else 1
+    return verdict(requirements)
 
 
 # --- Phones: CPU of gunicorn and nginx ---
@@ -178,28 +169,6 @@ def lists(server: Served, rounds: int) -> list[Requirement]:
     ] + [at_most(f"{LOOK_UP}: to the bare one", ratio(spent[LOOK_UP], spent[BARE_LOOK_UP]), LOOK_UP_AT_MOST)]
 
 
-def at_most(text: str, value: float, most: float) -> Requirement:
-    return Requirement(f"{text} {value:.2f} (at most {most})", value <= most)
-
-
-def cpu(
-    server: Served | Edge, connection: Connection, data: bytes | Iterator[bytes], times: int,
-    before: bytes | None = None,
-) -> tuple[float, int]:  # fmt: skip
-    """Milliseconds of CPU for one such request, on average, and the answer's size in bytes.
-
-    data: the request, or one for each time. before: a request to make before each; its own cost is subtracted.
-    """
-    alone = cpu(server, connection, before, 100)[0] if before else 0.0
-    start = server.cpu_seconds()
-    for _ in range(times):
-        if before:
-            connection.ask(before)
-        answer = connection.ask(data if isinstance(data, bytes) else next(data))
-        assert answer.status in (200, 304), answer
-    return (server.cpu_seconds() - start) / times * 1000 - alone, len(answer.body)
-
-
 # --- Writes: throughput ---
 def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
     """Additions per second from 8 connections, for each implementation in interleaved rounds. Programs add to one
@@ -258,10 +227,6 @@ def pieces(scripts: list[list[list[bytes]]], done: list[int]) -> int:
         for script, count in zip(scripts, done, strict=True)
         for n in range(count)
     )
-
-
-def at_least(text: str, value: float, least: float) -> Requirement:
-    return Requirement(f"{text} {value:.2f} (at least {least})", value >= least)
 
 
 # --- A long queue ---
@@ -336,11 +301,6 @@ def photo() -> bytes:
     file = BytesIO()
     noise.save(file, "JPEG", quality=90)
     return file.getvalue()
-
-
-def ratio(ours: list[float], plain: list[float]) -> float:
-    """The median of the rounds' ratios: a temporary slowdown of the machine affects both numbers of a round."""
-    return statistics.median(a / b for a, b in zip(ours, plain, strict=True))
 
 
 if __name__ == "__main__":

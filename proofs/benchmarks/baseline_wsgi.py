@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
 from django.test.utils import override_settings
 
 django.setup()
@@ -22,7 +23,24 @@ with override_settings(MIDDLEWARE=[]):
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Serve a request. One with `X-Count` is told in `X-Statements` how many statements of SQL it took."""
+    if "HTTP_X_COUNT" not in environ:
+        return answer(environ, start_response)
+    statements = list[str]()
+
+    def note(execute: Callable[..., Any], sql: str, *more: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *more)
+
+    def start_and_tell(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        return start_response(status, [*headers, ("X-Statements", str(len(statements)))], *more)
+
+    with connection.execute_wrapper(note):
+        return answer(environ, start_and_tell)
+
+
+def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Serve a request."""
     handler = bare if environ["PATH_INFO"].startswith("/bare/") else ours
-    answer: Iterable[bytes] = handler(environ, start_response)
-    return answer
+    body: Iterable[bytes] = handler(environ, start_response)
+    return body
