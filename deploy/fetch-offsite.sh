@@ -15,7 +15,7 @@ new=$(mktemp -d "$STATE/offsite.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 
 say "Fetching the off-site copy ${1:-latest}"
-docker run --rm --user "$(id -u):$(id -g)" --env-file "$keys" --env STATE=/target --volume "$new:/target" \
+docker run --rm --network host --user "$(id -u):$(id -g)" --env-file "$keys" --env STATE=/target --volume "$new:/target" \
   --volume "$BACKEND/backup:/usr/local/lib/easybox:ro" --entrypoint sh "$restic" \
   /usr/local/lib/easybox/offsite.sh fetch /target "${1:-latest}" || fail "the off-site copy can't be fetched"
 

@@ -30,6 +30,7 @@ last=$(find "$STATE/logs" -name '*.log' 2>/dev/null | sort | tail -n 1)
 echo
 compose ps --all --format 'table {{.Service}}\t{{.Image}}\t{{.Status}}' | grep -v '^migrate' || true
 for service in $(compose config --services | grep -vx migrate); do
+  [ "$service" != db ] || [ "$(setting OWN_DB 1)" != 0 ] || continue # the database is elsewhere
   state=$(compose ps --all --format '{{.State}} {{.Health}}' "$service" | sort -u | paste -sd ' ')
   [[ $state == "running healthy" || $state == "running " || $state == running ]] || bad "$service: ${state:-does not exist}"
 done

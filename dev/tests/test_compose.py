@@ -48,7 +48,14 @@ def limit(name: str) -> int:
     """The memory limit of a service in MB, of all its containers."""
     found = re.search(r"(\d+)m\b", ALL[name]["mem_limit"])
     assert found, name
-    return int(found[1]) * int(ALL[name].get("scale", 1))
+    return int(found[1]) * copies(name)
+
+
+def copies(name: str) -> int:
+    """How many containers a service has, with the default settings."""
+    found = re.fullmatch(r"\$\{OWN_DB:-(\d)\}|(\d)", str(ALL[name].get("scale", 1)))
+    assert found, name
+    return int(found[1] or found[2])
 
 
 def test_the_memory_limits_fit_the_advised_server_also_during_a_deploy() -> None:

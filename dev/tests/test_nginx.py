@@ -49,6 +49,7 @@ class Backend(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        vars(self.server).setdefault("headers", []).append(dict(self.headers))
         if self.path == "/api/slow/":
             GO_ON.wait(60)
         self.send_response(200)
@@ -69,10 +70,10 @@ def free_port() -> int:
 
 
 class Edge:
-    """A running nginx and the paths that its backend was asked for."""
+    """A running nginx, and the paths and headers that its backend saw. balanced: the port for balancers."""
 
-    def __init__(self, port: int, asked: list[str]) -> None:
-        self.port, self.asked = port, asked
+    def __init__(self, port: int, balanced: int, asked: list[str], headers: list[dict[str, str]]) -> None:
+        self.port, self.balanced, self.asked, self.headers = port, balanced, asked, headers
 
     def raw(self, request: bytes) -> tuple[int, bytes]:
         with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
@@ -90,7 +91,14 @@ Start = Callable[..., Edge]
 
 
 def configure(
-    folder: Path, port: int, backend: int, hosts: str, names: dict[str, str], acme: str = "", standby: int = 0
+    folder: Path,
+    port: int,
+    balanced: int,
+    backend: int,
+    hosts: str,
+    names: dict[str, str],
+    acme: str = "",
+    standby: int = 0,
 ) -> Path:
     """Copy our files with other folders and ports, and without directives that an older nginx does not know."""
     own = folder / "easybox"
@@ -103,7 +111,8 @@ def configure(
     changes = {
         r"/srv/acme": acme or "/srv/acme",
         r"/etc/easybox": str(own), r"/tmp/easybox": str(folder / "run"), r"/var/cache/nginx": str(folder),
-        r"listen 8080": f"listen 127.0.0.1:{port}", r"listen 127\.0\.0\.1:8081": f"listen unix:{folder / 'health'}",
+        r"listen 8080": f"listen 127.0.0.1:{port}", r"listen 8082": f"listen 127.0.0.1:{balanced}",
+        r"listen 127\.0\.0\.1:8081": f"listen unix:{folder / 'health'}",
         r"backend:8000 resolve": f"127.0.0.1:{backend}", r"standby:8000": f"127.0.0.1:{standby or backend}",
         r"keepalive_min_timeout[^;]*;": "", r"resolver(_timeout)? [^;]*;": "",
         r"/tmp/nginx\.pid": str(folder / "pid"), r"worker_processes auto": "worker_processes 1",
@@ -123,18 +132,26 @@ def configure(
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts nginx with ALLOWED_HOSTS and perhaps other variables; stopped at the end."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    server.asked = []  # type: ignore[attr-defined]
+    server.asked, server.headers = [], []  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     running: list[subprocess.Popen[bytes]] = []
 
     def begin(
-        hosts: str = HOSTS, acme: str = "", certified: bool = False, backend: int = 0, standby: int = 0, **names: str
+        hosts: str = HOSTS,
+        acme: str = "",
+        certified: bool = False,
+        backend: int = 0,
+        standby: int = 0,
+        balancer: str = "",
+        **names: str,
     ) -> Edge:
-        port = free_port()
-        path = configure(tmp_path, port, backend or server.server_address[1], hosts, names, acme, standby)
+        port, balanced = free_port(), free_port()
+        path = configure(tmp_path, port, balanced, backend or server.server_address[1], hosts, names, acme, standby)
         if certified:  # as start.sh does
             (tmp_path / "run/desk.conf").write_text("http 1;\n")
             (tmp_path / "run/name.conf").write_text("http desk.example.com:8443;\n")
+        if balancer:  # the same
+            (tmp_path / "run/balancer.conf").write_text(f"set_real_ip_from {balancer};\n")
         user = "user root; " if os.geteuid() == 0 else ""
         command = [str(NGINX), "-c", str(path), "-e", str(tmp_path / "log"), "-g", f"{user}daemon off;"]
         running.append(subprocess.Popen(command))
@@ -142,7 +159,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
             assert running[-1].poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.05)
-        return Edge(port, server.asked)  # type: ignore[attr-defined]
+        return Edge(port, balanced, server.asked, server.headers)  # type: ignore[attr-defined]
 
     yield begin
     for process in running:
@@ -265,6 +282,23 @@ def test_while_the_backends_are_replaced_the_other_one_answers(start: Start, tmp
             assert edge.ask(path)[0] == 200
             assert len(edge.asked) == len(other.asked) == number + 1  # type: ignore[attr-defined]
         other.shutdown()
+
+
+@needs_nginx
+@pytest.mark.parametrize(("balancer", "client"), [("127.0.0.1", "198.51.100.7"), ("203.0.113.66", "127.0.0.1")])
+def test_a_balancer_and_nobody_else_says_whose_a_connection_is(start: Start, balancer: str, client: str) -> None:
+    edge = start(balancer=balancer)
+    lines = ["PROXY TCP4 198.51.100.7 192.0.2.1 40000 80", "GET /api/ HTTP/1.1", "Host: box.example.com"]
+    with socket.create_connection(("127.0.0.1", edge.balanced), 10) as connection:
+        for _ in range(2):
+            connection.sendall("\r\n".join([*lines, "X-Forwarded-For: 203.0.113.9", "", ""]).encode())
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, answer.read()) == (200, b"")
+            lines = lines[-2:]
+    first, second = edge.headers
+    assert first["X-Forwarded-For"] == second["X-Forwarded-For"] == client
+    assert first["X-Connection"] == second["X-Connection"] != ""
 
 
 @needs_nginx

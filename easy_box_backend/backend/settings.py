@@ -395,6 +395,10 @@ for _name, _url in (("HEARTBEAT_URL", HEARTBEAT_URL), ("HEARTBEAT_CHECK", HEARTB
 CERTIFICATE_AT = env.str("CERTIFICATE_AT", default="").strip()
 if CERTIFICATE_AT and not re.fullmatch(r"\S+:\d{1,5}", CERTIFICATE_AT):
     raise ImproperlyConfigured(f"CERTIFICATE_AT={CERTIFICATE_AT!r} is not host:port.")
+# What this host is called, where several share the database (docs/operations.md#growth).
+HOST_NAME = env.str("HOST_NAME", default="").strip()
+if not re.fullmatch(r"[A-Za-z0-9.-]{0,20}", HOST_NAME):
+    raise ImproperlyConfigured(f"HOST_NAME={HOST_NAME!r} is not up to 20 letters, digits, dots and hyphens.")
 BACKUP_STATUS_FILE = env.str("BACKUP_STATUS_FILE", default="").strip()
 OFFSITE_STATUS_FILE = env.str("OFFSITE_STATUS_FILE", default="").strip()
 MIN_FREE_DISK_MB = natural("MIN_FREE_DISK_MB", 100)

@@ -12,8 +12,13 @@ restore() {
   verify "$1"
   tables=$(ask "select count(*) from pg_tables where schemaname = 'public'")
   [ "$tables" = 0 ] || fail "the database has $tables tables: a set is restored into an empty one only"
-  [ -z "$(ls -A "$MEDIA")" ] || fail "the media folder is not empty: a set is restored into an empty one only"
+  [ "${MEDIA_STORAGE:-folder}" != folder ] || [ -z "$(ls -A "$MEDIA")" ] ||
+    fail "the media folder is not empty: a set is restored into an empty one only"
   pg_restore --exit-on-error --single-transaction --no-owner --no-privileges --dbname="$PGDATABASE" "$1/database.dump"
+  if [ "${MEDIA_STORAGE:-folder}" != folder ]; then
+    say "restored $1: the database. Photos are in the storage that MEDIA_STORAGE names, those of the set stay in it"
+    return
+  fi
   cp -a "$1/media/." "$MEDIA/"
   chown -R "$MEDIA_OWNER" "$MEDIA"
   (cd "$MEDIA" && sed -n 's,  \./media/,  ./,p' "$1/SHA256SUMS" | sha256sum --check --quiet --strict) ||

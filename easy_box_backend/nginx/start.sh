@@ -16,6 +16,9 @@ port=:${HTTPS_PORT:-443}
 [ "$port" != :443 ] || port=
 echo "http ${name:-\$host}$port;" >"$run/name.conf"
 
+# Balancers in front: addresses or networks, separated by commas.
+[ -z "${BALANCER:-}" ] || printf '%s' "$BALANCER" | tr -d ' ' | tr ',' '\n' | sed 's/.*/set_real_ip_from &;/' >"$run/balancer.conf"
+
 newest() { cat /certs/fullchain.pem /certs/privkey.pem 2>/dev/null | cksum; }
 
 # Puts the certificate into use if it is valid and matches its key; else prints a message and changes nothing.

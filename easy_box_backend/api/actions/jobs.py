@@ -3,12 +3,18 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from api.models import Job
 
 LEASE = timedelta(minutes=30)
 """A job that has not ended after this time counts as crashed and is started again."""
+
+
+def here(name: str) -> str:
+    """The name of what exists once on each host: a job, a condition. With one host (no HOST_NAME) the same."""
+    return f"{name} @{settings.HOST_NAME}" if settings.HOST_NAME else name
 
 
 def claim(name: str, *, at: datetime) -> bool:

@@ -158,8 +158,10 @@ _ICONS = {"well": "🟢", "low": "🟡", "critical": "🔴"}
 
 def _condition(facts: dict[str, Any]) -> str:
     """A condition of `ops/conditions.py` that has another level now."""
-    name, level = str(facts.get("condition")), str(facts.get("level"))
-    return f"{_ICONS.get(level, '')} {escaped(_CONDITIONS[name.split()[0]](name, level, facts), 600)}"
+    name, _, host = str(facts.get("condition")).partition(" @")
+    level = str(facts.get("level"))
+    whose = f"<b>{escaped(host, 40)}</b>: " if host else ""
+    return f"{_ICONS.get(level, '')} {whose}{escaped(_CONDITIONS[name.split()[0]](name, level, facts), 600)}"
 
 
 def _disk(name: str, level: str, facts: dict[str, Any]) -> str:

@@ -87,12 +87,13 @@ def runs() -> list[Run]:
         "check_ledger": gettext("the quantities agree with the movements"),
         "prune": gettext("what has expired is deleted"),
     }
-    jobs = Job.objects.in_bulk(list(labels))
-    found = [(label, jobs[name]) for name, label in labels.items() if name in jobs]
-    return [
-        Run(label, job.ended_at, bool(job.ok) and not (job.report.get("failed") or job.report.get("broken")))
-        for label, job in found
-    ]
+    found = []
+    for job in Job.objects.all():
+        name, _, host = job.name.partition(" @")
+        if label := labels.get(name):
+            is_good = bool(job.ok) and not (job.report.get("failed") or job.report.get("broken"))
+            found.append(Run(f"{label} ({host})" if host else label, job.ended_at, is_good))
+    return found
 
 
 @page

@@ -86,7 +86,7 @@ def _products() -> tuple[int, int]:
 
 def _backup() -> list[Need]:
     """The worker checks the backup (`ops/worker.py`) and stores what it found."""
-    failed = Job.objects.filter(name="check_backup", report__failed=True).exists()
+    failed = Job.objects.filter(name__startswith="check_backup", report__failed=True).exists()
     return [Need(gettext("The last backup failed or is too old"), "/settings/", "bad")] if failed else []
 
 

@@ -22,6 +22,8 @@ from api.models import Alert
 from api.texts.redact import redact
 
 KIND = "condition"
+ALERTS = "alerts"
+"""The one condition that is not of a host."""
 WELL, LOW, CRITICAL = "well", "low", "critical"
 LOW_DISK, CRITICAL_DISK, AGAIN = 15, 5, 2
 """Percent of a disk that are free. It is better again only AGAIN percent above a limit, so that nothing flutters."""
@@ -45,9 +47,10 @@ def level_of(name: str) -> str:
 
 
 def critical() -> list[str]:
-    """The names of the conditions that are critical."""
+    """The names of the conditions that are critical, of this host and of all."""
     names = Alert.objects.filter(kind=KIND).values_list("facts__condition", flat=True).distinct().order_by()
-    return sorted(name for name in names if level_of(name) == CRITICAL)
+    ours = [name for name in names if name == ALERTS or name == jobs.here(name.partition(" @")[0])]
+    return sorted(name for name in ours if level_of(name) == CRITICAL)
 
 
 # --- The disks ----------------------------------------------------------------------------------------------------
@@ -65,8 +68,9 @@ def check_disks(at: datetime) -> dict[str, Any]:
         seen.add(disk)
         usage = shutil.disk_usage(path)
         free[name] = percent = 100 * usage.free // usage.total
-        level = disk_level(percent, level_of(f"disk {name}"))
-        note(f"disk {name}", level, at=at, percent=percent, megabytes=usage.free // 2**20)
+        condition = jobs.here(f"disk {name}")
+        level = disk_level(percent, level_of(condition))
+        note(condition, level, at=at, percent=percent, megabytes=usage.free // 2**20)
     return free
 
 
@@ -88,7 +92,7 @@ def check_certificate(at: datetime) -> dict[str, Any]:
         return {}
     left = (expiry(served) - at) // timedelta(days=1)
     level = CRITICAL if left < 0 else LOW if left < CERTIFICATE_DAYS else WELL
-    note("certificate", level, at=at, days=left)
+    note(jobs.here("certificate"), level, at=at, days=left)
     return {"days": left}
 
 
@@ -129,12 +133,12 @@ def check_backup(at: datetime) -> dict[str, Any]:
     try:
         text = _backup_problem(json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes()), at)
     except FileNotFoundError:  # normal on a new server until its first night is over
-        report["missing_since"] = jobs.last_report("check_backup").get("missing_since") or at.isoformat()
+        report["missing_since"] = jobs.last_report(jobs.here("check_backup")).get("missing_since") or at.isoformat()
         is_late = at - datetime.fromisoformat(report["missing_since"]) > BACKUP_MAX_AGE
         text = "There is no backup yet." if is_late else ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = f"The status of the backup can't be read: {type(error).__name__}"
-    note("backup", CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
+    note(jobs.here("backup"), CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
     return {"failed": bool(text), **report}
 
 
@@ -147,7 +151,7 @@ def check_offsite(at: datetime) -> dict[str, Any]:
         text = _backup_problem(json.loads(file.read_bytes()), at)
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = f"The status can't be read: {type(error).__name__}"
-    note("offsite", CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
+    note(jobs.here("offsite"), CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
     return {"failed": bool(text)}
 
 
@@ -168,6 +172,6 @@ def check_queue(at: datetime) -> dict[str, Any]:
     if not settings.TELEGRAM_BOT_TOKEN:
         return {}
     late = Alert.objects.open().filter(created_at__lt=at - QUEUE_MAX_AGE, attempts__gt=0)
-    waiting = late.exclude(kind=KIND, facts__condition="alerts").count()
-    note("alerts", CRITICAL if waiting else WELL, at=at, waiting=waiting)
+    waiting = late.exclude(kind=KIND, facts__condition=ALERTS).count()
+    note(ALERTS, CRITICAL if waiting else WELL, at=at, waiting=waiting)
     return {"waiting": waiting}

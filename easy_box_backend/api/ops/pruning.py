@@ -10,13 +10,15 @@ from django.db.models import Q, QuerySet
 from knox.models import AuthToken
 
 from api.actions import logins
-from api.models import Alert, ClientError, DeviceMemory, Import, KnownPlace, Occurrence, Product, SentForm
+from api.models import Alert, ClientError, DeviceMemory, Import, Job, KnownPlace, Occurrence, Product, SentForm
 from api.phones import former_logins
 
 log = logging.getLogger(__name__)
 
 REPORTS_KEPT = timedelta(days=90)
 FORMS_KEPT = timedelta(days=1)
+JOBS_KEPT = timedelta(days=7)
+"""Jobs that are long overdue: of a host that is gone, or of a release that had others."""
 UPLOADS_KEPT = timedelta(days=7)
 """Sheets that were uploaded and not imported. What was imported keeps its report."""
 PHOTO_IS_BEING_STORED = timedelta(days=1)
@@ -36,6 +38,7 @@ def prune(at: datetime) -> dict[str, int]:
         "client_errors": ClientError.objects.filter(last_seen_at__lt=long_ago),
         "sessions": Session.objects.filter(expire_date__lt=at),
         "uploads": Import.objects.filter(done_at__isnull=True, created_at__lt=at - UPLOADS_KEPT),
+        "jobs": Job.objects.filter(due_at__lt=at - JOBS_KEPT),
         "forms": SentForm.objects.filter(sent_at__lt=at - FORMS_KEPT),  # a double click sends it within seconds
     }
     removed |= {name: rows.delete()[0] for name, rows in expired.items()}

@@ -60,6 +60,19 @@ def test_the_disk_of_the_backups_is_told_by_itself_if_it_is_another(
     assert conditions.critical() == ["disk backups"]
 
 
+@pytest.mark.django_db
+def test_two_hosts_with_one_database_tell_of_their_own_disks_and_hold_back_their_own_heartbeat(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MEDIA_ROOT, settings.BACKUP_STATUS_FILE = str(tmp_path), ""
+    for host, percent in (("one", 3), ("two", 50), ("one", 3), ("two", 50), ("one", 50), ("two", 50)):
+        settings.HOST_NAME = host
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, percent=percent: Usage(100, 0, percent))
+        conditions.check_disks(NOW)
+        assert conditions.critical() == (["disk data @one"] if (host, percent) == ("one", 3) else [])
+    assert told() == [("disk data @one", "critical"), ("disk data @one", "well")]
+
+
 # --- The certificate ----------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -190,10 +203,11 @@ def test_each_level_of_each_condition_has_a_sentence(settings: Any, language: st
     settings.ADMIN_LANGUAGE_CODE = language
     facts = {"percent": 4, "megabytes": 900, "days": 5, "text": "no room; password=hunter2", "waiting": 3}
     said = set()
-    for name in ("disk data", "disk backups", "certificate", "backup", "offsite", "alerts"):
+    for name in ("disk data", "disk backups", "disk data @two", "certificate", "backup", "offsite", "alerts"):
         for level in ("well", "low", "critical"):
             text = messages.compose([outbox.tell("condition", at=NOW, condition=name, level=level, **facts)])
             assert "%" not in text.replace(" %", ""), text
             assert "hunter2" not in text
+            assert ("<b>two</b>: " in text) is name.endswith("two")
             said.add(text.split("\n")[1])
     assert len(said) >= 12

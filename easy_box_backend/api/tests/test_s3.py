@@ -6,12 +6,14 @@ import runpy
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from api.ops import pruning
@@ -132,6 +134,31 @@ def test_orphans_are_removed_from_the_bucket_too(in_bucket: Bucket, picker: Call
     in_bucket.modified -= timedelta(days=2)
     assert pruning.orphaned_photos(timezone.now()) == 1
     assert set(in_bucket.files) == named
+
+
+def test_photos_of_a_folder_are_copied_once_under_their_names(in_bucket: Bucket, settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "products").mkdir()
+    for number in range(3):
+        (tmp_path / f"products/{number}.jpg").write_bytes(b"photo %d" % number)
+    (tmp_path / "products/photo.lock").touch()
+    settings.MEDIA_ROOT, settings.MEDIA_STORAGE = str(tmp_path), "s3"
+    in_bucket.files["products/1.jpg"] = b"there before"
+    said = StringIO()
+    call_command("copy_photos", stdout=said)
+    call_command("copy_photos", stdout=said)
+    assert in_bucket.files == {
+        "products/0.jpg": b"photo 0", "products/1.jpg": b"there before", "products/2.jpg": b"photo 2",
+    }  # fmt: skip
+    assert in_bucket.headers["products/0.jpg"]["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert [line.partition(", ")[2] for line in said.getvalue().splitlines()] == [
+        "copied: 2, there already: 1", "copied: 0, there already: 3",
+    ]  # fmt: skip
+
+
+def test_copying_photos_into_their_own_folder_is_refused(settings: Any) -> None:
+    settings.MEDIA_STORAGE = "folder"
+    with pytest.raises(CommandError, match="MEDIA_STORAGE=folder"):
+        call_command("copy_photos")
 
 
 def test_s3_without_a_bucket_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

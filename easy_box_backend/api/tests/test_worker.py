@@ -69,6 +69,17 @@ def test_a_job_that_another_worker_does_is_left_to_it_until_that_one_is_taken_fo
     assert worker.run_due_job(NOW + timedelta(minutes=31)) is True
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("kind", "times"), [("check_disks", 2), ("heartbeat", 2), ("check_ledger", 1)])
+def test_of_two_hosts_each_looks_after_itself_and_one_does_what_is_common(
+    done: list[datetime], monkeypatch: pytest.MonkeyPatch, settings: Any, kind: str, times: int
+) -> None:
+    monkeypatch.setattr(worker, "JOBS", {kind: worker.JOBS["note"]})
+    for settings.HOST_NAME in ("one", "two", "one"):
+        worker.run_due_job(NOW)
+    assert len(done) == times
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_one_does_the_job() -> None:
     won: list[bool] = []
@@ -156,10 +167,12 @@ def test_pruning_takes_what_has_had_its_time_and_nothing_else(
     limits.take(["x"], limits.Limit(1, timedelta(days=2)), at=now - DAY)
     logins.was_here(picker.user, "10.0.0.1", at=now - 31 * DAY)
     logins.was_here(picker.user, "10.0.0.2", at=now - 29 * DAY)
+    jobs.put_off("heartbeat @gone", until=now - 8 * DAY)
+    jobs.put_off("heartbeat @here", until=now - 6 * DAY)
     make_product(quantity=3)
     assert pruning.prune(now) == {
         "expired_tokens": 1, "memories": 2, "occurrences": 1, "places": 1, "alerts": 1, "client_errors": 1,
-        "sessions": 1, "uploads": 0, "forms": 0, "photos": 0,
+        "sessions": 1, "uploads": 0, "forms": 0, "jobs": 1, "photos": 0,
     }  # fmt: skip
     assert Device.objects.count() == 3
     assert Device.objects.get(pk=picker.device.pk).token is None
@@ -167,6 +180,7 @@ def test_pruning_takes_what_has_had_its_time_and_nothing_else(
     assert colleague.get("/api/users/me/").status_code == 200
     assert sorted(Alert.objects.values_list("kind", flat=True)) == ["sent", "waiting"]
     assert (ClientError.objects.count(), Session.objects.count(), StockMovement.objects.count()) == (1, 1, 1)
+    assert Job.objects.get().name == "heartbeat @here"
     assert set(pruning.prune(now).values()) == {0}
 
 
