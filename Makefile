@@ -15,7 +15,7 @@ SOURCES := easy_box_backend proofs dev
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
-        simulate simulate-days simulate-mutants bench bench-short backup restore restore-drill verify-stack verify-deploy check-workflow verify-workflow pin-images gitflow desk-pictures lock venv venv-dev clean
+        simulate simulate-days simulate-mutants bench bench-short backup restore restore-drill verify-stack verify-deploy verify-growth check-workflow verify-workflow pin-images gitflow desk-pictures lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
@@ -94,6 +94,9 @@ verify-stack: venv-dev ## Check the production stack on a real Docker Engine (AR
 
 verify-deploy: venv-dev ## Check deploys over SSH on a real Docker Engine, and setup-server.sh (ARGS="cut rollback")
 	@$(PY) -m proofs.verification.deploy $(ARGS)
+
+verify-growth: venv-dev ## Grow to two hosts with PostgreSQL and photos outside, and kill parts (ARGS="dead_host")
+	@$(PY) -m proofs.verification.growth $(ARGS)
 
 check-workflow: venv-dev ## actionlint and zizmor on the GitHub workflow
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" actionlint

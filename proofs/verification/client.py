@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import secrets
+import select
 import socket
 import threading
 import time
@@ -76,6 +77,13 @@ def ask(server: Server, method: str, path: str, body: bytes = b"", **headers: st
         connection.close()
 
 
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server has closed an idle connection. As Dart does, a client then sends nothing on it."""
+    poller = select.poll()
+    poller.register(connection, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poller.poll(0))
+
+
 class Load:
     """Clients that make requests at a steady rate and remember what was acknowledged.
 
@@ -88,6 +96,7 @@ class Load:
         self.server, self.pause, self.writes = server, clients / a_second, writes
         self.done = self.failed = 0
         self.faults: list[str] = []
+        self.failed_at: list[float] = []
         self.moments: list[float] = []  # of acknowledged writes
         self.acknowledged: dict[str, int] = {}
         self.unknown: dict[str, int] = {}
@@ -122,6 +131,8 @@ class Load:
             count += 1
             write, health = (count * self.writes) % 1 < self.writes, count % 4 == 1
             try:
+                if connection.sock and is_closed(connection.sock):
+                    connection.close()
                 if write:
                     connection.request("POST", f"/api/products/{product}/add_stock/", b'{"quantity":1}', headers)
                 else:
@@ -138,6 +149,7 @@ class Load:
                 self.done += 1
                 if fault:
                     self.failed += 1
+                    self.failed_at.append(time.monotonic())
                     self.faults.append(f"{time.strftime('%H:%M:%S')} {'POST' if write else 'GET'} {fault}")
                 if write and not fault:
                     self.acknowledged[product] = self.acknowledged.get(product, 0) + 1

@@ -849,7 +849,7 @@ def main(chosen: list[str]) -> int:
     check_names(chosen, [SETUP, *(scenario.__name__ for scenario in SCENARIOS)])
     chosen = with_needed(chosen)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        signal.signal(number, end_by_exception)
     began = time.monotonic()
     results: list[tuple[str, bool, str]] = []
     if not chosen or SETUP in chosen:
@@ -889,7 +889,7 @@ def deploys(chosen: list[str]) -> list[tuple[str, bool, str]]:
     return site.results if site else [("the machine", False, "did not come up")]
 
 
-def _end(signal_number: int, _frame: FrameType | None) -> None:
+def end_by_exception(signal_number: int, _frame: FrameType | None) -> None:
     """Exit by an exception, so that everything that was started is stopped."""
     sys.exit(128 + signal_number)
 

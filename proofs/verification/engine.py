@@ -97,6 +97,12 @@ STAND_INS = [
         steps='ENTRYPOINT ["restic"]\n',
     ),
 ]
+HAPROXY = StandIn(
+    tag="haproxy:3.0",
+    suite="trixie",
+    packages=("haproxy", "ca-certificates"),
+    steps='CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]\n',
+)
 
 
 def say(text: str) -> None:
@@ -271,9 +277,9 @@ def copy_project(target: Path) -> None:
             path.write_text(re.sub(r"@sha256:[0-9a-f]{64}", "", path.read_text()))
 
 
-def provide_images(ours: Engine, folder: Path) -> None:
-    """Provide the images that our files name: pulled, or stand-ins, which are kept in var/verification."""
-    for image in STAND_INS:
+def provide_images(ours: Engine, folder: Path, *others: StandIn) -> None:
+    """Provide the images that our files name, and others: pulled, or stand-ins, which are kept in var/verification."""
+    for image in [*STAND_INS, *others]:
         if os.environ.get("VERIFY_DOCKER") == "existing":
             ours.docker("pull", "--quiet", image.tag)
             continue

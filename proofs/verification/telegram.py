@@ -15,15 +15,15 @@ WRONG = "sent with a wrong token or to a wrong chat"
 class Telegram(ThreadingHTTPServer):
     """`texts`: of all messages, in their order; WRONG for one that was not for this bot and chat."""
 
-    def __init__(self, token: str, chat: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Call)
+    def __init__(self, token: str, chat: str, host: str) -> None:
+        super().__init__((host, 0), _Call)
         self.path, self.chat = f"/bot{token}/sendMessage", chat
         self.texts: list[str] = []
 
     @property
     def url(self) -> str:
         """The address for TELEGRAM_API_URL."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}"
 
 
 class _Call(BaseHTTPRequestHandler):
@@ -37,15 +37,16 @@ class _Call(BaseHTTPRequestHandler):
         self.server.texts.append(fields["text"] if right else WRONG)
         self.send_response(200)
         self.end_headers()
+        self.wfile.write(b'{"ok":true}')
 
     def log_message(self, *args: object) -> None:
         """Says nothing."""
 
 
 @contextmanager
-def telegram(token: str, chat: str) -> Iterator[Telegram]:
+def telegram(token: str, chat: str, host: str = "127.0.0.1") -> Iterator[Telegram]:
     """The server, for as long as the block lasts. token, chat: of the bot and of the chat that it accepts."""
-    with Telegram(token, chat) as server:
+    with Telegram(token, chat, host) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
