@@ -13,6 +13,7 @@ from api.models import Product
 from api.tests.calls import Caller, check_error
 from api.tests.cases import each
 from api.tests.conftest import MakeProduct
+from api.tests.examples import some
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 PRODUCTS = "/api/products/"
@@ -204,7 +205,7 @@ def test_a_strange_header_is_no_5xx(picker: Caller, make_product: MakeProduct, s
     picker.raise_request_exception = False
     product = make_product(quantity=1)
     login = {"email": "picker@example.com", "password": "x"}
-    for value in ("\x00", "ÿþ", "x" * 20_000, "", ",,,", '"', "%00", "-1", "🙂"):
+    for value in some(("\x00", "ÿþ", "x" * 20_000, "", ",,,", '"', "%00", "-1", "🙂"), header):
         extra = {f"HTTP_{header}": value.encode().decode("latin-1")}
         for method, path, body in (
             ("get", PRODUCTS, None),
