@@ -237,7 +237,7 @@ class Site:
         if code:
             faults.append(f"status.sh ended with {code}: {status[-1500:]}")
         left = self.engine.docker("ps", "--all", "--format", "{{.Names}}")
-        if "trial" in left or "-run-" in left:
+        if any(name in left for name in ("trial", "standby", "-run-")):
             faults.append(f"left behind: {left}")
         text = f"{load.done} requests, {load.failed} failed; {extra}; told: {' / '.join(messages)!r}"
         self.note(name, not faults, "; ".join([text, *faults]))
