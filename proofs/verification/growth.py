@@ -273,8 +273,10 @@ def hosts(growth: Growth) -> None:
         ask(growth, "GET", "/api/health/")
     seen = {host.name: {one["client"] for one in host.requests()[-3:]} for host in (growth.one, growth.two)}
     growth.note("clients behind the balancer", seen == {"one": {"127.0.0.1"}, "two": {"127.0.0.1"}}, f"{seen}")
-    states = [host.script("status.sh").splitlines()[-1] for host in (growth.one, growth.two)]
-    growth.note("status.sh on both", True, " / ".join(states))
+    states = [host.script("status.sh") for host in (growth.one, growth.two)]  # raises if something needs attention
+    good = not any(re.search(r"^(ATTENTION|db\b)", said, re.MULTILINE) for said in states)
+    ready = re.findall(r"^Ready: *(.*)", "\n".join(states), re.MULTILINE)
+    growth.note("status.sh on both", good, " / ".join(ready))
 
 
 def networks(growth: Growth) -> None:
