@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dev.common import ROOT
 from proofs.benchmarks.client import Connection
 from proofs.benchmarks.edge import Edge
 from proofs.benchmarks.server import Served
@@ -52,3 +53,18 @@ def cpu(
 def ratio(ours: list[float], plain: list[float]) -> float:
     """The median of the rounds' ratios: a temporary slowdown of the machine affects both numbers of a round."""
     return statistics.median(a / b for a, b in zip(ours, plain, strict=True))
+
+
+def write_section(name: str, text: str) -> None:
+    """Put `text` into docs/benchmarks.md, between the marks of the section with this name."""
+    file, begin, end = ROOT / "docs" / "benchmarks.md", f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = file.read_text(encoding="utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    assert found, f"docs/benchmarks.md has no marks of {name}"
+    file.write_text(f"{before}{begin}\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table of Markdown, its numbers to the right."""
+    marks = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, marks, *rows])

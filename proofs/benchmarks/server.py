@@ -35,9 +35,16 @@ class Served:
 
     def cpu_seconds(self) -> float:
         """User and system time that gunicorn's workers have used so far (Linux's /proc)."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        stats = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in children]
+        stats = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in self._workers()]
         return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICK
+
+    def memory_mb(self) -> float:
+        """Memory of gunicorn's workers; what they share is counted once (PSS)."""
+        rows = (Path(f"/proc/{child}/smaps_rollup").read_text().splitlines() for child in self._workers())
+        return sum(int(row.split()[1]) for mine in rows for row in mine if row.startswith("Pss:")) / 1024
+
+    def _workers(self) -> list[str]:
+        return Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ a long queue of equal boxes is not read as repetitions, however long it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -205,15 +205,15 @@ PRODUCTS = 100
 """A product that has not been seen is one of so many."""
 
 
-def share(product: int, before: Sequence[int], distinct: int) -> float:
+def share(product: int, times: Mapping[int, int], runs: int) -> float:
     """The chance of a product, given those before: the more often these came again, the likelier one of them is.
 
-    before: the products of a queue, each run of equal items once. distinct: how many different ones are among them.
+    times: in how many of the `runs` of equal items each product of a queue came.
     """
-    if not before:
+    if not runs:
         return 1 / PRODUCTS
-    again = (len(before) - distinct + 0.3) / (len(before) + 4)
-    return again * before.count(product) / len(before) + (1 - again) / PRODUCTS
+    again = (runs - len(times) + 0.3) / (runs + 4)
+    return again * times.get(product, 0) / runs + (1 - again) / PRODUCTS
 
 
 def content(item: Item, before: Item | None, same: float = 0.0, its_share: float = 1 / PRODUCTS) -> float:

@@ -44,57 +44,53 @@ class Queue:
     """The items of a queue, as far as they have been seen. Stories with the same beginning share one."""
 
     __slots__ = (
-        "branches", "distinct", "expected", "followed", "foreseen", "items", "products", "root", "run_number", "runs",
+        "before", "branches", "expected", "followed", "items", "read", "right", "root", "run", "runs", "times", "told",
     )  # fmt: skip
 
     def __init__(self, items: list[Item] | None = None, root: Queue | None = None) -> None:
         self.root = root or self
         self.items: list[Item] = items or []
         self.branches: dict[tuple[int, Item], Queue] = {}
-        # What follows from the items, as far as `_read` has read them:
-        self.runs: list[int] = []
-        self.products: list[int] = []
-        """The product of each run of equal items."""
-        self.distinct: list[int] = []
-        """How many different ones are among the products up to each run."""
-        self.run_number: list[int] = []
-        """The run of each item, from 1 on."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing has been read."""
+        self.read = 0
+        """How many items have been read. The rest is what follows from these."""
+        self.before: Item | None = None
+        """The last one."""
+        self.run = self.runs = 0
+        """How many equal ones came last, and how many runs of equal ones there are."""
+        self.times: dict[int, int] = {}
+        """By product: in how many runs it came."""
         self.followed: dict[Item, Item] = {}
         """By item: the other one that came after it last time."""
-        self.expected: list[Item | None] = []
-        """After each item, the one that came after it last time."""
-        self.foreseen: list[tuple[int, int]] = []
-        """Up to each item: how many were what had been expected, and of how many something was expected."""
+        self.expected: Item | None = None
+        """The one that came after the last one last time."""
+        self.right = self.told = 0
+        """How many were what had been expected, and of how many something was expected."""
 
-    def _read(self) -> None:
-        """Read the items that have come since the last time. Queues are restored at every request of a phone, and most
-        of them need not be read for it."""
-        done = len(self.runs)
-        if done == len(self.items):
-            return
-        known, followed = set(self.products), self.followed
-        runs, run_number, expectations, foreseen = self.runs, self.run_number, self.expected, self.foreseen
-        before = self.items[done - 1] if done else None
-        run, (right, of) = (runs[-1], foreseen[-1]) if done else (0, (0, 0))
-        expected, number = (expectations[-1], run_number[-1]) if done else (None, 0)
-        for item in self.items[done:] if done else self.items:
+    def _read(self, length: int) -> None:
+        """Read the first items. Queues are restored at every request of a phone, and most of them need not be read for
+        it; where one is, it is mostly read once and to its end."""
+        if length < self.read:
+            self._begin()
+        before, run, runs, expected, times, followed = (
+            self.before, self.run, self.runs, self.expected, self.times, self.followed,
+        )  # fmt: skip
+        for item in self.items[self.read : length]:
             if expected is not None:
-                right, of = right + (item == expected), of + 1
+                self.told += 1
+                self.right += item == expected
             if item == before:
                 run += 1
-            else:
-                run, number = 1, number + 1
-                known.add(item[0])
-                self.distinct.append(len(known))
-                self.products.append(item[0])
-                if before:
-                    followed[before] = item
-                before = item
-            expected = followed.get(item)
-            runs.append(run)
-            run_number.append(number)
-            foreseen.append((right, of))
-            expectations.append(expected)
+                continue
+            run, runs = 1, runs + 1
+            times[item[0]] = times.get(item[0], 0) + 1
+            if before:
+                followed[before] = item
+            before, expected = item, followed.get(item)
+        self.read, self.before, self.run, self.runs, self.expected = length, before, run, runs, expected
 
     def with_items(self, items: list[Item]) -> Queue:
         """The queue of this root with these items, which have been seen before."""
@@ -107,15 +103,13 @@ class Queue:
         """The chance that the item after the first `length` is this one."""
         if not length:
             return content(item, None)
-        self._read()
-        run = self.runs[length - 1]
-        runs = self.run_number[length - 1]
-        its_share = share(item[0], self.products[:runs], self.distinct[runs - 1])
-        new = content(item, self.items[length - 1], (run + 7) / (run + 8) if run > 1 else 0.25, its_share)
-        expected, (right, of) = self.expected[length - 1], self.foreseen[length - 1]
+        self._read(length)
+        its_share = share(item[0], self.times, self.runs)
+        new = content(item, self.before, (self.run + 7) / (self.run + 8) if self.run > 1 else 0.25, its_share)
+        expected = self.expected
         if expected is None:
             return new
-        in_turn = (right + 0.2) / (of + 2)  # two kinds of boxes in turns
+        in_turn = (self.right + 0.2) / (self.told + 2)  # two kinds of boxes in turns
         return (in_turn if item == expected else 0.0) + (1 - in_turn) * new
 
     def grown(self, length: int, item: Item) -> Queue:
