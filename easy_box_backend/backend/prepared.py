@@ -20,8 +20,10 @@ _MARK = re.compile(r"%s|%\((\w+)\)s")
 _READ: dict[int, Callable[[bytes], Any]] = {
     16: b"t".__eq__, 20: int, 21: int, 23: int, 1184: lambda text: datetime.fromisoformat(text.decode()),
 }  # fmt: skip
-_names: WeakKeyDictionary[Any, dict[str, bytes]] = WeakKeyDictionary()
-"""By connection: the names of the statements that are prepared there."""
+Prepared = tuple[bytes, list[str], list[tuple[int, Callable[[bytes], Any]]]]
+"""Its name on a connection, the names of its parameters, and how each of its columns is read."""
+_known: WeakKeyDictionary[Any, dict[str, Prepared]] = WeakKeyDictionary()
+"""By connection and statement."""
 
 
 def one_row(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
@@ -56,21 +58,26 @@ def _has_begun(link: "psycopg.Connection[Any]") -> bool:
 
 
 def _rows(link: "psycopg.Connection[Any]", statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
-    text, order = _numbered(statement)
-    given = parameters if not isinstance(parameters, Mapping) else [parameters[name] for name in order]
-    names = _names.setdefault(link, {})
-    name = names.get(statement)
-    if name is None:
-        name = f"hot_{len(names)}".encode()
-        _checked(link, link.pgconn.prepare(name, text))
-        names[statement] = name
+    name, order, columns = _prepared(link, statement)
+    given = parameters if not isinstance(parameters, Mapping) else [parameters[each] for each in order]
     texts: list[Any] = [_text(value) for value in given]
     result = _checked(link, link.pgconn.exec_prepared(name, texts))
-    columns = [(place, _READ.get(result.ftype(place), bytes.decode)) for place in range(result.nfields)]
     return [
         tuple(None if (value := result.get_value(row, place)) is None else read(value) for place, read in columns)
         for row in range(result.ntuples)
     ]
+
+
+def _prepared(link: "psycopg.Connection[Any]", statement: str) -> Prepared:
+    """The statement as it is prepared on this connection, which is done the first time."""
+    known = _known.setdefault(link, {})
+    if (found := known.get(statement)) is None:
+        name, (text, order) = f"hot_{len(known)}".encode(), _numbered(statement)
+        _checked(link, link.pgconn.prepare(name, text))
+        described = _checked(link, link.pgconn.describe_prepared(name))
+        columns = [(place, _READ.get(described.ftype(place), bytes.decode)) for place in range(described.nfields)]
+        found = known[statement] = name, order, columns
+    return found
 
 
 @cache

@@ -35,6 +35,7 @@ PRODUCTS, ORDERS, LINES = 10_000, 1_000, 5
 CONNECTIONS, ROUND_SECONDS = 8, 3.0
 PLAIN_PRODUCTS, PLAIN_ORDERS = "products, plain ModelViewSet", "orders, plain ModelViewSet"
 PHONES = "app, look-up and addition"
+STATEMENTS = "its five statements, nothing read"
 READY = "a bare function that sends ready bytes"
 BARE_LOOK_UP, LOOK_UP = "?sku=, a bare function", "?sku=, by a phone"
 LIST_AT_MOST, LOOK_UP_AT_MOST, WRITES_AT_LEAST, PHONES_AT_LEAST, LATE_AT_MOST = 0.1, 2.0, 0.5, 0.35, 1.25
@@ -187,9 +188,19 @@ def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
         path = f"/api/products/?sku=SKU-{product:05d}"
         return [request("GET", path, token=token, agent=APP), add(token, APP, product, quantity)]
 
+    def statements(token: str) -> list[bytes]:
+        product = chance.randrange(len(shelf))
+        path = f"/bare/same/{shelf[product]}/"
+        add = request("POST", path, body={"quantity": 1}, token=token, agent=APP)
+        return [request("GET", f"{path}?sku=SKU-{product:05d}", token=token, agent=APP), add]
+
+    bare_phones = [server.log_in(APP) for _ in range(CONNECTIONS)]
+    for token in bare_phones:
+        Connection(server.port).ask(statements(token)[0])  # makes the memory
     ways = {
         "bare writer": [[[add("", INTEGRATION, door="bare")]]] * CONNECTIONS,
         "integration": [[[add(token, INTEGRATION)]] for token in integrations],
+        STATEMENTS: [[statements(token) for _ in range(QUEUE)] for token in bare_phones],
         PHONES: [],
     }  # fmt: skip
     rates: dict[str, list[float]] = {way: [] for way in ways}

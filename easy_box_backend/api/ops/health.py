@@ -81,10 +81,11 @@ def free_disk_mb() -> int | None:
     elsewhere."""
     if not isinstance(storages["default"], FileSystemStorage):
         return None
-    folder = Path(settings.MEDIA_ROOT)
-    while not folder.exists():  # the first photo creates it
-        folder = folder.parent
-    return shutil.disk_usage(folder).free // 2**20
+    try:
+        return shutil.disk_usage(settings.MEDIA_ROOT).free // 2**20
+    except FileNotFoundError:  # the first photo creates it
+        folder = next(folder for folder in Path(settings.MEDIA_ROOT).parents if folder.exists())
+        return shutil.disk_usage(folder).free // 2**20
 
 
 def metrics_page(request: HttpRequest) -> HttpResponse:
