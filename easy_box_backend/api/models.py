@@ -228,14 +228,15 @@ def _on_shelf(shelf: str) -> Q:
     return is_quick & reduce(or_, begins, Q(location__iexact=shelf))
 
 
-def loaded(model: type[M], names: Iterable[str], row: Iterable[Any]) -> M:
-    """A stored row with these attributes. Django loads its other fields when they are read.
+def loaded(model: type[M], names: Iterable[str], row: Iterable[Any], **related: models.Model) -> M:
+    """A stored row with these attributes, and these rows that it refers to. Django loads others when they are read.
 
     As `Model.from_db`, in a fifth of its time: without the signals of a new object, which nobody hears.
     """
     found = model.__new__(model)
     found._state = ModelState()
     found._state.adding, found._state.db = False, "default"
+    found._state.fields_cache.update(related)
     found.__dict__.update(zip(names, row, strict=True))
     return found
 

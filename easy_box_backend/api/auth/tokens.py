@@ -107,9 +107,11 @@ def find_device(digest: str) -> Device | None:
         found[name] = bool(found[name])  # SQLite has 0 and 1
     for name in ("device.last_seen_at", "token.expiry"):
         found[name] = time_of(found[name])
-    device = loaded(Device, _COLUMNS["device"], [found[name] for name in _NAMES["device"]])
-    device.user = loaded(User, _COLUMNS["person"], [found[name] for name in _NAMES["person"]])
-    device.token = loaded(AuthToken, _COLUMNS["token"], [found[name] for name in _NAMES["token"]])
+    values = {table: [found[name] for name in names] for table, names in _NAMES.items()}
+    user, token = (
+        loaded(model, _COLUMNS[table], values[table]) for table, model in (("person", User), ("token", AuthToken))
+    )
+    device = loaded(Device, _COLUMNS["device"], values["device"], user=user, token=token)
     device.remembered = found["memory.state"]
     return device
 
