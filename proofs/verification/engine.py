@@ -160,6 +160,9 @@ def engine(folder: Path) -> Iterator[Engine]:
         with contextlib.suppress(RuntimeError):
             remove_networks(ours)
         stop(daemon)
+        for mounted in (folder / "exec/netns").glob("*"):  # of containers in this machine's own network
+            with contextlib.suppress(RuntimeError):
+                run(["umount", str(mounted)])
         put_back(rules)
 
 
