@@ -68,9 +68,9 @@ stack() { setting STACK easybox; }
 
 # --- What runs ----------------------------------------------------------------------------------------------------
 # Ask Docker where possible: it answers many times faster than Compose.
-containers() { # service, template: running containers, without those of `compose run`
+containers() { # service, template, [options of docker ps]: running containers, without those of `compose run`
   docker ps --filter "label=com.docker.compose.project=$(stack)" --filter "label=com.docker.compose.service=$1" \
-    --filter label=com.docker.compose.oneoff=False --format "$2"
+    --filter label=com.docker.compose.oneoff=False --format "$2" "${@:3}"
 }
 container() { containers "$1" '{{.ID}}' | sed -n 1p; }
 

@@ -18,17 +18,19 @@ marker=/tmp/easybox/standby
 in_nginx() { docker exec "$nginx" "$@"; }
 standby_serves() { in_nginx test -e "$marker"; }
 
-# Runs the containers' health checks more often than Docker, which runs them every 5 seconds.
-wait_for() { # service
+# Runs the containers' health checks more often than Docker, which runs them every 5 seconds. Starts a container that
+# Docker still stops because a run that was killed has told it to.
+wait_for() { # service, its compose
   local until=$((SECONDS + $(setting HEALTHY_SECONDS 90)))
   until are_healthy "$1"; do
     [ $SECONDS -lt $until ] || return 1
+    [ -z "$(containers "$1" '{{.ID}}' --all --filter status=exited)" ] || "$2" up --detach --no-deps "$1" || return 1
     sleep 0.3
   done
 }
 are_healthy() { # service
   local one all
-  all=$(containers "$1" '{{.ID}}')
+  all=$(containers "$1" '{{.ID}}' --all)
   [ -n "$all" ] || return 1
   for one in $all; do docker exec "$one" python docker/healthcheck.py >/dev/null 2>&1 || return 1; done
 }
@@ -40,7 +42,7 @@ remove_standby() { compose_deploy rm --force --stop standby >/dev/null 2>&1 || t
 start_standby() {
   say "Starting another backend"
   remove_standby # of a run that was killed
-  if ! compose_deploy up --detach --no-deps standby || ! wait_for standby; then
+  if ! compose_deploy up --detach --no-deps standby || ! wait_for standby compose_deploy; then
     compose_deploy logs --tail 60 --no-log-prefix standby || true
     remove_standby
     not_healthy "backend did not become healthy. It got no requests; the previous release serves."
@@ -83,12 +85,12 @@ if standby_serves || ! up_to_date backend; then
   sleep 0.5 # until the last requests from nginx have arrived
   compose up --detach --no-deps backend || not_healthy "backend does not start. The other one serves."
   known=$((SECONDS + NAMES_SECONDS))
-  wait_for backend || not_healthy "backend did not become healthy. It gets no requests; the other one serves."
+  wait_for backend compose || not_healthy "backend did not become healthy. It gets no requests; the other one serves."
   sleep $((known > SECONDS ? known - SECONDS : 0))
   in_nginx rm -f "$marker"
   sleep 0.5
 else
-  wait_for backend || not_healthy "backend is not healthy"
+  wait_for backend compose || not_healthy "backend is not healthy"
   reload_nginx
 fi
 remove_standby

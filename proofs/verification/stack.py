@@ -391,6 +391,7 @@ def kill(stack: Stack) -> None:
         with Load(stack, 10, writes=1) as load:
             time.sleep(2)
             process = int(stack.engine.docker("inspect", "--format", "{{.State.Pid}}", stack.container(service)))
+            assert process, f"{service} does not run"
             killed = time.monotonic()
             os.kill(process, signal.SIGKILL)
             time.sleep(15)
