@@ -39,11 +39,12 @@ def note(
     if page.numbers and (len(page.numbers) >= MOST_NUMBERS or (count and count.occurred_at > _moment(page))):
         # Nothing later changes what a count includes.
         page = memory.pages[product.pk] = _closed(product, page, memory, by)
-    number = Number(quantity, presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing), edited)
-    number.revision = product.revision
+    at = by.at.timestamp()
+    copy = presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing, page.seconds_since(quantity, at))
+    number = Number(quantity, copy, edited, revision=product.revision, at=at)
     number.answers = seen.answered(memory, product.pk, page.request)
     page.numbers.append(number)
-    page.came_at, page.request, page.local = by.at.timestamp(), memory.number, local
+    page.came_at, page.request, page.local = at, memory.number, local
     change = _read(product, page, memory, by)[0].pieces - sum(page.booked.values())
     return change if stock.fits(product, change) else 0
 

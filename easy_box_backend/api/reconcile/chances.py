@@ -51,6 +51,17 @@ SAME_LIST = 0.0005
 would be surely a repetition, the longer it is."""
 SAME_NEXT = 0.95
 """The next of its items is the same again, once it is certain that it is that list."""
+ELSEWHERE = 0.15
+"""The share of additions entered again where the network is as elsewhere."""
+SUDDEN, ITS_FAILURES = 0.02, 3
+"""The share of failures without warning, on a network that was as quick as usual; it counts as much as so many failures
+of a phone."""
+STOPPED = 0.5
+"""The same of passes, at least: they also end because somebody puts the phone away."""
+WEAK_SHARE = 0.2
+"""The share of requests on a weak network."""
+GOOD, SLOW, WEAK = 0.4, math.log(3.0), 0.5
+"""How the logarithm of the slowness spreads on a good network, around 0, and its mean and spread on a weak one."""
 CONTRADICTION = 1e-4
 """What the program cannot do, as far as it is known here."""
 APP_SECONDS = 1.5
@@ -70,7 +81,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     kept, of the first request after the last one that was no look-up: whether the answer to that one has arrived;
     first_gap: how long after it that one came.
     lost: whether the app looked up another product right behind that request, and did not add it.
-    slowness: how much longer than usual the last addition came after its look-up.
+    slowness: how much longer than usual the last addition came after its look-up; 0 if that tells nothing.
+    its_slowness: the same of this one. sudden: the share of failures that came although it took no longer.
     elsewhere: whether this request came on another connection than the one before, be it one that the phone has kept.
     unbroken: whether no request can have failed before the person's next.
     """
@@ -85,8 +97,10 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     spread: float = 1.0
     first_gap: float = 1e9
     lost: bool = False
-    slowness: float = 1.0
+    slowness: float = 0.0
     elsewhere: bool = False
+    its_slowness: float = 0.0
+    sudden: float = SUDDEN
 
     @property
     def fresh(self) -> float:
@@ -119,7 +133,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
         """The chance of the connection and the gap if the request before has failed: it would have broken, and that
         takes a while to show."""
         shown = _of(self.gap, ((5.0, 0.1), (10.0, 0.3), (15.0, 0.5), (math.inf, 1.0)))
-        return shown * (0.0005 if self.unbroken else self.weak)
+        return shown * (0.0005 if self.unbroken else self._weak(max(self.sudden, STOPPED)))
 
     @property
     def arrived(self) -> float:
@@ -154,7 +168,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
         """The same as `human` if the request before has failed, and the person enters it again: the error takes a
         while to show, and then it is done at once. Interleaved, that request was late, and came behind the look-up."""
         if self.interleaved:
-            return LATE * self.weak * self.human
+            return LATE * self._weak(self.sudden) * self.human
         usual = _of(
             self.first_gap,
             (
@@ -168,12 +182,15 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
                 (math.inf, 0.4),
             ),
         )
-        return (0.0005 if self.first_kept else self.weak) * self.human * usual
+        there = ELSEWHERE + (1 - ELSEWHERE) * weakness(self.its_slowness)
+        return (0.0005 if self.first_kept else self._weak(self.sudden, there)) * self.human * usual
 
-    @property
-    def weak(self) -> float:
-        """How bad the network was when the last addition came: where it is weak, the app waits longer for an answer."""
-        return self.bad * _of(self.slowness, ((1.0, 0.2), (1.5, 1.0), (math.inf, 4.0)))
+    def _weak(self, sudden: float, there: float = 1.0) -> float:
+        """How bad the network was when the last addition came: where it is weak, the app waits longer for an answer.
+
+        sudden: the share of failures without that. there: the same of where this addition came from.
+        """
+        return self.bad * (sudden + (1 - sudden) * weakness(self.slowness) * there)
 
     @property
     def bad(self) -> float:
@@ -183,6 +200,16 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     def passes(self, two: bool) -> float:
         """The chance of the order of the requests, with one pass or with two at once."""
         return (0.75 if two else 0.02) if self.interleaved else (0.25 if two else 0.98)
+
+
+def weakness(slowness: float) -> float:
+    """How much likelier the network was weak than usual, where the app had to wait for an answer so many times as long
+    as usual; 1 if that is not known."""
+    if slowness <= 0:
+        return 1.0
+    log = max(-SLOW, min(math.log(slowness), SLOW))
+    odds = GOOD / WEAK * math.exp((log / GOOD) ** 2 / 2 - ((log - SLOW) / WEAK) ** 2 / 2)
+    return odds / (WEAK_SHARE * odds + 1 - WEAK_SHARE)
 
 
 def _of(gap: float, chances: tuple[tuple[float, float], ...]) -> float:

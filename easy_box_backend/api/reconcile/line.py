@@ -3,16 +3,23 @@
 import msgspec
 from msgspec.structs import replace
 
-from api.reconcile.chances import APP_SECONDS, KEPT_SECONDS, MOST_SECONDS, Timing
+from api.reconcile.chances import APP_SECONDS, ITS_FAILURES, KEPT_SECONDS, MOST_SECONDS, SUDDEN, Timing
 
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
 MOST_PRODUCTS = 8
 """Of how many products look-ups wait, the latest ones: a camera looks up one after the other, and adds none of them."""
+NOT_SLOW = 1.25
+"""An addition that took less than so many times as long as usual was not slow."""
+FEW_SPREAD = 0.1
+"""Where a balancer changes more connections than that, they tell of no failures."""
 LATE_SECONDS = 3.0
 """A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
-FEW_TRIPS, MOST_TRIPS = 5, 50
-"""With fewer no average is known; more are forgotten in time."""
+USUAL_TRIP, ITS_WEIGHT, MOST_TRIPS = 0.1, 2, 50
+"""The average trip of a phone of which nothing is known, in seconds, and as how many trips it counts; of more than that
+many the earlier ones are forgotten in time."""
+SLOW_TRIP = 1.5
+"""A trip counts for at most so many averages, so that the average is that of a good network."""
 UNTOLD = ("find", "pull orders", "order", "photo")
 """Requests that the stories hear nothing of, or only with an addition. What they show of the request before them is
 kept until the stories hear of one."""
@@ -36,6 +43,8 @@ class Line(msgspec.Struct, omit_defaults=True):
     """Of how many additions it was measured how long they came after their look-ups, and the average, in seconds."""
     trip: float = 0.0
     """The same of the last addition, 0 if it is not known."""
+    failures: list[int] = msgspec.field(default_factory=lambda: [0, 0])
+    """How many connections broke behind an addition that had been slow, and behind one that had not."""
     found: dict[int, list[tuple[int, float, Timing, str]]] = {}
     """By product: its look-ups without an addition, as the request's number and time, how it came, and on which
     connection."""
@@ -58,12 +67,14 @@ class Line(msgspec.Struct, omit_defaults=True):
         gap, kept = at - self.acted_at, None
         since = at - self.last_at
         elsewhere = since < KEPT_SECONDS and connection != self.connection
-        if since < KEPT_SECONDS and connection and connection != self.before:
+        if connection and (connection == self.connection or (since < KEPT_SECONDS and connection != self.before)):
             kept = connection == self.connection
-            if since > BUSY_SECONDS:
+            if BUSY_SECONDS < since < KEPT_SECONDS:
                 self.kept[kept] += 1
         if self.acted_at == self.last_at:
             self.first_kept, self.first_gap = kept, gap
+            if self.trip and kept is False and since > BUSY_SECONDS and self._spread() < FEW_SPREAD:
+                self.failures[self._slowness() < NOT_SLOW] += 1
         if connection != self.connection:
             self.before, self.connection = self.connection, connection
         self.last_at = at
@@ -77,12 +88,25 @@ class Line(msgspec.Struct, omit_defaults=True):
         unbroken = bool(connection) and connection == self.acted_on
         if kind not in UNTOLD:
             self.acted_on = connection
-        spread = (self.pairs[False] + 0.01) / (sum(self.pairs) + 5)
-        slowness = self.trip / self.trips[1] if self.trip and self.trips[0] >= FEW_TRIPS else 1.0
+        sudden = (self.failures[True] + SUDDEN * ITS_FAILURES) / (sum(self.failures) + ITS_FAILURES)
+        sudden = max(sudden, 1 / (1 + self.trips[0]))  # what is usual for this phone is not known yet
         return Timing(
-            gap, kept, new, first_kept=self.first_kept, unbroken=unbroken, spread=spread, first_gap=self.first_gap,
-            lost=lost, slowness=slowness, elsewhere=elsewhere,
+            gap, kept, new, first_kept=self.first_kept, unbroken=unbroken, spread=self._spread(),
+            first_gap=self.first_gap, lost=lost, slowness=self._slowness(), elsewhere=elsewhere, sudden=sudden,
         )  # fmt: skip
+
+    def _spread(self) -> float:
+        """How often a connection is not kept where nothing has failed."""
+        return (self.pairs[False] + 0.01) / (sum(self.pairs) + 5)
+
+    def _usual(self) -> float:
+        """The average trip, in seconds; of a phone of which little is known mostly that of others."""
+        count, average = self.trips
+        return (ITS_WEIGHT * USUAL_TRIP + count * average) / (ITS_WEIGHT + count)
+
+    def _slowness(self) -> float:
+        """How many times as long as usual the last trip took, 0 if that is not known."""
+        return self.trip / self._usual()
 
     def find(self, product: int, timing: Timing) -> None:
         """The last request was a look-up of this product."""
@@ -110,15 +134,15 @@ class Line(msgspec.Struct, omit_defaults=True):
         lost = self.next > 0 and (self.next != product or looked_up_at - self.next_at > APP_SECONDS)
         self.next = 0
         self._keep(product, waiting)
-        return replace(its_timing, interleaved=number != before, lost=lost)
+        return replace(its_timing, interleaved=number != before, lost=lost, its_slowness=self._slowness())
 
     def _measure(self, trip: float) -> None:
         """The last addition came so long after its look-up; 0 if that tells nothing."""
-        self.trip = trip if trip < APP_SECONDS else 0.0
+        self.trip = max(trip, 0.0)
         if self.trip:
             count, average = self.trips
             count = min(count + 1, MOST_TRIPS)
-            self.trips = count, average + (trip - average) / count
+            self.trips = count, average + (min(trip, SLOW_TRIP * self._usual()) - average) / count
 
     def _note_pair(self, found: list[tuple[int, float, Timing, str]], timing: Timing) -> None:
         """The last request came by the app itself directly behind one of these look-ups: it has read its answer."""

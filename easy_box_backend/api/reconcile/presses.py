@@ -19,6 +19,8 @@ MOST_READINGS = 24
 STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0006, 0.02, 0.00002
 """The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
 the phone added meanwhile, or none of these."""
+SOON_SECONDS, TOO_SOON = 4.0, 0.2
+"""Within so many seconds of the same number, a late copy of it is so much less likely."""
 OTHER_UNCHANGED, OTHER_EDITED = 0.00003, 0.01
 """The chances of none of these without a press, and where the same PUT changes the description."""
 GUESSES = frozenset((OTHER, OTHER_UNCHANGED, OTHER_EDITED))
@@ -51,7 +53,7 @@ class Number(msgspec.Struct, array_like=True):
 
     late: the chance that it is a copy of an earlier number. edited: whether it changes the description too. answers:
     the revisions of other answers since the number before, with their weights: the page may show one of these now.
-    revision: of the product when it came.
+    revision: of the product when it came. at: when it came, in seconds.
     """
 
     quantity: int
@@ -59,6 +61,7 @@ class Number(msgspec.Struct, array_like=True):
     edited: bool = False
     answers: list[tuple[int, float]] = []
     revision: int = 0
+    at: float = -1e9
 
 
 class Page(msgspec.Struct):
@@ -78,6 +81,10 @@ class Page(msgspec.Struct):
     came_at: float = 0.0
     request: int = 0
     local: bool = False
+
+    def seconds_since(self, quantity: int, at: float) -> float:
+        """How many seconds before this moment the same number came last."""
+        return at - max((number.at for number in self.numbers if number.quantity == quantity), default=-math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +107,15 @@ class Reading:
     steps: tuple[tuple[int, bool], ...] = ()
 
 
-def lateness(timing: Timing) -> float:
-    """The chance that a number seen before is an earlier PUT that comes late, given its connection.
+def lateness(timing: Timing, since: float = math.inf) -> float:
+    """The chance that a number seen before is an earlier PUT that comes late, given its connection and the time.
 
     It cannot come late on the phone's connection. On a new one that is the likelier, the rarer new ones are; a
-    balancer's are always new, and say nothing.
+    balancer's are always new, and say nothing. since: how many seconds ago that number came last. A copy hardly comes
+    before the person has seen an error, pressed again, and pressed once more.
     """
-    return LATE * (timing.bad * min(1 / timing.fresh, 30.0) if timing.elsewhere else 0.02)
+    soon = TOO_SOON if since < SOON_SECONDS else 1.0
+    return soon * LATE * (timing.bad * min(1 / timing.fresh, 30.0) if timing.elsewhere else 0.02)
 
 
 def read(

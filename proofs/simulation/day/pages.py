@@ -64,7 +64,8 @@ class Presses:
     def put(self, request: Request, timing: Timing) -> None:
         """A number."""
         known = self.product(request.product)
-        known.page.numbers.append(Number(request.quantity, lateness(timing), revision=len(known.added)))
+        late = lateness(timing, known.page.seconds_since(request.quantity, request.at))
+        known.page.numbers.append(Number(request.quantity, late, revision=len(known.added), at=request.at))
         known.pieces = known.read()[0].pieces
 
     def pulled(self) -> None:

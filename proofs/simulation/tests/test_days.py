@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from api.reconcile import program, stories
+from api.reconcile import chances, program, stories
 from api.reconcile.chances import Item, Timing, content
+from api.reconcile.line import Line
 from api.reconcile.program import State, Way
 from api.tests.examples import examples
 from proofs.simulation.day import people
@@ -34,8 +35,10 @@ class Wire:
         if kind == "pull":
             self.reader.answered(self.list)
 
-    def add(self, product: int, quantity: int) -> None:
+    def add(self, product: int, quantity: int, slower: float = 0.0) -> None:
+        """slower: by how many seconds the answer to the look-up comes later than usual."""
         self.send("find", product)
+        self.at += slower
         self.send("add", product, quantity)
 
     def pause(self, seconds: float = 60.0) -> None:
@@ -90,6 +93,53 @@ def test_goods_entered_again_after_a_lost_answer_are_asked_about() -> None:
     assert 24 in wire.reader.questions()[1]
 
 
+@pytest.mark.parametrize("slower", [-0.04, 0.3])
+def test_equal_boxes_by_hand_are_asked_about_only_where_the_network_was_slow(slower: float) -> None:
+    wire = Wire("own")
+    for product in range(2, 62):
+        wire.pause()
+        wire.add(product, 5)
+    wire.pause()
+    wire.add(1, 24, slower)
+    wire.pause(8 if slower > 0 else 4)
+    wire.add(1, 24, slower)
+    wire.pause()
+    wire.send("pull")
+    assert wire.stock(1) == (24 if slower > 0 else 48)
+    assert set(wire.reader.questions()) == ({1} if slower > 0 else set())
+
+
+@pytest.mark.parametrize(
+    ("trip", "least", "most"), [(lambda broke: 0.1, 0.5, 1.0), (lambda broke: 0.1 + 0.3 * broke, 0.0, 0.1)],
+    ids=["quick answers before failures", "slow ones"],
+)  # fmt: skip
+def test_what_quick_answers_prove_is_learned_from_the_failures_of_the_phone(
+    trip: Callable[[bool], float], least: float, most: float
+) -> None:
+    line, at = Line(), 0.0
+    for number in range(60):
+        breaks = number % 4 == 0
+        connection = f"c{(number - 1) // 4}"
+        line.find(1, line.arrive("find", at, connection))
+        timing = line.add(1, line.arrive("add", at + trip(breaks), connection))
+        at += 8.0
+    assert least < timing.sudden < most
+
+
+def test_of_a_new_phone_a_quick_answer_proves_little() -> None:
+    line = Line()
+    line.find(1, line.arrive("find", 0.0, "c"))
+    line.add(1, line.arrive("add", 0.05, "c"))
+    assert line.arrive("find", 30.0, "d").sudden >= 0.5
+
+
+def test_a_connection_that_is_used_again_after_a_pause_proves_that_the_answer_has_arrived() -> None:
+    line = Line()
+    line.arrive("add", 0.0, "one")
+    assert line.arrive("find", 15.06, "one").first_kept
+    assert line.arrive("find", 40.0, "other").kept is None
+
+
 def test_the_same_delivery_again_after_a_list_was_seen_is_new() -> None:
     wire = Wire()
     for _ in range(3):
@@ -121,6 +171,17 @@ def test_plus_plus_minus_is_one_more(connections: str) -> None:
         wire.send("put", 1, number)
     wire.send("pull")
     assert wire.stock(1) == 1
+    assert wire.reader.questions() == {}
+
+
+def test_a_copy_can_come_after_a_while() -> None:
+    wire = Wire("own", stock={1: 10})
+    wire.pause()
+    for number, pause in ((11, 1), (12, 9), (11, 1)):
+        wire.send("put", 1, number)
+        wire.at += pause
+    wire.send("pull")
+    assert set(wire.reader.questions()) == {1}
 
 
 # --- Whole days -------------------------------------------------------------------------------------------------------
@@ -199,6 +260,11 @@ def take_the_connection_as_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "ways", lambda state, item, timing: plain(state, item, replace(timing, new=1e-9)))
 
 
+def take_slow_for_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = chances.weakness
+    monkeypatch.setattr(chances, "weakness", lambda slowness: plain(1 / slowness if slowness else 0.0))
+
+
 def let_a_chance_exceed_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "SECOND_PASS", 40.0)
 
@@ -208,6 +274,7 @@ BUGS: dict[str, tuple[int, Callable[[pytest.MonkeyPatch], None]]] = {
     "a way left out: entered again": (22, lambda patch: leave_out("entered again", patch)),
     "a merge that forgets a doubt": (1, forget_doubts),
     "the connection as proof": (8, take_the_connection_as_proof),
+    "slow for quick": (28, take_slow_for_quick),
     "a chance over 1": (0, let_a_chance_exceed_one),
 }
 """With the day that noticed it last time. It is played first, to save the days before it."""

@@ -74,6 +74,11 @@ def test_a_new_connection_makes_a_late_copy_likelier_unless_all_are_new() -> Non
     assert kept < usual < rare
 
 
+def test_a_copy_hardly_comes_within_seconds() -> None:
+    soon, later, never = (presses.lateness(Timing(1.0, elsewhere=True), since) for since in (2.0, 8.0, 1e9))
+    assert soon < later == never
+
+
 def test_the_chances_of_a_number_sum_to_at_most_one() -> None:
     """Over all numbers that can come next, from a page that is open and from one that is opened."""
     bases, sums = [Base(10, 0.7), Base(30, 0.3, 1)], [0, 5, 9]
