@@ -83,8 +83,9 @@ class Page(msgspec.Struct):
     local: bool = False
 
     def seconds_since(self, quantity: int, at: float) -> float:
-        """How many seconds before this moment the same number came last."""
-        return at - max((number.at for number in self.numbers if number.quantity == quantity), default=-math.inf)
+        """For how many seconds the same number can have been on its way: since the one before it, if there is one."""
+        places = [nth for nth, number in enumerate(self.numbers) if number.quantity == quantity]
+        return at - self.numbers[max(places[-1] - 1, 0)].at if places else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def lateness(timing: Timing, since: float = math.inf) -> float:
     """The chance that a number seen before is an earlier PUT that comes late, given its connection and the time.
 
     It cannot come late on the phone's connection. On a new one that is the likelier, the rarer new ones are; a
-    balancer's are always new, and say nothing. since: how many seconds ago that number came last. A copy hardly comes
+    balancer's are always new, and say nothing. since: see `Page.seconds_since`. A copy hardly comes
     before the person has seen an error, pressed again, and pressed once more.
     """
     soon = TOO_SOON if since < SOON_SECONDS else 1.0

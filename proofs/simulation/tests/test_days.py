@@ -174,10 +174,11 @@ def test_plus_plus_minus_is_one_more(connections: str) -> None:
     assert wire.reader.questions() == {}
 
 
-def test_a_copy_can_come_after_a_while() -> None:
-    wire = Wire("own", stock={1: 10})
+@pytest.mark.parametrize("sent", [((11, 1), (12, 9), (11, 1)), ((12, 9), (11, 1), (10, 1), (11, 1))])
+def test_a_copy_can_come_once_an_error_was_shown(sent: tuple[tuple[int, float], ...]) -> None:
+    wire = Wire("own", stock={1: sent[0][0] - 1})
     wire.pause()
-    for number, pause in ((11, 1), (12, 9), (11, 1)):
+    for number, pause in sent:
         wire.send("put", 1, number)
         wire.at += pause
     wire.send("pull")
