@@ -14,14 +14,14 @@ EITHER = pytest.StashKey[set[pytest.Item]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make test` splits the suite between two processes, see dev/test.py."""
-    parser.addoption("--half", choices=["sqlite", "postgresql"], help="this database's share of the suite")
-    parser.addoption("--taken", type=Path, help="where the halves note what they run of what either may")
+    """`make test` splits the suite between three processes, see dev/test.py."""
+    parser.addoption("--share", choices=["sqlite", "postgresql", "browser"], help="this share of the suite")
+    parser.addoption("--taken", type=Path, help="where the shares note what they run of what either database may")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In a half, a tenth of the examples are tried (api/tests/examples.py)."""
-    if config.getoption("--half"):
+    """In a share, a tenth of the examples are tried (api/tests/examples.py)."""
+    if config.getoption("--share"):
         from hypothesis import settings
 
         settings.register_profile("a tenth", max_examples=settings().max_examples // 10)
@@ -30,29 +30,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # once every marker is there
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep this database's half, by the rule in dev/test.py. What either may run comes last, from both ends."""
-    half = config.getoption("--half")
-    if half is None:
+    """Keep this share, by the rule in dev/test.py. What either database may run comes last, from both ends."""
+    share = config.getoption("--share")
+    if share is None:
         return
     own, either, others = [], [], []
     for item in items:
         marked = {marker.name for marker in item.iter_markers()}
         if "slow" in marked:
             others.append(item)
+        elif share == "browser":
+            own.append(item)
         elif not uses_database(item) or "any_database" in marked:
             either.append(item)
-        elif "both_databases" in marked or (half == "sqlite") == ("browser" in marked):
+        elif "both_databases" in marked or share == "postgresql":
             own.append(item)
         else:
             others.append(item)
     config.stash[EITHER] = set(either)
-    items[:] = own + (either if half == "sqlite" else either[::-1])
+    items[:] = own + (either if share == "sqlite" else either[::-1])
     config.hook.pytest_deselected(items=others)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Leave out what the other half has begun."""
+    """Leave out what the other database has begun."""
     taken = item.config.getoption("--taken")
     if not taken or item not in item.config.stash[EITHER]:
         return None
