@@ -20,6 +20,7 @@ Look = Callable[[Page, str], None]
 
 
 def test_a_person_is_made_and_connects_a_phone_with_the_sheet(desk_page: Page, look: Look) -> None:
+    desk_page.goto("/")
     desk_page.get_by_role("link", name="Люди", exact=True).click()
     desk_page.get_by_role("link", name="Новый человек").click()
     desk_page.get_by_label("Имя").fill("Анна")

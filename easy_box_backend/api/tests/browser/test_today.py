@@ -39,6 +39,7 @@ def test_the_login_page_is_accessible(page: Page, look: Callable[[Page, str], No
 
 
 def test_a_manager_turns_the_desk_to_german(desk_page: Page) -> None:
+    desk_page.goto("/")
     desk_page.locator("details.me summary").click()
     desk_page.get_by_role("button", name="Deutsch").click()
     expect(desk_page.locator("html")).to_have_attribute("lang", "de")
@@ -47,6 +48,7 @@ def test_a_manager_turns_the_desk_to_german(desk_page: Page) -> None:
 
 def test_the_menu_is_one_line_down_to_1000_px_and_opens_below_that(desk_page: Page) -> None:
     page = desk_page
+    page.goto("/")
     menu, button = page.locator("#menu"), page.locator("button.menu")
     for language in ("Русский", "Deutsch", "English"):
         page.set_viewport_size({"width": 1000, "height": 700})
