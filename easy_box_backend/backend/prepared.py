@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
-from psycopg.errors import error_from_result
+from psycopg.errors import InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
@@ -46,15 +46,24 @@ def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[
             return cursor.fetchall()
     link: psycopg.Connection[Any] = db.connection
     with db.wrap_database_errors:
-        if link.prepare_threshold is None or not _has_begun(link):
+        if link.prepare_threshold is None or link.isolation_level is not None:
             with psycopg.Cursor(link) as cursor:
-                return cursor.execute(statement, parameters).fetchall()
-        return _rows(link, statement, parameters)
+                # If psycopg prepared one, it would deallocate ours too, after the next rollback (DEALLOCATE ALL).
+                return cursor.execute(statement, parameters, prepare=False).fetchall()
+        _begin(link)
+        try:
+            return _rows(link, statement, parameters)
+        except InvalidSqlStatementName:  # somebody has deallocated them, such as a pooler
+            _known.pop(link, None)
+            if not link.autocommit:
+                raise  # the transaction is lost
+            return _rows(link, statement, parameters)
 
 
-def _has_begun(link: "psycopg.Connection[Any]") -> bool:
-    """Whether no BEGIN is due, which psycopg's cursors send by themselves."""
-    return link.autocommit or link.pgconn.transaction_status != TransactionStatus.IDLE
+def _begin(link: "psycopg.Connection[Any]") -> None:
+    """Send the BEGIN that is due, as psycopg's cursors do before the first statement of a transaction."""
+    if not link.autocommit and link.pgconn.transaction_status == TransactionStatus.IDLE:
+        _checked(link, link.pgconn.exec_(b"BEGIN"))
 
 
 def _rows(link: "psycopg.Connection[Any]", statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone as clock
 
 from api.models import Revision
@@ -75,6 +76,48 @@ def test_the_first_statement_of_a_transaction_begins_it() -> None:
         prepared.one_row(COUNT, [])
         transaction.set_rollback(True)
     assert Revision.objects.get().value == before
+
+
+@needs_postgres
+def test_a_rollback_takes_no_statement_away() -> None:
+    for _ in range(5):
+        with transaction.atomic():
+            prepared.one_row(COUNT, [])
+    for _ in range(2):
+        with transaction.atomic():
+            Revision.objects.get()
+            transaction.set_rollback(True)
+    assert prepared.one_row(COUNT, [])
+    with transaction.atomic():
+        assert prepared.one_row(COUNT, [])
+
+
+@needs_postgres
+def test_where_nothing_may_be_prepared_psycopg_deallocates_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared.one_row(COUNT, [])
+    with monkeypatch.context() as patch:
+        patch.setattr(connection.connection, "isolation_level", psycopg.IsolationLevel.READ_COMMITTED)
+        for _ in range(5):
+            prepared.one_row(COUNT, [])
+    with transaction.atomic():
+        Revision.objects.get()
+        transaction.set_rollback(True)
+    there = prepared.rows("SELECT name FROM pg_prepared_statements WHERE statement LIKE %s", ["UPDATE api_revision%"])
+    assert len(there) == 1
+
+
+@needs_postgres
+def test_statements_that_somebody_deallocates_are_prepared_anew() -> None:
+    prepared.one_row(COUNT, [])
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    assert prepared.one_row(COUNT, [])
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with pytest.raises(ProgrammingError), transaction.atomic():
+        prepared.one_row(COUNT, [])
+    with transaction.atomic():
+        assert prepared.one_row(COUNT, [])
 
 
 @needs_postgres
