@@ -14,7 +14,7 @@ from api.models import Revision
 from backend import prepared
 
 needs_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite prepares nothing")
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 WORDS = ["", "a", "NULL", 'quo"te', "back\\slash", "{a,b}", "ё ﷺ 🎁", "\n\t", "%s %(x)s $1", "a'b;--"]
 """Texts that are special somewhere."""
