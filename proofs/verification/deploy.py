@@ -404,8 +404,7 @@ def unhealthy(site: Site) -> None:
 
 def smoke(site: Site) -> None:
     """Healthy releases with a broken call of the app, a broken page of the desk, or broken files of nginx."""
-    broken = "AddStock.post = lambda self, request, key: Response({}, status=500)"
-    sha = site.release("smoke", f"RUN echo '{broken}' >>/srv/app/api/views.py")
+    sha = site.release("smoke", "RUN echo 'add_stock = lambda *args, **more: 1 / 0' >>/srv/app/api/rest/hot.py")
     failing(site, "a call of the app is broken", sha, "app's calls fail", "вызовы приложения")
     sha = site.release("desk", "RUN echo '{% nonsense %}' >/srv/app/api/desk/templates/desk/today.html")
     failing(site, "a page of the desk is broken", sha, "desk can't be opened", "страницы рабочего места")
