@@ -32,4 +32,6 @@ prune_images() {
   kept=$(releases | sed -n 1,3p)
   docker image ls --format '{{.Tag}}' "$(image)" | grep -E '^[0-9a-f]{40}$' | grep -vxF "$kept" |
     sed "s,^,$(image):," | xargs --no-run-if-empty docker image rm >/dev/null
+  # What was pulled by its digest and has lost its tag to another image.
+  docker image ls --format '{{.Tag}} {{.ID}}' "$(image)" | sed -n 's/^<none> //p' | xargs --no-run-if-empty docker image rm >/dev/null
 }
