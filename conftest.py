@@ -30,7 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # once every marker is there
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep this share, by the rule in dev/test.py. What either database may run comes last, from both ends."""
+    """Keep this share, by the rule in dev/test.py. What either database may run comes last, from both ends. A test that
+    SQLite may skip is left to PostgreSQL, whatever its marker says."""
     share = config.getoption("--share")
     if share is None:
         return
@@ -41,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             others.append(item)
         elif share == "browser":
             own.append(item)
-        elif not uses_database(item) or "any_database" in marked:
+        elif not uses_database(item) or ("any_database" in marked and "skipif" not in marked):
             either.append(item)
         elif "both_databases" in marked or share == "postgresql":
             own.append(item)
