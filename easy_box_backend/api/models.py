@@ -244,9 +244,11 @@ def loaded(model: type[M], names: Iterable[str], row: Iterable[Any], **related: 
 def _live_with(skus: Sequence[str]) -> "list[Product]":
     """The live products with one of these SKUs. On PostgreSQL by a prepared statement: a camera asks for a product
     several times a second."""
-    if connection.vendor != "postgresql":
+    if connection.vendor != "postgresql" or not skus:
         return list(Product.objects.live().filter(sku__in=skus))
-    return [loaded(Product, _PRODUCT_NAMES, row) for row in prepared.rows(_LIVE_WITH, [list(skus)])]
+    # One mark for each: PostgreSQL guesses how long an array is, and then plans anew for each one it gets.
+    statement = f"{_LIVE_WITH} ({', '.join(['%s'] * len(skus))})"
+    return [loaded(Product, _PRODUCT_NAMES, row) for row in prepared.rows(statement, skus)]
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -354,7 +356,7 @@ class Product(models.Model):
 _PRODUCT_NAMES = [field.attname for field in Product._meta.concrete_fields]
 _LIVE_WITH = (
     f"SELECT {', '.join(field.column for field in Product._meta.concrete_fields)} FROM api_product"  # noqa: S608
-    " WHERE archived_at IS NULL AND sku = ANY(%s)"
+    " WHERE archived_at IS NULL AND sku IN"
 )
 
 

@@ -35,7 +35,7 @@ def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[
     """The rows of the result. Raises Django's database errors.
 
     On SQLite, if queries are logged or wrapped, or if nothing is to be prepared, it is an ordinary statement.
-    parameters: texts, numbers, times, None, and lists of texts.
+    parameters: texts, numbers, times and None.
     """
     db = connections[DEFAULT_DB_ALIAS]  # `connection` looks it up anew for each of its attributes
     if db.connection is None:
@@ -106,17 +106,10 @@ def _text(value: Any) -> bytes | None:
     """A parameter in PostgreSQL's own text form."""
     if value is None:
         return None
-    if isinstance(value, list):
-        value = "{" + ",".join(map(_quoted, value)) + "}"
     text = str(value).encode()
     if b"\0" in text:
         raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
     return text
-
-
-def _quoted(text: str) -> str:
-    """A text of a list."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _checked(link: "psycopg.Connection[Any]", result: PGresult) -> PGresult:

@@ -17,6 +17,7 @@ from api.phones.memory import read, written
 from api.reconcile.memory import Memory
 from api.tests.calls import Caller
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
+from api.texts import check_digit_ok
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LIST = "/api/products/"
@@ -67,6 +68,34 @@ def test_a_look_up_is_three_statements_without_a_lock(phone: Caller) -> None:
     statements = [query["sql"].split()[0] for query in context.captured_queries]
     assert statements == ["SELECT", "SELECT", "UPDATE"]
     assert not [query for query in context.captured_queries if "FOR NO KEY" in query["sql"]]
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite prepares nothing")
+def test_no_hot_statement_is_planned_anew_each_time(phone: Caller) -> None:
+    """PostgreSQL does so if it takes a plan for any values for dearer than one for these values."""
+    articles = [f"40063813{number:05d}" for number in range(1000)]
+    articles = [article for article in articles if check_digit_ok(article)]  # they are looked up in two spellings
+    own = [f"A-{number}" for number in range(1000)]
+    Product.objects.bulk_create(Product(sku=sku, name=sku, revision=1) for sku in articles + own)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    before = plans()
+    for number in range(12):
+        for sku in (articles[number], own[number]):
+            (product,) = phone.get(f"{LIST}?sku={sku}").json()
+            phone.post(f"{LIST}{product['id']}/add_stock/", {"quantity": number + 1})
+    used = {text: (custom - before.get(text, (0, 0))[0], any_ - before.get(text, (0, 0))[1])
+            for text, (custom, any_) in plans().items()}  # fmt: skip
+    often = {text: counts for text, counts in used.items() if sum(counts) >= 12}
+    assert len(often) >= 4, used  # token, product, memory, goods
+    assert all(custom <= 5 for custom, _ in often.values()), often  # PostgreSQL tries five
+
+
+def plans() -> dict[str, tuple[int, int]]:
+    """How often each prepared statement of this connection was planned for its values, and how often it was not."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements")
+        return {text: (custom, generic) for text, custom, generic in cursor.fetchall()}
 
 
 @pytest.mark.parametrize("sku", ["BOX", "NONE"])
