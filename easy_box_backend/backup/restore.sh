@@ -15,7 +15,7 @@ restore() {
   [ "${MEDIA_STORAGE:-folder}" != folder ] || [ -z "$(ls -A "$MEDIA")" ] ||
     fail "the media folder is not empty: a set is restored into an empty one only"
   pg_restore --exit-on-error --single-transaction --no-owner --no-privileges --dbname="$PGDATABASE" "$1/database.dump"
-  ask "analyze" # until PostgreSQL knows the tables' sizes, it can choose plans that read all of a large one
+  ask "analyze" >/dev/null # until PostgreSQL knows the tables' sizes, it can choose plans that read all of a large one
   if [ "${MEDIA_STORAGE:-folder}" != folder ]; then
     say "restored $1: the database. Photos are in the storage that MEDIA_STORAGE names, those of the set stay in it"
     return
