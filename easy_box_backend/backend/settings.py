@@ -249,7 +249,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", default=str(VAR_DIR / "test.sqlite3"))}
 elif _database["ENGINE"].endswith("postgresql"):
     # A pool or persistent connections, not both: the pool keeps connections, so CONN_MAX_AGE stays 0.
-    # Only the statements of backend/prepared.py are prepared, from their third execution on.
+    # Only the statements of backend/prepared.py are prepared.
     ours: dict[str, Any] = {"application_name": "easybox", "prepare_threshold": 3, "connect_timeout": DB_WAIT}
     _database["OPTIONS"] = ours | _database.get("OPTIONS", {})
     if DB_POOL_MAX:

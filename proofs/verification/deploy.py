@@ -30,12 +30,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from proofs.phone.dio import MultipartFile
+from proofs.verification.checks import Checked, Result, broken_off, check_names, end_by_exception, report
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
 from proofs.verification.engine import ROOT, Engine, copy_project, engine, install, provide_images, run, say
-from proofs.verification.names import check_names
 from proofs.verification.setup import setup
 from proofs.verification.telegram import Telegram, telegram
 
@@ -68,7 +67,7 @@ HALF_DEAF = (
 
 
 @dataclass
-class Site:
+class Site(Checked):
     """A server, its git origin, its image registry and its Telegram."""
 
     engine: Engine
@@ -78,7 +77,6 @@ class Site:
     ssh_port: int
     telegram: Telegram
     settings: dict[str, str]
-    results: list[tuple[str, bool, str]] = field(default_factory=list)
     heard: int = 0
     spoken: list[str] = field(default_factory=list)
     kept: dict[str, tuple[str, int, str]] = field(default_factory=dict)
@@ -95,11 +93,6 @@ class Site:
     @property
     def image(self) -> str:
         return self.settings["IMAGE"]
-
-    def note(self, name: str, good: bool, text: str) -> None:
-        """Print a result, and keep it for the summary."""
-        self.results.append((name, good, text))
-        say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
 
     # --- The server, over SSH --------------------------------------------------------------------------------
     def ssh_command(self, command: str) -> list[str]:
@@ -847,23 +840,18 @@ def main(chosen: list[str]) -> int:
     """
     check_names(chosen, [SETUP, *(scenario.__name__ for scenario in SCENARIOS)])
     chosen = with_needed(chosen)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end_by_exception)
+    end_by_exception()
     began = time.monotonic()
-    results: list[tuple[str, bool, str]] = []
+    results: list[Result] = []
     if not chosen or SETUP in chosen:
         say("--- setup-server.sh, twice, in a bare root file system")
         results += setup()
     if set(chosen) != {SETUP}:
         results += deploys(chosen)
-    failed = [name for name, good, _ in results if not good]
-    print(f"\n{len(results) - len(failed)} of {len(results)} in {time.monotonic() - began:.0f} s")
-    for name, good, text in results:
-        print(f"  {'ok    ' if good else 'FAILED'} {name}: {text}")
-    return 1 if failed else 0
+    return report(results, began)
 
 
-def deploys(chosen: list[str]) -> list[tuple[str, bool, str]]:
+def deploys(chosen: list[str]) -> list[Result]:
     """Run the scenarios named in `chosen`, or all; returns the results: name, whether it is good, text."""
     lacking = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if lacking:
@@ -874,23 +862,14 @@ def deploys(chosen: list[str]) -> list[tuple[str, bool, str]]:
     site = None
     try:
         with site_in(folder) as site:
-            for scenario in [first, *(one for one in SCENARIOS if not chosen or one.__name__ in chosen)]:
-                say(f"--- {(scenario.__doc__ or scenario.__name__).splitlines()[0]}")
-                try:
-                    scenario(site)
-                except Exception as error:
-                    site.note(scenario.__name__, False, f"{type(error).__name__}: {str(error)[-3000:]}")
-                    site.messages()
-                    if scenario is first:
-                        break
+            wanted = [first, *(one for one in SCENARIOS if not chosen or one.__name__ in chosen)]
+            for scenario in broken_off(site, wanted):
+                site.messages()
+                if scenario is first:
+                    break
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return site.results if site else [("the machine", False, "did not come up")]
-
-
-def end_by_exception(signal_number: int, _frame: FrameType | None) -> None:
-    """Exit by an exception, so that everything that was started is stopped."""
-    sys.exit(128 + signal_number)
 
 
 if __name__ == "__main__":

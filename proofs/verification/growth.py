@@ -19,22 +19,21 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from proofs.phone.app import InventoryRemote, Session
 from proofs.phone.dio import Dio, MultipartFile
+from proofs.verification.checks import Checked, broken_off, check_names, end_by_exception, report
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, Server, ask, free_port, jpeg, new_sku
-from proofs.verification.deploy import commit_project, end_by_exception, git, running, wait_until
+from proofs.verification.deploy import commit_project, git, running, wait_until
 from proofs.verification.engine import HAPROXY, ROOT, Engine, engine, provide_images, run, say
-from proofs.verification.names import check_names
 from proofs.verification.telegram import Telegram, telegram
 
 BUCKET = "photos"
@@ -117,7 +116,7 @@ class Host:
 
 
 @dataclass
-class Growth:
+class Growth(Checked):
     """Two hosts and what is outside of them. port: of the balancer."""
 
     engine: Engine
@@ -131,7 +130,6 @@ class Growth:
     one: Host
     two: Host
     ports: dict[str, int]
-    results: list[tuple[str, bool, str]] = field(default_factory=list)
     sent: int = 0
     failed: int = 0
     lost: int = 0
@@ -144,11 +142,6 @@ class Growth:
     def database(self) -> str:
         """The name of the container of the external PostgreSQL."""
         return f"{self.one.project}-postgresql"
-
-    def note(self, name: str, good: bool, text: str) -> None:
-        """Print a result, and keep it for the summary."""
-        self.results.append((name, good, text))
-        say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """A statement in the external PostgreSQL, as its superuser."""
@@ -649,29 +642,20 @@ def make_buckets(port: int) -> None:
 def main(chosen: list[str]) -> int:
     """Run the checks named in `chosen`, or all; returns 1 if one failed, and exits with 2 for an unknown name."""
     check_names(chosen, [check.__name__ for check in CHECKS])
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end_by_exception)
+    end_by_exception()
     folder = Path(tempfile.mkdtemp(prefix="easybox-growth-"))
     began = time.monotonic()
     growth = None
     try:
         with grown(folder) as growth:
-            for check in [one_server, grow, *(check for check in CHECKS if not chosen or check.__name__ in chosen)]:
-                say(f"--- {(check.__doc__ or check.__name__).splitlines()[0]}")
-                try:
-                    check(growth)
-                except Exception as error:
-                    growth.note(check.__name__, False, f"{type(error).__name__}: {str(error)[-6000:]}")
-                    if check in (one_server, grow):
-                        break
+            wanted = [one_server, grow, *(check for check in CHECKS if not chosen or check.__name__ in chosen)]
+            for check in broken_off(growth, wanted):
+                if check in (one_server, grow):
+                    break
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    failed = [name for name, good, _ in growth.results if not good]
-    print(f"\n{len(growth.results) - len(failed)} of {len(growth.results)} in {time.monotonic() - began:.0f} s")
-    print(f"Under load {growth.sent} requests were sent; {growth.failed} failed, {growth.lost} products lost a write")
-    for name, good, text in growth.results:
-        print(f"  {'ok    ' if good else 'FAILED'} {name}: {text}")
-    return 1 if failed else 0
+    load = f"Under load {growth.sent} requests were sent; {growth.failed} failed, {growth.lost} products lost a write"
+    return report(growth.results, began, load)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from proofs.verification.checks import Result
 from proofs.verification.engine import CACHE, ROOT, install, run, say
 
 SUITE = "trixie"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAeGnHgRT2kVRuyvxgQ0H7IFGkkcrFZZAyk2XzFj6VbX ci"
 CI_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHc4bPmPqvK0uWbVJbZ2o5Cq7n0f3vQmZbZs5m1p0b3d deploys"
 CHANGING = ("proc", "dev", "sys", "run", "tmp", "var/log", "var/cache", "var/lib/apt/lists")
-Results = list[tuple[str, bool, str]]
+Results = list[Result]
 
 
 def setup() -> Results:

@@ -30,15 +30,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from proofs.phone.app import AuthRepository, InventoryRemote, Session
 from proofs.phone.desk import Browser, desk_pages
 from proofs.phone.dio import Dio, DioException, FormData, MultipartFile
 from proofs.phone.smoke import app_calls
+from proofs.verification.checks import Checked, broken_off, check_names, end_by_exception, report
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
-from proofs.verification.engine import ROOT, Engine, copy_project, engine, provide_images, run, say
-from proofs.verification.names import check_names
+from proofs.verification.engine import ROOT, Engine, copy_project, engine, provide_images, run
 
 PLAIN_HTTP = {"security.W004", "security.W008", "security.W012", "security.W016"}
 """The warnings of `check --deploy` about plain HTTP, which the app needs."""
@@ -46,14 +45,13 @@ SERVICES = ("backend", "nginx", "db", "worker", "backup")
 
 
 @dataclass
-class Stack:
+class Stack(Checked):
     """The stack under test."""
 
     engine: Engine
     folder: Path
     port: int
     variables: dict[str, str]
-    results: list[tuple[str, bool, str]] = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: iter(range(1, 10**9)))
 
     @property
@@ -102,11 +100,6 @@ class Stack:
     def app(self) -> App:
         """The app on a phone, logged in."""
         return App(self.url)
-
-    def note(self, name: str, good: bool, text: str) -> None:
-        """Print a result, and keep it for the summary."""
-        self.results.append((name, good, text))
-        say(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
 
 
 # --- Checks, in order ---------------------------------------------------------------------------------------------
@@ -535,34 +528,21 @@ def temporary_stack(folder: Path) -> Iterator[Stack]:
 def main(chosen: list[str]) -> int:
     """Run the checks named in `chosen`, or all; returns 1 if one failed, and exits with 2 for an unknown name."""
     check_names(chosen, [check.__name__ for check in CHECKS])
-    signal.signal(signal.SIGTERM, _end)
+    end_by_exception()
     folder = Path(tempfile.mkdtemp(prefix="easybox-verify-"))
     began = time.monotonic()
     stack = None
     try:
         with temporary_stack(folder) as stack:
-            for check in [build, start, *(check for check in CHECKS if not chosen or check.__name__ in chosen)]:
-                say(f"--- {(check.__doc__ or check.__name__).splitlines()[0]}")
-                try:
-                    check(stack)
-                except Exception as error:
-                    stack.note(check.__name__, False, f"{type(error).__name__}: {str(error)[-3000:]}")
-                    if check in (build, start):
-                        print(stack.compose("logs", "--tail", "20") if check is start else "")
-                        break
+            wanted = [build, start, *(check for check in CHECKS if not chosen or check.__name__ in chosen)]
+            for check in broken_off(stack, wanted):
+                if check in (build, start):
+                    print(stack.compose("logs", "--tail", "20") if check is start else "")
+                    break
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    failed = [name for name, good, _ in stack.results if not good]
-    stand_in = "" if os.environ.get("VERIFY_DOCKER") == "existing" else ", base images are stand-ins"
-    print(f"\n{len(stack.results) - len(failed)} of {len(stack.results)} in {time.monotonic() - began:.0f} s{stand_in}")
-    for name, good, text in stack.results:
-        print(f"  {'ok    ' if good else 'FAILED'} {name}: {text}")
-    return 1 if failed else 0
-
-
-def _end(signal_number: int, _frame: FrameType | None) -> None:
-    """Exit by an exception, so that everything that was started is stopped."""
-    sys.exit(128 + signal_number)
+    stand_in = [] if os.environ.get("VERIFY_DOCKER") == "existing" else ["The base images are stand-ins."]
+    return report(stack.results, began, *stand_in)
 
 
 if __name__ == "__main__":

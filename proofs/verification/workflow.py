@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proofs.verification.names import check_names
+from proofs.verification.checks import check_names
 from proofs.verification.telegram import telegram
 
 ROOT = Path(__file__).resolve().parents[2]
