@@ -74,8 +74,8 @@ simulate-days: venv-dev ## Whole days in memory, compared with the truth (SEED=1
 simulate-mutants: venv-dev ## Test the simulation: it must find every planted bug
 	@$(PY) -m proofs.simulation.mutants
 
-bench: venv-dev ## Measure reading and writing (docs/benchmarks.md)
-	@$(PY) -m proofs.benchmarks
+bench: venv-dev ## Measure reading and writing (docs/benchmarks.md; ARGS=--write writes it)
+	@$(PY) -m proofs.benchmarks $(ARGS)
 
 bench-short: venv-dev ## The same in a minute, for CI: statements of SQL counted, processor time beside plain code
 	@$(PY) -m proofs.benchmarks.short

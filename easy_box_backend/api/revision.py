@@ -15,9 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from api.errors import Stale
 from api.models import Order, Product, Revision
+from backend import prepared
 
 AHEAD = 1_000_000
 """More changes than are made while an import runs."""
+_READ = "SELECT epoch, value FROM api_revision WHERE id = 1"
 _TAKE = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 
 
@@ -28,9 +30,8 @@ def take() -> int:
     """
     if not connection.in_atomic_block:
         raise RuntimeError("A revision is taken inside the transaction that it stamps.")
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE)
-        return cursor.fetchone()[0]
+    value: int = prepared.one_row(_TAKE, [])[0]
+    return value
 
 
 def ahead() -> int:
@@ -53,17 +54,19 @@ def reach(number: int) -> None:
 
 def current() -> int:
     """The latest visible revision. Read it before the data that it is sent with."""
-    return Revision.objects.values_list("value", flat=True).get(id=1)
+    value: int = prepared.one_row(_READ, [])[1]
+    return value
 
 
 def epoch() -> str:
     """The name of the current epoch. A restored backup begins a new one."""
-    return Revision.objects.values_list("epoch", flat=True).get(id=1)
+    name: str = prepared.one_row(_READ, [])[0]
+    return name
 
 
 def tag() -> str:
     """Epoch and revision as one word, for `ETag`."""
-    epoch, value = Revision.objects.values_list("epoch", "value").get(id=1)
+    epoch, value = prepared.one_row(_READ, [])
     return f"{epoch}-{value}"
 
 

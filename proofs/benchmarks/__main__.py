@@ -7,7 +7,7 @@
     python -m proofs.benchmarks queue        a queue of 300 items: the last ones beside the first ones
     python -m proofs.benchmarks uploads      ?sku= of a camera while another phone uploads photos
 
-Exit code 1: a requirement is missed.
+Each prints its figures as it writes them into docs/benchmarks.md with --write. Exit code 1: a requirement is missed.
 """
 
 import argparse
@@ -17,8 +17,10 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from threading import Event, Thread
 
 from PIL import Image
@@ -27,67 +29,87 @@ from dev.common import temporary_folder
 from dev.postgres import temporary_postgres
 from proofs.benchmarks.client import Connection, form, request, saturate
 from proofs.benchmarks.edge import Edge, edge
-from proofs.benchmarks.figures import Requirement, at_least, at_most, cpu, ratio, verdict
+from proofs.benchmarks.figures import Requirement, at_least, at_most, cpu, ratio, show, table, verdict
 from proofs.benchmarks.server import Served, served
 
 APP, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 PRODUCTS, ORDERS, LINES = 10_000, 1_000, 5
 CONNECTIONS, ROUND_SECONDS = 8, 3.0
-PLAIN_PRODUCTS, PLAIN_ORDERS = "products, plain ModelViewSet", "orders, plain ModelViewSet"
-PHONES = "app, look-up and addition"
-STATEMENTS = "its five statements, nothing read"
-READY = "a bare function that sends ready bytes"
-BARE_LOOK_UP, LOOK_UP = "?sku=, a bare function", "?sku=, by a phone"
-LIST_AT_MOST, LOOK_UP_AT_MOST, WRITES_AT_LEAST, PHONES_AT_LEAST, LATE_AT_MOST = 0.1, 2.0, 0.5, 0.35, 1.25
+PLAIN_PRODUCTS, PLAIN_ORDERS = "products, plain ModelViewSet", f"{ORDERS:,} orders of {LINES} lines, plain ModelViewSet"
+WRITER, INTEGRATIONS, PHONES = "bare writer", "integration", "phones: a look-up and an addition each"
+STATEMENTS = "the five statements of an item, nothing read"
+READY, READY_ORDERS = "bare ready bytes", f"{ORDERS:,} orders, bare ready bytes"
+KEPT, KEPT_ORDERS = f"{PRODUCTS:,} products", f"{ORDERS:,} orders of {LINES} lines"
+CHANGED, CHANGED_ORDERS = f"{KEPT}, right after a write", f"{KEPT_ORDERS}, right after a write"
+BARE_LOOK_UP, LOOK_UP = "`?sku=`, bare look-up", "`?sku=` by a phone, each time another product"
+LIST_AT_MOST, READY_AT_MOST, LOOK_UP_AT_MOST, LATE_AT_MOST = 0.1, 2.0, 2.0, 1.25
+WRITES_AT_LEAST, PHONES_AT_LEAST, UPLOADS_AT_LEAST = 0.6, 0.35, 0.5
+START_AT_MOST, MEMORY_AT_MOST = 3.0, 200
 QUEUE, EARLY, LATE = 300, slice(2, 12), slice(290, 300)
 """How many items a phone's queue has, and which of them are compared."""
+
+Figures = tuple[str, list[Requirement]]
+"""The text of a section of docs/benchmarks.md, and what is required."""
 
 
 def main() -> int:
     """Measure what the command line names; returns 0 if all requirements are kept."""
+    parts: dict[str, Callable[[Path, int], Figures]] = {
+        "phones": phones, "lists": lists, "writes": writes, "queue": queue, "uploads": uploads,
+    }  # fmt: skip
     parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks")
-    parser.add_argument(
-        "what", nargs="?", choices=["phones", "lists", "writes", "queue", "uploads", "all"], default="all"
-    )
+    parser.add_argument("what", nargs="?", choices=[*parts, "all"], default="all")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds; medians are shown")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/benchmarks.md")
     chosen = parser.parse_args()
     requirements: list[Requirement] = []
-    with temporary_folder() as folder:
-        if chosen.what == "all" and not shutil.which("nginx"):
-            print("nginx is not installed: the list as a phone gets it is not measured.")
-        elif chosen.what in ("phones", "all"):
-            with temporary_postgres() as url, served(
-                url, folder, workers=1, threads=4, products=PRODUCTS
-            ) as server, edge(server.port, folder) as nginx:  # fmt: skip
-                requirements += phones(server, nginx, chosen.rounds)
-        if chosen.what in ("lists", "all"):
-            with temporary_postgres() as url, served(
-                url, folder, workers=1, threads=4, products=PRODUCTS, orders=ORDERS, lines=LINES
-            ) as server:  # fmt: skip
-                requirements += lists(server, chosen.rounds)
-        if chosen.what in ("writes", "all"):
-            # In memory a commit costs nothing, which shows the code's cost; on disk, as in production, it dominates.
-            for name, durable in (("commits in memory", "off"), ("commits on disk, as in production", "on")):
-                options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), durable)
-                with temporary_postgres(**options) as url, served(
-                    url, folder, workers=2, threads=4, products=100
-                ) as server:  # fmt: skip
-                    requirements += writes(server, chosen.rounds, name)
-        if chosen.what in ("queue", "all"):
-            with temporary_postgres() as url, served(url, folder, workers=2, threads=4, products=100) as server:
-                requirements += queue(server, chosen.rounds)
-        if chosen.what in ("uploads", "all"):
-            with temporary_postgres() as url, served(url, folder, workers=2, threads=4, products=100) as server:
-                requirements += uploads(server, chosen.rounds)
+    for name, measure in parts.items():
+        if chosen.what not in (name, "all"):
+            continue
+        if measure is phones and not shutil.which("nginx"):
+            requirements.append(Requirement("nginx is not installed: lists as a phone gets them", False))
+            continue
+        with temporary_folder() as folder:
+            text, required = measure(folder, chosen.rounds)
+        show(name, f"{chosen.rounds} rounds. {text}", write=chosen.write)
+        requirements += required
     return verdict(requirements)
 
 
+@contextmanager
+def small(folder: Path) -> Iterator[Served]:
+    """100 products, and 2 workers of 4 threads, as in production."""
+    with temporary_postgres() as url, served(url, folder, workers=2, threads=4, products=100) as server:
+        yield server
+
+
 # --- Phones: CPU of gunicorn and nginx ---
-def phones(server: Served, nginx: Edge, rounds: int) -> list[Requirement]:
-    """CPU of the one worker and of nginx for each list that a phone gets, in interleaved rounds."""
+def phones(folder: Path, rounds: int) -> Figures:
+    """CPU of one worker and of nginx for each list that a phone gets."""
+    with temporary_postgres() as url, served(
+        url, folder, workers=1, threads=4, products=PRODUCTS, orders=ORDERS, lines=LINES
+    ) as server, edge(server.port, folder) as nginx:  # fmt: skip
+        spent, size = _by_phones(server, nginx, rounds)
+    both = {name: [sum(pair) for pair in pairs] for name, pairs in spent.items()}
+    compared = {name: READY_ORDERS if "orders" in name else READY for name in spent}
+    rows, to_ready = [], {name: ratio(both[name], both[compared[name]]) for name in spent}
+    for name, pairs in spent.items():
+        backend, front = (statistics.median(pair[n] for pair in pairs) for n in (0, 1))
+        rows.append([name, f"{backend:.1f}", f"{front:.1f}", f"{to_ready[name]:.2f}", f"{size[name]:,}"])
+    passed = statistics.median(pair[1] for pair in spent[KEPT])
+    bare = statistics.median(pair[1] for pair in spent[READY])
+    return "nginx before one worker of 4 threads:\n\n" + table(
+        ["list of a phone", "gunicorn, CPU ms", "nginx, CPU ms", "to bare", "bytes sent"], rows
+    ), [
+        Requirement(f"nginx passes a list on: {passed:.2f} ms, ready bytes {bare:.2f} ms", passed < 3 * bare + 1),
+        *(at_most(f"{name}: to bare ready bytes", to_ready[name], READY_AT_MOST) for name in (KEPT, KEPT_ORDERS)),
+    ]
+
+
+def _by_phones(server: Served, nginx: Edge, rounds: int) -> tuple[dict[str, list[tuple[float, float]]], dict[str, int]]:
+    """Milliseconds of the worker and of nginx in each round, and bytes sent, for each list."""
     connection, token = Connection(nginx.port), server.log_in(APP)
-    ready = request("GET", "/bare/ready/", agent=APP)
-    whole = request("GET", "/api/products/", token=token, agent=APP)
+    whole, orders = (request("GET", f"/api/{what}/", token=token, agent=APP) for what in ("products", "orders"))
     plain = request("GET", "/api/products/", token=token, agent=APP, accept_encoding="br")
     add = f"/api/products/{server.products[0]}/add_stock/"
     integration = server.log_in(INTEGRATION)
@@ -101,27 +123,39 @@ def phones(server: Served, nginx: Edge, rounds: int) -> list[Requirement]:
         spent.setdefault(name, []).append((backend, cpu(nginx, connection, data, 50, before)[0]))
 
     for _ in range(rounds):
-        measure(READY, ready)
-        measure("products", whole)
+        measure(READY, request("GET", "/bare/ready/products/", agent=APP))
+        measure(KEPT, whole)
         tag = connection.ask(whole).headers["etag"]
-        measure("products, 304", request("GET", "/api/products/", token=token, agent=APP, if_none_match=tag))
-        measure("products, right after a write", whole, write)
-        measure("products, not compressed", plain)
-    print(f"\nA phone's list of {PRODUCTS:,} products, through nginx: CPU per request")
-    print(f"{'':36}{'gunicorn ms':>12}{'nginx ms':>12}{'to ready':>10}{'bytes':>12}")
-    both = {name: [sum(pair) for pair in pairs] for name, pairs in spent.items()}
-    for name, pairs in spent.items():
-        backend, front = (statistics.median(pair[n] for pair in pairs) for n in (0, 1))
-        to_ready = ratio(both[name], both[READY])
-        print(f"{name:36}{backend:12.2f}{front:12.2f}{to_ready:10.2f}{size[name]:12,}")
-    passed = statistics.median(pair[1] for pair in spent["products"])
-    bare = statistics.median(pair[1] for pair in spent[READY])
-    return [Requirement(f"nginx passes a list on: {passed:.2f} ms, ready bytes {bare:.2f} ms", passed < 3 * bare + 1)]
+        measure("304", request("GET", "/api/products/", token=token, agent=APP, if_none_match=tag))
+        measure("right after a write", whole, write)
+        measure("for a client without gzip", plain)
+        measure(READY_ORDERS, request("GET", "/bare/ready/orders/", agent=APP))
+        measure(KEPT_ORDERS, orders)
+    return spent, size
 
 
 # --- Lists: CPU ---
-def lists(server: Served, rounds: int) -> list[Requirement]:
-    """CPU of the one worker for each way of reading, in interleaved rounds."""
+def lists(folder: Path, rounds: int) -> Figures:
+    """CPU of one worker for each way of reading, without nginx."""
+    with temporary_postgres() as url, served(
+        url, folder, workers=1, threads=4, products=PRODUCTS, orders=ORDERS, lines=LINES
+    ) as server:  # fmt: skip
+        spent = _read(server, rounds)
+    compared = {KEPT: PLAIN_PRODUCTS, CHANGED: PLAIN_PRODUCTS, KEPT_ORDERS: PLAIN_ORDERS, CHANGED_ORDERS: PLAIN_ORDERS,
+                LOOK_UP: BARE_LOOK_UP, "`?sku=`": BARE_LOOK_UP}  # fmt: skip
+    to = {name: ratio(spent[name], spent[other]) for name, other in compared.items()}
+    rows = [
+        [name, f"{statistics.median(times):.1f}", f"{to[name]:.2g}" if name in to else ""]
+        for name, times in spent.items()
+    ]
+    return "1 worker of 4 threads:\n\n" + table(["reading by an integration", "CPU ms", "to plain or bare"], rows), [
+        *(at_most(f"{name}: to a plain ModelViewSet", to[name], LIST_AT_MOST) for name in (KEPT, CHANGED)),
+        at_most(f"{LOOK_UP}: to the bare one", to[LOOK_UP], LOOK_UP_AT_MOST),
+    ]
+
+
+def _read(server: Served, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds in each round for each way of reading."""
     token, phone = server.log_in(INTEGRATION), server.log_in(APP)
     connection = Connection(server.port)
 
@@ -130,49 +164,58 @@ def lists(server: Served, rounds: int) -> list[Requirement]:
 
     add = f"/api/products/{server.products[0]}/add_stock/"
     write = request("POST", add, body={"quantity": 1}, token=token, agent=INTEGRATION)
-    names = [
-        PLAIN_PRODUCTS, "products", "products, right after a write", "products, 304", BARE_LOOK_UP, "?sku=", LOOK_UP,
-        PLAIN_ORDERS, "orders", "orders, right after a write",
-    ]  # fmt: skip
-    spent: dict[str, list[float]] = {name: [] for name in names}
-    size: dict[str, int] = {}
+    spent: dict[str, list[float]] = {}
 
     def measure(name: str, data: bytes | Iterator[bytes], times: int, before: bytes | None = None) -> None:
-        milliseconds, size[name] = cpu(server, connection, data, times, before)
-        spent[name].append(milliseconds)
+        spent.setdefault(name, []).append(cpu(server, connection, data, times, before)[0])
 
     for _ in range(rounds):
         measure(PLAIN_PRODUCTS, get("/plain/products/"), 2)
-        measure("products", get("/api/products/"), 20)
-        measure("products, right after a write", get("/api/products/"), 20, write)
+        measure(KEPT, get("/api/products/"), 20)
+        measure(CHANGED, get("/api/products/"), 20, write)
         tag = connection.ask(get("/api/products/")).headers["etag"]
         measure("products, 304", get("/api/products/", if_none_match=tag), 200)
         measure(BARE_LOOK_UP, get("/bare/products/?sku=SKU-04711"), 200)
-        measure("?sku=", get("/api/products/?sku=SKU-04711"), 200)
+        measure("`?sku=`", get("/api/products/?sku=SKU-04711"), 200)
         connection.ask(request("GET", "/api/products/", token=phone, agent=APP))  # as the app does before it looks up
         by_phone = iter([request("GET", f"/api/products/?sku=SKU-{n:05d}", token=phone, agent=APP) for n in range(200)])
         measure(LOOK_UP, by_phone, 200)
         measure(PLAIN_ORDERS, get("/plain/orders/"), 2)
-        measure("orders", get("/api/orders/"), 20)
-        measure("orders, right after a write", get("/api/orders/"), 20, write)
-    print(f"\nReading, {PRODUCTS:,} products, {ORDERS:,} orders of {LINES} lines: CPU of gunicorn's worker")
-    print(f"{'':36}{'ms/request':>12}{'to plain':>10}{'bytes':>12}")
-    plain = {name: PLAIN_ORDERS if name.startswith("orders") else PLAIN_PRODUCTS for name in names}
-    to_plain = {name: ratio(spent[name], spent[plain[name]]) for name in names}
-    for name in names:
-        print(f"{name:36}{statistics.median(spent[name]):12.2f}{to_plain[name]:10.4f}{size[name]:12,}")
-    return [
-        Requirement(
-            f"{name}: {to_plain[name]:.3f} of a plain ModelViewSet's CPU (at most {LIST_AT_MOST})",
-            to_plain[name] <= LIST_AT_MOST,
-        )
-        for name in ("products", "products, right after a write")
-    ] + [at_most(f"{LOOK_UP}: to the bare one", ratio(spent[LOOK_UP], spent[BARE_LOOK_UP]), LOOK_UP_AT_MOST)]
+        measure(KEPT_ORDERS, get("/api/orders/"), 20)
+        measure(CHANGED_ORDERS, get("/api/orders/"), 20, write)
+    return spent
 
 
 # --- Writes: throughput ---
-def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
-    """Additions per second from 8 connections, for each implementation in interleaved rounds. Programs add to one
+def writes(folder: Path, rounds: int) -> Figures:
+    """Additions per second from 8 connections, with commits in memory, where they cost nothing, and on disk."""
+    rows, required = [], list[Requirement]()
+    for place, durable in (("in memory", "off"), ("on disk, as in production", "on")):
+        options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), durable)
+        with temporary_postgres(**options) as url, served(
+            url, folder, workers=2, threads=4, products=100
+        ) as server:  # fmt: skip
+            memory = server.memory_mb()
+            rates, lost = _throughput(server, rounds)
+        to_bare = {way: ratio(rates[way], rates[WRITER]) for way in rates}
+        for way in rates:
+            name = f"{way}, commits {place}" if way == WRITER else way
+            rows.append([name, f"{statistics.median(rates[way]):.0f}", f"{to_bare[way]:.2f}"])
+        for way, least in ((INTEGRATIONS, WRITES_AT_LEAST), (PHONES, PHONES_AT_LEAST)):
+            required.append(at_least(f"{way}, commits {place}: to the bare writer", to_bare[way], least))
+        required += [Requirement(f"{way}, commits {place}: {lost[way]} pieces lost or too many", not lost[way])
+                     for way in rates]  # fmt: skip
+    text = "2 workers of 4 threads, 8 connections:\n\n" + table(["add_stock", "items a second", "to bare"], rows)
+    text += f"\n\nStart to the first answer: {server.start:.1f} s. Memory of both workers, idle: {memory:.0f} MB."
+    required += [
+        at_most("start to the first answer, s:", server.start, START_AT_MOST),
+        at_most("memory of two idle workers, MB:", memory, MEMORY_AT_MOST),
+    ]
+    return text, required
+
+
+def _throughput(server: Served, rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Additions per second in each round, and pieces lost in all of them, for each implementation. Programs add to one
     product; phones send queues, each its own, as the app does: a look-up and an addition for each item, then the list.
     """
     integrations = [server.log_in(INTEGRATION) for _ in range(CONNECTIONS)]
@@ -198,8 +241,8 @@ def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
     for token in bare_phones:
         Connection(server.port).ask(statements(token)[0])  # makes the memory
     ways = {
-        "bare writer": [[[add("", INTEGRATION, door="bare")]]] * CONNECTIONS,
-        "integration": [[[add(token, INTEGRATION)]] for token in integrations],
+        WRITER: [[[add("", INTEGRATION, door="bare")]]] * CONNECTIONS,
+        INTEGRATIONS: [[[add(token, INTEGRATION)]] for token in integrations],
         STATEMENTS: [[statements(token) for _ in range(QUEUE)] for token in bare_phones],
         PHONES: [],
     }  # fmt: skip
@@ -217,18 +260,7 @@ def writes(server: Served, rounds: int, name: str) -> list[Requirement]:
             done, seconds = saturate(server.port, scripts, ROUND_SECONDS)
             lost[way] += before + pieces(scripts, done) - on_hand(server, integrations[0])
             rates[way].append(sum(done) / seconds)
-    print(f"\nadd_stock, {CONNECTIONS} connections, 2 workers of 4 threads, {name}")
-    print(f"{'':36}{'additions/s':>12}{'requests/s':>12}{'to bare':>10}")
-    for way, scripts in ways.items():
-        rate, to_bare = statistics.median(rates[way]), ratio(rates[way], rates["bare writer"])
-        print(f"{way:36}{rate:12.0f}{rate * len(scripts[0][-1]):12.0f}{to_bare:10.2f}")
-    least = {"integration": WRITES_AT_LEAST, PHONES: PHONES_AT_LEAST}
-    return [
-        at_least(f"add_stock, {way}, {name}: of a bare writer's", ratio(rates[way], rates["bare writer"]), least[way])
-        for way in least
-    ] + [
-        Requirement(f"add_stock, {way}, {name}: {lost[way]} pieces lost or too many (0)", not lost[way]) for way in ways
-    ]
+    return rates, lost
 
 
 def pieces(scripts: list[list[list[bytes]]], done: list[int]) -> int:
@@ -241,9 +273,20 @@ def pieces(scripts: list[list[list[bytes]]], done: list[int]) -> int:
 
 
 # --- A long queue ---
-def queue(server: Served, rounds: int) -> list[Requirement]:
+def queue(folder: Path, rounds: int) -> Figures:
     """How long an item of a phone's queue takes, its look-up and its addition: the first ones and the last ones."""
-    rates: list[float] = []
+    with small(folder) as server:
+        early, late = _queues(server, rounds)
+    longer = ratio(late, early)
+    first, last = statistics.median(early), statistics.median(late)
+    return (
+        f"A look-up and its addition take {first:.2f} ms as items {EARLY.start + 1} to {EARLY.stop} of a queue, "
+        f"{last:.2f} ms as items {LATE.start + 1} to {LATE.stop}: {longer:.2f} times as long."
+    ), [at_most("the last items of a long queue: to the first ones", longer, LATE_AT_MOST)]
+
+
+def _queues(server: Served, rounds: int) -> tuple[list[float], list[float]]:
+    """Milliseconds for an early and for a late item, medians of each of so many queues."""
     early, late = list[float](), list[float]()
     for nth in range(rounds):
         token, connection, taken = server.log_in(APP), Connection(server.port), list[float]()
@@ -259,11 +302,7 @@ def queue(server: Served, rounds: int) -> list[Requirement]:
             assert answer.status == 200, answer
         early.append(statistics.median(taken[EARLY]))
         late.append(statistics.median(taken[LATE]))
-        rates.append(late[-1] / early[-1])
-    print(f"\nA phone's queue of {QUEUE} items: milliseconds for a look-up and its addition")
-    print(f"items {EARLY.start + 1} to {EARLY.stop}: {statistics.median(early):.2f}")
-    print(f"items {LATE.start + 1} to {LATE.stop}: {statistics.median(late):.2f}")
-    return [at_most("the last items of a long queue: to the first ones", statistics.median(rates), LATE_AT_MOST)]
+    return early, late
 
 
 def on_hand(server: Served, token: str) -> int:
@@ -274,8 +313,20 @@ def on_hand(server: Served, token: str) -> int:
 
 
 # --- Photos ---
-def uploads(server: Served, rounds: int) -> list[Requirement]:
+def uploads(folder: Path, rounds: int) -> Figures:
     """Look-ups per second of one camera, alone and while another phone uploads one photo after the other."""
+    with small(folder) as server:
+        alone, beside, photos = _beside_uploads(server, rounds)
+    slower = ratio(beside, alone)
+    rate, with_photos, sent = (statistics.median(each) for each in (alone, beside, photos))
+    return (
+        f"`?sku=` of a camera: {rate:.0f} a second alone, {with_photos:.0f} while photos of 12 megapixels are sent, "
+        f"{sent:.1f} a second: {slower:.2f} of the rate."
+    ), [at_least("`?sku=` while photos are uploaded: of the rate without", slower, UPLOADS_AT_LEAST)]
+
+
+def _beside_uploads(server: Served, rounds: int) -> tuple[list[float], list[float], list[float]]:
+    """In each round: look-ups a second alone, and beside uploads; photos a second."""
     camera, other = server.log_in(APP), server.log_in(APP)
     look_up = [[[request("GET", "/api/products/?sku=SKU-00001", token=camera, agent=APP)]]]
     path = f"/api/products/{server.products[0]}/upload_image/"
@@ -299,11 +350,7 @@ def uploads(server: Served, rounds: int) -> list[Requirement]:
         assert set(sent) == {200}, sent
         beside.append(sum(done) / seconds)
         photos.append(len(sent) / seconds)
-    print("\n?sku= of a camera, 2 workers of 4 threads")
-    print(f"alone: {statistics.median(alone):.0f} a second")
-    print(f"while photos of 12 megapixels are uploaded: {statistics.median(beside):.0f} a second; "
-          f"{statistics.median(photos):.1f} photos a second")  # fmt: skip
-    return [at_least("?sku= while photos are uploaded: of the rate without", ratio(beside, alone), 0.5)]
+    return alone, beside, photos
 
 
 def photo() -> bytes:

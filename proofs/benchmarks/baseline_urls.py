@@ -8,6 +8,7 @@ Besides the WSGI module that serves it, the only module of this folder that impo
 import gzip
 import json
 import time
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha1
 from typing import Any
@@ -28,6 +29,8 @@ from api.phones import memory
 from api.rest import lists
 from api.rest.answers import dump
 from backend import prepared
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ProductSerializer(serializers.ModelSerializer[Product]):
@@ -131,14 +134,15 @@ def same_statements(request: HttpRequest, key: int) -> HttpResponse:
 
 
 @cache
-def packed_list(photos: str) -> bytes:
-    """The app's list, compressed."""
-    return gzip.compress(dump(lists.product_list(photos)), 6)
+def packed_list(photos: str, what: str) -> bytes:
+    """The app's list of products or orders, compressed."""
+    rows = lists.product_list(photos) if what == "products" else lists.order_list(photos, LONG_AGO, for_app=True)
+    return gzip.compress(dump(rows), 6)
 
 
-def ready(request: HttpRequest) -> HttpResponse:
+def ready(request: HttpRequest, what: str) -> HttpResponse:
     """The bare list: whoever asks gets ready bytes; no account, no revision, no middleware."""
-    body = packed_list(f"http://{request.get_host()}/media/")
+    body = packed_list(f"http://{request.get_host()}/media/", what)
     headers = {"Content-Length": str(len(body)), "Content-Encoding": "gzip"}
     return HttpResponse(body, content_type="application/json", headers=headers)
 
@@ -186,7 +190,7 @@ urlpatterns = [
     path("bare/<int:key>/add_stock/", bare_add_stock),
     path("bare/products/", bare_look_up),
     path("bare/same/<int:key>/", same_statements),
-    path("bare/ready/", ready),
+    path("bare/ready/<str:what>/", ready),
     path("bare/fill/", fill),
     path("", include("backend.urls")),
 ]

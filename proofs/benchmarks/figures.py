@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from dev.common import ROOT
 from proofs.benchmarks.client import Connection
@@ -53,6 +54,14 @@ def cpu(
 def ratio(ours: list[float], plain: list[float]) -> float:
     """The median of the rounds' ratios: a temporary slowdown of the machine affects both numbers of a round."""
     return statistics.median(a / b for a, b in zip(ours, plain, strict=True))
+
+
+def show(section: str, text: str, *, write: bool) -> None:
+    """Print figures with the day. write: also put them into docs/benchmarks.md, between the marks of this section."""
+    text = f"{datetime.now(UTC):%Y-%m-%d}, {text}"
+    print(f"\n{text}", flush=True)
+    if write:
+        write_section(section, text)
 
 
 def write_section(name: str, text: str) -> None:

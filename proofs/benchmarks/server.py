@@ -21,11 +21,12 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server. pid: gunicorn's master. products: their ids."""
+    """A running server. pid: gunicorn's master. products: their ids. start: seconds until it answered."""
 
     port: int
     pid: int
     products: list[int]
+    start: float
 
     def log_in(self, agent: str) -> str:
         """The token of a new device with this user agent."""
@@ -82,15 +83,17 @@ def served(
         "--log-level",
         "warning",
     ]
+    began = time.monotonic()
     server = subprocess.Popen(
         [*command, "--no-control-socket", "proofs.benchmarks.baseline_wsgi"], cwd=ROOT, env=environment,
     )  # fmt: skip
     try:
         wait_for(port, server)
+        start = time.monotonic() - began
         counts = urlencode({"products": products, "orders": orders, "lines": lines})
         filled = Connection(port).ask(request("GET", f"/bare/fill/?{counts}", agent="bench"))
         assert filled.status == 200, filled
-        yield Served(port, server.pid, filled.json()["products"])  # type: ignore[index]
+        yield Served(port, server.pid, filled.json()["products"], start)  # type: ignore[index]
     finally:
         server.send_signal(signal.SIGTERM)
         try:
@@ -114,7 +117,7 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         try:
             Connection(port).ask(request("GET", "/api/health/", agent="bench"))
         except (ConnectionError, OSError):
-            time.sleep(0.1)
+            time.sleep(0.05)
         else:
             return
     raise RuntimeError("gunicorn did not start")

@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -27,7 +26,7 @@ import psycopg
 from dev.common import BACKEND, clean_environment, temporary_folder
 from dev.postgres import temporary_postgres
 from proofs.benchmarks.client import Connection, request
-from proofs.benchmarks.figures import Requirement, at_most, table, verdict, write_section
+from proofs.benchmarks.figures import Requirement, at_most, show, table, verdict
 from proofs.benchmarks.server import TICK, Served, served
 
 APP, PROGRAM = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
@@ -163,7 +162,7 @@ def lists(folder: Path, rounds: int, *, write: bool) -> list[Requirement]:
     rows = [[name, *(f"{median[name, size]:.1f}" for size in (SMALL, LONG))] for name in names]
     rows.insert(0, ["the first one of a process", *(f"{first[size]:,.0f}" for size in (SMALL, LONG))])
     text = table(["list of a phone, CPU ms", f"{SMALL:,} products", f"{LONG:,} products"], rows)
-    show("sizes of lists", f"{datetime.now(UTC):%Y-%m-%d}, {rounds} rounds:\n\n{text}", write=write)
+    show("sizes of lists", f"{rounds} rounds:\n\n{text}", write=write)
     more = median["more", LONG]
     return [at_most(f"first list of {LONG:,} after a write, more than a kept one, ms:", more, AFTER_A_WRITE)]
 
@@ -186,7 +185,7 @@ def flat(folder: Path, rounds: int, *, write: bool) -> list[Requirement]:
         requirements.append(at_most(f"{name}, {HUGE:,} products to {SMALL:,}:", grown, GROWS))
     head = ["CPU ms", *(f"{size:,} products, {size * EACH:,} movements" for size in (SMALL, HUGE)), "ratio"]
     text = (
-        f"{datetime.now(UTC):%Y-%m-%d}, {rounds} rounds:\n\n{table(head, rows)}\n\n`check_ledger` over "
+        f"{rounds} rounds:\n\n{table(head, rows)}\n\n`check_ledger` over "
         f"{HUGE * EACH:,} movements: {seconds:,.0f} s, {memory:,.0f} MB; it told {progress} times how far it was."
     )
     show("large warehouse", text, write=write)
@@ -223,12 +222,6 @@ def check_ledger(warehouse: Warehouse, folder: Path) -> tuple[float, float, int]
     assert process.returncode == 0, told
     assert isinstance(used, resource.struct_rusage)
     return time.monotonic() - began, used.ru_maxrss / 1024, len(told)
-
-
-def show(section: str, text: str, *, write: bool) -> None:
-    print(f"\n{text}", flush=True)
-    if write:
-        write_section(section, text)
 
 
 def main() -> int:

@@ -15,14 +15,13 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import count
 from threading import Thread
 
 from dev.common import temporary_folder
 from dev.postgres import temporary_postgres
 from proofs.benchmarks.client import Connection, request
-from proofs.benchmarks.figures import Requirement, at_most, table, verdict, write_section
+from proofs.benchmarks.figures import Requirement, at_most, show, table, verdict
 from proofs.benchmarks.server import Served, served
 
 APP, PROGRAM = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
@@ -158,9 +157,8 @@ def soak(server: Served, minutes: float, load: float, *, write: bool) -> int:
     memory = [statistics.median(window.memory for window in third) for third in thirds]
     spent_in = [statistics.median(window.cpu for window in third) for third in thirds]
     text = report(thirds, memory, spent_in, full, sum(window.requests for window in windows), minutes, load)
-    print(f"\n{text}\n\nErrors: {len(errors)} {errors[:3]}")
-    if write:
-        write_section("soak", f"{text}\n\nErrors: {len(errors)}. Pieces lost or too many: {lost}.")
+    show("soak", f"{text}\n\nErrors: {len(errors)}. Pieces lost or too many: {lost}.", write=write)
+    print(*errors[:3], sep="\n")
     return verdict([
         Requirement(f"{len(errors)} errors (0)", not errors),
         Requirement(f"{lost} pieces lost or too many (0)", not lost),
@@ -181,9 +179,9 @@ def report(
         cells = [f"{mine:.0f}", f"{spent:.2f}", *(f"{one:.0f}" for one in (*shown, taken[-1]))]
         rows.append([name, *cells])
     head = ["", "memory of 2 workers, MB", "CPU, ms a request", "median, ms", "95 %, ms", "99 %, ms", "longest, ms"]
-    day, rate = f"{datetime.now(UTC):%Y-%m-%d}", requests / minutes / 60
+    rate = requests / minutes / 60
     return (
-        f"{day}, {minutes:g} minutes, {PHONES} phones with queues of {QUEUE}, a camera and a program:\n"
+        f"{minutes:g} minutes, {PHONES} phones with queues of {QUEUE}, a camera and a program:\n"
         f"{requests:,} requests, {rate:.0f} a second ({load:.0%} of the {full:.0f} at full speed were asked for).\n\n"
     ) + table(head, rows)
 
