@@ -89,6 +89,6 @@ def test_what_is_missing_is_noticed() -> None:
     assert is_broken("docs/nothing.md", "README.md")
     assert is_broken("#no-such-heading", "README.md")
     assert not is_broken("docs/operations.md#secrets", "README.md")
-    assert exists("api/models.py", "README.md")
+    assert exists("api/models/products.py", "README.md")
     assert not exists("api/no_such_module.py", "README.md")
     assert "setup-server.sh" in paths("deploy/README.md")
