@@ -68,7 +68,7 @@ check-messages: venv-dev ## Fail if a text is not translated
 simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real APP=repaired)
 	@$(PY) -m proofs.simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER) --app $(APP)
 
-simulate-days: venv-dev ## Whole days in memory, compared with the truth (SEED=1 DAYS=100 READER=server MARGIN="5 6 7")
+simulate-days: venv-dev ## Whole days in memory, compared with the truth (SEED=1 DAYS=100 READER=server|real MARGIN="5 6 7")
 	@$(PY) -m proofs.simulation.day --seed $(SEED) --days $(DAYS) --reader $(READER) --margin $(MARGIN)
 
 simulate-mutants: venv-dev ## Test the simulation: it must find every planted bug

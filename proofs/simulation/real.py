@@ -68,12 +68,18 @@ class Database:
 
 
 class RealServer:
-    """gunicorn and PostgreSQL, with the account of a manager. See network.Server."""
+    """gunicorn and PostgreSQL, with the account of a manager. See network.Server.
+
+    Args:
+        application: what gunicorn serves.
+        settings: of the server, besides those here.
+    """
 
     concurrent = True
     human_gap = 0.2
 
-    def __init__(self) -> None:
+    def __init__(self, application: str = "backend.wsgi", **settings: str) -> None:
+        self._application = application
         self._folder = Path(tempfile.mkdtemp(prefix="easybox-sim-"))
         self._folder.chmod(0o755)
         atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
@@ -84,7 +90,7 @@ class RealServer:
         self._database = Database(self._folder / "postgresql")
         self._port = free_port()
         self.base_url = f"http://127.0.0.1:{self._port}/api"
-        self._environment = self._make_environment()
+        self._environment = self._make_environment() | settings
         self._manage("migrate", "--no-input")
         self._manage("createsuperuser", "--no-input")
         self._start()
@@ -115,7 +121,7 @@ class RealServer:
         command = [
             sys.executable, "-m", "gunicorn", "--workers", str(WORKERS), "--threads", str(THREADS),
             "--worker-class", "gthread", "--preload", "--bind", f"127.0.0.1:{self._port}", "--keep-alive", "75",
-            "--chdir", str(BACKEND), "--log-level", "critical", "backend.wsgi",
+            "--chdir", str(BACKEND), "--log-level", "critical", self._application,
         ]  # fmt: skip
         with (self._folder / "gunicorn.log").open("ab") as log:
             self._gunicorn = subprocess.Popen(

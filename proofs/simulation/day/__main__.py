@@ -5,15 +5,23 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from api.reconcile.stories import MARGIN
+from api.reconcile.stories import MARGIN, Effect
+from proofs.simulation.day.over_http import OverHttp
 from proofs.simulation.day.people import PROFILES, Outcome, play
-from proofs.simulation.day.readers import Naive, StoryReader
+from proofs.simulation.day.readers import EachPhone, Naive, StoryReader
 from proofs.simulation.day.server import Server
 from proofs.simulation.day.world import Reader
 
-READERS: dict[str, Callable[[float], Reader]] = {"stories": StoryReader, "server": Server, "naive": Naive}
+READERS: dict[str, Callable[[float], Reader]] = {
+    "stories": lambda margin: EachPhone(lambda: StoryReader(margin)),
+    "naive": Naive,
+    "server": Server,
+    "real": OverHttp,
+}
+WITH_A_DESK = ("server", "real")
+"""The readers that a manager can work with."""
 
 
 def main() -> None:
@@ -29,8 +37,12 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--only", type=int, help="play this day, and print its requests")
     options = parser.parse_args()
+    readers = options.reader or ["stories"]
     for profile in options.profile or PROFILES:
-        for name, margin in itertools.product(options.reader or ["stories"], options.margin):
+        if PROFILES[profile].manager and not set(readers) <= set(WITH_A_DESK):
+            print(f"{profile}: needs --reader {' or '.join(WITH_A_DESK)}")
+            continue
+        for name, margin in itertools.product(readers, options.margin):
             start = time.perf_counter()
             days = range(options.days) if options.only is None else [options.only]
             outcomes = [play(f"{options.seed} {day}", PROFILES[profile], READERS[name](margin)) for day in days]
@@ -39,7 +51,10 @@ def main() -> None:
                     print(f"  day {day}: silently off by product {outcome.silent}; asked about {outcome.questions}")
                 if options.only is not None:
                     show(outcome)
-            print(f"{profile}, {name}, margin {margin:g}: {summary(outcomes, time.perf_counter() - start)}", flush=True)
+            told = summary(outcomes, time.perf_counter() - start)
+            if PROFILES[profile].manager:
+                told += f"; {sum(outcome.settled for outcome in outcomes) / len(outcomes):.2f} settled before"
+            print(f"{profile}, {name}, margin {margin:g}: {told}", flush=True)
 
 
 def summary(outcomes: list[Outcome], seconds: float) -> str:
@@ -58,9 +73,13 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
 def show(outcome: Outcome) -> None:
     """The requests of a day, with the truth, and how the likeliest story reads the additions."""
     reader = outcome.world.reader
-    told = iter(reader.effects.values() if isinstance(reader, StoryReader) else ())
+    told: dict[str, Iterator[Effect]] = {}
+    if isinstance(reader, EachPhone):
+        told = {
+            name: iter(one.effects.values()) for name, one in reader.readers.items() if isinstance(one, StoryReader)
+        }
     for number, request in enumerate(outcome.world.log):
-        effect = next(told, None) if request.kind == "add" else None
+        effect = next(told.get(request.phone, iter(())), None) if request.kind == "add" else None
         print(
             f"{number:4} {request.at:9.2f} s  {request.kind:5} {request.product:3} {request.quantity:5}"
             f"  {request.connection:10} stands for {request.pieces:4}  {request.fault:6}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import cast
 
+from proofs.simulation.day.office import EVENING, Desk, Manager, shop
 from proofs.simulation.day.phone import Phone
 from proofs.simulation.day.world import Link, Network, Reader, Task, World
 
@@ -14,19 +16,32 @@ class Profile:
     """A kind of day.
 
     bad: the share of actions on a bad network. failing: the chance that a request fails there. own_connections:
-    whether each request has a connection of its own (a balancer). acts: how many things the person does.
+    whether each request has a connection of its own (a balancer). acts: how many things a person does. phones: how many
+    people with phones work on the same shelves. products: how many are there. manager: whether a manager and a web shop
+    work with the server meanwhile; else somebody changes stock as they do.
     """
 
     bad: float = 0.0
     failing: float = 0.35
     own_connections: bool = False
     acts: int = 40
+    phones: int = 1
+    products: int = 40
+    manager: bool = False
 
 
 NO_FAULTS = Profile()
 BAD_NETWORK = Profile(bad=0.2)
 OWN_CONNECTIONS = Profile(bad=0.2, own_connections=True)
-PROFILES = {"no faults": NO_FAULTS, "bad network": BAD_NETWORK, "own connections": OWN_CONNECTIONS}
+TWO_PHONES = Profile(bad=0.2, phones=2, products=12)
+WITH_MANAGER = Profile(bad=0.2, phones=2, products=12, manager=True)
+PROFILES = {
+    "no faults": NO_FAULTS,
+    "bad network": BAD_NETWORK,
+    "own connections": OWN_CONNECTIONS,
+    "two phones": TWO_PHONES,
+    "two phones and a manager": WITH_MANAGER,
+}
 
 
 def pieces(rng: random.Random) -> int:
@@ -132,7 +147,7 @@ class Person:
 
 def others(world: World, rng: random.Random) -> Task:
     """A web shop and a manager, who change stock by the hour."""
-    while world.now < 10_000:
+    while world.now < EVENING:
         yield rng.expovariate(1 / 400)
         product = rng.randint(1, world.products)
         world.change(product, rng.choice((-1, -2, -3, 5, -1)))
@@ -142,7 +157,7 @@ def others(world: World, rng: random.Random) -> Task:
 class Outcome:
     """How a day ended. off: product to the stock's error. silent: those of it that no question is open about; unlike:
     those whose question does not offer the right change. questions: the products asked about; needless: those of it
-    that nothing ever went wrong with."""
+    that nothing ever went wrong with. settled: how many questions a manager has settled before."""
 
     world: World
     off: dict[int, int]
@@ -150,6 +165,7 @@ class Outcome:
     unlike: dict[int, int]
     questions: dict[int, set[int]]
     needless: set[int]
+    settled: int = 0
 
     @property
     def is_exact(self) -> bool:
@@ -157,17 +173,33 @@ class Outcome:
 
 
 def play(seed: str, profile: Profile, reader: Reader) -> Outcome:
-    """Play a day and compare the server's stock with the truth."""
+    """Play a day and compare the server's stock with the truth. With a manager, the reader must have a `Desk` too."""
     rng = random.Random(seed)
-    world = World(rng, reader)
-    network = Network(rng, own_connections=profile.own_connections)
-    phone = Phone(world, Link(world, network, "phone"), rng)
-    phone.link.start(Person(phone, network, profile).day())
-    phone.link.start(others(world, random.Random(f"others {seed}")))
+    world = World(rng, reader, profile.products)
+    phones = [_phone(world, rng, "phone", profile)]
+    for number in range(2, profile.phones + 1):
+        phones.append(_phone(world, random.Random(f"phone {number} {seed}"), f"phone {number}", profile))
+    office, start, manager = random.Random(f"others {seed}"), phones[0].link.start, None
+    if profile.manager:
+        desk = cast(Desk, reader)
+        manager = Manager(world, desk, phones, office)
+        start(manager.day())
+        start(shop(world, desk, office))
+    else:
+        start(others(world, office))
     world.run()
-    assert not phone.queue, "the phone is stuck"
+    assert not any(phone.queue for phone in phones), "a phone is stuck"
     stock, true, asked = world.stock(), world.true_stock(), reader.questions()
     off = {p: stock[p] - true[p] for p in stock if stock[p] != true[p]}
     silent = {p: n for p, n in off.items() if p not in asked}
     unlike = {p: n for p, n in off.items() if p in asked and -n not in asked[p]}
-    return Outcome(world, off, silent, unlike, asked, {p for p in asked if p not in world.wronged})
+    needless = {p for p in asked if p not in world.wronged}
+    return Outcome(world, off, silent, unlike, asked, needless, manager.settled if manager else 0)
+
+
+def _phone(world: World, rng: random.Random, name: str, profile: Profile) -> Phone:
+    """A phone whose person has begun the day."""
+    network = Network(rng, own_connections=profile.own_connections)
+    phone = Phone(world, Link(world, network, name), rng)
+    phone.link.start(Person(phone, network, profile).day())
+    return phone

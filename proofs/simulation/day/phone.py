@@ -37,12 +37,11 @@ class Phone:
     """How many passes run."""
     avoided: set[int] = field(default_factory=set)
     """Products whose press failed and was given up: the person waits for a fresh list."""
-    _intents: int = 0
 
     def intent(self, pieces: int) -> tuple[int, int]:
         """A new act that stands for so many pieces."""
-        self._intents += 1
-        return self._intents, pieces
+        self.world.acts += 1
+        return self.world.acts, pieces
 
     def open_list(self) -> Task:
         """The pass: replay the queue, clear it, pull the list."""

@@ -1,19 +1,20 @@
-"""The readers that a day can be played with. That by stories is the server's own, without its tables."""
+"""The readers in memory. That by stories is the server's own, without its tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 
 from api.reconcile.line import Line
 from api.reconcile.stories import MARGIN, Doubts, Effect, Stories
 from proofs.simulation.day.pages import Presses
-from proofs.simulation.day.world import Request
+from proofs.simulation.day.world import Reader, Request
 
 
 class Model:
     """A reader that needs to know nothing of the stock but what the phone is shown."""
 
-    def begin(self, start: dict[int, int]) -> None:
+    def begin(self, start: dict[int, int], others: Mapping[int, int]) -> None:
         pass
 
     def changed(self, product: int, change: int, at: float) -> None:
@@ -21,7 +22,7 @@ class Model:
 
 
 class StoryReader(Model):
-    """Additions by stories, numbers by the pages that the phone can show."""
+    """Additions by stories, numbers by the pages that the phone can show. One phone."""
 
     def __init__(self, margin: float = MARGIN) -> None:
         self.stories, self.line, self.presses = Stories(margin), Line(), Presses(margin)
@@ -66,6 +67,35 @@ class StoryReader(Model):
             for product, changes in doubts.items():
                 mine = found.setdefault(product, set())
                 mine |= {a + b for a in mine for b in changes} | set(changes)
+        return found
+
+
+class EachPhone(Model):
+    """A reader for each phone."""
+
+    def __init__(self, make: Callable[[], Reader]) -> None:
+        self.readers: dict[str, Reader] = defaultdict(make)
+        self.last = ""
+
+    def read(self, request: Request) -> None:
+        self.last = request.phone
+        self.readers[request.phone].read(request)
+
+    def answered(self, stock: dict[int, int]) -> None:
+        self.readers[self.last].answered(stock)
+
+    def booked(self) -> dict[int, int]:
+        totals: Counter[int] = Counter()
+        for reader in self.readers.values():
+            totals.update(reader.booked())
+        return totals
+
+    def questions(self) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
+        for reader in self.readers.values():
+            for product, changes in reader.questions().items():
+                mine = found.setdefault(product, set())
+                mine |= {a + b for a in mine for b in changes} | changes
         return found
 
 

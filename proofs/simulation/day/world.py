@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ class Request:
     intent: tuple[int, int] = (0, 0)
     sku: str = ""
     at: float = 0.0
+    phone: str = ""
     connection: str = ""
     pieces: int = 0
     """The truth: how many pieces of stock it stands for. 0 for a duplicate."""
@@ -39,13 +40,13 @@ class Request:
 
 
 class Reader(Protocol):
-    """What decides how many pieces the requests of a phone stand for."""
+    """What decides how many pieces the requests of the phones stand for."""
 
-    def begin(self, start: dict[int, int]) -> None:
-        """The stock of the morning, by product."""
+    def begin(self, start: dict[int, int], others: Mapping[int, int]) -> None:
+        """start: the stock of the morning, by product. others: what others than the phones change, as the day goes."""
 
     def changed(self, product: int, change: int, at: float) -> None:
-        """Somebody else changed the stock."""
+        """Somebody else changed the stock, which `others` says already."""
 
     def read(self, request: Request) -> None:
         """Read one request."""
@@ -87,25 +88,29 @@ class World:
     products: int = 40
     now: float = 0.0
     others: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    """What other people than the phone's changed, by product: the server knows it for certain."""
+    """What others than the people with phones changed, by product: the server knows it for certain."""
     truth: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    """What the phone's person really changed, as far as a request of it has arrived."""
+    """What the people with phones really changed, as far as a request of it has arrived."""
+    acts: int = 0
+    """How many acts there were of people with phones."""
     arrived: set[int] = field(default_factory=set)
     log: list[Request] = field(default_factory=list)
     wronged: set[int] = field(default_factory=set)
     """Products of which a request, or the pull after it, was lost or came twice."""
-    recent: set[int] = field(default_factory=set)
-    """Products of the requests since the last pull."""
+    recent: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """By phone, the products of its requests since its last pull."""
+    touched: dict[int, float] = field(default_factory=dict)
+    """When a request about a product was last sent, or arrived."""
     start: dict[int, int] = field(default_factory=dict)
     _heap: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
 
     def __post_init__(self) -> None:
         self.start = {product: self.random.randint(5, 80) for product in range(1, self.products + 1)}
-        self.reader.begin(self.start)
+        self.reader.begin(self.start, self.others)
 
     def change(self, product: int, change: int) -> None:
-        """Somebody else than the phone's person changes the stock."""
+        """Somebody without a phone changes the stock."""
         self.others[product] += change
         self.reader.changed(product, change, self.now)
 
@@ -130,7 +135,7 @@ class World:
 
     def handle(self, request: Request) -> Any:
         """The server's work on a request. Returns the answer."""
-        request.at = self.now
+        request.at = self.touched[request.product] = self.now
         number, pieces = request.intent
         if number and number not in self.arrived and request.product:
             self.arrived.add(number)
@@ -143,9 +148,9 @@ class World:
         if request.kind == "pull":
             stock = self.stock()
             self.reader.answered(stock)
-            self.recent.clear()
+            self.recent[request.phone].clear()
             return stock
-        self.recent.add(request.product)
+        self.recent[request.phone].add(request.product)
         return request.product or None
 
 
@@ -183,10 +188,11 @@ class Link:
 
     def _exchange(self, task: Task, request: Request) -> None:
         rng, world = self.network.random, self.world
-        request.connection, request.fault = self._connection(), self.network.fault()
+        request.phone, request.connection, request.fault = self.name, self._connection(), self.network.fault()
+        world.touched[request.product] = world.now
         way = rng.uniform(0.015, 0.06) * (3 if self.network.bad else 1)
         if request.fault:
-            world.wronged |= world.recent if request.kind == "pull" else {request.product}
+            world.wronged |= world.recent[self.name] if request.kind == "pull" else {request.product}
             patience = rng.uniform(0.3, 12.0)
             if request.fault == "late":
                 world.later(patience + rng.uniform(0.1, 4.0), lambda: world.handle(request))
