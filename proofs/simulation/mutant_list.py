@@ -16,12 +16,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug. Bugs of concurrency need the real server; app: some show with a repaired app only."""
+    """A bug. Bugs of concurrency need the real server; app: some show with a repaired app only. tests: what must catch
+    it in place of the simulation, whose answers all take as long."""
 
     name: str
     changes: tuple[Change, ...]
     server: str = "inprocess"
     app: str = "installed"
+    tests: str = ""
 
 
 TAKE = """    with connection.cursor() as cursor:
@@ -39,10 +41,13 @@ BY_SEVERAL_STATEMENTS = (
 )
 """An addition takes the way of other databases, so that it can be spoiled."""
 
+EVIDENCE = "easy_box_backend/api/tests/reconcile/test_evidence.py"
+
 MUTANTS = (
     Mutant("none, in process", ()),
     Mutant("none, in process, a repaired app", (), app="repaired"),
     Mutant("none, gunicorn and PostgreSQL", (), "real"),
+    Mutant("none, the tests of evidence", (), tests=EVIDENCE),
     # --- ledger and revisions
     Mutant(
         "revision taken outside the transaction",
@@ -252,6 +257,75 @@ MUTANTS = (
                 "    return {f: sent[f] for f in FIELDS}",
             ),
         ),
+    ),
+    # --- what the time of answers and numbers says
+    Mutant(
+        "a slow answer says more than a chance can",
+        (
+            Change(
+                "api/reconcile/chances.py",
+                "    return odds / (WEAK_SHARE * odds + 1 - WEAK_SHARE)\n",
+                "    return odds\n",
+            ),
+        ),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a quick answer as proof",
+        (
+            Change(
+                "api/reconcile/chances.py",
+                "        return self.bad * (sudden + (1 - sudden) * weakness(self.slowness) * there)\n",
+                "        return self.bad * weakness(self.slowness) * there\n",
+            ),
+        ),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "nobody puts a phone away behind a quick answer",
+        (Change("api/reconcile/chances.py", "self._weak(max(self.sudden, STOPPED))", "self._weak(self.sudden)"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "the phone's own failures are forgotten",
+        (
+            Change(
+                "api/reconcile/line.py",
+                "                self.failures[self._slowness() < NOT_SLOW] += 1\n",
+                "                pass\n",
+            ),
+        ),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "the first quick answer of a phone as proof",
+        (Change("api/reconcile/line.py", "        sudden = max(sudden, 1 / (1 + self.trips[0]))", "        "),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "slow answers become what is usual",
+        (Change("api/reconcile/line.py", "min(trip, SLOW_TRIP * self._usual()) - average", "trip - average"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a copy is on its way since its own number",
+        (
+            Change(
+                "api/reconcile/presses.py",
+                "self.numbers[max(places[-1] - 1, 0)].at",
+                "self.numbers[places[-1]].at",
+            ),
+        ),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "no copy within seconds",
+        (
+            Change(
+                "api/reconcile/presses.py", "SOON_SECONDS, TOO_SOON = 4.0, 0.2\n", "SOON_SECONDS, TOO_SOON = 4.0, 0.0\n"
+            ),
+        ),
+        tests=EVIDENCE,
     ),
     # --- orders
     Mutant(

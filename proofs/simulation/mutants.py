@@ -1,4 +1,5 @@
-"""`python -m proofs.simulation.mutants`: plant bugs in a copy of the server; the simulation must find each of them.
+"""`python -m proofs.simulation.mutants`: plant bugs in a copy of the server; the simulation must find each of them,
+or the tests that its entry names.
 
 A bug is an exact replacement of text, so this fails if the server's code has changed there. The unchanged copy is
 played first and must pass. A schedule that fails there proves nothing and is skipped for the bugs.
@@ -20,9 +21,10 @@ from proofs.simulation.mutant_list import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("easy_box_backend", "proofs", "dev")
+COPIED_FILES = ("pyproject.toml", "conftest.py")
 SCHEDULES = 50
-WORD = "schedule "
-"""The line of a failure begins with this."""
+WORD, FAILED = "schedule ", "FAILED "
+"""The line of a failure begins with this: of the simulation, and of the tests."""
 
 
 @dataclass
@@ -41,8 +43,10 @@ class Verdict:
 
     def __str__(self) -> str:
         mark = "ok  " if self.is_good else "BAD "
-        outcome = self.trouble or (self.caught[0] if self.caught else f"nothing in {SCHEDULES} schedules")
-        return f"{mark}{self.mutant.name:<52} {self.mutant.server:<10} {self.seconds:>4.0f} s  {outcome[:150]}"
+        where = "the tests" if self.mutant.tests else f"{SCHEDULES} schedules"
+        outcome = self.trouble or (self.caught[0] if self.caught else f"nothing in {where}")
+        kind = "tests" if self.mutant.tests else self.mutant.server
+        return f"{mark}{self.mutant.name:<52} {kind:<10} {self.seconds:>4.0f} s  {outcome[:150]}"
 
 
 def main() -> int:
@@ -55,7 +59,7 @@ def main() -> int:
     verdicts = []
     skipped: dict[tuple[str, str], str] = {}
     for mutant in chosen:
-        kind = mutant.server, mutant.app
+        kind = (mutant.server, mutant.app) if not mutant.tests else ("tests", mutant.tests)
         verdicts.append(try_one(mutant, options.seed, skipped.get(kind, "")))
         print(verdicts[-1], flush=True)
         if not mutant.changes:
@@ -66,7 +70,7 @@ def main() -> int:
 
 
 def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
-    """Plant a bug and play up to SCHEDULES schedules until one fails; without a bug, all of them."""
+    """Plant a bug and play up to SCHEDULES schedules until one fails, or run the tests; without a bug, all of them."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="easybox-mutant-") as name:
         folder = Path(name)
@@ -78,9 +82,11 @@ def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
         command = [sys.executable, "-m", "proofs.simulation", "--seed", str(seed), "--schedules", str(SCHEDULES)]
         command += ["--jobs", "1", "--server", mutant.server, "--app", mutant.app, "--skip", skipped]
         command += ["--stop"] if mutant.changes else ["--no-shrink", "--lines"]
+        if mutant.tests:
+            command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", mutant.tests]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    caught = [line for line in result.stdout.splitlines() if line.startswith(WORD)]
+    caught = [line for line in result.stdout.splitlines() if line.startswith((WORD, FAILED))]
     crashed = result.returncode not in (0, 1) or (result.returncode == 1 and not caught)
     trouble = f"the simulation crashed: {result.stderr.strip()[-140:]!r}" if crashed else ""
     return Verdict(mutant, caught, time.monotonic() - start, trouble)
@@ -91,6 +97,8 @@ def copy_tree(folder: Path) -> None:
     for part in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "var", ".venv", "*.sqlite3*", "media")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    for file in COPIED_FILES:
+        shutil.copyfile(ROOT / file, folder / file)
 
 
 def plant(mutant: Mutant, folder: Path) -> None:
