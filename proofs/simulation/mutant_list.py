@@ -26,9 +26,8 @@ class Mutant:
     tests: str = ""
 
 
-TAKE = """    with connection.cursor() as cursor:
-        cursor.execute(_TAKE)
-        return cursor.fetchone()[0]
+TAKE = """    value: int = prepared.one_row(_TAKE, [])[0]
+    return value
 """
 
 BY_SEVERAL_STATEMENTS = (
@@ -80,7 +79,7 @@ MUTANTS = (
             ),
             Change(
                 "api/revision.py",
-                """    epoch, value = Revision.objects.values_list("epoch", "value").get(id=1)
+                """    epoch, value = prepared.one_row(_READ, [])
     return f"{epoch}-{value}"
 """,
                 """    epoch = Revision.objects.values_list("epoch", flat=True).get(id=1)
