@@ -20,6 +20,7 @@ from api.rest import openapi
 from api.rest.answers import created, page
 from api.rest.base import ManagersView, PublicView
 from api.rest.requests import checked, find, require_id
+from api.serializers.rows import device_json, user_json
 
 
 class Token(PublicView):
@@ -60,7 +61,7 @@ class Devices(APIView):
         if "after" in query:
             found = found.filter(id__lt=query["after"])
         current = tokens.device_of(request)
-        return page(request, [serializers.device_json(device, current) for device in found[: query["limit"]]], query)
+        return page(request, [device_json(device, current) for device in found[: query["limit"]]], query)
 
 
 class DeviceDetail(APIView):
@@ -76,13 +77,13 @@ class Me(APIView):
     @extend_schema(responses=openapi.ok(openapi.UserOut))
     def get(self, request: Request) -> Response:
         """The account that is logged in; the app's home screen shows `username`."""
-        return Response(serializers.user_json(tokens.person(request)))
+        return Response(user_json(tokens.person(request)))
 
     @extend_schema(request=openapi.body(serializers.ProfileChange), responses=openapi.ok(openapi.UserOut))
     def patch(self, request: Request) -> Response:
         """Change your name or e-mail. A new e-mail needs the current password."""
         data = checked(serializers.ProfileChange, request.data)
-        return Response(serializers.user_json(change(request, tokens.person(request), data)))
+        return Response(user_json(change(request, tokens.person(request), data)))
 
 
 class Password(APIView):
@@ -101,7 +102,7 @@ class Users(ManagersView):
         """All accounts; for managers."""
         query = checked(serializers.Page, request.query_params)
         found = User.objects.filter(id__gt=query.get("after", 0)).order_by("id")[: query["limit"]]
-        return page(request, [serializers.user_json(user) for user in found], query)
+        return page(request, [user_json(user) for user in found], query)
 
     @extend_schema(
         request=openapi.body(serializers.NewUser),
@@ -112,14 +113,14 @@ class Users(ManagersView):
         """Create an account; for managers."""
         data = checked(serializers.NewUser, request.data)
         user = accounts.create(by=tokens.person(request), **data)
-        return created(request, Response(serializers.user_json(user), status.HTTP_201_CREATED), "user", user.pk)
+        return created(request, Response(user_json(user), status.HTTP_201_CREATED), "user", user.pk)
 
 
 class UserDetail(ManagersView):
     @extend_schema(responses=openapi.ok(openapi.UserOut))
     def get(self, request: Request, key: str) -> Response:
         """One account; for managers."""
-        return Response(serializers.user_json(find(User, key, NoSuchUser)))
+        return Response(user_json(find(User, key, NoSuchUser)))
 
     @extend_schema(request=openapi.body(serializers.UserIn), responses=openapi.ok(openapi.UserOut))
     def patch(self, request: Request, key: str) -> Response:
@@ -129,7 +130,7 @@ class UserDetail(ManagersView):
         password needs the current password.
         """
         data = checked(serializers.UserIn, request.data, partial=True)
-        return Response(serializers.user_json(change(request, find(User, key, NoSuchUser), data)))
+        return Response(user_json(change(request, find(User, key, NoSuchUser), data)))
 
 
 def change(request: Request, user: User, data: dict[str, Any], **more: Any) -> User:

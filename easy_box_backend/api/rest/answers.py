@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.models import StockMovement
-from api.serializers import movement_json
+from api.serializers.rows import movement_json
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from api.auth.tokens import actor, storekeepers_only
 from api.models import Product
 from api.rest import openapi
 from api.rest.requests import checked, find, require_id
+from api.serializers.rows import barcode_json
 
 
 class Barcodes(APIView):
@@ -19,7 +20,7 @@ class Barcodes(APIView):
     def get(self, request: Request, key: str) -> Response:
         """Barcodes of a product beside its SKU. `?sku=` finds it by any of them."""
         product = find(Product, key, stock.NoSuchProduct)
-        return Response([serializers.barcode_json(row) for row in product.barcodes.all()])
+        return Response([barcode_json(row) for row in product.barcodes.all()])
 
     @extend_schema(request=openapi.body(serializers.BarcodeIn), responses=openapi.ok(openapi.BarcodeOut))
     def post(self, request: Request, key: str) -> Response:
@@ -29,7 +30,7 @@ class Barcodes(APIView):
         data = checked(serializers.BarcodeIn, request.data)
         product_id = require_id(key, stock.NoSuchProduct)
         row = barcodes.add(product_id, data["code"], pieces=data["pieces"], by=actor(request))
-        return Response(serializers.barcode_json(row))
+        return Response(barcode_json(row))
 
     @extend_schema(parameters=[serializers.BarcodeQuery], responses=openapi.NOTHING)
     def delete(self, request: Request, key: str) -> Response:

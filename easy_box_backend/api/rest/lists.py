@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from api.errors import Invalid
 from api.models import Order, OrderLine, Product
 from api.rest.answers import photo_base, row_answer
-from api.serializers import FOR_PROGRAMS, LINE_FIELDS, PRODUCT_FIELDS, order_json, product_json
+from api.serializers.rows import FOR_PROGRAMS, LINE_FIELDS, PRODUCT_FIELDS, order_json, product_json
 
 
 def products_json(products: "QuerySet[Product]", photos: str) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from api.rest.answers import movement_answer, page
 from api.rest.base import ManagersView, StorekeepersView
 from api.rest.lists import product_answer
 from api.rest.requests import checked, require_id
+from api.serializers.rows import discrepancy_json
 
 
 class Discrepancies(ManagersView):
@@ -34,7 +35,7 @@ class Discrepancies(ManagersView):
         if "kind" in query:
             found = found.filter(kind=query["kind"])
         told = kinds.describe(list(found[: query["limit"]]))
-        return page(request, [serializers.discrepancy_json(one) for one in told], query)
+        return page(request, [discrepancy_json(one) for one in told], query)
 
 
 class Resolve(ManagersView):
@@ -48,7 +49,7 @@ class Resolve(ManagersView):
             entered=settling.Entered(data.get("quantity"), data.get("sku"), data.get("name")),
             shown=data.get("token"),
         )  # fmt: skip
-        return Response(serializers.discrepancy_json(kinds.describe([found])[0]))
+        return Response(discrepancy_json(kinds.describe([found])[0]))
 
 
 class Adjust(StorekeepersView):

@@ -21,6 +21,7 @@ from api.rest import answers, error_handler, openapi
 from api.rest.answers import page
 from api.rest.base import PublicView
 from api.rest.requests import checked, find
+from api.serializers.rows import movement_json
 
 
 class ErrorLog(PublicView):
@@ -55,14 +56,14 @@ class Movements(APIView):
         }  # fmt: skip
         chosen = {names[name]: value for name, value in query.items() if name in names}
         found = StockMovement.objects.filter(**chosen).select_related("order_line").order_by("-id")
-        return page(request, [serializers.movement_json(movement) for movement in found[: query["limit"]]], query)
+        return page(request, [movement_json(movement) for movement in found[: query["limit"]]], query)
 
 
 class MovementDetail(APIView):
     @extend_schema(responses=openapi.MOVED)
     def get(self, request: Request, key: str) -> Response:
         """One stock movement."""
-        return Response(serializers.movement_json(find(StockMovement, key, reversing.NoSuchMovement)))
+        return Response(movement_json(find(StockMovement, key, reversing.NoSuchMovement)))
 
 
 class Health(PublicView):

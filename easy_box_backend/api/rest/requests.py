@@ -15,8 +15,9 @@ from rest_framework import exceptions
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 
-from api import errors, serializers, texts
+from api import errors, texts
 from api.rest.answers import tags
+from api.serializers.fields import UnreadablePhoto
 
 M = TypeVar("M", bound=Model)
 # A JSON escape: a surrogate pair, half of one (the group), or any other.
@@ -155,7 +156,7 @@ def checked_from_app(serializer: type, data: Any) -> tuple[dict[str, Any], dict[
         name: data[name] for name in ("sku", "name", "location", "customer_name")
         if isinstance(data.get(name), str) and (texts.tidy(data[name]) != kept[name] or name in blank)
     }  # fmt: skip
-    if isinstance(kept.get("photo"), serializers.UnreadablePhoto):
+    if isinstance(kept.get("photo"), UnreadablePhoto):
         lost["photo"] = str(kept.pop("photo"))
     return kept, lost
 

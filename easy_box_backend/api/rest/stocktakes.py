@@ -17,17 +17,18 @@ from api.rest import openapi
 from api.rest.answers import created, page
 from api.rest.base import StorekeepersView
 from api.rest.requests import JsonParser, checked, find, require_id
+from api.serializers.rows import count_json, count_line_json
 
 
 def whole(count: Count, *, with_numbers: bool) -> dict[str, Any]:
     """A stocktake with its sheet, by shelf."""
-    return {**serializers.count_json(count), "lines": lines_of(count, count.lines.all(), with_numbers=with_numbers)}
+    return {**count_json(count), "lines": lines_of(count, count.lines.all(), with_numbers=with_numbers)}
 
 
 def lines_of(count: Count, lines: CountLineQuerySet, *, with_numbers: bool) -> list[dict[str, Any]]:
     hidden = count.blind and count.is_open and not with_numbers
     rows = lines.compared().by_shelf().select_related("product")
-    return [serializers.count_line_json(line, hidden=hidden) for line in rows]
+    return [count_line_json(line, hidden=hidden) for line in rows]
 
 
 class Stocktakes(APIView):
@@ -44,7 +45,7 @@ class Stocktakes(APIView):
             found = found.filter(id__lt=query["after"])
         if query["status"] != "all":
             found = found.filter(status=query["status"])
-        return page(request, [serializers.count_json(count) for count in found[: query["limit"]]], query)
+        return page(request, [count_json(count) for count in found[: query["limit"]]], query)
 
     @extend_schema(
         request=serializers.NewCount,
