@@ -8,7 +8,7 @@ from typing import Any
 from api import revision
 from api.actions import orders, products, reversing, stock, unknown_goods
 from api.actor import Actor
-from api.discrepancies.kinds import Deed
+from api.discrepancies.answers import Deed
 from api.models import Discrepancy, Order, OrderLine, Product, StockMovement
 
 

@@ -9,7 +9,7 @@ from api.actions import stock
 from api.actions.deeds import DEEDS, Entered, Settlement
 from api.actor import Actor
 from api.discrepancies import kinds
-from api.discrepancies.kinds import Answer, Deed
+from api.discrepancies.answers import Answer, Ask, Deed
 from api.errors import Conflict, DomainError, Invalid, NoSuch
 from api.models import MAX_QUANTITY, Discrepancy, Order, Product, StockMovement
 
@@ -56,7 +56,7 @@ class Missing(Invalid):
 
     code = "missing"
 
-    def __init__(self, asked: kinds.Ask, implausible: int | None = None) -> None:
+    def __init__(self, asked: Ask, implausible: int | None = None) -> None:
         detail = _("Enter this first: %(what)s") % {"what": asked.label}
         if implausible is None:
             super().__init__(detail, facts={"asks": asked.name}, field=asked.name)

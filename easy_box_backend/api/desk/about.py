@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from api.desk.base import page
-from api.discrepancies.case import moment
+from api.discrepancies.words import moment
 from api.models import Job
 from api.rest.answers import public_base
 

@@ -33,7 +33,7 @@ from api.desk.products_forms import (
     RowForm,
     refused,
 )
-from api.discrepancies import case
+from api.discrepancies import words
 from api.errors import DomainError, Stale, Text
 from api.models import Discrepancy, Order, OrderLine, Product, ProductText, Unindexed
 from api.rest.requests import parse_id
@@ -182,7 +182,7 @@ def act_on_many(request: HttpRequest, ids: set[int], form: ManyForm, verb: str) 
     except DomainError as error:
         form.add_error(None, str(error.detail))
         return bulk_page(request, ids, form)
-    tell(request, text % {"count": case.number(count)})
+    tell(request, text % {"count": words.number(count)})
     return HttpResponseRedirect(reverse("desk:products"))
 
 
@@ -280,7 +280,7 @@ def adjust(found: Product, data: dict[str, Any], by: Actor) -> Text:
 
 
 def on_hand_now(quantity: int) -> str:
-    return gettext("On hand now: %(quantity)s.") % {"quantity": case.number(quantity)}
+    return gettext("On hand now: %(quantity)s.") % {"quantity": words.number(quantity)}
 
 
 def add_barcode(found: Product, data: dict[str, Any], by: Actor) -> Text:

@@ -12,13 +12,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from api.desk.base import FORM_TOKEN, person
-from api.discrepancies import case
+from api.discrepancies import words
 from api.models import Product
 
 register = template.Library()
-register.filter("signed", case.signed)
-register.filter("grouped", case.number)
-register.filter("moment", case.moment)
+register.filter("signed", words.signed)
+register.filter("grouped", words.number)
+register.filter("moment", words.moment)
 
 
 @register.simple_tag

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from api.desk.base import person, stock_page
-from api.discrepancies import case
+from api.discrepancies import words
 from api.models import Device, Discrepancy, Job, Order, Product, Revision, StockMovement, User
 
 DAYS = 14
@@ -98,7 +98,7 @@ def _waiting_orders() -> list[Need]:
     text = ngettext(
         "%(count)s order is waiting, since %(since)s", "%(count)s orders are waiting, since %(since)s", count
     )
-    return [Need(text % {"count": count, "since": case.moment(found["since"])}, "/orders/?status=open", "info")]
+    return [Need(text % {"count": count, "since": words.moment(found["since"])}, "/orders/?status=open", "info")]
 
 
 def orders_in_work() -> Sequence[Order]:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext
 
-from api.discrepancies.case import Case, device_name
+from api.discrepancies.case import Case
+from api.discrepancies.words import device_name
 from api.models import Device, OrderVersion, StockMovement, User
 
 

@@ -1,84 +1,27 @@
-"""Each kind of discrepancy in one place: its description, its answers, and what each answer will do.
+"""Each kind of discrepancy in one place: its description, and which answers it has.
 
 The API, the admin, Telegram and the table in docs/reconciliation.md all use this. To add a kind, add a member to
-`Discrepancy.Kind` and an entry to KINDS. A new deed also needs an entry in `_OFFERS` here and in `deeds.DEEDS`.
+`Discrepancy.Kind` and an entry to KINDS. A new deed also needs an entry in `answers._OFFERS` and in `deeds.DEEDS`.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from api.discrepancies.answers import Answer, Deed, dismissed, offered
 from api.discrepancies.around import Event, events_of
-from api.discrepancies.case import (
-    Case,
-    Change,
-    Fact,
-    Known,
-    facts_of,
-    from_to,
-    number,
-    quoted,
-)
+from api.discrepancies.case import Case
+from api.discrepancies.facts import Fact, facts_of
+from api.discrepancies.known import Known
 from api.discrepancies.story import TwoStories, stories_of
+from api.discrepancies.words import quoted
 from api.errors import Text
 from api.models import MAX_QUANTITY, Discrepancy, Product
 
 Kind = Discrepancy.Kind
-
-_NAMED_CHANGES = 3
-"""How many products a button names. It counts the others."""
-
-
-class Deed(StrEnum):
-    """What an answer does. `actions/deeds.py` does it."""
-
-    BOOK = "book"  # book what was not booked
-    LEAVE = "leave"  # keep what was booked
-    TAKE_BACK = "take_back"  # reverse what was booked
-    RENAME = "rename"
-    RELABEL = "relabel"
-    VERIFY = "verify"  # the product is no longer unverified
-    MOVE = "move"  # move the goods to another product
-    CREATE = "create"
-    ARCHIVE = "archive"
-    NOTHING = "nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Something that the manager enters for an answer. value: the initial value. most: the largest allowed number."""
-
-    name: str
-    label: Text
-    value: str | int | None = None
-    most: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to a discrepancy. action: "apply", "reverse", "move" or "dismiss". text: the label of the button.
-
-    changes: what it will change, with the values before and after. taken_back: ids of movements that it will reverse.
-    """
-
-    action: str
-    deed: Deed
-    text: str
-    changes: tuple[Change, ...] = ()
-    asks: tuple[Ask, ...] = ()
-    taken_back: tuple[int, ...] = ()
-
-    @property
-    def token(self) -> str:
-        """A digest of what the answer will do. It changes with the numbers, and is the same in all languages."""
-        does = [[change.what, change.product.pk, change.before, change.after] for change in self.changes]
-        return hashlib.sha256(json.dumps([self.deed, does]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +116,7 @@ def answers_of(case: Case) -> list[Answer]:
         deeds.append(("reverse", Deed.TAKE_BACK))
     if kind.movable and case.product:
         deeds.append(("move", Deed.MOVE))
-    answers = [Answer(action, deed, *_OFFERS[deed](case)) for action, deed in deeds]
-    return [*answers, Answer("dismiss", Deed.NOTHING, _dismissed(case, kind))]
+    return [*(offered(case, action, deed) for action, deed in deeds), dismissed(case, kind.dismiss)]
 
 
 def _deed_of_goods(case: Case) -> Deed | None:
@@ -182,181 +124,6 @@ def _deed_of_goods(case: Case) -> Deed | None:
     if case.asks_quantity and len(held) > 1:
         return None  # one number is not enough for several products: they are adjusted one by one
     return Deed.BOOK if held else Deed.LEAVE if case.booked else None
-
-
-# --- What each deed offers ------------------------------------------------------------------------------------------
-Offer = tuple[str, tuple[Change, ...], tuple[Ask, ...], tuple[int, ...]]
-
-
-def _offer(text: str, changes: Sequence[Change] = (), asks: Sequence[Ask] = (), back: Sequence[int] = ()) -> Offer:
-    return text, tuple(changes), tuple(asks), tuple(back)
-
-
-def _book(case: Case) -> Offer:
-    held = case.held
-    if case.asks_quantity:
-        ((product, delta),) = held.items()
-        before = case.known.on_hand[product.pk]
-        said = {"before": number(before)}
-        text = (
-            gettext("Book the number entered (on hand now: %(before)s)")
-            if delta > 0
-            else gettext("Take out the number entered (on hand now: %(before)s)")
-        )
-        ask = Ask("quantity", _("How many pieces were there really?"), most=MAX_QUANTITY)
-        return _offer(text % said, [Change("on_hand", before, None, product)], [ask])
-    changes: list[Change] = []
-    moved = case.held_since_count
-    for product, delta in held.items():
-        before = case.known.on_hand[product.pk]
-        changes.append(Change("on_hand", before, before + moved[product], product))
-        if case.order and case.line(product):
-            picked = case.known.picked[case.order.pk, product.pk]
-            changes.append(Change("picked", picked, picked - delta, product))
-    if len(held) > 1:
-        leaves = [change for change in changes if change.what == "on_hand"]
-        return _offer(f"{gettext('Take out what was picked')}: {_numbers(leaves)}", changes)
-    ((product, delta),) = held.items()
-    counted = _counted_since() if moved[product] != delta else ""
-    return _offer(f"{_moves(delta)}: {_numbers(changes, named=False)}{counted}", changes)
-
-
-def _counted_since() -> str:
-    return f" ({gettext('counted since then')})"
-
-
-def _moves(delta: int) -> str:
-    count = abs(delta)
-    text = (
-        ngettext("Book %(count)s piece", "Book %(count)s pieces", count)
-        if delta > 0
-        else ngettext("Take out %(count)s piece", "Take out %(count)s pieces", count)
-    )
-    return text % {"count": number(count)}
-
-
-def _numbers(changes: Sequence[Change], *, named: bool = True) -> str:
-    """What is on hand before and after, and picked."""
-    told = []
-    for change in changes:
-        text = from_to(change.before, change.after)
-        if change.what == "picked":
-            text = gettext("picked for the order: %(change)s") % {"change": text}
-        told.append(f"{change.product.sku} {text}" if named else text)
-    more = len(told) - _NAMED_CHANGES
-    if more > 0:
-        told = [*told[:_NAMED_CHANGES], ngettext("and %(more)d more", "and %(more)d more", more) % {"more": more}]
-    return "; ".join(told)
-
-
-def _leave(case: Case) -> Offer:
-    return _offer(gettext("Booked correctly: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))})
-
-
-def _of_booked(case: Case) -> int:
-    """On hand of the product whose goods were booked."""
-    first = case.booked[0].product_id if case.booked else case.row.product_id
-    return case.known.on_hand.get(first or 0, 0)
-
-
-def _take_back(case: Case) -> Offer:
-    standing = case.standing
-    if not standing:
-        said = {"on_hand": number(_of_booked(case))}
-        return _offer(gettext("Already reversed: stays at %(on_hand)s") % said)
-    changes, total, counted = [], 0, ""
-    for product_id in dict.fromkeys(movement.product_id for movement in standing):
-        mine = [movement for movement in standing if movement.product_id == product_id]
-        delta = -sum(movement.quantity_delta for movement in mine)
-        moved = -sum(movement.quantity_delta for movement in mine if not case.is_counted(movement))
-        counted = counted or (_counted_since() if moved != delta else "")
-        before, total = case.known.on_hand[product_id], total + delta
-        changes.append(Change("on_hand", before, before + moved, case.known.products[product_id]))
-    text = (
-        ngettext("Take %(count)s piece back out", "Take %(count)s pieces back out", abs(total))
-        if total <= 0
-        else ngettext("Put %(count)s piece back", "Put %(count)s pieces back", total)
-    )
-    told = text % {"count": number(abs(total))}
-    back = [movement.pk for movement in standing]
-    return _offer(f"{told}: {_numbers(changes, named=len(changes) > 1)}{counted}", changes, back=back)
-
-
-def _take(field: str, text: Text, shown: Callable[[str], str]) -> Callable[[Case], Offer]:
-    """The offer to set a field to what the phone sent. text: of its button. shown: how the button shows a value."""
-
-    def offer(case: Case) -> Offer:
-        product, sent = _its(case), case.facts["sent"]
-        now = getattr(product, field)
-        return _offer(text % {"change": from_to(shown(now), shown(sent))}, [Change(field, now, sent, product)])
-
-    return offer
-
-
-def _verify(case: Case) -> Offer:
-    product = _its(case)
-    text = gettext("%(sku)s is right: keep the product, %(on_hand)s on hand")
-    said = {"sku": product.sku, "on_hand": number(case.on_hand)}
-    return _offer(text % said, [Change("unverified", product.unverified, False, product)])
-
-
-def _move(case: Case) -> Offer:
-    product = _its(case)
-    text = ngettext(
-        "The goods belong to another product: move %(count)s piece there and archive %(sku)s",
-        "The goods belong to another product: move %(count)s pieces there and archive %(sku)s",
-        case.on_hand,
-    )
-    changes = [Change("on_hand", case.on_hand, 0, product), Change("archived", product.is_archived, True, product)]
-    ask = Ask("sku", _("The right SKU or barcode"))
-    return _offer(text % {"count": number(case.on_hand), "sku": product.sku}, changes, [ask])
-
-
-def _create(case: Case) -> Offer:
-    quantity = case.facts.get("quantity")
-    plausible = quantity if isinstance(quantity, int) and 0 <= quantity <= MAX_QUANTITY else None
-    asks = [
-        Ask("name", _("name"), case.facts.get("name") or case.row.sku),
-        Ask("sku", _("SKU"), case.row.sku),
-        Ask("quantity", _("on hand"), plausible, most=MAX_QUANTITY),
-    ]
-    return _offer(gettext("Create this product"), asks=asks)
-
-
-def _archive(case: Case) -> Offer:
-    product = _its(case)
-    text = gettext("Archive %(product)s (on hand: %(on_hand)s)")
-    said = {"product": product, "on_hand": number(case.on_hand)}
-    return _offer(text % said, [Change("archived", product.is_archived, True, product)])
-
-
-_OFFERS: dict[Deed, Callable[[Case], Offer]] = {
-    Deed.BOOK: _book,
-    Deed.LEAVE: _leave,
-    Deed.TAKE_BACK: _take_back,
-    Deed.RENAME: _take("name", _("Rename it: %(change)s"), quoted),
-    Deed.RELABEL: _take("sku", _("Change the SKU: %(change)s"), str),
-    Deed.VERIFY: _verify,
-    Deed.MOVE: _move,
-    Deed.CREATE: _create,
-    Deed.ARCHIVE: _archive,
-}
-
-
-def _dismissed(case: Case, kind: Description) -> str:
-    if case.held:
-        if len(case.held) > 1:
-            return gettext("Do not book it")
-        ((product, _delta),) = case.held.items()
-        return gettext("Do not book it: stays at %(on_hand)s") % {"on_hand": number(case.known.on_hand[product.pk])}
-    if case.booked:
-        return gettext("Leave it undecided: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))}
-    return kind.dismiss(case)
-
-
-def _its(case: Case) -> Product:
-    assert case.product is not None
-    return case.product
 
 
 # --- What happened --------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from api.discrepancies.case import Case, clock, number, pieces, signed
+from api.discrepancies.case import Case
+from api.discrepancies.words import clock, number, pieces, signed
 from api.errors import Text
 from api.models import Discrepancy
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api import texts
-from api.discrepancies.kinds import Answer, Told
+from api.discrepancies.answers import Answer
+from api.discrepancies.kinds import Told
 from api.models import (
     Barcode,
     Count,

@@ -14,7 +14,8 @@ from pytest_django import DjangoDbBlocker
 from api.actions import settling
 from api.alerts import messages
 from api.discrepancies import kinds
-from api.discrepancies.kinds import KINDS, Deed, Told
+from api.discrepancies.answers import Deed
+from api.discrepancies.kinds import KINDS, Told
 from api.models import Alert, Discrepancy, Order
 from api.tests.cases import made_once
 from api.tests.discrepancy_examples import BARCODE, Examples

@@ -155,7 +155,7 @@ class Server:
     def open_questions(self) -> list[Question]:
         from api.discrepancies import kinds
         from api.models import Discrepancy
-        from api.serializers import discrepancy_json
+        from api.serializers.rows import discrepancy_json
 
         products = {pk: p for p, pk in self.rows.items()}
         rows = list(Discrepancy.objects.open().filter(product_id__in=products).order_by("id"))
