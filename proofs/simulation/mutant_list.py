@@ -282,7 +282,7 @@ MUTANTS = (
     ),
     Mutant(
         "nobody puts a phone away behind a quick answer",
-        (Change("api/reconcile/chances.py", "self._weak(max(self.sudden, STOPPED))", "self._weak(self.sudden)"),),
+        (Change("api/reconcile/chances.py", "self._weak(max(self.sudden, stopped))", "self._weak(self.sudden)"),),
         tests=EVIDENCE,
     ),
     Mutant(
@@ -298,7 +298,7 @@ MUTANTS = (
     ),
     Mutant(
         "the first quick answer of a phone as proof",
-        (Change("api/reconcile/line.py", "        sudden = max(sudden, 1 / (1 + self.trips[0]))", "        "),),
+        (Change("api/reconcile/line.py", "        sudden = max(sudden, SAME_NETWORK ** self.trips[0])", "        "),),
         tests=EVIDENCE,
     ),
     Mutant(
@@ -307,7 +307,7 @@ MUTANTS = (
         tests=EVIDENCE,
     ),
     Mutant(
-        "a copy is on its way since its own number",
+        "no press again after an error before a copy",
         (
             Change(
                 "api/reconcile/presses.py",
@@ -319,11 +319,12 @@ MUTANTS = (
     ),
     Mutant(
         "no copy within seconds",
-        (
-            Change(
-                "api/reconcile/presses.py", "SOON_SECONDS, TOO_SOON = 4.0, 0.2\n", "SOON_SECONDS, TOO_SOON = 4.0, 0.0\n"
-            ),
-        ),
+        (Change("api/reconcile/presses.py", "IN_TURN = (0.3, 3.0), 10.0, 0.2\n", "IN_TURN = (0.3, 3.0), 10.0, 0.0\n"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a copy at once is no likelier",
+        (Change("api/reconcile/presses.py", "IN_TURN = (0.3, 3.0), 10.0, 0.2\n", "IN_TURN = (0.3, 3.0), 1.0, 0.2\n"),),
         tests=EVIDENCE,
     ),
     # --- orders

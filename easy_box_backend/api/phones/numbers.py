@@ -40,7 +40,7 @@ def note(
         # Nothing later changes what a count includes.
         page = memory.pages[product.pk] = _closed(product, page, memory, by)
     at = by.at.timestamp()
-    copy = presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing, page.seconds_since(quantity, at))
+    copy = presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing, *page.gaps(quantity, at))
     number = Number(quantity, copy, edited, revision=product.revision, at=at)
     number.answers = seen.answered(memory, product.pk, page.request)
     page.numbers.append(number)

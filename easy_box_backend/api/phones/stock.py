@@ -80,7 +80,7 @@ def _note_found(product: Product, skus: list[str], memory: Memory, arrival: Arri
     memory.note_seen(product.pk, product.revision)
     scanning.note_lookup(memory, skus[0], arrival)
     if scanning.is_scan(memory):
-        memory.line.found.pop(product.pk, None)  # the camera's: they announce no addition
+        memory.line.scanned(product.pk)
     memory.line.find(product.pk, arrival.timing)
 
 

@@ -56,8 +56,11 @@ ELSEWHERE = 0.15
 SUDDEN, ITS_FAILURES = 0.02, 3
 """The share of failures without warning, on a network that was as quick as usual; it counts as much as so many failures
 of a phone."""
-STOPPED = 0.5
-"""The same of passes, at least: they also end because somebody puts the phone away."""
+STOPPED, STOPPED_SOON = 0.5, 0.15
+"""The same of passes, at least: they also end because somebody puts the phone away. Where the phone is used again
+within 15 seconds that is less likely."""
+SAME_NETWORK = 0.7
+"""How often an addition comes from the network of the one before. So after a few the usual one is known."""
 WEAK_SHARE = 0.2
 """The share of requests on a weak network."""
 GOOD, SLOW, WEAK = 0.4, math.log(3.0), 0.5
@@ -133,7 +136,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
         """The chance of the connection and the gap if the request before has failed: it would have broken, and that
         takes a while to show."""
         shown = _of(self.gap, ((5.0, 0.1), (10.0, 0.3), (15.0, 0.5), (math.inf, 1.0)))
-        return shown * (0.0005 if self.unbroken else self._weak(max(self.sudden, STOPPED)))
+        stopped = STOPPED_SOON if self.gap < KEPT_SECONDS else STOPPED
+        return shown * (0.0005 if self.unbroken else self._weak(max(self.sudden, stopped)))
 
     @property
     def arrived(self) -> float:

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from api.reconcile.chances import APP_SECONDS, ITS_FAILURES, KEPT_SECONDS, MOST_SECONDS, SUDDEN, Timing
+from api.reconcile.chances import APP_SECONDS, ITS_FAILURES, KEPT_SECONDS, MOST_SECONDS, SAME_NETWORK, SUDDEN, Timing
 
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
@@ -89,7 +89,7 @@ class Line(msgspec.Struct, omit_defaults=True):
         if kind not in UNTOLD:
             self.acted_on = connection
         sudden = (self.failures[True] + SUDDEN * ITS_FAILURES) / (sum(self.failures) + ITS_FAILURES)
-        sudden = max(sudden, 1 / (1 + self.trips[0]))  # what is usual for this phone is not known yet
+        sudden = max(sudden, SAME_NETWORK ** self.trips[0])  # all of them may have been on a weak network
         return Timing(
             gap, kept, new, first_kept=self.first_kept, unbroken=unbroken, spread=self._spread(),
             first_gap=self.first_gap, lost=lost, slowness=self._slowness(), elsewhere=elsewhere, sudden=sudden,
@@ -116,6 +116,11 @@ class Line(msgspec.Struct, omit_defaults=True):
         self._note_pair(waiting, timing)
         entry = (self.requests, self.last_at, timing, self.connection)
         self.found = dict([*self.found.items(), (product, [*waiting, entry][-MOST_FOUND:])][-MOST_PRODUCTS:])
+
+    def scanned(self, product: int) -> None:
+        """The last request is one of a camera's look-ups of this product. Those before it announce no addition. They
+        came on its connection, one after the other's answer; what came on another one is a second pass's."""
+        self._set(product, [entry for entry in self.found.pop(product, []) if entry[3] != self.connection])
 
     def add(self, product: int, timing: Timing) -> Timing:
         """The last request was an addition. Returns how its look-up came."""
@@ -156,5 +161,8 @@ class Line(msgspec.Struct, omit_defaults=True):
             self._keep(product, self.found.pop(product))
 
     def _keep(self, product: int, waiting: list[tuple[int, float, Timing, str]]) -> None:
-        if recent := [entry for entry in waiting if self.last_at - entry[1] < LATE_SECONDS]:
-            self.found[product] = recent
+        self._set(product, [entry for entry in waiting if self.last_at - entry[1] < LATE_SECONDS])
+
+    def _set(self, product: int, waiting: list[tuple[int, float, Timing, str]]) -> None:
+        if waiting:
+            self.found[product] = waiting

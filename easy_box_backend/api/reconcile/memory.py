@@ -141,6 +141,8 @@ class Memory(
     """Whether the answer to the last pull arrived for certain."""
     pull_unread: float = UNSEEN
     """How much likelier it is that this answer was lost, see `Timing.unread`."""
+    unread: list[float] = []
+    """The same of the pulls before it, the latest last."""
     order_pulls: list[int] = []
     """The revisions of its last pulls of the orders."""
     order_puts: dict[int, str] = {}
@@ -280,7 +282,9 @@ class Memory(
         in_one_go: the pull and every request since the previous one came at machine speed, so another pass may still be
         under way.
         """
-        self.pulls = [*self.pulls, revision][-KEPT_PULLS:] if self.last_pull != revision else self.pulls
+        if self.last_pull != revision:
+            self.unread = [*self.unread, self.pull_unread][-KEPT_PULLS + 1 :] if self.pulls else []
+            self.pulls = [*self.pulls, revision][-KEPT_PULLS:]
         seen = self.pull_seen and not in_one_go
         self.shown_before = self.shown if self.shown or seen else self.shown_before
         self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection

@@ -19,8 +19,9 @@ MOST_READINGS = 24
 STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0006, 0.02, 0.00002
 """The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
 the phone added meanwhile, or none of these."""
-SOON_SECONDS, TOO_SOON = 4.0, 0.2
-"""Within so many seconds of the same number, a late copy of it is so much less likely."""
+PRESS_SECONDS, TOO_QUICK, IN_TURN = (0.3, 3.0), 10.0, 0.2
+"""A press of somebody who goes on comes so many seconds after the number before: the page shows what to count from only
+once that is answered. Sooner, a late copy is so many times as likely; in that time, it is so much less likely."""
 OTHER_UNCHANGED, OTHER_EDITED = 0.00003, 0.01
 """The chances of none of these without a press, and where the same PUT changes the description."""
 GUESSES = frozenset((OTHER, OTHER_UNCHANGED, OTHER_EDITED))
@@ -82,10 +83,12 @@ class Page(msgspec.Struct):
     request: int = 0
     local: bool = False
 
-    def seconds_since(self, quantity: int, at: float) -> float:
-        """For how many seconds the same number can have been on its way: since the one before it, if there is one."""
+    def gaps(self, quantity: int, at: float) -> tuple[float, float]:
+        """How long ago the last number came, infinite if there is none; and how long after the number before it this
+        one came the last time, 0 if there is none."""
         places = [nth for nth, number in enumerate(self.numbers) if number.quantity == quantity]
-        return at - self.numbers[max(places[-1] - 1, 0)].at if places else math.inf
+        before = self.numbers[places[-1]].at - self.numbers[max(places[-1] - 1, 0)].at if places else 0.0
+        return at - self.numbers[-1].at if self.numbers else math.inf, before
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +111,16 @@ class Reading:
     steps: tuple[tuple[int, bool], ...] = ()
 
 
-def lateness(timing: Timing, since: float = math.inf) -> float:
+def lateness(timing: Timing, gap: float = math.inf, before: float = 0.0) -> float:
     """The chance that a number seen before is an earlier PUT that comes late, given its connection and the time.
 
     It cannot come late on the phone's connection. On a new one that is the likelier, the rarer new ones are; a
-    balancer's are always new, and say nothing. since: see `Page.seconds_since`. A copy hardly comes
-    before the person has seen an error, pressed again, and pressed once more.
+    balancer's are always new, and say nothing. gap, before: see `Page.gaps`. A copy comes at any time, mostly once an
+    error was shown, and the number pressed again; presses come one soon after the other, but never at once.
     """
-    soon = TOO_SOON if since < SOON_SECONDS else 1.0
-    return soon * LATE * (timing.bad * min(1 / timing.fresh, 30.0) if timing.elsewhere else 0.02)
+    shortest, longest = PRESS_SECONDS
+    pace = TOO_QUICK if gap < shortest else IN_TURN if max(gap, before) < longest else 1.0
+    return pace * LATE * (timing.bad * min(1 / timing.fresh, 30.0) if timing.elsewhere else 0.02)
 
 
 def read(

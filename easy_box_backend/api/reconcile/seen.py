@@ -1,6 +1,10 @@
 """Which states of a product a phone can have shown: from pulls, from other answers and from its own PUTs."""
 
-from api.reconcile.memory import Memory
+from itertools import accumulate
+from operator import mul
+
+from api.reconcile.chances import UNSEEN
+from api.reconcile.memory import KEPT_PULLS, Memory
 
 KEPT, SINGLE = 10.0, 0.3
 """The weights of an answer that the app shows from then on, and of a look-up, beside a pull's 1."""
@@ -24,7 +28,8 @@ def kept_revisions(memory: Memory, product: int) -> list[int]:
 
 def pulled(memory: Memory) -> list[tuple[int, float]]:
     """The revisions of the lists that the phone can show, each with its weight."""
-    return [(revision, memory.pull_unread**nth) for nth, revision in enumerate(memory.pulls[::-1])]
+    lost = [1.0, memory.pull_unread, *memory.unread[::-1], *[UNSEEN] * KEPT_PULLS]  # older releases noted only the last
+    return list(zip(memory.pulls[::-1], accumulate(lost, mul), strict=False))
 
 
 def answered(memory: Memory, product: int, request: int) -> list[tuple[int, float]]:

@@ -9,6 +9,9 @@ from api.reconcile.chances import UNSEEN, Timing
 from api.reconcile.presses import Base, Number, Page, lateness
 from proofs.simulation.day.world import Request
 
+LISTS = 5
+"""How many lists are kept, as many as the server keeps (`memory.KEPT_PULLS`)."""
+
 
 @dataclass(slots=True)
 class Known:
@@ -28,10 +31,10 @@ class Presses:
 
     def __init__(self, margin: float) -> None:
         self.margin = margin
-        self.list: dict[int, int] = {}
-        self.before: dict[int, int] = {}
-        self.unread = UNSEEN
-        """How much likelier it is that the answer to the last pull was lost."""
+        self.lists: list[dict[int, int]] = []
+        """What the phone may show, the latest first: the lists of its last pulls, with what it has added since."""
+        self.unread: list[float] = []
+        """Of each of these: how much likelier it is that the answer was lost than that it was read."""
         self.products: dict[int, Known] = {}
         self.deltas: dict[int, int] = {}
         self.doubts: dict[int, dict[int, float]] = {}
@@ -43,28 +46,33 @@ class Presses:
         return self.products[product]
 
     def _bases(self, product: int) -> list[Base]:
-        """The list, or the one before if the answer to the last pull did not arrive."""
-        now, before = self.list.get(product, 0), self.before.get(product, 0)
-        total = 1 + self.unread
-        return [Base(now, 1.0)] if now == before else [Base(now, 1 / total), Base(before, self.unread / total)]
+        """The latest list, or an earlier one if the answers since did not arrive (`seen.pulled`)."""
+        weights, weight = dict[int, float](), 1.0
+        for shown, unread in zip(self.lists, self.unread, strict=True):
+            quantity = shown.get(product, 0)
+            weights[quantity] = weights.get(quantity, 0.0) + weight
+            weight *= unread
+        total = sum(weights.values())
+        return [Base(quantity, weight / total) for quantity, weight in weights.items()] or [Base(0, 1.0)]
 
     def add(self, request: Request) -> None:
         """The phone has added goods."""
         product, quantity = request.product, request.quantity
         added = self.product(product).added
         added.append((len(added) + 1, quantity))
-        self.list[product] = self.list.get(product, 0) + quantity  # shown until another list is read
+        for shown in self.lists:
+            shown[product] = shown.get(product, 0) + quantity
 
     def arrive(self, request: Request, timing: Timing) -> None:
         """Note a request: right after a pull it says whether the phone has read the list."""
         if self.was_pull:
-            self.unread = timing.unread
+            self.unread[0] = timing.unread
         self.was_pull = request.kind == "pull"
 
     def put(self, request: Request, timing: Timing) -> None:
         """A number."""
         known = self.product(request.product)
-        late = lateness(timing, known.page.seconds_since(request.quantity, request.at))
+        late = lateness(timing, *known.page.gaps(request.quantity, request.at))
         known.page.numbers.append(Number(request.quantity, late, revision=len(known.added), at=request.at))
         known.pieces = known.read()[0].pieces
 
@@ -83,7 +91,7 @@ class Presses:
 
     def answered(self, stock: dict[int, int]) -> None:
         """What the pull was answered with."""
-        self.before, self.list, self.unread = self.list or stock, dict(stock), UNSEEN
+        self.lists, self.unread = [dict(stock), *self.lists][:LISTS], [UNSEEN, *self.unread][:LISTS]
         for product, known in self.products.items():
             last, now = known.page.old[-1], stock.get(product, 0)
             known.bases = [Base(now, 0.95), *([Base(last, 0.05)] if last != now else [])]

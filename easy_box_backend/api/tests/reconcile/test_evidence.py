@@ -6,9 +6,10 @@ import math
 from statistics import NormalDist
 
 import pytest
+from msgspec.structs import replace
 
 from api.reconcile import presses
-from api.reconcile.chances import GOOD, SLOW, STOPPED, SUDDEN, WEAK, WEAK_SHARE, Timing, weakness
+from api.reconcile.chances import GOOD, SLOW, STOPPED, STOPPED_SOON, SUDDEN, WEAK, WEAK_SHARE, Timing, weakness
 from api.reconcile.line import Line
 from api.reconcile.presses import Number, Page
 
@@ -39,6 +40,8 @@ def test_behind_a_quick_answer_a_failure_is_as_likely_as_failures_without_a_warn
 
 def test_behind_a_quick_answer_somebody_can_put_the_phone_away() -> None:
     assert QUICK.failed >= STOPPED * UNKNOWN.failed
+    soon, unknown = (replace(timing, gap=10.0) for timing in (QUICK, UNKNOWN))
+    assert STOPPED * unknown.failed > soon.failed >= STOPPED_SOON * unknown.failed
 
 
 def answered(line: Line, at: float, trip: float, connection: str) -> Timing:
@@ -71,19 +74,24 @@ def test_slow_answers_hardly_change_what_is_usual_for_a_phone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "since"),
+    ("sent", "gaps"),
     [
-        ([(11, 0.0), (12, 9.0)], 10.0),
-        ([(12, 0.0), (11, 9.0)], 10.0),  # the one before it, while that number was shown as failed
-        ([(11, 0.0), (12, 5.0), (11, 9.0)], 5.0),
-        ([(12, 9.0)], math.inf),
+        ([(11, 0.0), (12, 9.0)], (1.0, 0.0)),
+        ([(12, 0.0), (11, 9.0)], (1.0, 9.0)),  # that long an error can have been shown, and 11 pressed again
+        ([(11, 0.0), (12, 5.0), (11, 9.0)], (1.0, 4.0)),
+        ([(12, 9.0)], (1.0, 0.0)),
+        ([], (math.inf, 0.0)),
     ],
 )
-def test_a_copy_can_be_on_its_way_since_the_number_before(sent: list[tuple[int, float]], since: float) -> None:
+def test_a_copy_is_told_by_the_last_number_and_by_when_its_own_came_before(
+    sent: list[tuple[int, float]], gaps: tuple[float, float]
+) -> None:
     page = Page(numbers=[Number(number, 0.0, at=at) for number, at in sent])
-    assert page.seconds_since(11, 10.0) == since
+    assert page.gaps(11, 10.0) == gaps
 
 
-def test_a_copy_within_seconds_is_unlikely_and_not_impossible() -> None:
-    soon, later = (presses.lateness(Timing(1.0, elsewhere=True), since) for since in (2.0, 8.0))
-    assert later / 20 < soon < later
+def test_a_copy_comes_at_any_time_and_presses_one_soon_after_the_other() -> None:
+    """The number before must have been answered before the next press, so nothing else comes at once."""
+    gaps = ((0.1, 1.0), (2.0, 1.0), (8.0, 1.0), (2.0, 8.0))
+    at_once, soon, later, again = (presses.lateness(Timing(1.0, elsewhere=True), *gap) for gap in gaps)
+    assert later / 20 < soon < later == again < at_once

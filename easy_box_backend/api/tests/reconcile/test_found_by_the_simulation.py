@@ -1,5 +1,7 @@
 """Cases found by property tests and by the simulation, retold as stories."""
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
@@ -106,3 +108,25 @@ def test_what_rests_on_a_doubtful_number_is_doubtful(warehouse: Warehouse, anna:
     doubtful = sum(1 for kind, _sku in warehouse.questions() if kind == "quantity_guess")
     assert warehouse.movements("SOCK")[1:3] == [1, 1]
     assert len(warehouse.movements("SOCK")) - 3 <= doubtful
+
+
+def test_two_passes_and_a_copy_of_a_look_up_are_no_scan(warehouse: Warehouse, anna: Phone) -> None:
+    """Three look-ups at machine speed, but not one after the other's answer on one connection."""
+    for sku in ("SOCK", "CAP"):
+        warehouse.product(sku)
+    anna.pull()
+    warehouse.later()
+    first, second = anna.port, anna.port + 1000
+    found = dict[str, Any]()
+    for port, act in (
+        (first, "find SOCK"), (first, "find SOCK"), (second, "find SOCK"), (first, "add SOCK"), (second, "add SOCK"),
+        (first, "find CAP"), (first, "add CAP"), (second, "find CAP"), (second, "add CAP"),
+    ):  # fmt: skip
+        anna.port, (verb, sku) = port, act.split()
+        if verb == "find":
+            found[sku] = anna.find(sku)
+        else:
+            anna.book(found[sku]["id"], 3519)
+    anna.pull()
+    wrong = {sku: warehouse.on_hand(sku) for sku in ("SOCK", "CAP") if warehouse.on_hand(sku) != 3519}
+    assert wrong.keys() <= {sku for _kind, sku in warehouse.questions()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from api.reconcile import presses
-from api.reconcile.chances import Timing
+from api.reconcile import presses, seen
+from api.reconcile.chances import UNSEEN, Timing
+from api.reconcile.memory import Memory
 from api.reconcile.presses import Base, Number, Page, Reading
 
 MARGIN = 7.0
@@ -74,11 +75,6 @@ def test_a_new_connection_makes_a_late_copy_likelier_unless_all_are_new() -> Non
     assert kept < usual < rare
 
 
-def test_a_copy_hardly_comes_within_seconds() -> None:
-    soon, later, never = (presses.lateness(Timing(1.0, elsewhere=True), since) for since in (2.0, 8.0, 1e9))
-    assert soon < later == never
-
-
 def test_the_chances_of_a_number_sum_to_at_most_one() -> None:
     """Over all numbers that can come next, from a page that is open and from one that is opened."""
     bases, sums = [Base(10, 0.7), Base(30, 0.3, 1)], [0, 5, 9]
@@ -91,3 +87,11 @@ def test_the_chances_of_a_number_sum_to_at_most_one() -> None:
             if chance not in presses.GUESSES
         )
         assert total <= 1
+
+
+def test_a_list_that_surely_arrived_hides_those_before_it_whatever_came_after() -> None:
+    memory = Memory(pulls=[1, 2, 3], unread=[0.5, 0.0005], pull_unread=0.8)
+    assert dict(seen.pulled(memory)) == pytest.approx({3: 1.0, 2: 0.8, 1: 0.0004})
+    memory.forget_queues(4, in_one_go=False)
+    lost = UNSEEN
+    assert dict(seen.pulled(memory)) == pytest.approx({4: 1.0, 3: lost, 2: 0.8 * lost, 1: 0.0004 * lost})
