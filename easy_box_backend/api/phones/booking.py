@@ -64,7 +64,7 @@ def agree(
     """Book and take back additions so that the ledger agrees with the likeliest story, and ask about the others.
 
     also: products that the caller locks afterwards, and no others. final: doubts that nothing later can decide: their
-    questions stay open. Returns what was booked.
+    questions stay open. Returns what was booked, reversals included.
     """
     _hear_answers(memory, stories)
     wrong, booked = _wrong(memory, stories), list[StockMovement]()
@@ -114,7 +114,8 @@ def _wrong(memory: Memory, stories: Stories) -> list[Addition]:
 
 
 def _correct(mine: Addition, memory: Memory, by: Actor) -> list[StockMovement]:
-    """Book an addition, or take it back if it is booked, unless somebody has reversed it. Returns what was booked."""
+    """Book an addition, or take it back if it is booked, unless somebody has reversed it. Returns the movement, if
+    there is one."""
     if mine.movement is None:
         movement = _book(mine, by)
         mine.movement = movement.pk if movement else DECIDED
@@ -124,8 +125,8 @@ def _correct(mine: Addition, memory: Memory, by: Actor) -> list[StockMovement]:
     (movement_id,) = unknown_goods.went([mine.movement])
     mine.movement = DECIDED
     if StockMovement.objects.not_reversed().filter(id=movement_id).exists():
-        reversing.reverse(movement_id, by=by, reason=str(_("The phone sent its queue again.")))
         mine.movement = None
+        return [reversing.reverse(movement_id, by=by, reason=str(_("The phone sent its queue again.")))]
     return []
 
 

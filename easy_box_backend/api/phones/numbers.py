@@ -55,12 +55,15 @@ def booked(product: Product, movement: StockMovement | None, memory: Memory) -> 
         memory.pages[product.pk].booked[movement.pk] = movement.quantity_delta
 
 
-def pulled(memory: Memory, *, by: Actor) -> None:
-    """The queue of additions is known now, and nothing more can explain the numbers. All their products are locked."""
+def pulled(memory: Memory, *, by: Actor) -> bool:
+    """The queue of additions is known now, and nothing more can explain the numbers. All their products are locked.
+    Returns whether something was booked."""
     pages, memory.pages = memory.pages, {}
+    before = sum(len(page.booked) for page in pages.values())
     products = Product.objects.in_bulk([key for key, page in pages.items() if page.numbers])
     for key, product in products.items():
         memory.pages[key] = Page(old=_closed(product, pages[key], memory, by).old)
+    return sum(len(page.booked) for page in pages.values()) > before
 
 
 def ask_about_silent_phones(at: datetime) -> int:

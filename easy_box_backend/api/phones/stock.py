@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api import revision
 from api.actions import discrepancies, products, stock, unknown_goods
 from api.actor import Actor
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
@@ -12,22 +13,32 @@ from api.reconcile.memory import Arrival, Memory
 from api.texts import barcode_of
 
 
-def pulled(seen: int, *, by: Actor) -> None:
-    """The phone pulls the whole product list as it is at the revision `seen`, so its queues are empty."""
+def pulled(seen: int, *, by: Actor) -> int:
+    """The phone pulls the whole product list as it is at the revision `seen`, so its queues are empty.
+
+    Returns the revision that the list must have: what the pull tells may have changed the stock.
+    """
     if noted(by, lambda memory: _is_nothing_new(memory, seen)):
-        return
+        return seen
     with remembered(by) as memory:
         if _is_nothing_new(memory, seen):
-            return
+            return seen
         quick_before = memory.quick_since_pull
         arrival = scanning.arrive(memory, "pull", by.at, by.connection)
         memory.line.pull()
         with booking.told(memory) as stories:
             final = stories.pull(arrival.timing)
-            booking.agree(memory, stories, by=by, also=list(memory.pages), final=final)
+            booked = booking.agree(memory, stories, by=by, also=list(memory.pages), final=final)
         stock.lock(memory.pages)
-        numbers.pulled(memory, by=by)
+        if numbers.pulled(memory, by=by) or booked:
+            seen = revision.current()  # nobody else changes anything until the end of this transaction
         memory.forget_queues(seen, in_one_go=arrival.quick and quick_before)
+        return seen
+
+
+def saw_later(seen: int, instead_of: int, *, by: Actor) -> None:
+    """The list that the phone got is of the revision `seen`, since something changed after its pull was noted."""
+    noted(by, lambda memory: memory.saw_later(seen, instead_of))
 
 
 def _is_nothing_new(memory: Memory, seen: int) -> bool:

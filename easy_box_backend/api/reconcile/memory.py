@@ -293,6 +293,10 @@ class Memory(
         self.shown, self.deleted, self.stuck_at_unknown_sku = {}, [], False
         self.lookups_in_a_row, self.missed_at = 0, {}
 
+    def saw_later(self, revision: int, instead_of: int) -> None:
+        """The list of one of the pulls was of this revision."""
+        self.pulls = [revision if pull == instead_of else pull for pull in self.pulls]
+
     def refuse_once(self, fingerprint: str, *, unless_others: bool = False) -> bool:
         """Whether to refuse this request: only the first time.
 

@@ -32,20 +32,35 @@ def order_list(request: HttpRequest, *, by: Actor) -> HttpResponseBase:
 
 
 def _whole_list(
-    request: HttpRequest, by: Actor, pulled: Callable[[int], None], since: datetime | None = None
+    request: HttpRequest, by: Actor, pulled: Callable[[int], int | None], since: datetime | None = None
 ) -> HttpResponseBase:
     """A whole list with its tag, or 304 if the caller holds it.
 
-    pulled: is told the revision that a phone sees. since: for the list of orders; None for the products.
+    pulled: is told the revision that a phone sees, and may return a later one: then the list is made again, with what
+    the pull has corrected. since: for the list of orders; None for the products.
     """
     photos = answers.photo_base(request)
     rest = (f"{photos} {since}" + ("" if by.is_app else " programs") if since else photos).encode()
-    state, packed = revision.tag(), None
-    if not answers.not_modified(request, answers.tag_of(state, rest)):
-        state, packed = ready.whole_list(state, photos, since, for_app=by.is_app)
+
+    def made() -> tuple[str, bytes | None]:
+        state = revision.tag()
+        if answers.not_modified(request, answers.tag_of(state, rest)):
+            return state, None
+        return ready.whole_list(state, photos, since, for_app=by.is_app)
+
+    state, packed = made()
     if by.is_app:
-        pulled(int(state.rsplit("-", 1)[1]))
+        seen = _revision_of(state)
+        corrected = pulled(seen) or seen
+        if corrected != seen:
+            state, packed = made()
+            if _revision_of(state) != corrected:
+                phone_stock.saw_later(_revision_of(state), corrected, by=by)
     return answers.tagged_gzip(request, answers.tag_of(state, rest), packed)
+
+
+def _revision_of(tag: str) -> int:
+    return int(tag.rsplit("-", 1)[1])
 
 
 def look_up(request: HttpRequest, *, by: Actor) -> HttpResponseBase:

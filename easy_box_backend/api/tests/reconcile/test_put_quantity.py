@@ -8,8 +8,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from api.actions import stock
+from api.actor import Actor
 from api.models import Product, StockMovement
 from api.phones import numbers
+from api.phones import stock as phone_stock
 from api.tests import photos
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
@@ -119,6 +122,46 @@ def test_a_number_that_counts_goods_in_the_queue_is_understood_once_they_come(
     anna.pull()
     assert warehouse.movements("SOCK") == [10, 2, 1]
     assert warehouse.questions() == []
+
+
+@pytest.mark.parametrize("meanwhile", [0, 5])
+def test_the_list_shows_what_its_own_pull_has_corrected(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any], monkeypatch: pytest.MonkeyPatch, meanwhile: int
+) -> None:
+    """Also if somebody changes the stock between the two: the phone shows that as well."""
+    pulled = phone_stock.pulled
+
+    def hears_it(revision: int, *, by: Actor) -> int:
+        heard = pulled(revision, by=by)
+        if meanwhile:
+            stock.receive(seen["id"], meanwhile, by=Actor(None, at=by.at))
+        return heard
+
+    press(anna, seen, 13)
+    warehouse.later()
+    anna.add("SOCK", 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(phone_stock, "pulled", hears_it)
+        fresh = anna.pull()["SOCK"]
+    assert fresh["quantity"] == 13 + meanwhile
+    press(anna, fresh, 14 + meanwhile)
+    assert warehouse.movements("SOCK")[-1] == 1
+    anna.pull()
+    assert warehouse.questions() == []
+
+
+def test_a_list_that_its_own_pull_has_corrected_is_never_304(
+    warehouse: Warehouse, anna: Phone, vera: Caller, seen: dict[str, Any]
+) -> None:
+    press(anna, seen, 13)
+    warehouse.later()
+    anna.add("SOCK", 2)
+    tag = vera.send("get", "/api/products/").headers["ETag"]
+    answer = anna.send("get", "/api/products/", **{"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert [row["quantity"] for row in answer.json()] == [13]
+    tag = answer.headers["ETag"]
+    assert anna.send("get", "/api/products/", **{"If-None-Match": tag}).status_code == 304
 
 
 def test_a_count_after_a_number_stays_although_the_number_is_understood_later(
