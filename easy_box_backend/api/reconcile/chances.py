@@ -59,7 +59,7 @@ of a phone."""
 STOPPED, STOPPED_SOON = 0.5, 0.15
 """The same of passes, at least: they also end because somebody puts the phone away. Where the phone is used again
 within 15 seconds that is less likely."""
-SAME_NETWORK = 0.7
+SAME_NETWORK = 0.6
 """How often an addition comes from the network of the one before. So after a few the usual one is known."""
 WEAK_SHARE = 0.2
 """The share of requests on a weak network."""

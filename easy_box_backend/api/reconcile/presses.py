@@ -84,11 +84,12 @@ class Page(msgspec.Struct):
     local: bool = False
 
     def gaps(self, quantity: int, at: float) -> tuple[float, float]:
-        """How long ago the last number came, infinite if there is none; and how long after the number before it this
-        one came the last time, 0 if there is none."""
+        """How long ago the last other number came, infinite if there is none; and how long after the number before it
+        this one came the last time, 0 if there is none. A second tap sends the same at once."""
         places = [nth for nth, number in enumerate(self.numbers) if number.quantity == quantity]
         before = self.numbers[places[-1]].at - self.numbers[max(places[-1] - 1, 0)].at if places else 0.0
-        return at - self.numbers[-1].at if self.numbers else math.inf, before
+        others = [number.at for number in self.numbers if number.quantity != quantity]
+        return at - others[-1] if others else math.inf, before
 
 
 @dataclass(frozen=True, slots=True)
