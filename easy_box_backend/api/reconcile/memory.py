@@ -172,6 +172,8 @@ class Memory(
     """By unknown SKU: when it asked for it last, in seconds since 1970."""
     stuck_at_unknown_sku: bool = False
     """Whether its queue was stuck at an unknown SKU, so that others in the queue are made at once."""
+    stuck_at: str = ""
+    """The last SKU at which it was."""
     pull_number: int = 0
     """The number of the request that was the last pull."""
     pull_connection: str = ""
@@ -290,7 +292,7 @@ class Memory(
         self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection
         self.pull_unread = UNSEEN
         self.refused, self.misses, self.seen_products, self.implausible = [], {}, [], []
-        self.shown, self.deleted, self.stuck_at_unknown_sku = {}, [], False
+        self.shown, self.deleted, self.stuck_at_unknown_sku, self.stuck_at = {}, [], False, ""
         self.lookups_in_a_row, self.missed_at = 0, {}
 
     def saw_later(self, revision: int, instead_of: int) -> None:

@@ -41,13 +41,17 @@ def is_scan(memory: Memory) -> bool:
 def is_stuck_at(memory: Memory, sku: str, arrival: Arrival, at: datetime) -> bool:
     """Whether the phone's queue is stuck at this unknown SKU, rather than that a person scans or types it.
 
-    Within a pass the look-up comes directly after an addition, and not a moment earlier as well.
+    Within a pass the look-up comes directly after an addition, and not a moment earlier as well. Where the queue was
+    stuck before, they may also come slowly: behind the addition of that very SKU, or while nothing but a pass is
+    believed. Behind an addition by hand it is a person who looks something up.
     """
     scanned = is_quick(at.timestamp() - memory.missed_at.get(sku, 0.0))
-    slowly = memory.stuck_at_unknown_sku and arrival.same_connection
+    drains = memory.stuck_at_unknown_sku and (memory.stories.is_in_pass or memory.last_sku == memory.stuck_at)
+    slowly = drains and arrival.same_connection
     in_queue = arrival.previous_kind == "add" and (arrival.quick or slowly) and not scanned
     stuck = _openings(memory, sku, at) >= OPENINGS_UNTIL_MADE or in_queue
-    memory.stuck_at_unknown_sku = memory.stuck_at_unknown_sku or stuck
+    if stuck:
+        memory.stuck_at_unknown_sku, memory.stuck_at = True, sku
     return stuck
 
 

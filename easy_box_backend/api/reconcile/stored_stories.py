@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from api.reconcile.program import IDLE, Item, Queue, State
+from api.reconcile.program import IDLE, PASS, Item, Queue, State
 from api.reconcile.stories import MARGIN, Doubt, Effect, Stories, Story
 
 NONE = -1
@@ -63,6 +63,11 @@ class Stored(msgspec.Struct, omit_defaults=True):
     def is_at_rest(self) -> bool:
         """Whether another pull would change nothing that is believed of the phone."""
         return all(s.mode == IDLE and not (s.length or s.doubts) for s in self.stories)
+
+    @property
+    def is_in_pass(self) -> bool:
+        """Whether the phone is within a pass, beyond doubt."""
+        return bool(self.stories) and all(s.mode == PASS for s in self.stories if s.cost < MARGIN)
 
 
 def stored(stories: Stories) -> Stored:

@@ -93,6 +93,19 @@ def test_nor_after_a_queue_with_an_unknown_sku_was_sent(warehouse: Warehouse, an
     assert made(warehouse) == ["SOKC"]
 
 
+def test_nor_behind_an_addition_by_hand_after_such_a_queue_broke_off(warehouse: Warehouse, anna: Phone) -> None:
+    anna.add("SOCK", 1)
+    anna.add("SOKC", 1)
+    anna.loses_connection()  # before the pull
+    warehouse.later()
+    anna.find("SHIRT")
+    warehouse.later(1 * SECONDS)
+    anna.add("SHIRT", 7)
+    warehouse.later(4 * SECONDS)
+    assert not any(anna.scan("LABEL", times=2, every=1.0))
+    assert made(warehouse) == ["SOKC"]
+
+
 @pytest.mark.parametrize("pause", [0.3, 3.0])
 def test_what_is_typed_into_the_search_box_makes_no_product(warehouse: Warehouse, anna: Phone, pause: float) -> None:
     """Nor do its beginnings, even if they are typed slowly and often."""
