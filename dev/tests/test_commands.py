@@ -20,6 +20,7 @@ PARTS = ("benchmarks", "contract", "phone", "simulation", "verification")
 OLD_NAMES = {"", "CHANGELOG.md", "docs/upgrade.md"}
 """These tell what a thing was called before."""
 TRIAL = "/srv/trial"
+SETTINGS = "DJANGO_SETTINGS_MODULE"
 
 
 def texts() -> dict[str, str]:
@@ -46,6 +47,17 @@ def test_every_module_that_is_called_by_name_exists() -> None:
     }
     assert len(called) > 10
     assert sorted(call for call in called if not can_be_run(call[1])) == []
+
+
+def test_every_module_that_make_runs_loads_where_nothing_is_set() -> None:
+    modules = set(re.findall(r"\$\(PY\) -m (proofs[\w.]*)", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert len(modules) > 5
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", SETTINGS)}
+    for module in sorted(modules):
+        name = f"{module}.__main__" if (ROOT / module.replace(".", "/")).is_dir() else module
+        command = [sys.executable, "-c", f"import {name}"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{module}: {done.stderr}"
 
 
 def test_no_text_names_a_part_of_proofs_by_its_former_place() -> None:

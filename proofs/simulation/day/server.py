@@ -39,7 +39,6 @@ def load() -> None:
         "MODE": "development",
         "LOG_LEVEL": "ERROR",
     }
-    sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "easy_box_backend"))
     import django
     from django.core.management import call_command
 
