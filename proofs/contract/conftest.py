@@ -52,10 +52,6 @@ def _live_server(request: pytest.FixtureRequest, media_root: Path) -> Server:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # each test logs in: be quick
     from django.contrib.auth import get_user_model
 
-    from api.models import Revision
-
-    # The cleanup after a test with real transactions also removes the rows that migrations have created.
-    Revision.objects.get_or_create(id=1, defaults={"epoch": "contract"})
     # A manager, since the contract has calls that only managers may make, such as deleting (docs/rights.md).
     get_user_model().objects.create_user(email=EMAIL, password=PASSWORD, username=USERNAME, is_staff=True)
     return Server(request.getfixturevalue("live_server").url, EMAIL, PASSWORD, USERNAME)

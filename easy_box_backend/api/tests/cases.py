@@ -14,7 +14,6 @@ from django.db import transaction
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
-from api.models import Revision
 from api.rest import ready
 
 
@@ -62,6 +61,5 @@ def made_once(blocker: DjangoDbBlocker) -> Iterator[None]:
     own changes. Not for tests with real transactions."""
     hashers = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
     with blocker.unblock(), transaction.atomic(), hashers:
-        Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
         yield
         transaction.set_rollback(True)

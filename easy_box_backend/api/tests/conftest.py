@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from api import images
 from api.actions import devices
-from api.models import Device, Product, Revision, User
+from api.models import Device, Product, User
 from api.rest import ready
 from api.tests.calls import PASSWORD, Caller
 
@@ -45,19 +45,6 @@ def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory, mo
     django_cache.clear()
     translation.deactivate()  # a request of the test before has left its language in this thread
     ready.forget()
-
-
-@pytest.fixture(autouse=True)
-def counter(request: pytest.FixtureRequest) -> None:
-    """The revision's row, which a test with real transactions takes away when it cleans up."""
-    marker = request.node.get_closest_marker("django_db")
-    if "live_server" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
-        request.getfixturevalue("transactional_db")
-    elif marker or "db" in request.fixturenames:
-        request.getfixturevalue("db")
-    else:
-        return
-    Revision.objects.get_or_create(id=1, defaults={"epoch": "tests"})
 
 
 @pytest.fixture
