@@ -34,7 +34,7 @@ from proofs.benchmarks.server import Served, served
 
 APP, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 PRODUCTS, ORDERS, LINES = 10_000, 1_000, 5
-CONNECTIONS, ROUND_SECONDS = 8, 3.0
+CONNECTIONS, WORKERS, ROUND_SECONDS = 8, 2, 3.0
 PLAIN_PRODUCTS, PLAIN_ORDERS = "products, plain ModelViewSet", f"{ORDERS:,} orders of {LINES} lines, plain ModelViewSet"
 WRITER, INTEGRATIONS, PHONES = "bare writer", "integration", "phones: a look-up and an addition each"
 STATEMENTS = "the five statements of an item, nothing read"
@@ -79,7 +79,7 @@ def main() -> int:
 @contextmanager
 def small(folder: Path) -> Iterator[Served]:
     """100 products, and 2 workers of 4 threads, as in production."""
-    with temporary_postgres() as url, served(url, folder, workers=2, threads=4, products=100) as server:
+    with temporary_postgres() as url, served(url, folder, workers=WORKERS, threads=4, products=100) as server:
         yield server
 
 
@@ -193,7 +193,7 @@ def writes(folder: Path, rounds: int) -> Figures:
     for place, durable in (("in memory", "off"), ("on disk, as in production", "on")):
         options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), durable)
         with temporary_postgres(**options) as url, served(
-            url, folder, workers=2, threads=4, products=100
+            url, folder, workers=WORKERS, threads=4, products=100
         ) as server:  # fmt: skip
             memory = server.memory_mb()
             rates, lost = _throughput(server, rounds)
@@ -257,7 +257,7 @@ def _throughput(server: Served, rounds: int) -> tuple[dict[str, list[float]], di
             Connection(server.port).ask(pull)
         for way, scripts in ways.items():
             before = on_hand(server, integrations[0])
-            done, seconds = saturate(server.port, scripts, ROUND_SECONDS)
+            done, seconds = saturate(server.port, scripts, ROUND_SECONDS, WORKERS)
             lost[way] += before + pieces(scripts, done) - on_hand(server, integrations[0])
             rates[way].append(sum(done) / seconds)
     return rates, lost
@@ -333,7 +333,7 @@ def _beside_uploads(server: Served, rounds: int) -> tuple[list[float], list[floa
     upload = form("POST", path, photo(), token=other, agent=APP)
     alone, beside, photos = list[float](), list[float](), list[float]()
     for _ in range(rounds):
-        done, seconds = saturate(server.port, look_up, ROUND_SECONDS)
+        done, seconds = saturate(server.port, look_up, ROUND_SECONDS, WORKERS)
         alone.append(sum(done) / seconds)
         ended, sent = Event(), list[int]()
 
@@ -344,7 +344,7 @@ def _beside_uploads(server: Served, rounds: int) -> tuple[list[float], list[floa
 
         thread = Thread(target=send)
         thread.start()
-        done, seconds = saturate(server.port, look_up, ROUND_SECONDS)
+        done, seconds = saturate(server.port, look_up, ROUND_SECONDS, WORKERS)
         ended.set()
         thread.join()
         assert set(sent) == {200}, sent

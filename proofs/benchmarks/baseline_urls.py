@@ -7,6 +7,7 @@ Besides the WSGI module that serves it, the only module of this folder that impo
 
 import gzip
 import json
+import os
 import time
 from datetime import UTC, datetime
 from functools import cache
@@ -99,6 +100,11 @@ def bare_add_stock(request: HttpRequest, key: int) -> HttpResponse:
     return answer({"quantity_after": row[0]})
 
 
+def worker(request: HttpRequest) -> HttpResponse:
+    """Which process answers."""
+    return HttpResponse(str(os.getpid()), headers={"Content-Length": str(len(str(os.getpid())))})
+
+
 def bare_look_up(request: HttpRequest) -> HttpResponse:
     """The bare `?sku=`: one SELECT; no account, no barcodes, no middleware."""
     with connection.cursor() as cursor:
@@ -189,6 +195,7 @@ urlpatterns = [
     path("plain/", include(router.urls)),
     path("bare/<int:key>/add_stock/", bare_add_stock),
     path("bare/products/", bare_look_up),
+    path("bare/worker/", worker),
     path("bare/same/<int:key>/", same_statements),
     path("bare/ready/<str:what>/", ready),
     path("bare/fill/", fill),

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from itertools import cycle
 
+WORKER = "/bare/worker/"
+"""Answers which of the server's processes answers."""
 BOUNDARY = "--dio-boundary-2806428157"
 
 
@@ -91,15 +93,34 @@ class Connection:
         return answer
 
 
-def saturate(port: int, scripts: list[list[list[bytes]]], seconds: float) -> tuple[list[int], float]:
+def spread(port: int, count: int, workers: int) -> list[Connection]:
+    """So many connections, the same number to each of the server's processes.
+
+    The kernel gives a connection to any of them, and connections that are opened at once often all to one. It then
+    serves all their requests, beside processes without work.
+    """
+    kept: dict[bytes, list[Connection]] = {}
+    while sum(map(len, kept.values())) < count:
+        connection = Connection(port)
+        mine = kept.setdefault(connection.ask(request("GET", WORKER, agent="bench")).body, [])
+        if len(mine) < -(-count // workers):
+            mine.append(connection)
+        else:
+            connection.link.close()
+            time.sleep(0.001)
+    return [connection for mine in kept.values() for connection in mine]
+
+
+def saturate(port: int, scripts: list[list[list[bytes]]], seconds: float, workers: int) -> tuple[list[int], float]:
     """Each script is sent on a connection of its own, every request as soon as the last answer is there, and begins
     anew at its end. It is a list of steps, and a step one or more requests.
 
-    The last step is completed after the time is over; the time until the last one has ended counts.
+    workers: how many processes the server has. The last step is completed after the time is over; the time until the
+    last one has ended counts.
     Returns how many steps of each script were completed, and in how many seconds.
     """
     chooser = selectors.DefaultSelector()
-    open_connections = [Connection(port) for _ in scripts]
+    open_connections = spread(port, len(scripts), workers)
     turns = [cycle((data, data is step[-1]) for step in script for data in step) for script in scripts]
     done, ends = [0] * len(scripts), [False] * len(scripts)
 
