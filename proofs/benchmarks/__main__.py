@@ -119,8 +119,8 @@ def _by_phones(server: Served, nginx: Edge, rounds: int) -> tuple[dict[str, list
 
     def measure(name: str, data: bytes, before: bytes | None = None) -> None:
         connection.ask(data)
-        backend, size[name] = cpu(server, connection, data, 50, before)
-        spent.setdefault(name, []).append((backend, cpu(nginx, connection, data, 50, before)[0]))
+        backend, size[name] = cpu(server, connection, data, 200, before)
+        spent.setdefault(name, []).append((backend, cpu(nginx, connection, data, 200, before)[0]))
 
     for _ in range(rounds):
         measure(READY, request("GET", "/bare/ready/products/", agent=APP))
