@@ -186,9 +186,15 @@ class Person:
         product = self._product_page(act.sku)
         if product is None:
             return
+        tried = False
 
         def attempt() -> Steps[None]:
-            return self.phone.save(self.phone.open_page(self._shown(act.sku) or product), PHOTOS[act.text])
+            nonlocal tried
+            shown, again = self._shown(act.sku), tried
+            tried = True
+            if shown is None and again:
+                raise StillUnknown(act.sku)  # one that was created without a network is gone from the new list
+            return self.phone.save(self.phone.open_page(shown or product), PHOTOS[act.text])
 
         if self._insist(attempt):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
