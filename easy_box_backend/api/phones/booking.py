@@ -76,10 +76,10 @@ def agree(
         wrong = _wrong(memory, stories)
     for mine in wrong:
         booked += _correct(mine, memory, by)
+    doubts = stories.doubts()
+    _ask(memory, stories, {**doubts, **(final or {})}, by)
     for product in final or {}:
         memory.questions.pop(product, None)
-    doubts = stories.doubts()
-    _ask(memory, stories, doubts, by)
     _forget_settled(memory, stories, doubts)
     return booked
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from api.models import Product, StockMovement
+from api.models import Discrepancy, Product, StockMovement
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -130,3 +130,32 @@ def test_two_passes_and_a_copy_of_a_look_up_are_no_scan(warehouse: Warehouse, an
     anna.pull()
     wrong = {sku: warehouse.on_hand(sku) for sku in ("SOCK", "CAP") if warehouse.on_hand(sku) != 3519}
     assert wrong.keys() <= {sku for _kind, sku in warehouse.questions()}
+
+
+def test_a_question_that_stays_open_says_what_the_last_pull_has_booked(warehouse: Warehouse) -> None:
+    """A second pass ends late: its addition is held back and asked about, and booked after all by the next pull."""
+    shirts, *_ = [warehouse.product(sku) for sku in ("SHIRT", "CAP", "HAT")]
+    picker = warehouse.phone("Boris", manager=False)
+    hat = picker.pull()["HAT"]
+    warehouse.later(5)
+    first, second = picker.port, picker.port + 1000
+    picker.find("SHIRT")
+    picker.port = second
+    picker.find("SHIRT")
+    picker.port = first
+    picker.book(shirts, 6896)
+    for pieces in (2993, 9505):
+        picker.add("CAP", pieces)
+    picker.delete(shirts)
+    picker.port = second
+    picker.book(shirts, 6896)
+    picker.port = first  # the answer was lost
+    picker.pull()
+    warehouse.later(0.05)
+    picker.put(hat, quantity=1)
+    picker.pull()
+    assert warehouse.on_hand("SHIRT") == 2 * 6896, "otherwise this tests nothing"
+    facts = Discrepancy.objects.get(kind="possible_duplicate", status="open").facts
+    latest = StockMovement.objects.filter(product=shirts).latest("id")
+    assert facts["booked"] == [latest.pk]
+    assert "pending" not in facts
