@@ -188,6 +188,14 @@ def test_the_documentation_has_the_same_table() -> None:
     assert rows == kinds.table()
 
 
+def test_the_managers_guide_in_russian_names_the_kinds_as_the_desk_does() -> None:
+    page = (Path(settings.ROOT_DIR) / "docs" / "reconciliation.ru.md").read_text(encoding="utf-8")
+    rows = page[page.index("| вид | что случилось") :].split("\n\n", 1)[0].splitlines()[2:]
+    with translation.override("ru"):
+        labels = {str(label) for label in Discrepancy.Kind.labels}
+    assert {row.split(" | ")[0].removeprefix("| ") for row in rows} == labels
+
+
 def test_the_documentation_offers_what_the_buttons_offer(asked: list[Discrepancy]) -> None:
     described = told(asked)
     for kind in Discrepancy.Kind:
