@@ -1,1 +1,1 @@
-"""The app's calls over a real socket, byte for byte, against the tests' live server or any other one."""
+"""The app's calls over a real socket, byte for byte, against Django's live test server or any running one."""

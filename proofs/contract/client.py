@@ -44,7 +44,7 @@ BLUE_JPEG = base64.b64decode(
 
 
 def photo(content: bytes = RED_JPEG, filename: str = "scaled_1000000033.jpg") -> MultipartFile:
-    """A picture as the app sends it."""
+    """A photo as the app sends it."""
     return MultipartFile(content, filename)
 
 
@@ -55,7 +55,7 @@ def new_sku(pattern: str = "{}") -> str:
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server is, and an account on it. ``username`` is the shown name, where it is known."""
+    """Where the server is, and an account on it. ``username`` is the account's shown name; None if it is not known."""
 
     url: str
     email: str
@@ -98,21 +98,21 @@ class App:
         return self.dio.request(method, path, data, headers)
 
     def refused(self, method: str, path: str, data: object = None, content_type: str | None = None) -> Response:
-        """The answer to a request that must fail with an HTTP status."""
+        """Send a request that must fail with an HTTP status. Returns the answer."""
         with pytest.raises(DioException) as caught:
             self.send(method, path, data, content_type)
         assert caught.value.response is not None, caught.value
         return caught.value.response
 
     def make_product(self, sku: str | None = None, name: str = "Куртка", quantity: int = 0) -> Product:
-        """A product with that much stock, as the list shows it."""
+        """Create a product with this quantity. Returns it as the list shows it."""
         product = self.inventory.create(name, sku or new_sku())
         if quantity:
             self.inventory.add_stock(product.id, quantity)
         return self.shown(product.id)
 
     def make_order(self, *wanted: tuple[Product, int], **fields: str) -> Order:
-        """An order made as a manager's program makes it, read back as the app reads it."""
+        """Create an order as a manager's program does. Returns it as the app reads it."""
         lines = [{"product": int(product.id), "quantity_to_pick": count} for product, count in wanted]
         body = {"customer_name": "Анна", "lines": lines, **fields}
         made = self.send("POST", "/orders/", body)
@@ -132,7 +132,7 @@ BODY_KINDS = ("json", "multipart", "multipart-of-newest-dio", "urlencoded")
 
 
 def body_of(kind: str, fields: Mapping[str, Any]) -> tuple[object, str | None]:
-    """A body of one of BODY_KINDS, and its content type where the client does not set it by itself."""
+    """A body of one of BODY_KINDS, and its content type; None if the client sets that by itself."""
     if kind == "json":
         return encode_json(dict(fields)), "application/json"
     if kind == "urlencoded":

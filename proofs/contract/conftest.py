@@ -1,7 +1,7 @@
 """The server under test, and the clients that call it.
 
-The server is Django's live server with a person of its own, or any other: its address in EASYBOX_URL, an
-account in EASYBOX_EMAIL and EASYBOX_PASSWORD. Each test makes its own data over HTTP, with SKUs of its own.
+The server is Django's live test server with an account made for the test, or the running server that EASYBOX_URL names,
+with the account in EASYBOX_EMAIL and EASYBOX_PASSWORD. Each test makes its own data over HTTP, with new SKUs.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from proofs.contract.client import App, Server
 EMAIL, PASSWORD, USERNAME = "picker@example.com", "correct horse battery", "Пётр Picker"
 DART, INTEGRATION = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 
-
-OF_THE_DATABASE = {"test_products_by_sku", "test_products_list", "test_orders_list", "test_offline_pass"}
-"""What a database may do in its own way: which SKUs it takes for the same, in which order it lists, how it counts."""
+DEPENDING_ON_THE_DATABASE = {"test_products_by_sku", "test_products_list", "test_orders_list", "test_offline_pass"}
+"""Test modules whose results may depend on the database: which SKUs it takes for equal, how it sorts and adds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.django_db(transaction=True))
-            if item.path.stem in OF_THE_DATABASE:
+            if item.path.stem in DEPENDING_ON_THE_DATABASE:
                 item.add_marker(pytest.mark.both_databases)
 
 
@@ -59,7 +58,7 @@ def _live_server(request: pytest.FixtureRequest, media_root: Path) -> Server:
 
 @pytest.fixture
 def connect(server: Server) -> Iterator[Callable[[str], App]]:
-    """Makes clients of a user agent, not logged in. Their connections are closed after the test."""
+    """A function that makes a client with a user agent, not logged in. Its connections are closed after the test."""
     apps: list[App] = []
 
     def connect_as(user_agent: str) -> App:
@@ -73,7 +72,7 @@ def connect(server: Server) -> Iterator[Callable[[str], App]]:
 
 @pytest.fixture
 def guest(connect: Callable[[str], App]) -> App:
-    """The app before its login."""
+    """The app, not logged in."""
     return connect(DART)
 
 
@@ -91,5 +90,5 @@ def other_app(connect: Callable[[str], App]) -> App:
 
 @pytest.fixture
 def integration(connect: Callable[[str], App]) -> App:
-    """A program that is not the app, logged in: for it the API is strict."""
+    """A logged-in program that is not the app: the API is strict with it."""
     return connect(INTEGRATION).log_in()

@@ -9,13 +9,13 @@ import pytest
 from proofs.contract.client import BODY_KINDS, App, body_of
 
 
-def test_it_adds(app: App) -> None:
+def test_it_adds_to_the_stock(app: App) -> None:
     product = app.make_product(quantity=2)
     assert 200 <= app.send("POST", f"/products/{product.id}/add_stock/", {"quantity": 5}).status < 300
     assert app.shown(product.id).quantity == 7
 
 
-def test_the_apps_way_find_then_add(app: App) -> None:
+def test_each_look_up_and_addition_of_the_app_adds_one_box(app: App) -> None:
     sku = app.make_product().sku
     for _ in range(3):
         found = app.inventory.by_sku(sku)
@@ -35,14 +35,18 @@ def test_any_kind_of_body_is_understood(app: App, kind: str) -> None:
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 1_000_001, 10**30])
-def test_a_number_that_nobody_can_mean_stops_no_queue_and_changes_nothing(app: App, quantity: int) -> None:
+def test_a_quantity_outside_the_limits_gets_2xx_so_that_no_queue_stops_and_changes_nothing(
+    app: App, quantity: int
+) -> None:
     product = app.make_product(quantity=2)
     app.inventory.add_stock(product.id, quantity)
     assert app.shown(product.id).quantity == 2
 
 
 @pytest.mark.parametrize("quantity", [1.5, "x", "", True, None, [1], {"a": 1}])
-def test_a_quantity_that_is_none_is_refused_by_name_and_changes_nothing(app: App, quantity: object) -> None:
+def test_a_quantity_that_is_no_integer_is_refused_with_the_field_named_and_changes_nothing(
+    app: App, quantity: object
+) -> None:
     product = app.make_product(quantity=2)
     answer = app.refused("POST", f"/products/{product.id}/add_stock/", {"quantity": quantity})
     assert answer.status == 400
@@ -58,7 +62,7 @@ def test_a_body_that_is_no_object_is_refused(app: App, body: bytes) -> None:
     assert app.shown(product.id).quantity == 0
 
 
-def test_an_id_that_never_was_stops_no_queue(app: App) -> None:
+def test_an_unknown_id_gets_2xx_so_that_no_queue_stops(app: App) -> None:
     app.inventory.add_stock("999999999", 1)
 
 

@@ -21,7 +21,7 @@ def test_many_requests_share_one_connection(app: App) -> None:
     assert app.transport.opened == 1
 
 
-def test_errors_do_not_cost_the_connection_its_step(guest: App, server: Server) -> None:
+def test_after_an_error_the_next_request_on_the_connection_gets_its_own_answer(guest: App, server: Server) -> None:
     with pytest.raises(DioException):
         guest.dio.request("POST", "/auth/token/", {"email": "nobody@example.com", "password": "x"})
     guest.log_in()
@@ -56,7 +56,7 @@ def test_an_image_of_21_megabytes_is_refused_and_the_next_request_works(app: App
     assert app.inventory.by_sku(product.sku) == product
 
 
-def test_a_body_sent_to_a_page_that_does_not_exist_is_no_next_request(app: App) -> None:
+def test_a_body_sent_to_a_page_that_does_not_exist_is_not_read_as_the_next_request(app: App) -> None:
     assert app.refused("POST", "/no-such-page/", {"text": "GET / HTTP/1.1\r\n\r\n" * 50}).status == 404
     assert app.auth.me().email == app.server.email
 
@@ -80,7 +80,7 @@ def test_a_request_that_arrives_in_pieces_is_understood(app: App, server: Server
 
 
 def break_off(app: App, path: str, content_type: str, body: bytes, missing: int) -> bytes:
-    """Send a POST whose last bytes never come; returns the answer once the server is done with it."""
+    """Send a POST without its last `missing` bytes. Returns all that the server answers."""
     parts = urlsplit(app.server.url)
     head = (
         f"POST /api{path} HTTP/1.1\r\nuser-agent: Dart/3.5 (dart:io)\r\ncontent-type: {content_type}\r\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from proofs.contract.client import App, Server
 
 
-def test_the_person_is_read_with_the_shown_name(app: App, server: Server) -> None:
+def test_the_answer_has_the_email_and_the_shown_name(app: App, server: Server) -> None:
     me = app.auth.me()
     assert me.email == server.email
     assert me.username
@@ -13,5 +13,5 @@ def test_the_person_is_read_with_the_shown_name(app: App, server: Server) -> Non
         assert me.username == server.username
 
 
-def test_nothing_secret_is_in_it(app: App) -> None:
+def test_the_answer_has_no_password(app: App) -> None:
     assert "password" not in app.send("GET", "/users/me/").data

@@ -1,5 +1,5 @@
-"""A phone sends full queues over a good network: everything arrives exactly once, from the installed app and a repaired
-one."""
+"""A phone sends full queues over a good network: everything arrives exactly once. The app is the installed one, or the
+repaired one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from proofs.phone.repaired import RepairedPhone
 
 @pytest.fixture
 def phone(app: App) -> Phone:
-    """A phone with the installed app that has seen the list."""
+    """A phone with the installed app, which has pulled the list."""
     phone = Phone(app.inventory, app.orders, random.Random(1))
     run(phone.open_inventory())
     return phone
@@ -23,7 +23,7 @@ def phone(app: App) -> Phone:
 
 @pytest.fixture
 def repaired(app: App) -> RepairedPhone:
-    """The same with a repaired app."""
+    """A phone with the repaired app, which has pulled the list."""
     phone = RepairedPhone(app.inventory, app.orders, random.Random(1))
     run(phone.open_inventory())
     return phone
@@ -55,7 +55,7 @@ def test_the_queues_drain_in_one_pass(app: App, phone: Phone) -> None:
     assert gone.sku not in shown
 
 
-def test_presses_and_a_photo_arrive_at_once(app: App, phone: Phone) -> None:
+def test_online_presses_and_a_photo_are_sent_at_once(app: App, phone: Phone) -> None:
     product = app.make_product(quantity=3)
     run(phone.open_inventory())
     page = page_of(phone, product.sku)

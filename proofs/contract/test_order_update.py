@@ -16,7 +16,7 @@ def test_finishing_an_order_persists_status_and_picks(app: App, other_app: App) 
     assert other_app.order(order.id) == done
 
 
-def test_any_2xx_answers_the_apps_body(app: App) -> None:
+def test_the_apps_body_gets_2xx(app: App) -> None:
     order = app.make_order((app.make_product(quantity=5), 2))
     assert 200 <= app.send("PUT", f"/orders/{order.id}/", order.picked_in_full().to_json()).status < 300
 
@@ -44,7 +44,7 @@ def test_a_phone_that_forgot_the_customer_does_not_erase_it(app: App) -> None:
     assert app.order(order.id).customer_name == "Анна"
 
 
-def test_the_composition_can_be_changed(app: App) -> None:
+def test_the_lines_of_an_order_can_be_changed(app: App) -> None:
     first, second = app.make_product(quantity=5), app.make_product(quantity=5)
     order = app.make_order((first, 1))
     lines = [
@@ -60,7 +60,7 @@ def test_the_composition_can_be_changed(app: App) -> None:
 
 
 @pytest.mark.parametrize("kind", ["multipart", "multipart-of-newest-dio", "urlencoded"])
-def test_a_form_changes_what_it_names_and_keeps_the_lines(app: App, kind: str) -> None:
+def test_a_form_changes_the_fields_that_it_has_and_keeps_the_lines(app: App, kind: str) -> None:
     order = app.make_order((app.make_product(quantity=5), 1))
     fields = {"customer_name": "Борис", "status": "inProgress"}
     app.send("PUT", f"/orders/{order.id}/", *body_of(kind, fields))
@@ -78,7 +78,7 @@ def test_a_form_changes_what_it_names_and_keeps_the_lines(app: App, kind: str) -
         {"lines": [7]},
     ],
 )
-def test_what_cannot_be_understood_is_refused_and_changes_nothing(app: App, wrong: dict[str, object]) -> None:
+def test_an_invalid_status_or_line_is_refused_and_changes_nothing(app: App, wrong: dict[str, object]) -> None:
     order = app.make_order((app.make_product(quantity=5), 1))
     answer = app.refused("PUT", f"/orders/{order.id}/", {**order.to_json(), **wrong})
     assert answer.status == 400

@@ -44,7 +44,7 @@ def test_without_a_location_it_has_none(app: App) -> None:
     ],
     ids=["octet-stream", "cyrillic-name", "no-extension", "wrong-extension", "image-jpeg"],
 )
-def test_a_photo_is_taken_whatever_it_is_called(app: App, image: MultipartFile) -> None:
+def test_a_photo_is_accepted_whatever_its_name(app: App, image: MultipartFile) -> None:
     made = app.inventory.create("Со снимком", new_sku(), "A1", image)
     assert made.image_url is not None
     assert made.thumbnail_url is not None
@@ -99,7 +99,7 @@ def sku_list(app: App) -> list[str]:
 
 
 @pytest.mark.parametrize("missing", ["name", "sku"])
-def test_what_is_missing_is_named(app: App, missing: str) -> None:
+def test_a_missing_field_is_named_in_the_answer(app: App, missing: str) -> None:
     fields = {"name": "N", "sku": new_sku(), "quantity": "0"}
     del fields[missing]
     answer = app.refused("POST", "/products/", FormData(fields))

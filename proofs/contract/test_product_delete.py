@@ -26,7 +26,7 @@ def test_a_product_in_an_order_can_be_deleted_and_the_order_stays_readable(app: 
     assert (line.product.name, line.product.sku) == (product.name, product.sku)
 
 
-def test_the_connection_goes_on_after_an_answer_without_a_body(app: App) -> None:
+def test_the_connection_stays_open_after_an_answer_without_a_body(app: App) -> None:
     first, second = app.make_product(), app.make_product()
     before = app.transport.opened
     app.inventory.delete(first.id)

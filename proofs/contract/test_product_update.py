@@ -37,7 +37,7 @@ def test_an_emptied_location_is_empty(app: App) -> None:
     assert app.shown(product.id).location in (None, "")
 
 
-def test_a_location_of_null_is_taken(app: App) -> None:
+def test_a_location_of_null_is_accepted_and_empties_it(app: App) -> None:
     product = app.make_product()
     app.inventory.update(replace(product, location=None))
     assert app.shown(product.id).location in (None, "")
@@ -52,7 +52,7 @@ def test_image_url_and_thumbnail_url_are_ignored(app: App, url: str | None) -> N
     assert app.shown(product.id) == product
 
 
-def test_an_address_of_an_image_makes_none(app: App) -> None:
+def test_an_image_url_in_an_update_adds_no_image(app: App) -> None:
     product = app.make_product()
     app.inventory.update(replace(product, image_url="/data/user/0/easy_box/cache/1.jpg"))
     assert app.shown(product.id).image_url is None
@@ -83,7 +83,7 @@ def test_another_products_sku_is_refused_with_the_key_sku(app: App, integration:
 
 
 @pytest.mark.parametrize("quantity", ["many", 1.5, True, None, [1]])
-def test_a_quantity_that_is_none_is_refused_by_name(app: App, quantity: object) -> None:
+def test_a_quantity_that_is_no_integer_is_refused_with_the_field_named(app: App, quantity: object) -> None:
     product = app.make_product(quantity=3)
     answer = app.refused("PUT", f"/products/{product.id}/", {**product.to_json(), "quantity": quantity})
     assert answer.status == 400

@@ -67,11 +67,11 @@ def test_the_match_is_exact(integration: App) -> None:
         assert integration.inventory.by_sku(near) is None, near
 
 
-def test_a_plus_is_a_plus_first(app: App) -> None:
+def test_a_plus_is_read_as_a_plus_and_only_without_such_a_sku_as_a_space(app: App) -> None:
     plus = new_sku("A+{}")
     space = plus.replace("+", " ")
     with_space = app.make_product(space)
-    assert app.inventory.by_sku(plus) == with_space, "no such SKU with a plus: then the plus is a space"
+    assert app.inventory.by_sku(plus) == with_space, "without a SKU with a plus, the plus is a space"
     with_plus = app.make_product(plus)
     assert app.inventory.by_sku(plus) == with_plus
     assert app.inventory.by_sku(space) == with_space
@@ -84,6 +84,6 @@ def test_the_answer_holds_one_product(app: App) -> None:
     assert data[0]["quantity"] == 2
 
 
-def test_an_empty_sku_is_no_product(app: App) -> None:
+def test_an_empty_sku_finds_no_product(app: App) -> None:
     app.make_product()
     assert app.send("GET", "/products/?sku=").data == []

@@ -27,7 +27,7 @@ def test_ids_are_integers_since_order_lines_are_sent_with_integer_ids(app: App) 
     assert product.id == str(int(product.id))
 
 
-def test_it_holds_all_products_and_no_deleted_one(app: App, other_app: App) -> None:
+def test_it_has_all_products_but_the_deleted_ones(app: App, other_app: App) -> None:
     kept = [other_app.make_product().id for _ in range(3)]
     gone = app.make_product().id
     other_app.inventory.delete(gone)
@@ -44,7 +44,7 @@ def test_a_change_is_in_the_next_list_of_another_phone(app: App, other_app: App)
     assert other_app.shown(product.id).quantity == 4
 
 
-def test_a_list_that_is_long_enough_to_be_packed_is_unpacked_whole(app: App) -> None:
+def test_a_list_long_enough_for_gzip_arrives_whole(app: App) -> None:
     skus = {app.make_product(name="Очень длинное имя " * 8).sku for _ in range(25)}
     answer = app.send("GET", "/products/")
     assert answer.headers.get("content-encoding", "gzip") == "gzip"

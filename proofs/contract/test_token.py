@@ -39,7 +39,7 @@ def test_no_call_works_without_the_header(guest: App) -> None:
         assert caught.value.status == 401, (method, path)
 
 
-def test_a_guests_upload_is_refused_and_the_connection_stays_in_step(guest: App, app: App) -> None:
+def test_a_guests_upload_is_refused_and_the_next_request_on_the_connection_works(guest: App, app: App) -> None:
     form = {"name": "N", "sku": new_sku(), "quantity": "0", "image": photo(b"\xff" * 300_000)}
     assert guest.refused("POST", "/products/", FormData(form)).status == 401
     guest.session.token = app.session.token

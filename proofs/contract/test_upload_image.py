@@ -44,7 +44,7 @@ def test_another_photo_has_another_address_since_phones_cache_by_it(app: App) ->
 
 
 @pytest.mark.parametrize("image", [photo(filename="фото.jpg"), MultipartFile.guessed(RED_JPEG, "photo.jpg")])
-def test_a_file_is_taken_whatever_its_type_and_name(app: App, image: MultipartFile) -> None:
+def test_a_photo_is_accepted_whatever_its_content_type_and_name(app: App, image: MultipartFile) -> None:
     assert app.inventory.upload_image(app.make_product().id, image).image_url is not None
 
 
@@ -53,7 +53,7 @@ def test_a_file_is_taken_whatever_its_type_and_name(app: App, image: MultipartFi
     [b"", b"no image", RED_JPEG[:100], b'<svg xmlns="http://www.w3.org/2000/svg"></svg>'],
     ids=["empty", "text", "truncated", "svg"],
 )
-def test_what_is_no_image_is_refused_by_name_and_changes_nothing(app: App, content: bytes) -> None:
+def test_a_file_that_is_no_image_is_refused_with_the_field_named_and_changes_nothing(app: App, content: bytes) -> None:
     product = app.inventory.create("N", new_sku(), None, photo())
     answer = app.refused("POST", f"/products/{product.id}/upload_image/", FormData({"image": photo(content)}))
     assert answer.status == 400
@@ -61,7 +61,7 @@ def test_what_is_no_image_is_refused_by_name_and_changes_nothing(app: App, conte
     assert app.shown(product.id).image_url == product.image_url
 
 
-def test_a_form_without_a_file_is_refused_by_name(app: App) -> None:
+def test_a_form_without_a_file_is_refused_with_the_field_named(app: App) -> None:
     product = app.make_product()
     for form in ({"image": "/data/cache/1.jpg"}, {"other": photo()}, {}):
         answer = app.refused("POST", f"/products/{product.id}/upload_image/", FormData(form))

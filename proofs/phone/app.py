@@ -40,7 +40,7 @@ def as_string_or_null(value: object, where: str = "value") -> str | None:
 
 
 def as_int(value: object, where: str = "value") -> int:
-    """``value as int``: neither ``true`` nor ``5.0`` nor ``"5"`` is one."""
+    """``value as int``: ``true``, ``5.0`` and ``"5"`` are refused."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise CastError(value, "int", where)
     return value
@@ -79,7 +79,7 @@ def int_try_parse(text: str) -> int | None:
 
 @dataclass(frozen=True)
 class User:
-    """Who is logged in; ``username`` is the name on the home screen."""
+    """The logged-in user; ``username`` is the name on the home screen."""
 
     id: str
     username: str
@@ -87,7 +87,7 @@ class User:
 
     @classmethod
     def from_json(cls, data: object) -> User:
-        """Raises CastError."""
+        """Read the server's JSON. Raises CastError."""
         fields = as_map(data, "user")
         return cls(
             as_id(fields.get("id"), "user.id"),
@@ -110,7 +110,7 @@ class Product:
 
     @classmethod
     def from_json(cls, data: object) -> Product:
-        """Raises CastError."""
+        """Read the server's JSON. Raises CastError."""
         fields = as_map(data, "product")
         return cls(
             as_id(fields.get("id"), "product.id"),
@@ -152,7 +152,7 @@ class LineProduct:
 
     @classmethod
     def from_json(cls, data: object) -> LineProduct:
-        """Raises CastError."""
+        """Read the server's JSON. Raises CastError."""
         fields = as_map(data, "line.product")
         return cls(
             as_id(fields.get("id"), "line.product.id"),
@@ -173,7 +173,7 @@ class OrderLine:
 
     @classmethod
     def from_json(cls, data: object) -> OrderLine:
-        """Raises CastError."""
+        """Read the server's JSON. Raises CastError."""
         fields = as_map(data, "line")
         return cls(
             LineProduct.from_json(fields.get("product")),
@@ -201,7 +201,7 @@ class Order:
 
     @classmethod
     def from_json(cls, data: object) -> Order:
-        """Raises CastError, also for a status that the app has no name for."""
+        """Read the server's JSON. Raises CastError, also for a status that the app has no name for."""
         fields = as_map(data, "order")
         status = as_string(fields.get("status"), "order.status")
         if status not in ORDER_STATUSES:
@@ -250,7 +250,7 @@ class NotFound(Exception):
 
 
 class Session:
-    """The stored token of the app, which guest mode keeps. Without one the app sends ``Token null``."""
+    """The token that the app has stored; guest mode keeps it. Without a token the app sends ``Token null``."""
 
     def __init__(self, token: str | None = None) -> None:
         self.token = token
@@ -262,14 +262,14 @@ class Session:
 
 
 class AuthRepository:
-    """Login and the person's own data."""
+    """Logging in, and reading the logged-in user."""
 
     def __init__(self, dio: Dio, session: Session) -> None:
         self.dio = dio
         self.session = session
 
     def login(self, email: str, password: str) -> str:
-        """The token, which is also kept in the session.
+        """Log in. Returns the token, which is also kept in the session.
 
         Raises:
             AuthException: ``Invalid credentials`` on a 401, ``Server error`` on anything else.
@@ -284,7 +284,7 @@ class AuthRepository:
         return token
 
     def me(self) -> User:
-        """The person. Raises LoggedOut on any error; the token stays on the phone."""
+        """Fetch the logged-in user. Raises LoggedOut on any error; the token stays on the phone."""
         try:
             return User.from_json(self.dio.get("/users/me/", self.session.headers).data)
         except (DioException, CastError) as error:
@@ -304,7 +304,7 @@ class InventoryRemote:
         return [Product.from_json(item) for item in as_list(response.data, "products")]
 
     def by_sku(self, sku: str) -> Product | None:
-        """The first element of the answer, or None. The SKU goes into the URL as it was scanned."""
+        """The first product of the answer, or None if the answer is empty. The SKU goes into the URL as scanned."""
         response = self.dio.get(f"/products/?sku={sku}", self.session.headers)
         found = as_list(response.data, "products by sku")
         return Product.from_json(found[0]) if found else None
@@ -368,7 +368,7 @@ class OrderRemote:
 
 
 def log_client_error(dio: Dio, message: str) -> None:
-    """Report an error of the app: no token, no trailing slash, beside the API.
+    """Report an error of the app to ``/log-client-error``, outside the API: no token, no trailing slash.
 
     Raises:
         DioException: on any failure, a redirect included.

@@ -21,16 +21,16 @@ from proofs.phone.smoke import WrongAnswer
 
 START, LOGIN = "/", "/login/"
 LOG_OUT = b'logout/"'
-"""Every page contains this if the person is signed in: the address of a form."""
+"""Every page of a signed-in user contains this: the address of the form that signs out."""
 SKIP = ("/api/", "/media/")
-"""Not pages of the desk. The trial's copy of the data has no photos."""
+"""Paths that are not pages of the desk. Photos are left out since the trial's copy of the data has none."""
 TIMEOUT_SECONDS = 30.0
 Get = Callable[[str], tuple[int, bytes]]
 """Opens a path, follows redirects, and returns the status and the body."""
 
 
 class _Page(HTMLParser):
-    """The links of a page, and the files that it loads."""
+    """A parsed page: its links, the files that it loads, and the CSRF token of its form."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,20 +39,20 @@ class _Page(HTMLParser):
         self.token = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "a" and given.get("href"):
-            self.links.append(given["href"] or "")
-        elif tag == "link" and given.get("href"):
-            self.files.append(given["href"] or "")
-        elif tag in ("script", "img") and given.get("src"):
-            self.files.append(given["src"] or "")
-        elif tag == "input" and given.get("name") == "csrfmiddlewaretoken":
-            self.token = given.get("value") or ""
+        attributes = dict(attrs)
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"] or "")
+        elif tag == "link" and attributes.get("href"):
+            self.files.append(attributes["href"] or "")
+        elif tag in ("script", "img") and attributes.get("src"):
+            self.files.append(attributes["src"] or "")
+        elif tag == "input" and attributes.get("name") == "csrfmiddlewaretoken":
+            self.token = attributes.get("value") or ""
 
 
 @dataclass
 class Visit:
-    """What was opened, and the problems."""
+    """The paths of the pages and files that were opened, and the faults found."""
 
     pages: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -60,23 +60,26 @@ class Visit:
 
 
 def read(body: bytes) -> _Page:
+    """Parse a page."""
     page = _Page()
     page.feed(body.decode())
     return page
 
 
 def kinds(address: str) -> set[str]:
-    """The kinds of page at a path: the page itself, and one for each parameter. Numbers in it do not matter."""
+    """The kinds of page that an address belongs to: its path, and its path with each parameter.
+
+    Addresses that differ only in numbers are of one kind.
+    """
     path, _mark, query = address.partition("?")
     page = re.sub(r"\d+", "0", path)
-    given = [
-        part for part in query.split("&") if not part.startswith("_changelist_filters=")
-    ]  # where the "back" link leads
-    return {page} | {f"{page}?{part.partition('=')[0] if re.search('[0-9]', part) else part}" for part in given}
+    # `_changelist_filters` only says where the "back" link leads.
+    parts = [part for part in query.split("&") if not part.startswith("_changelist_filters=")]
+    return {page} | {f"{page}?{part.partition('=')[0] if re.search('[0-9]', part) else part}" for part in parts}
 
 
 def visit(get: Get, *, skip: tuple[str, ...] = ()) -> Visit:
-    """Open every kind of page that a link leads to, beginning at START, and each file that one names.
+    """Open one page of every kind that a link leads to, beginning at START, and each file that such a page loads.
 
     skip: paths that begin with one of these are left out.
     """
@@ -156,7 +159,7 @@ def main() -> None:
     """Open everything. Raises WrongAnswer if a page is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--at", required=True, help="HOST:PORT to connect to")
-    parser.add_argument("--host", default="", help="the name to ask for, if another")
+    parser.add_argument("--host", default="", help="the host name to send, if it is another one")
     parser.add_argument("--email", required=True)
     given = parser.parse_args()
     found = desk_pages(Browser(given.at, given.host), given.email, os.environ["TRIAL_PASSWORD"])

@@ -1,7 +1,7 @@
 """An HTTP client that sends exactly the bytes of Dio 5 on dart:io.
 
 It has only what the app uses: JSON and ``FormData`` bodies, HTTP/1.1, keep-alive, gzip, redirects of GET.
-The network below is a parameter (:class:`Transport`): a simulation can lose, delay or repeat messages.
+The network is a parameter (:class:`Transport`), so that a simulation can lose, delay or repeat messages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_REDIRECTS = 5
 HEADER_ORDER = ("user-agent", "content-type", "accept-encoding", "content-length", "authorization", "host")
 
 
-# --- the network below --------------------------------------------------------------------------------------
+# --- the network --------------------------------------------------------------------------------------------
 
 
 class Connection(Protocol):
@@ -44,7 +44,7 @@ class Connection(Protocol):
         """Up to ``size`` bytes; ``b""`` when the other side has closed. Raises OSError."""
 
     def is_stale(self) -> bool:
-        """True when the other side's closing (or anything unasked) arrived while the connection was idle."""
+        """True if the other side has closed the connection, or sent bytes that nobody requested, while it was idle."""
 
     def close(self) -> None:
         """Close; never raises."""
@@ -143,7 +143,7 @@ class ExchangeTransport:
 
 
 class DioExceptionType(enum.Enum):
-    """The kinds of failure that the app can tell apart."""
+    """The kinds of failure that the app distinguishes."""
 
     CONNECTION_ERROR = "connectionError"
     BAD_RESPONSE = "badResponse"
@@ -191,7 +191,7 @@ class MultipartFile:
 
     @classmethod
     def guessed(cls, content: bytes, filename: str) -> MultipartFile:
-        """As Dio 5.9 and newer send it: with the type that the file's name suggests."""
+        """A file as Dio 5.9 and newer send it: with the content type that its name suggests."""
         return cls(content, filename, mimetypes.guess_type(filename)[0] or "application/octet-stream")
 
 
@@ -267,7 +267,7 @@ _QUERY_ALLOWED = _PATH_ALLOWED | frozenset("?")
 
 
 def _normalized(text: str, allowed: frozenset[str]) -> str:
-    """One component as Dart's ``Uri.parse`` keeps it: what is allowed or escaped stays."""
+    """A component of a URL as Dart's ``Uri.parse`` keeps it: escaped, but for allowed characters and valid escapes."""
     result: list[str] = []
     position = 0
     while position < len(text):
@@ -351,11 +351,11 @@ class Dio:
     """The client. Safe to use from several threads; each request in flight has a connection of its own.
 
     Args:
-        base_url: ``http://host[:port]/api``, put before every path that is no URL.
-        transport: the network below.
+        base_url: ``http://host[:port]/api``, put before every path that is not a whole URL.
+        transport: the network.
         user_agent: the ``user-agent`` header.
         idle_seconds: how long a kept-alive connection may lie idle before it is closed.
-        clock: seconds, rising; for tests.
+        clock: seconds, monotonic; a parameter for tests.
     """
 
     def __init__(
@@ -409,7 +409,7 @@ class Dio:
             connection.close()
 
     def request_bytes(self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None) -> bytes:
-        """The request as it goes over the wire."""
+        """The bytes of a request as they are sent."""
         values = {
             **headers,
             "user-agent": self.user_agent,
@@ -466,7 +466,7 @@ class Dio:
     def _take(self, address: Address) -> Connection:
         """An idle connection that is not known to be closed, else a new one.
 
-        Nothing is sent twice: if the server closes just as the request is on its way, that is a failure.
+        No request is retried: if the server closes the connection while the request is on its way, the request fails.
         """
         while True:
             with self._lock:
@@ -500,7 +500,7 @@ def _is_redirect(method: str, status: int) -> bool:
 
 
 def _decode(response: Response) -> None:
-    """Fill ``data`` as Dio's transformer does: JSON by the content type, anything else is text."""
+    """Fill in ``response.data`` as Dio's transformer does: parsed JSON if the content type says JSON, else text."""
     if not response.raw:
         response.data = None
         return
@@ -543,7 +543,7 @@ class _Reader:
 
     def _read_head(self) -> tuple[int, str, dict[str, str]]:
         while b"\r\n\r\n" not in self.leftover:
-            self._more("Connection closed before full header was received", DioExceptionType.CONNECTION_ERROR)
+            self._receive_more("Connection closed before full header was received", DioExceptionType.CONNECTION_ERROR)
         head, self.leftover = self.leftover.split(b"\r\n\r\n", 1)
         lines = head.decode("latin-1").split("\r\n")
         match = re.fullmatch(r"HTTP/(1\.[01]) (\d{3})(?: .*)?", lines[0])
@@ -565,7 +565,7 @@ class _Reader:
             return self._read_chunks(), True
         if "content-length" in headers:
             return self._read_exactly(int(headers["content-length"])), True
-        while True:  # neither: the body ends with the connection
+        while True:  # neither header: the body ends where the connection ends
             chunk = self._receive()
             if not chunk:
                 break
@@ -586,7 +586,7 @@ class _Reader:
 
     def _read_line(self) -> bytes:
         while b"\r\n" not in self.leftover:
-            self._more("Connection closed while receiving data", DioExceptionType.UNKNOWN)
+            self._receive_more("Connection closed while receiving data", DioExceptionType.UNKNOWN)
         line, self.leftover = self.leftover.split(b"\r\n", 1)
         return line
 
@@ -603,7 +603,7 @@ class _Reader:
         self.leftover = received[size:]
         return received[:size]
 
-    def _more(self, message: str, kind: DioExceptionType) -> None:
+    def _receive_more(self, message: str, kind: DioExceptionType) -> None:
         chunk = self._receive()
         if not chunk:
             raise DioException(kind, f"HttpException: {message}")

@@ -4,8 +4,8 @@ It is a faithful port, with the app's bugs: without a radio only additions and d
 only as a whole, an interrupted pass starts a queue from its beginning, nothing guards against two passes at once, and
 an unknown SKU in a queue hangs the inventory screen.
 
-Everything that calls the server is a generator that yields a :class:`Call` just before each request, so that a
-simulation decides who continues and when. ``run`` runs one to its end.
+Every method that calls the server is a generator that yields a :class:`Call` just before each request, so that a
+simulation decides which phone continues, and when. ``run`` runs a generator to its end.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Call:
 
 
 Steps = Generator[Call, None, T]
+"""An action of a phone: yields just before each request, and returns its result at the end."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,19 @@ class Page:
 
 
 class StillUnknown(Exception):
-    """Receiving online: nobody has named the unknown SKU, so nothing was created."""
+    """Receiving online: the SKU is unknown and the person gave no name for it, so nothing was created."""
 
 
 class Failed(Exception):
-    """Without a radio the app can't do this. Nothing is queued."""
+    """The app can't do this without a radio. Nothing is queued."""
 
 
 class Hung(Exception):
-    """The list of orders does not come, at every opening. No request is made."""
+    """The list of orders never appears, now and at every later opening. No request is made."""
 
 
 def run(steps: Steps[T]) -> T:
-    """Run a verb to its end without interruptions and return its result."""
+    """Run an action of a phone to its end without interruptions and return its result."""
     while True:
         try:
             next(steps)
@@ -90,7 +91,7 @@ def run(steps: Steps[T]) -> T:
 
 
 class Store:
-    """What stays on the phone when the app is closed, or another person logs in: the lists, the queues, pictures."""
+    """What stays on the phone when the app is closed or another person logs in: the lists, the queues, the photos."""
 
     def __init__(self) -> None:
         self._products: dict[str, Product] = {}
@@ -100,11 +101,11 @@ class Store:
         self.files: dict[str, bytes] = {}
 
     def products(self) -> list[Product]:
-        """The cached list, in the server's order, then what was added on the phone."""
+        """The cached list, in the server's order, then the products added on the phone."""
         return list(self._products.values())
 
     def product_by_sku(self, sku: str) -> Product | None:
-        """One cached product by its SKU."""
+        """The cached product with this SKU, or None."""
         return next((product for product in self.products() if product.sku == sku), None)
 
     def replace_products(self, products: list[Product]) -> None:
@@ -128,7 +129,7 @@ class Store:
         self._queues.setdefault(name, []).append((next(self._numbers), item))
 
     def clear(self, name: str) -> None:
-        """Empty a queue, whatever is in it by now."""
+        """Empty a queue, including items that were added after it was read."""
         self._queues.pop(name, None)
 
     def queued(self) -> Counter[str]:
@@ -137,13 +138,13 @@ class Store:
 
 
 class Phone:
-    """One phone with the app: its person's verbs and its passes.
+    """One phone with the app: the actions of its person, and its passes.
 
     Args:
-        inventory, orders: the calls.
-        rng: where the phone's UUIDs come from.
-        store: what is on the phone already.
-        online: whether the radio has a network, be there a server behind it or not.
+        inventory, orders: the calls to the server.
+        rng: the source of the phone's UUIDs.
+        store: what the phone has stored already.
+        online: whether the radio has a network, even if no server can be reached through it.
     """
 
     def __init__(
@@ -162,7 +163,7 @@ class Phone:
         self.search_is_dead = False
 
     def new_id(self) -> str:
-        """A UUID of the phone's own (version 4)."""
+        """A new UUID (version 4), made by the phone."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     # --- screens
@@ -170,7 +171,7 @@ class Phone:
     def open_inventory(self) -> Steps[Screen]:
         """Open a screen that lists products, or come back to it from a product page: replay the queues, then pull.
 
-        Leaving the screen ends nothing: the generator goes on, and another opening is another one.
+        Leaving the screen stops nothing: this generator goes on, and the next opening starts another one beside it.
         """
         self.search_is_dead = True
         screen = yield from self._fetch()
@@ -192,17 +193,17 @@ class Phone:
         return Screen(FRESH, self.store.products())
 
     def sync_pass(self) -> Steps[None]:
-        """Replay the queues, each cleared once all of it went through.
+        """Replay the queues. Each is cleared once all its items were sent.
 
         Raises:
             NotFound: an empty look-up, or a 404 of an addition; nobody catches it on a phone.
-            DioException: anything else; the queue at hand is kept whole.
+            DioException: anything else; the queue that was being replayed keeps all its items.
         """
         yield from self._replay("addition", self._push_addition)
         yield from self._replay("deletion", self._delete)
 
     def open_orders(self) -> Steps[list[Order]]:
-        """Open the list of orders, in the server's order; without a radio the stored one. An error shows none.
+        """Open the list of orders, in the server's order; without a radio, the stored list. After an error it is empty.
 
         Raises Hung, with a radio, once a finished order is stored that can't be read again (`finish_offline`).
         """
@@ -214,7 +215,7 @@ class Phone:
         return list(self.store.orders.values())
 
     def sync_orders(self) -> Steps[None]:
-        """Replay the queue of orders, then pull them. Raises DioException, Hung."""
+        """Replay the queue of finished orders, then pull the list. Raises DioException, Hung."""
         yield from self._replay("order_update", self.push_order)
         yield Call("pull_orders")
         self.store.orders = {order.id: order for order in self.order_remote.orders()}
@@ -226,9 +227,9 @@ class Phone:
     # --- what the person does
 
     def scan(self, sku: str, looks: int = 1) -> Steps[Product | None]:
-        """Hold a label before the camera: the look-up is repeated as soon as the answer is there.
+        """Hold a label before the camera. The look-up is repeated as soon as the answer is there, `looks` times in all.
 
-        Raises DioException, or Failed without a radio.
+        Returns the last answer: the product, or None for an unknown SKU. Raises DioException; Failed without a radio.
         """
         found = None
         for _ in range(looks):
@@ -244,17 +245,17 @@ class Phone:
     def search(self, text: str) -> Steps[list[Product]]:
         """Type into the search box. Each keystroke asks the server as soon as nothing in the list matches.
 
-        If the server knows the SKU, the list is fetched again. After an empty answer or an error typing has no effect
-        until somebody has it fetched. Returns what is shown in the end. Raises DioException, Failed.
+        If the server knows the SKU, the list is fetched again. After an empty answer or an error, typing has no effect
+        until the inventory is opened again. Returns the products shown in the end. Raises DioException, Failed.
         """
         shown = self.store.products()
         for typed in itertools.accumulate(text):
             if self.search_is_dead:
                 return []
             shown = [
-                one
-                for one in self.store.products()
-                if typed.lower() in f"{one.name}\0{one.sku}\0{one.location}".lower()
+                product
+                for product in self.store.products()
+                if typed.lower() in f"{product.name}\0{product.sku}\0{product.location}".lower()
             ]
             if not shown:
                 self.search_is_dead = True
@@ -268,7 +269,7 @@ class Phone:
         Args:
             sku: as scanned.
             quantity: pieces, more than 0.
-            new_name: what the person calls the product if its SKU is unknown; it is created then.
+            new_name: the name with which an unknown SKU is created.
 
         Raises:
             StillUnknown: online, the SKU is unknown and no name was given.
@@ -292,9 +293,9 @@ class Phone:
     def create_product(
         self, name: str, sku: str, location: str | None = None, photo: bytes | None = None
     ) -> Steps[None]:
-        """Create a product; the inventory is opened again then.
+        """Create a product, then open the inventory again.
 
-        Offline this fails, but the product stays in the list under a UUID of the phone's own until the next pull.
+        Offline this fails, but the product stays in the list under a UUID made by the phone until the next pull.
 
         Raises:
             SkuTaken, DioException, Failed: shown to the person.
@@ -309,10 +310,10 @@ class Phone:
             self.create_offline(local)
 
     def save(self, page: Page, photo: bytes | None = None, **changes: Any) -> Steps[None]:
-        """Save a product page: a new photo is uploaded, then all that the page shows is PUT.
+        """Save a product page: upload a new photo, then PUT all that the page shows.
 
-        The page then shows the photo on the phone, so its next save uploads it again.
-        changes: of the product's fields; an emptied location is ``""``. Raises DioException, Failed.
+        The page then shows the photo file on the phone, so its next save uploads it again.
+        changes: new values of the product's fields; an emptied location is ``""``. Raises DioException, Failed.
         """
         edited = replace(page.product, thumbnail_url=None, **changes)
         if photo is not None:
@@ -329,7 +330,7 @@ class Phone:
         yield from self.save(page, quantity=page.product.quantity + step)
 
     def delete(self, product_id: str) -> Steps[None]:
-        """Delete a product; the inventory is opened again then. Raises DioException."""
+        """Delete a product, then open the inventory again. Raises DioException."""
         if self.online:
             yield from self._delete(product_id)
         else:
@@ -338,7 +339,7 @@ class Phone:
         yield from self.open_inventory()
 
     def finish_order(self, order: Order) -> Steps[None]:
-        """Finish picking, in full; also of an order that is finished already. Raises DioException, Failed."""
+        """Finish an order, picked in full; the order may be finished already. Raises DioException, Failed."""
         done = order.picked_in_full()
         if self.online:
             yield from self._update_order(done)
@@ -347,27 +348,28 @@ class Phone:
         if done.id in self.store.orders:
             self.store.orders[done.id] = done
 
-    # --- what fails without a radio
+    # --- without a radio
 
     def create_offline(self, local: Product) -> None:
-        """The queue's table lacks a column."""
+        """Always raises Failed: the table of the queue of creations lacks a column."""
         raise Failed("failed")
 
     def save_offline(self, edited: Product) -> Product:
-        """Nor has the queue of edits a column that it needs."""
+        """Always raises Failed: the table of the queue of edits lacks a column, too."""
         raise Failed("failed")
 
     def finish_offline(self, order: Order, done: Order) -> None:
-        """A line that was picked can't be stored: the screen hangs, and the order is open again after a restart.
+        """Queue a finished order.
 
-        An order without such a line, since it has none or was finished before, is stored.
+        Raises Failed if finishing it changes a line, since the app can't store a picked line: the screen hangs, and the
+        order is open again after a restart. An order without lines, or one that was finished before, is queued.
         """
         if done.lines != order.lines:
             raise Failed("the screen hangs")
         self.store.enqueue("order_update", done)
 
     def push_order(self, done: Order, item: int) -> Steps[None]:
-        """Send a stored order. Raises Hung: no line can be read again, for ever."""
+        """Send a queued order. Raises Hung if it has lines: the app can never read them back."""
         if done.lines:
             raise Hung("the list of orders hangs")
         yield from self._update_order(done, item)
@@ -375,8 +377,8 @@ class Phone:
     # --- parts
 
     def _replay(self, name: str, push: Callable[[Any, int], Steps[None]]) -> Steps[None]:
-        for n, item in self.store.queue(name):
-            yield from push(item, n)
+        for number, item in self.store.queue(name):
+            yield from push(item, number)
         self.store.clear(name)
 
     def _push_addition(self, addition: tuple[str, int], item: int) -> Steps[None]:

@@ -12,11 +12,11 @@ from proofs.phone.offline import Call, Phone, Steps
 
 
 class RepairedPhone(Phone):
-    """A phone with five queues: creations before the additions, PUTs of products between additions and deletions, and
-    PUTs of orders before their list."""
+    """A phone with five queues. A pass sends creations, additions, updates of products and deletions, in this order;
+    updates of orders are sent before the list of orders is pulled."""
 
     def sync_pass(self) -> Steps[None]:
-        """As the installed app's. A taken SKU raises SkuTaken, which hangs the screen."""
+        """As in the installed app. In addition, a taken SKU raises SkuTaken, which hangs the screen."""
         yield from self._replay("creation", self._push_creation)
         yield from self._replay("addition", self._push_addition)
         yield from self._replay("product_update", self._push_update)
@@ -33,7 +33,7 @@ class RepairedPhone(Phone):
         self.store.enqueue("order_update", done)
 
     def push_order(self, done: Order, item: int) -> Steps[None]:
-        """The customer is ``N/A`` if the order is no longer in the stored list."""
+        """Send a queued order. Its customer is ``N/A`` if the order is no longer in the stored list."""
         known = self.store.orders.get(done.id)
         yield from self._update_order(
             replace(done, customer_name=known.customer_name if known else UNKNOWN_CUSTOMER), item
@@ -44,10 +44,10 @@ class RepairedPhone(Phone):
         self.store.drop_product(local.id)
 
     def _push_update(self, edited: Product, item: int) -> Steps[None]:
-        """A PUT alone, also of a photo on the phone."""
+        """Send only the PUT: a photo that is a file on the phone is not uploaded."""
         yield Call("update", edited.id, item)
         self.inventory.update(edited)
 
 
 APPS: dict[str, type[Phone]] = {"installed": Phone, "repaired": RepairedPhone}
-"""The variants by name; what nobody has must be asked for."""
+"""The variants of the app by name. Nobody has the repaired one, so it is used only where it is named."""

@@ -24,11 +24,11 @@ PHOTO = base64.b64decode(
 
 
 class WrongAnswer(Exception):
-    """The server gave a wrong answer."""
+    """An answer of the server is not the expected one."""
 
 
-class Through(SocketTransport):
-    """Connects to one address, whatever the host name of the URL."""
+class FixedAddressTransport(SocketTransport):
+    """Connects to one address, whatever host the URL names."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(timeout=TIMEOUT_SECONDS)
@@ -39,13 +39,14 @@ class Through(SocketTransport):
 
 
 def expect(found: object, wanted: object, what: str) -> None:
-    """Raises WrongAnswer unless both are equal."""
+    """Raises WrongAnswer unless both are equal. what: what was compared, for the message."""
     if found != wanted:
         raise WrongAnswer(f"{what} is {found!r}, not {wanted!r}")
 
 
 def version(dio: Dio) -> object:
-    """The release that answers. Waits a moment, since a proxy that was started with the server may not find it yet."""
+    """The release that the server reports. Retries for PATIENCE_SECONDS, since a proxy that was started together with
+    the server may not reach it yet."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -81,13 +82,13 @@ def app_calls(dio: Dio, email: str, password: str, photo: MultipartFile) -> None
     expect(dio.get(f"{base.scheme}://{base.netloc}{address.path}").status, 200, "the photo's status")
 
     # The app can't create orders; the office does.
-    line = {"product": int(product.id), "quantity_to_pick": 2}
-    dio.request("POST", "/orders/", {"customer_name": "Анна", "lines": [line]}, session.headers)
-    order = next(one for one in reversed(orders.orders()) if any(of.product.id == product.id for of in one.lines))
+    wanted = {"product": int(product.id), "quantity_to_pick": 2}
+    dio.request("POST", "/orders/", {"customer_name": "Анна", "lines": [wanted]}, session.headers)
+    order = next(one for one in reversed(orders.orders()) if any(line.product.id == product.id for line in one.lines))
     orders.update(order.picked_in_full())
-    left = {one.id: one for one in inventory.products()}
-    expect(left[product.id].quantity, 3, "the quantity after picking 2")
-    expect(left[product.id].name, "Куртка синяя", "the new name")
+    listed = {one.id: one for one in inventory.products()}
+    expect(listed[product.id].quantity, 3, "the quantity after picking 2")
+    expect(listed[product.id].name, "Куртка синяя", "the new name")
     inventory.delete(product.id)
     expect(any(one.id == product.id for one in inventory.products()), False, "that a deleted product is listed")
     log_client_error(dio, "a trial")
@@ -98,13 +99,13 @@ def main() -> None:
     """Make all calls. Raises if an answer is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--at", required=True, help="HOST:PORT to connect to")
-    parser.add_argument("--host", help="the name to ask for, if another")
+    parser.add_argument("--host", help="the host name to send, if it is another one")
     parser.add_argument("--version", help="the release that must answer")
     parser.add_argument("--email", required=True)
     given = parser.parse_args()
     host, _colon, port = given.at.partition(":")
     name = given.host or given.at
-    dio = Dio(f"http://{name}/api", Through(host, int(port)))
+    dio = Dio(f"http://{name}/api", FixedAddressTransport(host, int(port)))
     found = version(dio)
     if given.version:
         expect(found, given.version, "the release")

@@ -1,4 +1,4 @@
-"""A warehouse in memory behind :class:`proofs.phone.dio.ExchangeTransport`: for the port's own tests."""
+"""A server in memory behind :class:`proofs.phone.dio.ExchangeTransport`, for the tests of the app's port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from proofs.phone.repaired import APPS
 
 @dataclass
 class FakeServer:
-    """Keeps products by id, and every request line it got; ``fault`` may replace an answer."""
+    """Keeps products by id, and all requests. ``fault`` gets a request line and may return other bytes to answer."""
 
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[bytes] = field(default_factory=list)
@@ -33,7 +33,7 @@ class FakeServer:
         return self.requests[index].split(b"\r\n\r\n", 1)[1]
 
     def add(self, sku: str, quantity: int = 0) -> str:
-        """A product that is there already."""
+        """Put a product into the warehouse. Returns its id."""
         key = str(len(self.products) + 1)
         self.products[key] = {
             "id": int(key), "name": sku, "sku": sku, "quantity": quantity,
@@ -42,7 +42,7 @@ class FakeServer:
         return key
 
     def phone(self, online: bool = True, app: str = "installed", store: Store | None = None) -> Phone:
-        """A phone connected to it, with this variant of the app."""
+        """A phone that is connected to this server, with this variant of the app."""
         dio = Dio("http://warehouse/api", ExchangeTransport(self.exchange))
         session = Session("t")
         return APPS[app](InventoryRemote(dio, session), OrderRemote(dio, session), store=store, online=online)

@@ -30,12 +30,12 @@ def test_a_product_is_read_whatever_scalar_its_id_is() -> None:
     [{"quantity": "3"}, {"quantity": 3.0}, {"quantity": None}, {"name": None}, {"sku": 1}, {"location": 5},
      {"image_url": False}, {"id": None}],
 )  # fmt: skip
-def test_a_product_of_wrong_types_crashes(wrong: dict[str, Any]) -> None:
+def test_a_product_with_a_field_of_a_wrong_type_raises_cast_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(app.CastError):
         app.Product.from_json({**PRODUCT, **wrong})
 
 
-def test_an_order_with_a_bare_product_id_or_an_unknown_status_crashes() -> None:
+def test_an_order_with_a_bare_product_id_or_an_unknown_status_raises_cast_error() -> None:
     line = {"product": 7, "quantity_to_pick": 1, "quantity_picked": 0}
     order = {"id": 1, "customer_name": "C", "status": "open", "lines": [line]}
     with pytest.raises(app.CastError):
@@ -49,7 +49,7 @@ def test_int_try_parse(text: str, number: int | None) -> None:
     assert app.int_try_parse(text) == number
 
 
-def test_an_update_sends_text_id_whole_quantity_and_no_thumbnail() -> None:
+def test_an_update_sends_the_id_as_text_the_quantity_and_no_thumbnail() -> None:
     product = app.Product("7", "Jacket", "J-1", 3, "", "http://x/1.jpg", "http://x/t.jpg")
     assert product.to_json() == {
         "id": "7", "name": "Jacket", "sku": "J-1", "quantity": 3, "location": "",

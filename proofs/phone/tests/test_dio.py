@@ -27,7 +27,7 @@ from proofs.phone.dio import (
 
 @dataclass
 class Wire:
-    """A network that keeps what was sent and answers from a list."""
+    """A network that keeps the requests and takes its answers from a list."""
 
     answers: list[bytes]
     sent: list[bytes] = field(default_factory=list)
@@ -50,7 +50,7 @@ def dio_with(*answers: bytes) -> tuple[Dio, Wire]:
     return Dio("http://192.168.1.5:8000/api", wire), wire
 
 
-def test_a_post_of_json_is_these_bytes() -> None:
+def test_a_post_of_json_has_exactly_the_bytes_of_dio() -> None:
     dio, wire = dio_with(OK)
     dio.request("POST", "/auth/token/", {"email": "a@b.c", "password": "пароль"})
     assert wire.sent == [
@@ -84,7 +84,7 @@ def test_a_delete_has_neither_body_nor_length() -> None:
     assert b"transfer-encoding" not in wire.sent[0]
 
 
-def test_a_form_writes_fields_first_and_gives_a_cyrillic_value_its_charset() -> None:
+def test_a_form_has_its_fields_first_and_a_cyrillic_value_has_a_charset() -> None:
     photo = MultipartFile(b"\xff\xd8\x00", 'фото "1".jpg')
     form = FormData({"image": photo, "name": "Куртка", "sku": "A-1", "quantity": 0}, random.Random(1))
     boundary = form.boundary
@@ -195,7 +195,7 @@ def test_a_get_follows_a_redirect_and_a_post_does_not() -> None:
         (b"nonsense\r\n\r\n", DioExceptionType.UNKNOWN),
     ],
 )
-def test_a_broken_answer_is_a_failure_and_is_not_asked_again(answer: bytes, kind: DioExceptionType) -> None:
+def test_a_broken_answer_is_a_failure_and_the_request_is_not_repeated(answer: bytes, kind: DioExceptionType) -> None:
     dio, wire = dio_with(answer)
     with pytest.raises(DioException) as caught:
         dio.get("/products/")
@@ -234,7 +234,7 @@ def test_a_connection_idle_for_15_seconds_is_not_used_again() -> None:
 
 
 def serve(handle: Callable[[socket.socket], None], times: int) -> int:
-    """A server on a real port that handles that many connections; returns the port."""
+    """Start a server on a real port that handles `times` connections. Returns the port."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:

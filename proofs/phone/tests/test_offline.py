@@ -1,4 +1,4 @@
-"""The installed app's screens and queues, and those of a repaired one, with the bugs that the server must cope with."""
+"""The screens and queues of the installed app and of the repaired one, with the bugs that the server must cope with."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def test_an_edit_a_press_and_a_photo_fail_and_change_nothing() -> None:
     run(phone.open_inventory())
     phone.online = False
     page = page_of(phone, "A")
-    tries: list[Steps[None]] = [
+    attempts: list[Steps[None]] = [
         phone.press(page, 1), phone.press(page, -1), phone.save(page, name="B"), phone.save(page, b"photo"),
     ]  # fmt: skip
-    for attempt in tries:
+    for attempt in attempts:
         with pytest.raises(Failed):
             run(attempt)
     assert page.product == phone.store.products()[0] == Product("1", "A", "A", 1)
@@ -118,7 +118,7 @@ def test_an_order_with_nothing_left_to_pick_is_queued_and_hangs_the_list_if_it_h
         assert server.lines == ["PUT /api/orders/5/", "GET /api/orders/"]
 
 
-def test_a_list_of_orders_that_fails_shows_none_and_without_a_radio_the_stored_one() -> None:
+def test_the_list_of_orders_is_empty_after_an_error_and_the_stored_one_without_a_radio() -> None:
     server = FakeServer()
     phone = server.phone()
     phone.store.orders[ORDER.id] = ORDER
@@ -148,11 +148,11 @@ def test_with_a_radio_and_a_bad_network_an_action_fails_and_is_not_queued() -> N
     run(phone.open_inventory())
     server.fault = lambda line: LOST
     page = page_of(phone, "A")
-    tries: list[Steps[None]] = [
+    attempts: list[Steps[None]] = [
         phone.receive("A", 1), phone.delete("1"), phone.press(page, 1), phone.create_product("N", "N"),
         phone.finish_order(ORDER),
     ]  # fmt: skip
-    for attempt in tries:
+    for attempt in attempts:
         with pytest.raises(DioException):
             run(attempt)
     assert not phone.store.queued()
@@ -174,7 +174,7 @@ def test_an_error_in_a_queue_starts_it_from_its_beginning_next_time() -> None:
     assert [product["quantity"] for product in server.products.values()] == [2, 1]
 
 
-def test_an_addition_whose_answer_is_lost_comes_again() -> None:
+def test_an_addition_whose_answer_is_lost_is_sent_again() -> None:
     server = FakeServer()
     server.add("A")
     phone = server.phone(online=False)
@@ -194,7 +194,7 @@ def test_an_addition_whose_answer_is_lost_comes_again() -> None:
     assert server.products["1"]["quantity"] == 6
 
 
-def test_an_unknown_sku_hangs_the_screen_and_repeats_what_was_before_it() -> None:
+def test_an_unknown_sku_hangs_the_screen_and_the_items_before_it_are_sent_again_each_time() -> None:
     server = FakeServer()
     server.add("A")
     phone = server.phone(online=False)
@@ -208,7 +208,7 @@ def test_an_unknown_sku_hangs_the_screen_and_repeats_what_was_before_it() -> Non
     assert server.products["1"]["quantity"] == 3
 
 
-def test_a_404_on_add_stock_hangs_and_another_400_is_caught() -> None:
+def test_a_404_of_add_stock_hangs_the_screen_and_a_400_is_caught() -> None:
     server = FakeServer()
     server.add("A")
     phone = server.phone(online=False)
@@ -267,7 +267,7 @@ def test_the_same_seed_makes_the_same_ids() -> None:
 
 
 # --- Screens ----------------------------------------------------------------------------------------------------------
-def test_the_same_number_is_sent_until_a_press_succeeds() -> None:
+def test_each_press_sends_one_step_from_what_the_page_shows_until_a_press_succeeds() -> None:
     server = FakeServer()
     server.add("A", 10)
     phone = server.phone()
@@ -277,7 +277,7 @@ def test_the_same_number_is_sent_until_a_press_succeeds() -> None:
     with pytest.raises(DioException):
         run(phone.press(page, 1))
     server.fault = lambda line: None
-    server.products["1"]["quantity"] = 50  # others were busy
+    server.products["1"]["quantity"] = 50  # other people changed it
     for number in (11, 12, 11):
         run(phone.press(page, 1 if number > page.product.quantity else -1))
         assert json.loads(server.body())["quantity"] == number
@@ -314,16 +314,16 @@ def test_a_page_is_saved_whole_and_its_new_photo_is_uploaded_before() -> None:
     assert server.lines[3:] == server.lines[1:3]
 
 
-def test_a_keystroke_without_a_network_shows_an_error_and_so_does_the_camera() -> None:
+def test_without_a_radio_the_search_box_and_the_camera_show_an_error() -> None:
     phone = FakeServer().phone(online=False)
-    for look in (phone.search("X"), phone.scan("X")):
+    for steps in (phone.search("X"), phone.scan("X")):
         with pytest.raises(Failed):
-            run(look)
+            run(steps)
     assert run(phone.search("X")) == []
 
 
 @pytest.mark.parametrize("label", ["A", "FOREIGN"])
-def test_the_camera_asks_again_as_soon_as_the_answer_is_there(label: str) -> None:
+def test_the_camera_repeats_its_look_up_as_soon_as_the_answer_is_there(label: str) -> None:
     server = FakeServer()
     server.add("A")
     phone = server.phone()
@@ -348,7 +348,7 @@ def test_the_search_box_asks_at_a_keystroke_and_is_dead_after_an_empty_answer() 
     assert len(run(phone.search("ja"))) == 1
 
 
-def test_receiving_online_finds_then_adds_and_creates_what_is_unknown() -> None:
+def test_receiving_online_looks_up_then_adds_and_creates_an_unknown_sku() -> None:
     server = FakeServer()
     phone = server.phone()
     with pytest.raises(StillUnknown):
@@ -375,7 +375,7 @@ def test_an_order_can_be_reopened_and_finished_again() -> None:
     assert server.body(0) == server.body(1)
 
 
-# --- A repaired app ---------------------------------------------------------------------------------------------------
+# --- The repaired app -------------------------------------------------------------------------------------------------
 def test_a_repaired_app_has_five_queues() -> None:
     server = FakeServer()
     server.add("A", 1)
@@ -417,7 +417,7 @@ def test_a_taken_sku_hangs_a_repaired_app_at_every_opening(times: int) -> None:
         assert isinstance(screen.error, SkuTaken)
 
 
-def test_updates_of_a_product_made_offline_bear_the_uuid_of_a_repaired_app() -> None:
+def test_a_repaired_app_updates_a_product_made_offline_under_the_phones_uuid() -> None:
     server = FakeServer()
     phone = server.phone(online=False, app="repaired")
     run(phone.create_product("New", "N"))
