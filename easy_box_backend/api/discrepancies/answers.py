@@ -1,4 +1,4 @@
-"""The answers to a discrepancy: what each one does, as its button says, and what it will change."""
+"""The answers to a discrepancy: what each one does, the label of its button, and what it will change."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ from api.errors import Text
 from api.models import MAX_QUANTITY, Product
 
 _NAMED_CHANGES = 3
-"""How many products a button names. It counts the others."""
+"""How many products the label of a button names. Of the others it gives the number."""
 
 
 class Deed(StrEnum):
-    """What an answer does. `actions/deeds.py` does it."""
+    """What an answer does. `actions/deeds.py` has the function for each."""
 
     BOOK = "book"  # book what was not booked
     LEAVE = "leave"  # keep what was booked
@@ -48,7 +48,8 @@ class Ask:
 class Answer:
     """An answer to a discrepancy. action: "apply", "reverse", "move" or "dismiss". text: the label of the button.
 
-    changes: what it will change, with the values before and after. taken_back: ids of movements that it will reverse.
+    deed: what it does. changes: what it will change, with the values before and after. asks: what the manager enters.
+    taken_back: ids of the movements that it will reverse.
     """
 
     action: str
@@ -67,10 +68,13 @@ class Answer:
 
 # --- What each deed offers ------------------------------------------------------------------------------------------
 Offer = tuple[str, tuple[Change, ...], tuple[Ask, ...], tuple[int, ...]]
+"""The `text`, `changes`, `asks` and `taken_back` of an answer."""
 
 
-def _offer(text: str, changes: Sequence[Change] = (), asks: Sequence[Ask] = (), back: Sequence[int] = ()) -> Offer:
-    return text, tuple(changes), tuple(asks), tuple(back)
+def _offer(
+    text: str, changes: Sequence[Change] = (), asks: Sequence[Ask] = (), taken_back: Sequence[int] = ()
+) -> Offer:  # fmt: skip
+    return text, tuple(changes), tuple(asks), tuple(taken_back)
 
 
 def _book(case: Case) -> Offer:
@@ -78,14 +82,14 @@ def _book(case: Case) -> Offer:
     if case.asks_quantity:
         ((product, delta),) = held.items()
         before = case.known.on_hand[product.pk]
-        said = {"before": number(before)}
+        values = {"before": number(before)}
         text = (
             gettext("Book the number entered (on hand now: %(before)s)")
             if delta > 0
             else gettext("Take out the number entered (on hand now: %(before)s)")
         )
         ask = Ask("quantity", _("How many pieces were there really?"), most=MAX_QUANTITY)
-        return _offer(text % said, [Change("on_hand", before, None, product)], [ask])
+        return _offer(text % values, [Change("on_hand", before, None, product)], [ask])
     changes: list[Change] = []
     moved = case.held_since_count
     for product, delta in held.items():
@@ -95,18 +99,19 @@ def _book(case: Case) -> Offer:
             picked = case.known.picked[case.order.pk, product.pk]
             changes.append(Change("picked", picked, picked - delta, product))
     if len(held) > 1:
-        leaves = [change for change in changes if change.what == "on_hand"]
-        return _offer(f"{gettext('Take out what was picked')}: {_numbers(leaves)}", changes)
+        on_hand = [change for change in changes if change.what == "on_hand"]
+        return _offer(f"{gettext('Take out what was picked')}: {_numbers(on_hand)}", changes)
     ((product, delta),) = held.items()
-    counted = _counted_since() if moved[product] != delta else ""
-    return _offer(f"{_moves(delta)}: {_numbers(changes, named=False)}{counted}", changes)
+    counted = _counted_note() if moved[product] != delta else ""
+    return _offer(f"{_booking_label(delta)}: {_numbers(changes, named=False)}{counted}", changes)
 
 
-def _counted_since() -> str:
+def _counted_note() -> str:
+    """The note on a button whose pieces a later count includes, at least in part."""
     return f" ({gettext('counted since then')})"
 
 
-def _moves(delta: int) -> str:
+def _booking_label(delta: int) -> str:
     count = abs(delta)
     text = (
         ngettext("Book %(count)s piece", "Book %(count)s pieces", count)
@@ -117,40 +122,40 @@ def _moves(delta: int) -> str:
 
 
 def _numbers(changes: Sequence[Change], *, named: bool = True) -> str:
-    """What is on hand before and after, and picked."""
-    told = []
+    """The quantities before and after each change. named: with the SKU of the product."""
+    parts = []
     for change in changes:
         text = from_to(change.before, change.after)
         if change.what == "picked":
             text = gettext("picked for the order: %(change)s") % {"change": text}
-        told.append(f"{change.product.sku} {text}" if named else text)
-    more = len(told) - _NAMED_CHANGES
+        parts.append(f"{change.product.sku} {text}" if named else text)
+    more = len(parts) - _NAMED_CHANGES
     if more > 0:
-        told = [*told[:_NAMED_CHANGES], ngettext("and %(more)d more", "and %(more)d more", more) % {"more": more}]
-    return "; ".join(told)
+        parts = [*parts[:_NAMED_CHANGES], ngettext("and %(more)d more", "and %(more)d more", more) % {"more": more}]
+    return "; ".join(parts)
 
 
 def _leave(case: Case) -> Offer:
-    return _offer(gettext("Booked correctly: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))})
+    return _offer(gettext("Booked correctly: stays at %(on_hand)s") % {"on_hand": number(_on_hand_of_booked(case))})
 
 
-def _of_booked(case: Case) -> int:
-    """On hand of the product whose goods were booked."""
+def _on_hand_of_booked(case: Case) -> int:
+    """The quantity on hand of the product whose goods were booked."""
     first = case.booked[0].product_id if case.booked else case.row.product_id
     return case.known.on_hand.get(first or 0, 0)
 
 
 def _take_back(case: Case) -> Offer:
-    standing = case.standing
-    if not standing:
-        said = {"on_hand": number(_of_booked(case))}
-        return _offer(gettext("Already reversed: stays at %(on_hand)s") % said)
+    to_reverse = case.still_booked
+    if not to_reverse:
+        values = {"on_hand": number(_on_hand_of_booked(case))}
+        return _offer(gettext("Already reversed: stays at %(on_hand)s") % values)
     changes, total, counted = [], 0, ""
-    for product_id in dict.fromkeys(movement.product_id for movement in standing):
-        mine = [movement for movement in standing if movement.product_id == product_id]
-        delta = -sum(movement.quantity_delta for movement in mine)
-        moved = -sum(movement.quantity_delta for movement in mine if not case.is_counted(movement))
-        counted = counted or (_counted_since() if moved != delta else "")
+    for product_id in dict.fromkeys(movement.product_id for movement in to_reverse):
+        of_product = [movement for movement in to_reverse if movement.product_id == product_id]
+        delta = -sum(movement.quantity_delta for movement in of_product)
+        moved = -sum(movement.quantity_delta for movement in of_product if not case.is_counted(movement))
+        counted = counted or (_counted_note() if moved != delta else "")
         before, total = case.known.on_hand[product_id], total + delta
         changes.append(Change("on_hand", before, before + moved, case.known.products[product_id]))
     text = (
@@ -158,16 +163,19 @@ def _take_back(case: Case) -> Offer:
         if total <= 0
         else ngettext("Put %(count)s piece back", "Put %(count)s pieces back", total)
     )
-    told = text % {"count": number(abs(total))}
-    back = [movement.pk for movement in standing]
-    return _offer(f"{told}: {_numbers(changes, named=len(changes) > 1)}{counted}", changes, back=back)
+    label = text % {"count": number(abs(total))}
+    taken_back = [movement.pk for movement in to_reverse]
+    return _offer(f"{label}: {_numbers(changes, named=len(changes) > 1)}{counted}", changes, taken_back=taken_back)
 
 
-def _take(field: str, text: Text, shown: Callable[[str], str]) -> Callable[[Case], Offer]:
-    """The offer to set a field to what the phone sent. text: of its button. shown: how the button shows a value."""
+def _set_field(field: str, text: Text, shown: Callable[[str], str]) -> Callable[[Case], Offer]:
+    """The offer to set a field of the product to what the phone sent.
+
+    text: the label of its button. shown: the function that words a value for the label.
+    """
 
     def offer(case: Case) -> Offer:
-        product, sent = _its(case), case.facts["sent"]
+        product, sent = _product_of(case), case.facts["sent"]
         now = getattr(product, field)
         return _offer(text % {"change": from_to(shown(now), shown(sent))}, [Change(field, now, sent, product)])
 
@@ -175,14 +183,14 @@ def _take(field: str, text: Text, shown: Callable[[str], str]) -> Callable[[Case
 
 
 def _verify(case: Case) -> Offer:
-    product = _its(case)
+    product = _product_of(case)
     text = gettext("%(sku)s is right: keep the product, %(on_hand)s on hand")
-    said = {"sku": product.sku, "on_hand": number(case.on_hand)}
-    return _offer(text % said, [Change("unverified", product.unverified, False, product)])
+    values = {"sku": product.sku, "on_hand": number(case.on_hand)}
+    return _offer(text % values, [Change("unverified", product.unverified, False, product)])
 
 
 def _move(case: Case) -> Offer:
-    product = _its(case)
+    product = _product_of(case)
     text = ngettext(
         "The goods belong to another product: move %(count)s piece there and archive %(sku)s",
         "The goods belong to another product: move %(count)s pieces there and archive %(sku)s",
@@ -205,18 +213,18 @@ def _create(case: Case) -> Offer:
 
 
 def _archive(case: Case) -> Offer:
-    product = _its(case)
+    product = _product_of(case)
     text = gettext("Archive %(product)s (on hand: %(on_hand)s)")
-    said = {"product": product, "on_hand": number(case.on_hand)}
-    return _offer(text % said, [Change("archived", product.is_archived, True, product)])
+    values = {"product": product, "on_hand": number(case.on_hand)}
+    return _offer(text % values, [Change("archived", product.is_archived, True, product)])
 
 
 _OFFERS: dict[Deed, Callable[[Case], Offer]] = {
     Deed.BOOK: _book,
     Deed.LEAVE: _leave,
     Deed.TAKE_BACK: _take_back,
-    Deed.RENAME: _take("name", _("Rename it: %(change)s"), quoted),
-    Deed.RELABEL: _take("sku", _("Change the SKU: %(change)s"), str),
+    Deed.RENAME: _set_field("name", _("Rename it: %(change)s"), quoted),
+    Deed.RELABEL: _set_field("sku", _("Change the SKU: %(change)s"), str),
     Deed.VERIFY: _verify,
     Deed.MOVE: _move,
     Deed.CREATE: _create,
@@ -224,27 +232,28 @@ _OFFERS: dict[Deed, Callable[[Case], Offer]] = {
 }
 
 
-def _its(case: Case) -> Product:
+def _product_of(case: Case) -> Product:
     assert case.product is not None
     return case.product
 
 
 def offered(case: Case, action: str, deed: Deed) -> Answer:
-    """The answer that does this, as of now. action: its name for programs."""
+    """The answer to a case that does this deed, with the numbers as of now. action: its name for programs."""
     return Answer(action, deed, *_OFFERS[deed](case))
 
 
 def dismissed(case: Case, otherwise: Callable[[Case], str]) -> Answer:
-    """The answer that changes nothing. otherwise: its label if it is not about what was booked or not booked."""
-    return Answer("dismiss", Deed.NOTHING, _stays(case) or otherwise(case))
+    """The answer that changes nothing. otherwise: makes its label if the case has no goods, booked or not."""
+    return Answer("dismiss", Deed.NOTHING, _label_of_unchanged_goods(case) or otherwise(case))
 
 
-def _stays(case: Case) -> str:
+def _label_of_unchanged_goods(case: Case) -> str:
+    """The label of *dismiss* for a case about goods, booked or not; "" for other cases."""
     if len(case.held) > 1:
         return gettext("Do not book it")
     if case.held:
         ((product, _delta),) = case.held.items()
         return gettext("Do not book it: stays at %(on_hand)s") % {"on_hand": number(case.known.on_hand[product.pk])}
     if case.booked:
-        return gettext("Leave it undecided: stays at %(on_hand)s") % {"on_hand": number(_of_booked(case))}
+        return gettext("Leave it undecided: stays at %(on_hand)s") % {"on_hand": number(_on_hand_of_booked(case))}
     return ""

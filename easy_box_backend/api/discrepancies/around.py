@@ -14,7 +14,12 @@ from api.models import Device, OrderVersion, StockMovement, User
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """change, on_hand: of a movement, None otherwise. order: its number. is_asked: whether the question is about it."""
+    """Something that happened around a discrepancy.
+
+    what: the event in words. person, device: who did it and with which device, "" if nobody or without one. change,
+    on_hand: the pieces of a movement and the quantity after it; None for other events. order: the number of its order.
+    is_asked: whether the question is about it.
+    """
 
     at: datetime
     what: str
@@ -27,10 +32,10 @@ class Event:
 
 
 def events_of(case: Case) -> list[Event]:
-    """What happened around a discrepancy, the oldest first. It is one of the events itself."""
+    """What happened around a discrepancy, the oldest first. The discrepancy itself is one of the events."""
     known, row = case.known, case.row
     booked = set(case.facts.get("booked", []))
-    wanted = {*known.beside.get(row.pk, []), *booked} | ({case.earlier.pk} if case.earlier else set())
+    wanted = {*known.nearby_movements.get(row.pk, []), *booked} | ({case.earlier.pk} if case.earlier else set())
     events = [_of_movement(known.movements[key], booked) for key in sorted(wanted) if key in known.movements]
     events += [_of_version(version) for version in known.versions.get(row.order_id or 0, [])]
     asked = Event(row.created_at, gettext("This question"), case.person, case.device, is_asked=True)
@@ -56,4 +61,5 @@ def _of_version(version: OrderVersion) -> Event:
 
 
 def _who(user: User | None, device: Device | None) -> tuple[str, str]:
+    """The names of a person and a device, "" for none."""
     return str(user or ""), device_name(device) if device else ""

@@ -54,7 +54,7 @@ class Case:
 
     @property
     def held(self) -> dict[Product, int]:
-        """What was not booked, in pieces by product."""
+        """The pieces that were not booked, by product."""
         total: dict[Product, int] = {}
         for entry in self.facts.get("pending", []):
             product = self.known.products[entry["product"]]
@@ -63,14 +63,15 @@ class Case:
 
     @property
     def held_since_count(self) -> dict[Product, int]:
-        """The same without what a later count includes, which changes nothing on hand."""
+        """The pieces that were not booked, by product, without pieces that a later count already includes. Only these
+        change the quantity on hand when they are booked."""
         total: dict[Product, int] = {}
         for entry in self.facts.get("pending", []):
             product = self.known.products[entry["product"]]
             count = self.known.counts.get(product.pk)
             happened_at = datetime.fromisoformat(entry["at"]) if "at" in entry else self.row.created_at
-            absorbed = count is not None and happened_at <= count.occurred_at
-            total[product] = total.get(product, 0) + (0 if absorbed else entry["delta"])
+            is_counted = count is not None and happened_at <= count.occurred_at
+            total[product] = total.get(product, 0) + (0 if is_counted else entry["delta"])
         return total
 
     def is_counted(self, movement: StockMovement) -> bool:
@@ -80,17 +81,17 @@ class Case:
 
     @property
     def asks_quantity(self) -> bool:
-        """Whether what was not booked is too much to be booked without asking for the quantity."""
+        """Whether a quantity that was not booked is implausibly large, so that a manager has to enter the real one."""
         return any(abs(delta) > MAX_QUANTITY for delta in self.held.values())
 
     @property
     def booked(self) -> list[StockMovement]:
-        """What was booked on a guess."""
+        """The movements that were booked although it was not certain that they are right."""
         return [found for key in self.facts.get("booked", []) if (found := self.known.movements.get(key))]
 
     @property
-    def standing(self) -> list[StockMovement]:
-        """What of it is not reversed."""
+    def still_booked(self) -> list[StockMovement]:
+        """The movements of `booked` that are not reversed."""
         return [movement for movement in self.booked if movement.pk not in self.known.taken_back]
 
     def line(self, product: Product) -> OrderLine | None:
@@ -112,13 +113,13 @@ class Case:
 
     @property
     def origin(self) -> str:
-        """When it came, from which person and device."""
-        when = {"when": moment(self.row.created_at), "person": self.person, "device": self.device}
+        """A sentence that says when the discrepancy came, and from which person and device."""
+        values = {"when": moment(self.row.created_at), "person": self.person, "device": self.device}
         if self.person and self.device:
-            return gettext("Sent on %(when)s by %(person)s, device “%(device)s”.") % when
+            return gettext("Sent on %(when)s by %(person)s, device “%(device)s”.") % values
         if self.person:
-            return gettext("Entered on %(when)s by %(person)s in the admin.") % when
-        return gettext("Noticed by the server on %(when)s.") % when
+            return gettext("Entered on %(when)s by %(person)s in the admin.") % values
+        return gettext("Noticed by the server on %(when)s.") % values
 
     def picked_goods(self) -> str:
         """What was picked, in words: `2 × SHIRT · Shirts, 1 × CAP · Caps`."""
@@ -140,18 +141,18 @@ class Case:
     def words(self) -> Mapping[str, object]:
         """The values of the placeholders in the sentences of all kinds (`kinds.py`); a dash for what is not known."""
         facts, held = self.facts, self.held.values()
-        said = {name: number(value) if isinstance(value, int) else value or "–" for name, value in facts.items()}
+        texts = {name: number(value) if isinstance(value, int) else value or "–" for name, value in facts.items()}
         quantity, picked = facts.get("quantity") or 0, facts.get("picked")
         count = quantity or (picked if isinstance(picked, int) else sum(held))
         changes = list(held) or [facts.get("change") or quantity]
         earlier = self.earlier
         return defaultdict(lambda: "–", {
-            "on_hand": number(self.on_hand), **said,
+            "on_hand": number(self.on_hand), **texts,
             "goods": self.goods, "sku": self.row.sku or "–", "order": self.order or "–",
             "other": self.named("taken_by") or gettext("another product"), "old": self.named("archived"),
-            "pieces": pieces(count), "number": number(quantity) if quantity else said.get("sent", "0"),
+            "pieces": pieces(count), "number": number(quantity) if quantity else texts.get("sent", "0"),
             "change": ", ".join(signed(change) for change in changes),
-            "picked": said["picked"] if isinstance(picked, int) else self.picked_goods(),
+            "picked": texts["picked"] if isinstance(picked, int) else self.picked_goods(),
             "earlier": pieces(earlier.quantity_delta) if earlier else "",
             "when": moment(earlier.recorded_at) if earlier else "",
         })  # fmt: skip

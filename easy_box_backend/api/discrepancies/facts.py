@@ -1,4 +1,4 @@
-"""The facts of a discrepancy, by which people and programs decide."""
+"""The facts of a discrepancy that help people and programs to decide."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +25,12 @@ class Fact:
 
 
 def goods_fact(name: str, label: Text, product: Product) -> Fact:
+    """A fact whose value is a product."""
     return Fact(name, label, {"id": product.pk, "sku": product.sku, "name": product.name}, str(product))
 
 
 def count_fact(name: str, label: Text, value: int, *, sign: bool = False) -> Fact:
+    """A fact whose value is a number. sign: show a plus sign too, as for a change."""
     return Fact(name, label, value, signed(value) if sign else number(value))
 
 
@@ -42,7 +44,7 @@ def facts_of(case: Case) -> list[Fact]:
     if case.order:
         named = {"id": case.order.pk, "customer": case.order.customer_name}
         result.append(Fact("order", _("order"), named, str(case.order)))
-    for name, label in _SAID.items():
+    for name, label in _LABELS.items():
         value = facts.get(name)
         if isinstance(value, bool) or value is None or value == "" or (name == "customer" and case.order):
             continue
@@ -52,7 +54,7 @@ def facts_of(case: Case) -> list[Fact]:
             result.append(Fact(name, label, value, value))
         elif name == "picked":
             result.append(Fact(name, label, value, case.picked_goods()))
-    for name, label in _PRODUCTS.items():
+    for name, label in _PRODUCT_LABELS.items():
         if (other := case.named(name)) and other != case.product:
             result.append(goods_fact(name, label, other))
     return [*result, *_of_movements(case), *_of_origin(case)]
@@ -64,11 +66,11 @@ def _of_movements(case: Case) -> list[Fact]:
         text = f"{signed(earlier.quantity_delta)}, {moment(earlier.recorded_at)}"
         result.append(Fact("earlier", _("similar earlier receipt"), earlier.pk, text))
     if case.booked:
-        told = []
+        texts = []
         for movement in case.booked:
-            undone = f" ({gettext('reversed')})" if movement.pk in case.known.taken_back else ""
-            told.append(f"{signed(movement.quantity_delta)}, {moment(movement.recorded_at)}{undone}")
-        result.append(Fact("booked", _("booked"), [movement.pk for movement in case.booked], "; ".join(told)))
+            note = f" ({gettext('reversed')})" if movement.pk in case.known.taken_back else ""
+            texts.append(f"{signed(movement.quantity_delta)}, {moment(movement.recorded_at)}{note}")
+        result.append(Fact("booked", _("booked"), [movement.pk for movement in case.booked], "; ".join(texts)))
     if held := case.held:
         value = [{"product": product.pk, "delta": delta} for product, delta in held.items()]
         one = len(held) == 1
@@ -89,7 +91,7 @@ def _of_origin(case: Case) -> list[Fact]:
     return result
 
 
-_SAID: dict[str, Text] = {
+_LABELS: dict[str, Text] = {
     "customer": _("customer"),
     "name": _("name"),
     "sent": _("the phone says"),
@@ -105,10 +107,11 @@ _SAID: dict[str, Text] = {
     "sent_customer_name": _("customer as sent"),
     "sent_photo": _("why there is no photo"),
 }
-"""Labels of facts that are texts or numbers. Without `id`, a phone's own key of a row, which people do not know."""
+"""Labels of facts that are texts or numbers. `id` has none: it is a phone's own key of a row, unknown to people."""
 
-_PRODUCTS: dict[str, Text] = {
+_PRODUCT_LABELS: dict[str, Text] = {
     "archived": _("archived product"),
     "taken_by": _("has this SKU"),
     "moved_to": _("moved to"),
 }
+"""Labels of facts that are ids of products."""

@@ -26,9 +26,12 @@ Kind = Discrepancy.Kind
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A discrepancy in words. what: what happened. sentence: the same, with when and from whom it came. stories: what
-    the server believes, and what else may be true; None where it does not choose between two stories. events: what
-    happened around that time."""
+    """A discrepancy in words.
+
+    label: its kind. what: what happened. sentence: `what`, and when and from whom it came. answers: none if it is
+    settled. stories: what the server believes, and what else may be true; None for kinds in which it does not choose
+    between two stories. events: what happened around that time.
+    """
 
     row: Discrepancy
     label: str
@@ -42,16 +45,18 @@ class Told:
 
     @property
     def goods(self) -> set[int]:
-        """The ids of the products whose numbers its answers name."""
+        """The ids of its product and of the products that its answers change."""
         named = {change.product.pk for answer in self.answers for change in answer.changes}
         return named | ({self.product.pk} if self.product else set())
 
     def answer(self, action: str) -> Answer | None:
+        """The answer with this action, None if there is none."""
         return next((answer for answer in self.answers if answer.action == action), None)
 
 
 class Row(NamedTuple):
-    """A row of the table in docs/reconciliation.md. apply, reverse: NONE without that answer."""
+    """A row of the table in docs/reconciliation.md. happened: what happened. did: what the server did at once. apply,
+    reverse: what this answer does; NONE if the kind does not have it."""
 
     happened: str
     did: str
@@ -64,10 +69,12 @@ NONE = "–"
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A kind. what: what happened and what the server did, in a sentence or two, which `Case.words` completes.
+    """A kind of discrepancy. what: what happened and what the server did, in a sentence or two, with placeholders that
+    `Case.words` fills. rows: its rows in the table.
 
-    deed: what *apply* does, if it is not about what was booked or not booked. movable: whether the goods may belong to
-    another product. dismiss: the label of that button, if it is not about what was booked or not booked.
+    deed: what *apply* does; if it returns None, *apply* is about the goods (`_deed_of_goods`). movable: whether the
+    goods may belong to another product. dismiss: makes the label of that button, if the case has no goods, booked or
+    not.
     """
 
     what: Text | Callable[[Case], str]
@@ -80,8 +87,8 @@ class Description:
 def describe(rows: Sequence[Discrepancy], *, in_turn: str = "", around: bool = False) -> list[Told]:
     """These discrepancies in words, as of now, in a fixed number of queries.
 
-    in_turn: an action that is applied to all of them in this order: each begins with the numbers that the one before
-    ends with. around: also what else happened around that time (`Told.events`).
+    in_turn: an action that will be applied to all of them in this order, "" for none; the quantities of each then begin
+    where those of the one before end. around: also what else happened around that time (`Told.events`).
     """
     known = Known.of(rows, around=around)
     result = []
@@ -120,6 +127,7 @@ def answers_of(case: Case) -> list[Answer]:
 
 
 def _deed_of_goods(case: Case) -> Deed | None:
+    """What *apply* does with goods: book those that were not booked, or confirm those that were. None without goods."""
     held = case.held
     if case.asks_quantity and len(held) > 1:
         return None  # one number is not enough for several products: they are adjusted one by one
@@ -163,15 +171,15 @@ def _unknown_product(case: Case) -> str:
 
 
 def _possible_duplicate(case: Case) -> str:
-    told = [gettext("%(pieces)s of %(goods)s may have been sent twice.")]
+    sentences = [gettext("%(pieces)s of %(goods)s may have been sent twice.")]
     if case.earlier:
-        told.append(gettext("The same phone sent %(earlier)s on %(when)s."))
-    told.append(
+        sentences.append(gettext("The same phone sent %(earlier)s on %(when)s."))
+    sentences.append(
         gettext("It looks as if the same was sent or entered again, so this was not booked.")
         if case.held
         else gettext("It may be the same delivery again or another box. It was booked.")
     )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _over_picked(case: Case) -> str:
@@ -208,12 +216,12 @@ def _kept_in_part(case: Case) -> str:
 
 
 # --- The kinds ------------------------------------------------------------------------------------------------------
-def _if_there(deed: Deed) -> Callable[[Case], Deed | None]:
-    """This deed, on the discrepancy's product."""
+def _if_product(deed: Deed) -> Callable[[Case], Deed | None]:
+    """This deed for a case that has a product, none for other cases."""
     return lambda case: deed if case.product else None
 
 
-def _can_be_made(case: Case) -> Deed | None:
+def _create_if_described(case: Case) -> Deed | None:
     return Deed.CREATE if case.row.sku or case.facts.get("name") else None
 
 
@@ -222,7 +230,7 @@ KINDS: dict[Kind, Description] = {
         _("The phone created SKU %(sku)s as “%(sent)s”, but a product with this SKU already existed: “%(kept)s”. Its "
           "name was kept."),
         [Row("one SKU was created under two names", "kept the existing name", "take the phone's name", NONE)],
-        deed=_if_there(Deed.RENAME),
+        deed=_if_product(Deed.RENAME),
         dismiss=lambda case: gettext("Keep %(name)s") % {"name": quoted(case.product.name) if case.product else "–"},
     ),
     Kind.SKU_TAKEN: Description(
@@ -230,7 +238,7 @@ KINDS: dict[Kind, Description] = {
           "the other changes were saved."),
         [Row("an edit changes the SKU to that of another product", "saved the other fields, kept the SKU",
              "set the SKU, if it is free by now", NONE)],
-        deed=_if_there(Deed.RELABEL),
+        deed=_if_product(Deed.RELABEL),
         dismiss=lambda case: gettext("Keep SKU %(sku)s") % {"sku": case.product.sku if case.product else ""},
     ),
     Kind.UNKNOWN_SKU: Description(
@@ -239,7 +247,7 @@ KINDS: dict[Kind, Description] = {
         [Row("goods with an unknown SKU", "created an unverified product and booked the goods",
              "the SKU is right: no longer unverified. *move*: the goods belong to another SKU; they are moved there",
              NONE)],
-        deed=_if_there(Deed.VERIFY),
+        deed=_if_product(Deed.VERIFY),
         movable=True,
         dismiss=lambda case: gettext("Leave it unverified"),
     ),
@@ -258,7 +266,7 @@ KINDS: dict[Kind, Description] = {
         [Row("an edit of an unknown product", "nothing", "create the product from what was sent", NONE),
          Row("the deletion of an unknown product", "nothing", NONE, NONE),
          Row("goods for an unknown product id", "nothing", NONE, NONE)],
-        deed=_can_be_made,
+        deed=_create_if_described,
     ),
     Kind.POSSIBLE_DUPLICATE: Description(
         _possible_duplicate,
@@ -308,7 +316,7 @@ KINDS: dict[Kind, Description] = {
     Kind.DELETION_ASKED: Description(
         _("A picker deleted %(goods)s on a phone. The product stays until a manager archives it."),
         [Row("a picker deleted a product", "kept it", "archive it", NONE)],
-        deed=_if_there(Deed.ARCHIVE),
+        deed=_if_product(Deed.ARCHIVE),
         dismiss=lambda case: gettext("Keep the product"),
     ),
 }  # fmt: skip

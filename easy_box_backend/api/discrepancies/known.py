@@ -1,4 +1,4 @@
-"""What discrepancies refer to, as of now, fetched at once; and what an answer would change of it."""
+"""Fetches the rows that discrepancies refer to, as of now; and the changes that an answer would make to them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from api.discrepancies.case import Case
 
 _NO_MOVEMENT = 2**62
+"""Stands for the first booked movement where nothing was booked: every receipt has a smaller id."""
 _BEFORE, _AFTER = 4, 2
-"""How many movements of a product up to a discrepancy, and after it, are told."""
+"""How many movements of a product are fetched from before a discrepancy and from after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Change:
 
     @property
     def in_words(self) -> str:
-        """`SHIRT · Shirts: 8 → 6`."""
+        """The change for people: `SHIRT · Shirts: 8 → 6`."""
         text = from_to(self.before, self.after)
         if self.what == "picked":
             text = gettext("picked for the order: %(change)s") % {"change": text}
@@ -55,8 +56,8 @@ class Change:
 class Known:
     """All that some discrepancies refer to, fetched in a fixed number of queries.
 
-    on_hand (by product), picked (by order and product), taken_back (ids of reversed movements): as of now, and as
-    `suppose` changes them.
+    earlier: by discrepancy, the receipt that a possible duplicate looks like. on_hand (by product), picked (by order
+    and product), taken_back (ids of reversed movements): as of now; `suppose` changes them.
     """
 
     products: dict[int, Product] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Known:
     on_hand: dict[int, int] = field(default_factory=dict)
     picked: dict[tuple[int, int], int] = field(default_factory=dict)
     taken_back: set[int] = field(default_factory=set)
-    beside: dict[int, list[int]] = field(default_factory=dict)
+    nearby_movements: dict[int, list[int]] = field(default_factory=dict)
     """By discrepancy, the ids of the movements of its product around that time."""
     versions: dict[int, list[OrderVersion]] = field(default_factory=dict)
     """By order, the versions in which its status changed, the oldest first."""
@@ -81,9 +82,9 @@ class Known:
         """All that these rows refer to. around: also what else happened around that time."""
         known = cls()
         prefetch_related_objects(rows, "user", "device", "order")  # no query if the caller has joined them
-        earlier, known.beside = _movements_of(rows, around=around)
+        earlier, known.nearby_movements = _movements_of(rows, around=around)
         booked = {key for row in rows for key in row.facts.get("booked", [])}
-        wanted = booked.union(earlier.values(), *known.beside.values())
+        wanted = booked.union(earlier.values(), *known.nearby_movements.values())
         found = StockMovement.objects.filter(id__in=wanted).select_related("reversed_by")
         if around:
             found = found.select_related("reversed_by", "user", "device", "order_line")
@@ -110,7 +111,7 @@ class Known:
         return known
 
     def suppose(self, case: Case, changes: Iterable[Change], taken_back: Iterable[int]) -> None:
-        """Continue as if an answer had been given, so that the numbers of the next one are right."""
+        """Change the quantities as if an answer to this case had been given, for the numbers of the next case."""
         for change in changes:
             if change.what == "on_hand" and change.after is not None:
                 self.on_hand[change.product.pk] = change.after
@@ -120,6 +121,7 @@ class Known:
 
 
 def _latest_counts(products: Iterable[int]) -> dict[int, StockMovement]:
+    """The latest count of each of these products, by product."""
     latest = StockMovement.objects.filter(product=OuterRef("pk")).counts().values("id")[:1]
     found = Product.objects.filter(id__in=list(products)).annotate(count=Subquery(latest))
     return {count.product_id: count for count in StockMovement.objects.filter(id__in=found.values("count"))}
@@ -136,17 +138,21 @@ def _products(row: Discrepancy) -> set[int]:
 
 
 def _movements_of(rows: Sequence[Discrepancy], *, around: bool) -> tuple[dict[int, int], dict[int, list[int]]]:
-    """By discrepancy: the latest valid receipt before it of the same phone, product and quantity; and, with `around`,
-    the last movements of its product up to then and the first ones after it, in their order."""
-    doubted = [row.pk for row in rows if around or row.kind == Discrepancy.Kind.POSSIBLE_DUPLICATE]
-    if not doubted:
+    """Ids of movements, in two dictionaries by discrepancy.
+
+    The first has, for possible duplicates, the latest receipt before it of the same phone, product and quantity that is
+    not reversed. The second has, with `around`, the last movements of its product up to then and the first ones after
+    it, the oldest first.
+    """
+    wanted = [row.pk for row in rows if around or row.kind == Discrepancy.Kind.POSSIBLE_DUPLICATE]
+    if not wanted:
         return {}, {}
     of_product = StockMovement.objects.filter(product=OuterRef("product"))
     alike = of_product.not_reversed().filter(
         device=OuterRef("device"), kind=StockMovement.Kind.RECEIPT, quantity_delta=OuterRef("each"),
         id__lt=OuterRef("first_booked"), recorded_at__lte=OuterRef("created_at"),
     )  # fmt: skip
-    found = Discrepancy.objects.filter(id__in=doubted).annotate(
+    found = Discrepancy.objects.filter(id__in=wanted).annotate(
         each=Cast(Coalesce(KT("facts__pending__0__delta"), KT("facts__quantity")), BigIntegerField()),
         first_booked=Coalesce(Cast(KT("facts__booked__0"), BigIntegerField()), _NO_MOVEMENT),
         alike=_nth(alike.order_by("-id"), 0),
@@ -158,24 +164,25 @@ def _movements_of(rows: Sequence[Discrepancy], *, around: bool) -> tuple[dict[in
         found = found.annotate(**{f"before_{nth}": _nth(before, nth) for nth in range(_BEFORE)})
         found = found.annotate(**{f"after_{nth}": _nth(after, nth) for nth in range(_AFTER)})
         names = [*(f"before_{nth}" for nth in reversed(range(_BEFORE))), *(f"after_{nth}" for nth in range(_AFTER))]
-    earlier, beside = dict[int, int](), dict[int, list[int]]()
-    doubt = Discrepancy.Kind.POSSIBLE_DUPLICATE
+    earlier, nearby = dict[int, int](), dict[int, list[int]]()
     for key, kind, like, *others in found.values_list("id", "kind", "alike", *names):
-        if like and kind == doubt:
+        if like and kind == Discrepancy.Kind.POSSIBLE_DUPLICATE:
             earlier[key] = like
-        beside[key] = [movement for movement in others if movement]
-    return earlier, beside
+        nearby[key] = [movement for movement in others if movement]
+    return earlier, nearby
 
 
 def _nth(movements: StockMovementQuerySet, nth: int) -> Subquery:
+    """The id of one of these movements, counted from 0."""
     return Subquery(movements.values("id")[nth : nth + 1])
 
 
 def _changes_of_status(orders: Iterable[int]) -> dict[int, list[OrderVersion]]:
+    """By order, the versions in which its status changed or it was archived, the oldest first."""
     found: dict[int, list[OrderVersion]] = {}
     versions = OrderVersion.objects.filter(order__in=orders).defer("lines").select_related("user", "device")
     for version in versions.order_by("order", "revision"):
-        mine = found.setdefault(version.order_id, [])
-        if not mine or (mine[-1].status, mine[-1].archived) != (version.status, version.archived):
-            mine.append(version)
+        kept = found.setdefault(version.order_id, [])
+        if not kept or (kept[-1].status, kept[-1].archived) != (version.status, version.archived):
+            kept.append(version)
     return found

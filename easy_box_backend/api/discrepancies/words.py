@@ -32,8 +32,7 @@ def quoted(name: str) -> str:
 
 def from_to(before: object, after: object) -> str:
     """A value before and after, as on a button."""
-    said = {"before": _shown(before), "after": _shown(after)}
-    return gettext("%(before)s → %(after)s") % said
+    return gettext("%(before)s → %(after)s") % {"before": _shown(before), "after": _shown(after)}
 
 
 def _shown(value: object) -> str:
@@ -46,11 +45,11 @@ def moment(at: datetime) -> str:
 
 
 def clock(at: datetime, of: datetime) -> str:
-    """A time of the same day as `of` without its date."""
+    """A time in the warehouse's zone: without its date if it is on the same day as `of`."""
     same_day = timezone.localtime(at).date() == timezone.localtime(of).date()
     return formats.date_format(timezone.localtime(at), gettext("H:i")) if same_day else moment(at)
 
 
 def device_name(device: Device) -> str:
-    """The name of a device for people. They do not know its id."""
+    """The name of a device for people, who do not know its id; its kind if it has no name."""
     return device.name or str(device.get_kind_display())
