@@ -15,7 +15,7 @@ from api.texts import tidy
 
 Role = User.Role
 RANK = ("is_staff", "is_superuser")
-"""How programs and Django's admin name the two highest roles."""
+"""The flags by which programs and Django's admin set the two highest roles."""
 
 
 class WrongPassword(Invalid):
@@ -33,7 +33,7 @@ class OwnRights(Forbidden):
 
 
 def needs_password(user: User, by: User, changes: dict[str, Any]) -> bool:
-    """Whether `by` must confirm these changes with their password: those of their own e-mail or password."""
+    """Whether `by` must give their current password for these changes: they change their own e-mail or password."""
     email = tidy(changes.get("email", user.email)).lower()
     return user.pk == by.pk and bool(changes.get("password") or email != user.email)
 
@@ -99,7 +99,7 @@ _ROLES = list(Role.values)
 
 
 def _role_in(fields: dict[str, Any], now: str) -> str:
-    """Take the role out of the fields: `role`, or what the flags of RANK change in the present one."""
+    """Remove the role from `fields` and return it: `role`, or else the present role changed by the flags of RANK."""
     flags = {name: fields.pop(name) for name in RANK if name in fields}
     role = fields.pop("role", None)
     if role or not flags:
@@ -113,8 +113,8 @@ def _role_in(fields: dict[str, Any], now: str) -> str:
 
 
 def _check_role(before: str, role: str, by: User) -> None:
-    """Raises Forbidden unless an administrator gives or takes the role of a manager or administrator, or a manager the
-    role of a storekeeper."""
+    """Raise Forbidden if `by` may not change this role. An administrator may change every role, a manager may make a
+    picker a storekeeper and back."""
     if role == before or by.is_superuser:
         return
     if not by.is_staff or {role, before} & {Role.MANAGER, Role.ADMINISTRATOR}:
@@ -122,7 +122,7 @@ def _check_role(before: str, role: str, by: User) -> None:
 
 
 def _set_password(user: User, new: str, field: str = "password") -> None:
-    """Raises Invalid, with the reasons, if it is too weak."""
+    """Save a new password. Raises Invalid, with the reasons, if it is too weak. field: the one that the error names."""
     try:
         validate_password(new, user)
     except ValidationError as error:

@@ -19,7 +19,7 @@ class NoSuchBarcode(NoSuch):
 
 
 class BadBarcode(Invalid):
-    """The text can be no barcode: nothing visible, or too long."""
+    """The text cannot be a barcode: it has nothing visible, or is too long."""
 
     code = "bad_barcode"
 
@@ -29,7 +29,7 @@ class TooManyBarcodes(Invalid):
 
 
 class BarcodeTaken(Invalid):
-    """The code means another live product already, as its SKU or as its barcode."""
+    """The code is the SKU or a barcode of another live product already."""
 
     code = "barcode_taken"
 
@@ -68,9 +68,9 @@ def add(product_id: int, code: str, *, pieces: int = 1, by: Actor) -> Barcode:
         taken = Barcode.objects.live().filter(code=code).first()
         raise BarcodeTaken(code, taken.product if taken else None) from error
     number = revision.take()  # from here on no other product can get this code as its SKU (`products.create`)
-    sku_of = Product.objects.live().exclude(id=product_id).filter(sku__in=[code, *gtins(code)]).first()
-    if sku_of is not None:
-        raise BarcodeTaken(code, sku_of)
+    holder = Product.objects.live().exclude(id=product_id).filter(sku__in=[code, *gtins(code)]).first()
+    if holder is not None:
+        raise BarcodeTaken(code, holder)
     products.describe(product, number=number, by=by)
     return row
 

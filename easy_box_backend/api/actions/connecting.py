@@ -1,7 +1,7 @@
-"""Connect a phone: a one-time password, which the app's login takes beside the person's own.
+"""Connect a phone: a one-time password, which the app's login accepts besides the person's own password.
 
 The app can only log in with e-mail and password, and then keeps its token. So a person who only uses the app needs no
-password of their own: a manager makes one for this one login, which nobody has to remember.
+password of their own: a manager makes a password for this one login, and nobody has to remember it.
 """
 
 import secrets
@@ -15,16 +15,16 @@ from api.models import User
 
 LASTS = timedelta(hours=24)
 AGAIN = timedelta(minutes=10)
-"""How long it still works after its first login, since the answer to that may be lost on its way."""
+"""How long it still works after its first login. The answer to that may be lost, and then the phone tries again."""
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""None that looks like another. Twelve of them are 59 bits; the limit on wrong passwords holds for them too."""
+"""No two of them look alike. Twelve are 59 bits; the limit on wrong passwords holds for them too."""
 
 
 def one_time_password(user: User, *, by: User, at: datetime) -> str:
-    """Make a new one, in place of an earlier one, and return it. Only its keyed digest is stored.
+    """Make a one-time password, in place of an earlier one, and return it. Only its keyed digest is stored.
 
-    Raises Forbidden as `accounts.change`, and for oneself: an open session must not become a phone. Raises Invalid if
-    the person may not log in.
+    Raises Forbidden as `accounts.change` does, and if `by` is the same person: a stranger at a session that was left
+    open could connect a phone of their own. Raises Invalid if the person may not log in.
     """
     if user.pk == by.pk:
         raise Forbidden(_("Log in on your own phone with your own password."))
@@ -48,6 +48,7 @@ def person_with(email: str, password: str, *, at: datetime) -> User | None:
 
 
 def _digest(password: str) -> str:
-    """Keyed, so that it is of no use without SECRET_KEY. A phone's keyboard may begin with a capital letter."""
+    """The keyed digest of a one-time password. Without SECRET_KEY it is of no use. Case does not matter: a phone's
+    keyboard may begin with a capital letter."""
     plain = "".join(letter for letter in password.lower() if letter in LETTERS)
     return salted_hmac("one-time password", plain, algorithm="sha256").hexdigest()

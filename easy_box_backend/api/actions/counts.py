@@ -105,7 +105,7 @@ def take_back(count: StockMovement, product: Product, *, by: Actor, reason: str)
 
 
 def checked(product: Product, counted: int, counted_at: datetime, at: datetime) -> datetime:
-    """The time of a count, at most now. Raises BadMoment, ImplausibleQuantity."""
+    """Check a count before it is booked. Returns its time, at most now. Raises BadMoment, ImplausibleQuantity."""
     stock.check_level(product, counted, field="counted")
     first = product.versions.order_by("revision").values_list("changed_at", flat=True).first()
     return _moment(first, counted_at, at)

@@ -46,62 +46,62 @@ class Settlement:
         products.archive(self.product.pk, by=self.by)
 
 
-def _book(the: Settlement) -> None:
+def _book(settlement: Settlement) -> None:
     """Book what was not booked, with the quantity that the manager entered, if any."""
-    pending: list[dict[str, Any]] = the.found.facts["pending"]
-    if the.entered.quantity is not None:
+    pending: list[dict[str, Any]] = settlement.found.facts["pending"]
+    if settlement.entered.quantity is not None:
         sign = 1 if sum(entry["delta"] for entry in pending) > 0 else -1
-        pending = [{**pending[0], "delta": sign * the.entered.quantity}]
+        pending = [{**pending[0], "delta": sign * settlement.entered.quantity}]
     for entry in pending:
-        _book_one(the, entry)
+        _book_one(settlement, entry)
 
 
-def _book_one(the: Settlement, entry: dict[str, Any]) -> None:
+def _book_one(settlement: Settlement, entry: dict[str, Any]) -> None:
     """Book one pending entry as of when it happened. A count since then includes it."""
-    product, delta, order = the.locked[entry["product"]], entry["delta"], the.order
-    happened_at = datetime.fromisoformat(entry["at"]) if "at" in entry else the.found.created_at
+    product, delta, order = settlement.locked[entry["product"]], entry["delta"], settlement.order
+    happened_at = datetime.fromisoformat(entry["at"]) if "at" in entry else settlement.found.created_at
     line = OrderLine.objects.filter(order=order, product=product).first() if order else None
     kind = StockMovement.Kind.PICK if line else StockMovement.Kind.ADJUSTMENT
     number = revision.take()
     stock.move(
-        product, delta, kind, number=number, by=the.by, reason=the.reason, order_line=line,
+        product, delta, kind, number=number, by=settlement.by, reason=settlement.reason, order_line=line,
         occurred_at=happened_at, within=stock.count_with(product, happened_at),
     )  # fmt: skip
     if order and order.status != Order.Status.CANCELLED and line and line.removed_at is None:
-        # So that cancelling the order returns them.
-        orders.count_picked(order, line, -delta, number=number, by=the.by)
+        # Then cancelling the order returns these pieces.
+        orders.count_picked(order, line, -delta, number=number, by=settlement.by)
 
 
-def _take_back(the: Settlement) -> None:
+def _take_back(settlement: Settlement) -> None:
     """Reverse what was booked on a guess, unless it is reversed already."""
-    booked = StockMovement.objects.filter(id__in=the.found.facts["booked"]).not_reversed().order_by("id")
+    booked = StockMovement.objects.filter(id__in=settlement.found.facts["booked"]).not_reversed().order_by("id")
     for movement in list(booked):
-        reversing.reverse(movement.pk, by=the.by, reason=the.reason)
+        reversing.reverse(movement.pk, by=settlement.by, reason=settlement.reason)
 
 
-def _move(the: Settlement) -> None:
-    target = unknown_goods.target_of(the.entered.sku or "", the.product, the.locked)
-    unknown_goods.move(the.product, target, the.found, by=the.by)
+def _move(settlement: Settlement) -> None:
+    target = unknown_goods.target_of(settlement.entered.sku or "", settlement.product, settlement.locked)
+    unknown_goods.move(settlement.product, target, settlement.found, by=settlement.by)
 
 
-def _create(the: Settlement) -> None:
-    facts, entered = the.found.facts, the.entered
-    sku = entered.sku or the.found.sku
+def _create(settlement: Settlement) -> None:
+    facts, entered = settlement.found.facts, settlement.entered
+    sku = entered.sku or settlement.found.sku
     made = products.create(
-        sku=sku, name=entered.name or facts.get("name") or sku, quantity=entered.quantity or 0, by=the.by
+        sku=sku, name=entered.name or facts.get("name") or sku, quantity=entered.quantity or 0, by=settlement.by
     )
-    the.found.facts = {**facts, "made": made.pk}
+    settlement.found.facts = {**facts, "made": made.pk}
 
 
 DEEDS: dict[Deed, Callable[[Settlement], None] | None] = {
     Deed.BOOK: _book,
     Deed.LEAVE: None,
     Deed.TAKE_BACK: _take_back,
-    Deed.RENAME: lambda the: the.change(name=the.found.facts["sent"]),
-    Deed.RELABEL: lambda the: the.change(sku=the.found.facts["sent"]),
-    Deed.VERIFY: lambda the: the.change(unverified=False),
+    Deed.RENAME: lambda settlement: settlement.change(name=settlement.found.facts["sent"]),
+    Deed.RELABEL: lambda settlement: settlement.change(sku=settlement.found.facts["sent"]),
+    Deed.VERIFY: lambda settlement: settlement.change(unverified=False),
     Deed.MOVE: _move,
     Deed.CREATE: _create,
-    Deed.ARCHIVE: lambda the: the.archive(),
+    Deed.ARCHIVE: lambda settlement: settlement.archive(),
     Deed.NOTHING: None,
 }

@@ -30,7 +30,8 @@ def log_in(user: User, *, kind: str, name: str, at: datetime) -> tuple[Device, s
 
 
 def _end_the_oldest(user: User, *, at: datetime) -> None:
-    """Bound the rows of a program that logs in for each request. Devices that history refers to are kept."""
+    """End a person's oldest logins beyond MOST_LOGINS: a program that logs in for each request must not fill the table.
+    Devices that history refers to are kept."""
     live = user.devices.filter(token__isnull=False).order_by("-last_seen_at", "-pk")
     for device in live[MOST_LOGINS : MOST_LOGINS + 10]:
         revoke(device, at=at)
@@ -59,23 +60,23 @@ def revoke_of(user: User, device_id: int, *, at: datetime) -> None:
 
     Raises Forbidden, and NoSuchDevice, for a picker also if the device is another person's.
     """
-    revoke(_of(user, device_id, _("Only an administrator can log out another manager's devices.")), at=at)
+    revoke(_device_of(user, device_id, _("Only an administrator can log out another manager's devices.")), at=at)
 
 
 def rename(user: User, device_id: int, name: str) -> None:
     """Name a device, so that people know which phone it is. Raises as `revoke_of`."""
-    device = _of(user, device_id, _("Only an administrator can name another manager's devices."))
+    device = _device_of(user, device_id, _("Only an administrator can name another manager's devices."))
     device.name = tidy(storable(name))[:200]
     device.save(update_fields=["name"])
 
 
-def _of(user: User, device_id: int, refused: errors.Text) -> Device:
-    """A device that `user` may change."""
+def _device_of(user: User, device_id: int, refusal: errors.Text) -> Device:
+    """The device, which `user` may change. Raises as `revoke_of`. refusal: the sentence of Forbidden."""
     device = Device.objects.select_related("user").filter(id=device_id).first()
     if device is None or not (user.is_manager or device.user == user):
         raise NoSuchDevice(device_id)
     if not user.may_change(device.user):
-        raise Forbidden(refused)
+        raise Forbidden(refusal)
     return device
 
 

@@ -13,7 +13,7 @@ MAX_TEXT = 8_000
 
 
 def _storable(value: Any) -> Any:
-    """JSON-able facts, with texts cut and made storable."""
+    """A value of the facts, JSON-able, with its texts cut to MAX_TEXT and made storable."""
     if isinstance(value, str):
         return texts.storable(value[:MAX_TEXT])
     if isinstance(value, dict):
@@ -76,14 +76,14 @@ def change(discrepancy_id: int, **facts: Any) -> None:
 
 
 def withdraw(discrepancy_id: int, *, note: str, by: Actor) -> None:
-    """Close an open discrepancy that nobody needs to answer any more, and do not tell anybody who was not told yet."""
+    """Dismiss an open discrepancy that nobody needs to answer any more, and drop its alert if that is not sent yet."""
     found = Discrepancy.objects.open().filter(id=discrepancy_id)
     if found.update(status=Discrepancy.Status.DISMISSED, note=note, resolved_at=by.at, resolved_by=None):
         outbox.withdraw("discrepancy", discrepancy=discrepancy_id)
 
 
 def answered(kind: Discrepancy.Kind, product: Product, *, by: Actor) -> None:
-    """Close the open discrepancies of a kind about a product, which an action of `by` has settled."""
+    """Close the open discrepancies of this kind about a product as applied: an action of `by` has settled them."""
     Discrepancy.objects.open().filter(kind=kind, product=product).update(
         status=Discrepancy.Status.APPLIED, resolved_at=by.at, resolved_by=by.user
     )

@@ -1,7 +1,7 @@
 """Drafts of orders: what a manager enters, before it is saved. Each change is stored at once, so that none is lost.
 
-A draft holds only what its person changed (`mine`). The rest is the order as it is now, so that two people can change
-different things of one order. `held` is the order's revision when the person began.
+A draft holds only what its person has changed (`mine`). The rest is the order as it is now, so that two people can
+change different things of one order. `held` is the order's revision when the person began.
 """
 
 import re
@@ -23,9 +23,10 @@ from api.models import MAX_QUANTITY, Order, OrderDraft, OrderVersion, Product
 
 MOST_LINES = 1000
 MOST_LISTED = 100
-"""How many codes that became no line are listed."""
+"""How many codes that could not be added to a line are listed."""
 
 KEPT_BATCHES = 50
+"""How many names of batches are remembered, to recognise one that is sent again."""
 
 Values = dict[str, Any]
 """An order's DESCRIPTION, and `pieces:7` and `picked:7` for the line of the product 7. A date is its ISO text."""
@@ -33,7 +34,7 @@ Values = dict[str, Any]
 
 @dataclass(slots=True)
 class Draft:
-    """order: None for a new one. now: its stored values. base: those when the person began."""
+    """A person's draft. order: None for a new one. now: its stored values. base: those when the person began."""
 
     row: OrderDraft
     order: Order | None
@@ -42,6 +43,7 @@ class Draft:
 
     @property
     def mine(self) -> Values:
+        """The values that this person has changed. None for the pieces of a line that they have removed."""
         return self.row.content.setdefault("mine", {})
 
     @property
@@ -58,7 +60,7 @@ class Draft:
 
     @property
     def not_added(self) -> list[dict[str, str]]:
-        """The codes that became no line, each with the reason: `unknown`, `quantity` or `limit`."""
+        """The codes that could not be added to a line, each with the reason: `unknown`, `quantity` or `limit`."""
         return self.row.content.setdefault("not_added", [])
 
     @property
@@ -68,7 +70,7 @@ class Draft:
 
 
 def of(user_id: int, order: Order | None) -> Draft:
-    """This person's draft of an order or, for None, of a new one. It is not stored as long as it is empty."""
+    """This person's draft of an order or, for None, of a new order. A draft that is still empty is not stored."""
     row = OrderDraft.objects.filter(user_id=user_id, order=order).first() or OrderDraft(user_id=user_id, order=order)
     return _draft(row, order)
 
@@ -96,7 +98,10 @@ def values_at(order: Order, number: int) -> Values:
 
 @contextmanager
 def _changing(order_id: int | None, by: Actor, held: int | None = None) -> Iterator[Draft]:
-    """The stored draft, locked. Saves its content at the end. held: the order's revision that the person saw."""
+    """A context manager: a transaction with the stored draft, locked. Saves the draft at the end.
+
+    held: the order's revision that the person saw. Raises NoSuchOrder.
+    """
     with transaction.atomic():
         order = None if order_id is None else Order.objects.live().filter(id=order_id).first()
         if order_id is not None and order is None:
@@ -118,7 +123,7 @@ def change(order_id: int | None, values: Values, *, held: int | None = None, by:
 
 
 def take_theirs(order_id: int, key: str, *, by: Actor) -> None:
-    """Drop the own change of a value, so that it is what somebody else made it. Raises NoSuchOrder."""
+    """Drop this person's change of a value, in favour of what somebody else has saved. Raises NoSuchOrder."""
     with _changing(order_id, by) as draft:
         draft.mine.pop(key, None)
 
@@ -128,8 +133,9 @@ def enter(
 ) -> list[tuple[Product, int]]:  # fmt: skip
     """Add the pieces of scanned, typed or pasted codes, one a row (`texts.entered`). Returns the products and pieces.
 
-    What is no code of a live product is listed (`Draft.not_added`) and stops nothing. batch: a name that the sender
-    gives to these codes; sent again after a lost answer they have no effect. Raises NoSuchOrder.
+    A row that is not a code of a live product is listed (`Draft.not_added`), and the other rows are added. batch: a
+    name that the sender gives to these codes; if it is sent again, after a lost answer, it has no effect. Raises
+    NoSuchOrder.
     """
     added = []
     with _changing(order_id, by, held) as draft:
@@ -168,7 +174,7 @@ def _add(draft: Draft, product: Product, pieces: int) -> str:
 
 
 def forget_codes(order_id: int | None, *, by: Actor) -> None:
-    """Empty the list of codes that became no line. Raises NoSuchOrder."""
+    """Empty the list of codes that could not be added. Raises NoSuchOrder."""
     with _changing(order_id, by) as draft:
         draft.row.content["not_added"] = []
 

@@ -1,4 +1,4 @@
-"""What can be exported. The headers are those that an import recognises, so an export can be imported again."""
+"""Exports of sheets. The headers are those that an import recognises, so an export can be imported again."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -10,6 +10,7 @@ from api.models import Barcode, Import, Order, OrderLine, Product
 from api.sheets import columns
 
 AT_ONCE = 2000
+"""How many rows are fetched from the database at a time."""
 Rows = Iterator[Sequence[Any]]
 
 
@@ -20,8 +21,8 @@ def rows(kind: str, ids: Sequence[int] | None = None) -> Rows:
     The texts are in the language that is active now.
     """
     header = [columns.title(field) for field in columns.KINDS[kind]]
-    more, found = _EXPORTS[kind](ids)
-    return chain([[*header, *more]], found)
+    further, found = _EXPORTS[kind](ids)
+    return chain([[*header, *further]], found)
 
 
 def _live(ids: Sequence[int] | None) -> Any:
@@ -63,3 +64,4 @@ _EXPORTS: dict[str, Callable[[Sequence[int] | None], tuple[list[str], Iterable[A
     Import.Kind.BARCODES: _barcodes,
     Import.Kind.ORDERS: _orders,
 }
+"""By kind of sheet: a function that returns the headers after those of an import, and the rows."""

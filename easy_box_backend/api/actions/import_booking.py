@@ -1,5 +1,5 @@
-"""Booking a plan, kind by kind. Each returns what it did, JSON-able, for `import_undo`. number: the revision, which is
-ahead of the counter (`revision.ahead`)."""
+"""Books the plan of an import. There is one function for each kind of sheet. It returns what it did, JSON-able, for
+`import_undo`. number: the revision, which is ahead of the counter (`revision.ahead`)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -82,4 +82,4 @@ AT_THE_END: dict[str, Callable[[Plan, int, int], None]] = {
     "products": lambda plan, since, number: many.require_free_skus(plan.new, since=since, number=number),
     "barcodes": lambda plan, since, number: many.require_free_barcodes(plan.new, since=since, number=number),
 }
-"""What is looked at once more with the counter locked. since: the revision before the plan was made."""
+"""By kind of sheet: what is checked again while the counter is locked. since: the revision before the plan was made."""

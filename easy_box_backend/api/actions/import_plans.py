@@ -1,4 +1,5 @@
-"""What the rows of a sheet would do. Nothing is written here, so a check and the import itself make the same plan."""
+"""Makes the plan of an import: what its rows would do. It writes nothing, so that a check and the import itself make
+the same plan."""
 
 import re
 from collections import Counter, defaultdict
@@ -19,7 +20,7 @@ from api.texts import barcode_of
 
 
 def make(kind: str, table: Sequence[Row], reading: Reading, *, locked: bool) -> Steps[Plan]:
-    """The plan for these rows. locked: lock the products that it is about."""
+    """The plan for these rows. locked: lock the products that it changes."""
     plan, codes = Plan(rows=len(table)), Codes(kind, table, reading)
     entries = yield from entries_of(kind, table, reading, plan, codes)
     ids = [codes.ids[entry.values["sku"]] for entry in entries if entry.values["sku"] in codes.ids]
@@ -30,7 +31,7 @@ def make(kind: str, table: Sequence[Row], reading: Reading, *, locked: bool) -> 
 
 
 def products_by_id(ids: Iterable[int], *, locked: bool) -> Steps[dict[int, Product]]:
-    """These products, locked if they are to be changed: in the order of their ids, like `stock.lock`."""
+    """These products by id. locked: lock them, in the order of their ids like `stock.lock`."""
     found: dict[int, Product] = {}
     wanted = sorted(set(ids))
     for batch in batches(wanted):
@@ -41,10 +42,11 @@ def products_by_id(ids: Iterable[int], *, locked: bool) -> Steps[dict[int, Produ
 
 # --- What each kind of sheet does ---------------------------------------------------------------------------------
 BadRows = Iterator[tuple[int, str]]
+"""Rows that cannot be imported: the number of each in the spreadsheet, and the reason."""
 
 
 def _once(entries: Iterable[Entry], bad: list[tuple[int, str]], key: str = "sku") -> Iterator[Entry]:
-    """The entries whose key is not in a row before."""
+    """The entries without those whose key an earlier row has already, which are added to `bad`."""
     rows: dict[str, int] = {}
     for entry in entries:
         first = rows.setdefault(entry.values[key], entry.row)
@@ -151,7 +153,7 @@ def _order(values: dict[str, Any]) -> Order:
 
 
 def _wrong_in_order(entry: Entry, order: many.NewOrder, goods: dict[str, Product], taken: set[str]) -> str:
-    """Adds a row to its order. Returns what is wrong with it, or ""."""
+    """Add a row to its order. Returns the reason if it can't be added, else ""."""
     product, pieces = goods.get(entry.values["sku"]), entry.values["quantity"]
     if entry.values["number"] in taken:
         return _("There is an order with this number already.")
@@ -167,7 +169,7 @@ def _wrong_in_order(entry: Entry, order: many.NewOrder, goods: dict[str, Product
 
 
 def existing_numbers(numbers: Iterable[str]) -> set[str]:
-    """Those of these order numbers that live orders have: outside numbers, and ours as an export writes them (#12)."""
+    """The numbers that live orders have already: as their outside number, or as their id in an export (#12)."""
     found: set[str] = set()
     for batch in batches(numbers):
         ours = [int(number[1:]) for number in batch if re.fullmatch(r"#\d{1,18}", number, re.ASCII)]
@@ -186,3 +188,4 @@ PLANNERS = {
     "barcodes": _plan_barcodes,
     "orders": _plan_orders,
 }
+"""Each adds to the plan what the rows of a sheet do, and yields the bad ones. goods: the live products by SKU."""

@@ -1,4 +1,4 @@
-"""The rows of a sheet as values, and numbers that can be read in two ways. What SKUs mean: `import_skus`."""
+"""Reads the rows of a sheet as values. It finds numbers that can be read in two ways. For SKUs see `import_skus`."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -42,8 +42,9 @@ Steps = Generator[Progress, None, T]
 class Reading:
     """How a file is read, as people chose it.
 
-    header: the place of the header's row. columns: by field. decimal: "," or "." if it was asked. meant: whether the
-    SKUs that look like those of products are meant so: "yes", "no", "" if not answered. counted_at: ISO 8601.
+    header: the place of the header's row. columns: the place of the column by field. decimal: "," or "." if a person
+    was asked. meant: whether SKUs that look like those of products mean these products: "yes", "no", "" if not
+    answered. counted_at: ISO 8601.
     """
 
     encoding: str = ""
@@ -64,9 +65,12 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """bad: rows that cannot be imported, with the reason. meant: rows whose SKU was damaged by a spreadsheet, with what
-    is written and what is probably meant. unclear: a number that can be read in two ways. new, changed: what to do.
-    same: rows without a difference; a count is booked all the same, so `agreeing` of them are among `changed`."""
+    """What an import would do.
+
+    bad: rows that cannot be imported, with the reason. meant: rows whose SKU was damaged by a spreadsheet, with what is
+    written and what is probably meant. unclear: a number that can be read in two ways. new, changed: what to do. same:
+    rows without a difference. A count that agrees is booked all the same: `changed` includes `agreeing` such counts.
+    """
 
     rows: int = 0
     bad: list[tuple[int, str]] = field(default_factory=list)
@@ -78,7 +82,7 @@ class Plan:
     agreeing: int = 0
 
     def report(self) -> dict[str, Any]:
-        """For people, JSON-able."""
+        """The plan as people read it, JSON-able."""
         return {
             "rows": self.rows, "new": len(self.new), "changed": len(self.changed) - self.agreeing,
             "same": self.same + self.agreeing, "to_do": len(self.new) + len(self.changed),
@@ -109,6 +113,7 @@ def read(content: bytes, reading: Reading) -> Steps[list[Row]]:
 
 
 def entries_of(kind: str, table: Sequence[Row], reading: Reading, plan: Plan, codes: "Codes") -> Steps[list[Entry]]:
+    """The values of the rows that can be read. The others, and questions about them, are added to the plan."""
     entries = []
     decimal = reading.decimal or _decimal(table, reading)
     for done, (row, chosen) in enumerate(table):
@@ -128,7 +133,7 @@ def entries_of(kind: str, table: Sequence[Row], reading: Reading, plan: Plan, co
 
 
 def _decimal(table: Sequence[Row], reading: Reading) -> str:
-    """Which of comma and point is the decimal one, if the numbers of the sheet show it."""
+    """The decimal separator, comma or point, if the numbers of the sheet show it; else ""."""
     places = [place for place, name in enumerate(reading.columns) if name in NUMBERS]
     shown = {cells.decimal_of(chosen[place]) for _row, chosen in table for place in places} - {""}
     return shown.pop() if len(shown) == 1 else ""
@@ -137,7 +142,7 @@ def _decimal(table: Sequence[Row], reading: Reading) -> str:
 def _values(
     kind: str, row: int, chosen: dict[str, files.Cell], decimal: str, codes: "Codes", plan: Plan
 ) -> dict[str, Any]:
-    """The values of a row; of the SKU None if somebody must be asked what it means. Raises Bad."""
+    """The values of a row. The SKU is None if a person must be asked what it means. Raises Bad."""
     values: dict[str, Any] = {}
     for name, cell in chosen.items():
         described = columns.fields(kind)[name]

@@ -1,4 +1,4 @@
-"""What the SKUs of a sheet mean: those that a spreadsheet has damaged are asked about."""
+"""Finds out what the SKUs of a sheet mean. A person is asked about those that a spreadsheet has damaged."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from api.sheets import cells, files
 from api.texts import barcode_of
 
 SHORTER_BY = 4
-"""A number is asked about if it has up to so many digits less than most SKUs of the sheet."""
+"""A person is asked about a number that has up to this many digits fewer than most SKUs of the sheet."""
 
 
 class Codes:
-    """The live products by SKU, and what a SKU can mean that a spreadsheet has damaged. ids: of products, by SKU."""
+    """The live products by SKU, and what a SKU that a spreadsheet has damaged can mean. ids: of products, by SKU."""
 
     def __init__(self, kind: str, table: Sequence[Row], reading: Reading) -> None:
         self.ids = dict(Product.objects.live().values_list("sku", "id"))
@@ -32,14 +32,14 @@ class Codes:
             self._alike[bare(sku)].append(sku)
 
     def read(self, row: int, cell: files.Cell, plan: Plan) -> str | None:
-        """The SKU that a cell means; None if it must be asked, which is then in the plan. Raises Bad."""
+        """The SKU that a cell means; None if a person must be asked, and the question is in the plan. Raises Bad."""
         lost: cells.Shortened | None = None
         try:
             written = self._by_barcode(cells.sku(cell))
             meant = [] if written in self.ids and isinstance(cell, str) else self._alike.get(bare(written), [])
         except cells.Shortened as shortened:
             lost, written = shortened, shortened.written
-            meant = [written] if written in self.ids else self._with_end(shortened.number)
+            meant = [written] if written in self.ids else self._shortened_to(shortened.number)
         others = [sku for sku in meant if sku != written]
         if len(meant) > 1:
             choices = ", ".join(meant[:5])
@@ -60,7 +60,8 @@ class Codes:
         return None
 
     def _by_barcode(self, written: str) -> str:
-        """The SKU of the product that has this barcode, if it is no SKU itself. Raises Bad for that of a pack."""
+        """The SKU of the product with this barcode; the text itself if it is a SKU, or unknown. Raises Bad for the
+        barcode of a pack."""
         sku, pieces = self._packs.get(barcode_of(written), ("", 1))
         if not sku or written in self.ids:
             return written
@@ -70,7 +71,7 @@ class Codes:
             )
         return sku
 
-    def _with_end(self, number: str) -> list[str]:
+    def _shortened_to(self, number: str) -> list[str]:
         """The SKUs that a spreadsheet shortens to this number."""
         kept = sum(sign.isdecimal() for sign in number.partition("E")[0])
         if kept not in self._shortened:
@@ -81,7 +82,8 @@ class Codes:
         return self._shortened[kept].get(number, [])
 
     def _filled(self, written: str) -> list[str]:
-        """The number with the zeros that it probably lost, if the other SKUs of the sheet have more digits."""
+        """The number with the leading zeros that it probably lost, if most SKUs of the sheet have more digits; else
+        an empty list."""
         is_short = is_number(written) and self._length - SHORTER_BY <= len(written) < self._length
         return [written.zfill(self._length)] if is_short else []
 

@@ -1,5 +1,5 @@
-"""Taking an import back, kind by kind. Each returns what stays as it is, as pairs of what and why. number: the
-revision, which is ahead of the counter (`revision.ahead`)."""
+"""Takes an import back. There is one function for each kind of sheet. It returns what stays as it is, as pairs of a
+name and the reason. number: the revision, which is ahead of the counter (`revision.ahead`)."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Left = list[list[str]]
 
 
 def _undo_products(found: Import, number: int, by: Actor) -> Steps[Left]:
-    """Archive the products that were made, and set fields back that still have the imported value."""
+    """Archive the products that were made, and set back the fields that still have the imported value."""
     left: Left = []
     changes = dict(found.did["changed"])
     goods = yield from products_by_id([*found.did["created"], *changes], locked=True)
@@ -46,7 +46,7 @@ def _undo_products(found: Import, number: int, by: Actor) -> Steps[Left]:
 
 
 def _set_back(product: Product, changes: dict[str, list[str | int]], left: Left) -> bool:
-    """Set the fields of a locked product back that nobody has changed since. Returns whether there were any."""
+    """Set back the fields of a locked product that nobody has changed since. Returns whether there were any."""
     kept = [name for name, (_old, new) in changes.items() if getattr(product, name) != new]
     for name in kept:
         label = columns.fields("products")[name].label

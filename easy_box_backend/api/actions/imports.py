@@ -1,7 +1,7 @@
 """Imports of sheets: upload, say how it is read, check, book all of it or nothing, take the last one back.
 
-The long ones yield their progress. They run while an answer is being sent, so that they need no worker; if the reader
-goes away, the transaction is rolled back.
+The long functions (check, run, undo) yield their progress. They run while the answer is being sent, so that they need
+no worker; if the reader goes away, the transaction is rolled back.
 """
 
 from collections.abc import Sequence
@@ -29,19 +29,19 @@ class NoSuchImport(NoSuch):
 
 
 class BadSheet(Invalid):
-    """A file that cannot be read, or columns that do not suffice."""
+    """The file cannot be read, or a required column is missing."""
 
     code = "bad_sheet"
 
 
 class NotNow(Conflict):
-    """The import is not in a state for this, or the data are others than when it was checked."""
+    """The import's status does not allow this, or the data have changed since it was checked."""
 
     code = "not_now"
 
 
 def upload(kind: str, file_name: str, content: bytes, *, by: Actor) -> Import:
-    """Keep a file, with the columns that are remembered or recognised. Raises BadSheet."""
+    """Store a file, with the columns that are remembered or recognised. Raises BadSheet."""
     first = head(content, Reading())
     reading = Reading(header=columns.header_at(first, kind))
     reading.columns = remembered(kind, columns.headers(first, reading.header))
@@ -52,7 +52,7 @@ def upload(kind: str, file_name: str, content: bytes, *, by: Actor) -> Import:
 
 
 def head(content: bytes, reading: Reading) -> list[files.Row]:
-    """The first rows of a file, among which the header is. Raises BadSheet."""
+    """The first rows of a file; the header is one of them. Raises BadSheet."""
     first: list[files.Row] = []
     try:
         for row in files.rows(content, reading.encoding, reading.delimiter):
@@ -67,7 +67,7 @@ def head(content: bytes, reading: Reading) -> list[files.Row]:
 
 
 def remembered(kind: str, headers: Sequence[str]) -> dict[str, int]:
-    """Which column holds which field: as somebody chose for these headers, else as their words say."""
+    """The place of the column by field: as somebody chose for these headers, or else as `columns.guess` finds it."""
     known = SheetColumns.objects.filter(kind=kind, headers=columns.digest(headers)).first()
     if known is None:
         return columns.guess(kind, headers)
@@ -91,7 +91,7 @@ def read_again(import_id: int, reading: Reading, *, by: Actor) -> Import:
 
 @transaction.atomic
 def read_as(import_id: int, reading: Reading, *, by: Actor) -> Import:
-    """Say how a file is read, and remember its columns for files with the same headers. It is to be checked again.
+    """Set how a file is read, and remember its columns for files with the same headers. It must then be checked again.
 
     Raises BadSheet, NoSuchImport, and NotNow after it was imported.
     """
@@ -210,7 +210,7 @@ def _read(found: Import) -> Steps[Any]:
 
 
 def _essence(report: dict[str, Any]) -> dict[str, Any]:
-    """What has to be the same. Without sentences, which depend on the reader's language, and without what a receipt
-    changes: how many of the counted products agree."""
+    """The part of a report that must be the same at the check and at the import. Without sentences, which depend on the
+    reader's language, and without how many of the counted products agree, since a receipt changes that."""
     kept = {name: report[name] for name in ("rows", "new", "to_do", "meant", "unclear")}
     return {**kept, "bad": [row for row, _reason in report["bad"]]}

@@ -13,7 +13,7 @@ LEASE = timedelta(minutes=30)
 
 
 def here(name: str) -> str:
-    """The name of what exists once on each host: a job, a condition. With one host (no HOST_NAME) the same."""
+    """The name of a job or condition that each host has of its own: with HOST_NAME after it, if that is set."""
     return f"{name} @{settings.HOST_NAME}" if settings.HOST_NAME else name
 
 

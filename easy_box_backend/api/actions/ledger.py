@@ -29,10 +29,10 @@ class BrokenLedger:
 
 
 def check(batch: int = 1000) -> Iterator[tuple[int, list[BrokenLedger]]]:
-    """Check all products, also archived ones, so many at a time. Yields how many have been checked so far, and those of
-    the last ones whose quantity or running totals differ from the sum of their movements.
+    """Check all products, also archived ones, `batch` at a time. Yields after each batch how many have been checked so
+    far, and the products of the batch whose quantity or running totals differ from the sum of their movements.
 
-    Three queries each. Concurrent writes cause no false reports.
+    Three queries a batch. Concurrent writes cause no false reports.
     """
     checked, products = 0, Product.objects.order_by("id").values_list("id", flat=True)
     ids = list(products[:batch])
@@ -48,7 +48,7 @@ def broken_ledgers() -> list[BrokenLedger]:
 
 
 def _broken(first: int, last: int) -> list[BrokenLedger]:
-    """Those of the products with these ids."""
+    """The broken ledgers of the products with the ids from `first` to `last`."""
     before = Window(
         Lag("quantity_after", default=0), partition_by=F("product_id"), order_by=F("id").asc()
     )  # fmt: skip

@@ -15,7 +15,7 @@ LIMIT = limits.Limit(most=10, period=timedelta(minutes=1))
 PLACE_KEPT = timedelta(days=30)
 """How long an account is known in a network after it was last there."""
 PLACES_KEPT = 100
-"""How many networks are kept of a person, the latest ones."""
+"""How many networks are kept for each person: the latest ones."""
 
 
 def keys(account: str, network: str, *, device: str = "", at: datetime) -> list[str]:
@@ -38,7 +38,7 @@ def is_known(account: str, network: str, *, at: datetime) -> bool:
 
 
 def was_here(user: User, network: str, *, at: datetime) -> None:
-    """Remember that a person with a valid password or token was in this network; nothing if it is ""."""
+    """Remember that a person with a valid password or token was in this network. Does nothing if `network` is ""."""
     if not network:
         return
     KnownPlace.objects.bulk_create(

@@ -44,10 +44,10 @@ def stamp_products(changed: Sequence[Product], *, number: int, by: Actor) -> Non
 
 
 def require_free_skus(new: Sequence[Product], *, since: int, number: int) -> None:
-    """Raise Conflict if another product was given the SKU of one as a barcode since this revision. Call it with the
-    counter locked: whoever adds a barcode locks it too, so that of two at the same time the second is refused.
+    """Raise Conflict if another product was given the SKU of a new one as a barcode since this revision.
 
-    number: the revision of this transaction.
+    Call it with the counter locked: adding a barcode locks it too, so that of two at the same time the second is
+    refused. number: the revision of this transaction.
     """
     added = Barcode.objects.live().filter(product__in=_changed_by_others(since, number))
     codes = dict(added.values_list("code", "product"))
@@ -56,8 +56,8 @@ def require_free_skus(new: Sequence[Product], *, since: int, number: int) -> Non
 
 
 def require_free_barcodes(new: Sequence[Barcode], *, since: int, number: int) -> None:
-    """Raise Conflict if another product was given one as its SKU since this revision. Call it with the counter locked,
-    see above."""
+    """Raise Conflict if another product was given one of these codes as its SKU since this revision. Call it with the
+    counter locked, as `require_free_skus`."""
     skus = dict(_changed_by_others(since, number).values_list("sku", "id"))
     owners = ((row, skus.get(sku)) for row in new for sku in (row.code, *gtins(row.code)))
     if skus and any(owner not in (None, row.product_id) for row, owner in owners):
@@ -90,7 +90,7 @@ def _describe(changed: Sequence[Product], *, number: int, by: Actor) -> None:
 
 
 def identify(changed: Sequence[Product], *, by: Actor) -> None:
-    """What `products.apply` does for products that a person has given a name."""
+    """Mark products that a person has named as verified, and close their questions, as `products.apply` does."""
     for product in changed:
         product.unverified = False
         discrepancies.answered(Discrepancy.Kind.UNKNOWN_SKU, product, by=by)

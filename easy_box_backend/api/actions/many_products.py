@@ -1,4 +1,4 @@
-"""The same change of many products at once, all or nothing."""
+"""One change of many products, all or nothing."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -1,7 +1,8 @@
 """Takes over people, products and orders of a former backend (`old_tables.py`). Called again, it adds what is new.
 
-The quantities there become counts: what the former backend says is on hand. What its orders have picked is in these
-counts, so it is booked as movements that they include. Ids are kept where they are free, since phones remember them.
+What the former backend says is on hand is booked as counts. What its orders have picked is already subtracted there, so
+the picks are booked as movements that these counts include. Ids are kept where they are free, since phones remember
+them.
 """
 
 from datetime import timedelta
@@ -21,14 +22,14 @@ from api.texts import cut, folded, sku_of, storable
 
 @transaction.atomic
 def take_over(old: OldBackend, *, by: Actor, dry: bool) -> Taken:
-    """Take over what is not here yet. dry: everything is done and then undone, so that the answer is true."""
+    """Take over what is not here yet. dry: do everything and roll it back, so that the result is that of a real run."""
     taken = Taken()
     users = old_people.take_over(old, taken)
     products, new = _products(old, taken)
     rows = _orders(old, products, taken)
     if new or taken.numbers["orders"]:
         _book(old, new, rows, taken, by)
-    changed = [there for there, product in products.items() if product.pk != there]
+    changed = [old_id for old_id, product in products.items() if product.pk != old_id]
     if changed or taken.numbers["orders with another id"]:
         taken.notes.append(
             f"{len(changed)} products and {taken.numbers['orders with another id']} orders have other ids than there, "
@@ -41,7 +42,7 @@ def take_over(old: OldBackend, *, by: Actor, dry: bool) -> Taken:
 
 
 def _products(old: OldBackend, taken: Taken) -> tuple[dict[int, Product], dict[int, Row]]:
-    """Insert the products. Returns those of here by their ids there, and the rows of the new ones by their ids here."""
+    """Insert the products. Returns our products by their old ids, and the old rows of the new ones by their new ids."""
     here = {product.sku: product for product in Product.objects.live()}
     products: dict[int, Product] = {}
     insert: dict[int, Product] = {}
@@ -67,17 +68,17 @@ def _products(old: OldBackend, taken: Taken) -> tuple[dict[int, Product], dict[i
 
 
 def _insert(model: type[Product] | type[Order], rows: dict[int, Product] | dict[int, Order]) -> None:
-    """Insert rows under their ids there, where these are free."""
+    """Insert rows, given by their old ids, under these ids where they are free."""
     taken = set(model._default_manager.filter(pk__in=rows).values_list("pk", flat=True))
-    for there, row in rows.items():
-        row.pk = there if there not in taken and there > 0 else None
+    for old_id, row in rows.items():
+        row.pk = old_id if old_id not in taken and old_id > 0 else None
     for some in ([row for row in rows.values() if row.pk], [row for row in rows.values() if not row.pk]):
         model._default_manager.bulk_create(some)  # type: ignore[arg-type]
-        _count_on(model)
+        _reset_sequence(model)
 
 
-def _count_on(model: type[Model]) -> None:
-    """The next row gets an id above all that there are."""
+def _reset_sequence(model: type[Model]) -> None:
+    """Give the next row an id above all that exist."""
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
             cursor.execute(statement)
@@ -102,7 +103,7 @@ def _orders(old: OldBackend, products: dict[int, Product], taken: Taken) -> list
         lines += _lines(order, old.lines.get(row["id"], []), products, taken)
     _insert(Order, insert)
     taken.numbers["orders"] += len(insert)
-    taken.numbers["orders with another id"] += sum(order.pk != there for there, order in insert.items())
+    taken.numbers["orders with another id"] += sum(order.pk != old_id for old_id, order in insert.items())
     return lines
 
 
@@ -124,7 +125,7 @@ def _lines(order: Order, rows: list[Row], products: dict[int, Product], taken: T
 def _book(old: OldBackend, new: dict[int, Row], lines: list[OrderLine], taken: Taken, by: Actor) -> None:
     """Stamp the new rows with one revision, and write the ledger: counts, and the picks that they include."""
     for line in lines:
-        line.order_id = line.order.pk  # which it has only now
+        line.order_id = line.order.pk  # the order has its id only now
     OrderLine.objects.bulk_create(lines)
     goods = stock.lock({*new, *(line.product_id for line in lines)})
     rows = list(Order.objects.filter(outside_number__startswith=f"{old.family} ", revision=0).order_by("pk"))
@@ -155,7 +156,8 @@ def _book(old: OldBackend, new: dict[int, Row], lines: list[OrderLine], taken: T
 def _counts(
     new: dict[int, Row], lines: list[OrderLine], goods: dict[int, Product], taken: Taken, number: int, by: Actor
 ) -> dict[int, StockMovement]:
-    """Count the new products as the former backend has them, and those of here whose picks come in as they are."""
+    """Count the new products as in the former backend. Products that were here already and get picks are counted as
+    they are."""
     counted = []
     for pk, row in new.items():
         pieces = int(row["quantity"] or 0)

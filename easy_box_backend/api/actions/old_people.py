@@ -25,11 +25,11 @@ class Taken:
     numbers: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     pictures: dict[int, str] = field(default_factory=dict)
-    """By product without a photo: the address or the name of its picture there."""
+    """By id of a product without a photo: the address or the name of its picture in the former backend."""
 
 
 def take_over(old: OldBackend, taken: Taken) -> dict[int, User]:
-    """Create the accounts, with the password hashes of there. Returns the new ones by their ids there."""
+    """Create the accounts, with their old password hashes. Returns the new ones by their old ids."""
     here = {user.email.lower() for user in User.objects.all()}
     new: dict[int, User] = {}
     for row in old.users:
@@ -63,8 +63,8 @@ def _is_known(password: str) -> bool:
 
 def keep_logged_in(old: OldBackend, users: dict[int, User], taken: Taken, *, by: Actor) -> None:
     """Phones of new people stay logged in. Others do not: the login of a person who was here may have been ended."""
-    for there, user in users.items():
-        key = old.tokens.get(there)
+    for old_id, user in users.items():
+        key = old.tokens.get(old_id)
         if not key or not user.is_active:
             continue
         start, expiry = key[: CONSTANTS.TOKEN_KEY_LENGTH], by.at + settings.TOKEN_TTL

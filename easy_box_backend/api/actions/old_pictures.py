@@ -1,4 +1,4 @@
-"""Loads the pictures of a former backend from where it kept them, and stores them as photos of this one."""
+"""Downloads the pictures of a former backend from where it kept them, and stores them as photos of products here."""
 
 import io
 import urllib.request
@@ -12,16 +12,18 @@ from api.actions import products
 from api.actor import Actor
 
 SECONDS = 20
+"""The timeout of a download."""
 CLOUDINARY = "image/upload/"
-"""How a name begins that the former backend's field for pictures at Cloudinary has stored."""
+"""The beginning of a picture's name as the former backend stored it for Cloudinary."""
 
 
 class NoPicture(Exception):
-    """It can't be loaded, or is none. The text says why."""
+    """The picture can't be loaded, or the file is not a picture. The text says why."""
 
 
 def address(picture: str, base: str) -> str:
-    """Where a picture is loaded from. base: what comes before a name that is no address. Raises NoPicture."""
+    """The address from which a picture is loaded. base: what comes before a name that is not an address itself. Raises
+    NoPicture."""
     if urlsplit(picture).scheme in ("http", "https"):
         return picture
     if not base and picture.startswith(CLOUDINARY) and settings.CLOUDINARY_CLOUD_NAME:

@@ -41,7 +41,7 @@ class OldBackend:
     """The rows of a former backend.
 
     family: the prefix of its tables. lines: by the order's id. tokens: of logins, by the person's id; a person had one
-    for all phones. not_read: columns of which nothing is known.
+    for all phones. not_read: columns that this module does not know.
     """
 
     family: str
@@ -53,7 +53,8 @@ class OldBackend:
     not_read: list[str] = field(default_factory=list)
 
 
-Ask = Callable[[str], list[Row]]
+Query = Callable[[str], list[Row]]
+"""Runs a SELECT and returns its rows."""
 
 
 def read(url: str, family: str = "") -> OldBackend:
@@ -62,7 +63,7 @@ def read(url: str, family: str = "") -> OldBackend:
     url: postgres://… or sqlite:///path. family: one of FAMILIES, if the database has the tables of both.
     Raises Unreadable.
     """
-    with _connected(url) as (ask, columns_of):
+    with _connected(url) as (query, columns_of):
         family = _family(columns_of, family)
         old = OldBackend(family)
         for table, (needed, known) in TABLES.items():
@@ -70,13 +71,14 @@ def read(url: str, family: str = "") -> OldBackend:
             if missing := needed - columns:
                 raise Unreadable(f"The table {family}_{table} lacks {', '.join(sorted(missing))}.")
             old.not_read.extend(sorted(f"{family}_{table}.{name}" for name in columns - needed - known))
-        old.users.extend(ask(f'SELECT * FROM "{family}_user" ORDER BY id'))  # noqa: S608 (one of FAMILIES)
-        old.products.extend(ask(f'SELECT * FROM "{family}_product" ORDER BY id'))  # noqa: S608
-        old.orders.extend(ask(f'SELECT * FROM "{family}_order" ORDER BY id'))  # noqa: S608
-        for line in ask(f'SELECT * FROM "{family}_orderline" ORDER BY id'):  # noqa: S608
+        old.users.extend(query(f'SELECT * FROM "{family}_user" ORDER BY id'))  # noqa: S608 (one of FAMILIES)
+        old.products.extend(query(f'SELECT * FROM "{family}_product" ORDER BY id'))  # noqa: S608
+        old.orders.extend(query(f'SELECT * FROM "{family}_order" ORDER BY id'))  # noqa: S608
+        for line in query(f'SELECT * FROM "{family}_orderline" ORDER BY id'):  # noqa: S608
             old.lines[line["order_id"]].append(line)
         if {"key", "user_id"} <= columns_of.get("authtoken_token", set()):
-            old.tokens.update({row["user_id"]: row["key"] for row in ask("SELECT user_id, key FROM authtoken_token")})
+            tokens = query("SELECT user_id, key FROM authtoken_token")
+            old.tokens.update({row["user_id"]: row["key"] for row in tokens})
         return old
 
 
@@ -102,22 +104,23 @@ def _family(columns_of: dict[str, set[str]], chosen: str) -> str:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[tuple[Ask, dict[str, set[str]]]]:
-    """A function that asks the database, and the columns of each table."""
+def _connected(url: str) -> Iterator[tuple[Query, dict[str, set[str]]]]:
+    """A context manager: a function that queries the database, read-only, and the columns of each table."""
     try:
         if url.startswith("sqlite:///"):
             with closing(sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True)) as lite:
                 lite.row_factory = sqlite3.Row
-                ask: Ask = lambda sql: [dict(row) for row in lite.execute(sql)]  # noqa: E731
-                columns = ask("SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p")
-                yield ask, _by_table(columns)
+                query: Query = lambda sql: [dict(row) for row in lite.execute(sql)]  # noqa: E731
+                columns = query("SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p")
+                yield query, _by_table(columns)
         elif url.startswith(("postgres://", "postgresql://")):
             with psycopg.connect(url, row_factory=dict_row, connect_timeout=10) as postgres:
                 postgres.read_only, postgres.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
-                ask = lambda sql: postgres.execute(sql).fetchall()  # noqa: E731
+                query = lambda sql: postgres.execute(sql).fetchall()  # noqa: E731
                 where = "WHERE table_schema = 'public'"
-                columns = ask(f"SELECT table_name AS t, column_name AS c FROM information_schema.columns {where}")  # noqa: S608
-                yield ask, _by_table(columns)
+                names = "table_name AS t, column_name AS c"
+                columns = query(f"SELECT {names} FROM information_schema.columns {where}")  # noqa: S608
+                yield query, _by_table(columns)
         else:
             raise Unreadable("The address is neither postgres://user:password@host:5432/name nor sqlite:///path.")
     except (psycopg.Error, sqlite3.Error) as error:

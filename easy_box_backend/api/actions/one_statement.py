@@ -23,8 +23,8 @@ SELECT id, 'receipt', %(quantity)s, quantity, '', %(user)s::bigint, %(device)s::
 """  # noqa: S608 (all parts are constants)
 _RETURNED = "RETURNING id, quantity_after, revision"
 _RECEIVE = f"WITH memory AS (SELECT 1), {_BOOK} FROM changed {_RETURNED}"  # noqa: S608
-# If the product changes between its first look and its lock so that nothing can be booked, the row of NULLs is refused,
-# and the memory stays as it was too.
+# If the product changes after it is checked here and before it is locked, so that nothing can be booked, the LEFT JOIN
+# yields a row of NULLs. Its insertion fails (IntegrityError), so the memory stays as it was too.
 _RECEIVE_AND_NOTE = f"""
 WITH memory AS (
     UPDATE api_devicememory SET state = %(after)s WHERE device_id = %(device)s AND state = %(before)s
@@ -39,8 +39,8 @@ def receive(
     """Book a receipt in one round trip, as `stock.receive` does.
 
     most: how many pieces may be on hand afterwards. memory: the state of the phone's memory, and the one to replace it
-    by. Returns None, with nothing written, if there would be more, if the product is unknown or archived, or if the
-    memory has another state.
+    by. Returns None, with nothing written, if there would be more than that, if the product is unknown or archived, or
+    if the memory has another state.
     """
     values = {"product": product_id, "quantity": quantity, "room": most - quantity, "at": by.at}
     values |= {"user": by.user and by.user.pk, "device": by.device and by.device.pk}
@@ -53,10 +53,10 @@ def receive(
     if row is None:
         return None
     movement_id, on_hand, number = row
-    told = {
+    columns = {
         "id": movement_id, "product_id": product_id, "kind": StockMovement.Kind.RECEIPT, "quantity_delta": quantity,
         "quantity_after": on_hand, "counted": None, "reason": "", "user_id": values["user"],
         "device_id": values["device"], "order_line_id": None, "reverses_id": None, "revision": number,
         "occurred_at": by.at, "recorded_at": by.at,
     }  # fmt: skip
-    return loaded(StockMovement, told, told.values())
+    return loaded(StockMovement, columns, columns.values())

@@ -207,7 +207,8 @@ def _values(line: OrderLine) -> tuple[object, ...]:
 
 
 def _set_line(line: OrderLine, wanted: Line, was: tuple[object, ...], product: Product, number: int, by: Actor) -> None:
-    """was: the stored values of the line, so that only lines that change are saved."""
+    """Give a line the wanted quantities, and move stock to match. was: the stored values of the line, so that only
+    lines that change are saved."""
     order, before = line.order, line.quantity_picked
     picked = before if wanted.quantity_picked is None else wanted.quantity_picked
     if order.status == Order.Status.CANCELLED:

@@ -184,8 +184,8 @@ def id_of_live(sku: str) -> int | None:
 
 
 def holder_of(sku: str, *, but: int = 0) -> Product | None:
-    """The live product because of which no other one can have this SKU: it has it as its SKU or as a barcode. None if
-    the SKU is free. but: the id of a product that may have it."""
+    """The live product that has this SKU, as its SKU or as a barcode, so that no other product can have it. None if the
+    SKU is free. but: the id of a product that may have it."""
     held = Product.objects.live().filter(sku=sku).exclude(id=but).first()
     return held or _holder_of_barcode(sku, but)
 
@@ -196,8 +196,11 @@ def _holder_of_barcode(sku: str, but: int) -> Product | None:
 
 
 def _require_no_barcode(product: Product) -> None:
-    """Raise SkuTaken if the SKU of a live product is a barcode of another one. Call it with the revision taken: whoever
-    gives a product this barcode takes one too, so that of two at the same time the second is refused."""
+    """Raise SkuTaken if the SKU of a live product is a barcode of another one.
+
+    Call it with the revision taken: adding a barcode takes one too, so that of two at the same time the second is
+    refused.
+    """
     if not product.is_archived and (holder := _holder_of_barcode(product.sku, product.pk)):
         detail = _("This SKU is a barcode of the product %(product)s.") % {"product": holder}
         raise SkuTaken(product.sku, holder.pk, detail)
@@ -213,7 +216,7 @@ def describe(product: Product, *, number: int, by: Actor) -> None:
 
 
 def keep_texts(texts: list[ProductText]) -> None:
-    """Save by what these products are searched, in place of what was saved before."""
+    """Save the texts by which these products are searched and sorted, in place of earlier ones."""
     ProductText.objects.bulk_create(
         texts, update_conflicts=True, unique_fields=["product"], update_fields=["name", "words"], batch_size=500
     )

@@ -19,8 +19,9 @@ MAX_ROWS = 1_000
 """How many different errors are kept, the latest ones: at most 10 MB in all."""
 
 BUSY = timedelta(minutes=10)
-"""How long after its last request a phone counts as busy; that is written down every five minutes at most."""
+"""How long after its last request a phone counts as busy. That time is written every five minutes at most."""
 _HEAD = 400
+"""How many first characters of a report are searched for the person's e-mail."""
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,190}\w")
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\d+")
 
@@ -40,7 +41,7 @@ def record_client_error(message: str, *, user_agent: str, network: str = "", at:
     """
     message = "".join(c for c in message[:MAX_BYTES] if c.isprintable() or c in "\n\t")
     message = message.encode(errors="replace")[:MAX_BYTES].decode(errors="ignore")
-    key, (user, device) = fingerprint(message), probably(message, network, at=at)
+    key, (user, device) = fingerprint(message), probable_sender(message, network, at=at)
     latest = {"user_agent": user_agent[:255], "user": user, "device": device, "last_seen_at": at}
     values = {"message": message, "first_seen_at": at, **latest}
     error, created = ClientError.objects.get_or_create(fingerprint=key, defaults=values)
@@ -52,8 +53,8 @@ def record_client_error(message: str, *, user_agent: str, network: str = "", at:
     return error
 
 
-def probably(message: str, network: str, *, at: datetime) -> tuple[User | None, Device | None]:
-    """Who sent a report, and from which phone, as far as can be told: a report bears no token.
+def probable_sender(message: str, network: str, *, at: datetime) -> tuple[User | None, Device | None]:
+    """Who probably sent a report, and from which phone; None where it is not clear. A report has no token.
 
     The app begins it with the person's name, id and e-mail (docs/flutter-app.md, section 3); of several phones it is
     the one that was busy just now. Without an e-mail it is the only busy phone in this network. Anybody can write

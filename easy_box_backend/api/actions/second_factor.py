@@ -14,7 +14,7 @@ from api.errors import Forbidden, Invalid
 from api.models import User
 
 SECONDS = 30
-"""How long a code is shown. The one before and the next are right too, since clocks differ."""
+"""How long a code is shown. The codes before and after it are accepted too, since clocks differ."""
 
 
 class WrongCode(Invalid):
@@ -22,12 +22,12 @@ class WrongCode(Invalid):
 
 
 def new_secret() -> str:
-    """A secret for an authenticator app. It counts once `set_up` has seen a code of it."""
+    """A new secret for an authenticator app. It takes effect when `set_up` is called with a code made from it."""
     return pyotp.random_base32()
 
 
 def address(user: User, secret: str) -> str:
-    """What an authenticator app reads from a QR code."""
+    """The address with the secret that an authenticator app reads from a QR code."""
     return pyotp.TOTP(secret, name=user.email, issuer="Easy Box").provisioning_uri()
 
 
@@ -40,15 +40,15 @@ def set_up(user: User, secret: str, code: str, *, at: datetime) -> None:
 
 
 def remove(user: User, *, by: User) -> None:
-    """Ask for no code any more: of oneself (the caller has checked the password), or of somebody who has lost the
-    authenticator app. Raises Forbidden as `accounts.change`."""
+    """Stop asking this person for a code. People do it for themselves (the caller has checked the password), or for
+    somebody who has lost the authenticator app. Raises Forbidden as `accounts.change`."""
     if not by.may_change(user):
         raise Forbidden(_("Only an administrator can change another manager's account."))
     User.objects.filter(pk=user.pk).update(totp_secret="", totp_step=0)
 
 
 def is_right(user: User, code: str, *, at: datetime) -> bool:
-    """Whether the person may go on: the code is right and is used for the first time, or none is asked for."""
+    """Whether the person may log in: the code is right and used for the first time, or no code is asked for."""
     if not settings.SECOND_FACTOR or not user.totp_secret:
         return True
     step = _step_of(user.totp_secret, code, at=at)
@@ -56,7 +56,7 @@ def is_right(user: User, code: str, *, at: datetime) -> bool:
 
 
 def _step_of(secret: str, code: str, *, at: datetime) -> int:
-    """The number of the time step whose code this is, 0 if it is none of the three."""
+    """The number of the time step with this code: the one at `at`, before or after it. 0 if the code is wrong."""
     code, now = "".join(filter(str.isdecimal, code)), int(at.timestamp()) // SECONDS
     try:
         codes = {step: pyotp.TOTP(secret).at(step * SECONDS) for step in (now - 1, now, now + 1)}

@@ -52,7 +52,7 @@ class Changed(Conflict):
 
 
 class Missing(Invalid):
-    """This answer needs an entry, such as the real number for an implausible one."""
+    """This answer needs an entry, such as the real number for an implausible one (`implausible`)."""
 
     code = "missing"
 
@@ -90,10 +90,10 @@ def resolve(
         raise Changed(None)  # its goods have just been moved to another product
     if found.status != Discrepancy.Status.OPEN:
         raise AlreadySettled(_("This discrepancy is already settled."), facts={"status": found.status})
-    told = kinds.describe([found])[0]
-    answer = told.answer(action)
+    described = kinds.describe([found])[0]
+    answer = described.answer(action)
     if answer is None:
-        facts = {"ways": [answer.action for answer in told.answers]}
+        facts = {"ways": [answer.action for answer in described.answers]}
         raise NotApplicable(_("This discrepancy cannot be settled in this way."), facts=facts)
     if shown and shown != answer.token:
         raise Changed(answer)
@@ -137,8 +137,8 @@ def _check(answer: Answer, found: Discrepancy, entered: Entered) -> None:
     for asked in answer.asks:
         given = getattr(entered, asked.name)
         if given in (None, "") and (asked.name == "quantity" or not asked.value):
-            held = sum(entry["delta"] for entry in found.facts["pending"]) if answer.deed == Deed.BOOK else None
-            raise Missing(asked, held)
+            pending = sum(entry["delta"] for entry in found.facts["pending"]) if answer.deed == Deed.BOOK else None
+            raise Missing(asked, pending)
     if entered.quantity is not None and any(asked.name == "quantity" for asked in answer.asks):
         least = 0 if answer.deed == Deed.CREATE else 1
         if not least <= entered.quantity <= MAX_QUANTITY:

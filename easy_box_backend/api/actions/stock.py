@@ -24,7 +24,7 @@ Kind = StockMovement.Kind
 T = TypeVar("T", bound=Model)
 
 MOST_TOLD = 20
-"""If more products fall below their minimum at once, as by an import, people get one alert with their number."""
+"""If more products than this fall below their minimum at once, as by an import, one alert tells their number."""
 
 
 class NoSuchProduct(NoSuch):
@@ -244,9 +244,9 @@ def receive(product_id: int, quantity: int, *, by: Actor, occurred_at: datetime 
 
 
 def receive_and_note(product_id: int, quantity: int, *, before: str, after: str, by: Actor) -> StockMovement | None:
-    """`receive` of a plausible quantity, and the new state of the phone's memory, in one statement without a lock
-    before it. before: the state of the memory. Returns None, with nothing written, if that has changed, if the product
-    can't be booked, or on a database without such statements."""
+    """Book a receipt as `receive` does, and write the new state of the phone's memory, in one statement without a lock
+    before it. before: the state of the memory. Returns None, with nothing written, if that has changed, if nothing
+    can be booked, or if the database is not PostgreSQL."""
     if connection.vendor != "postgresql":
         return None
     return one_statement.receive(product_id, quantity, most=MAX_ON_HAND, by=by, memory=(before, after))

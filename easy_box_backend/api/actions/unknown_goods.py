@@ -1,4 +1,7 @@
-"""Goods that were received under an unknown SKU and turn out to be another product's."""
+"""Goods that were received under an unknown SKU and turn out to belong to another product.
+
+`typed` is the product that was made for the unknown SKU.
+"""
 
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
@@ -74,7 +77,7 @@ def _move_discrepancies(typed: Product, target: Product, moved: Mapping[int, int
         other.save(update_fields=["product", "facts"])
 
 
-# --- What it may be ---------------------------------------------------------------------------------------------------
+# --- Which product it can be ------------------------------------------------------------------------------------------
 def suggestions(typed: Product, text: str = "") -> list[Product]:
     """Products that goods under a mistyped SKU can be, the likeliest first: those that contain `text`, or without it
     those with a similar SKU."""
@@ -82,7 +85,7 @@ def suggestions(typed: Product, text: str = "") -> list[Product]:
     if text:
         return list(others.matching(text).order_by("sku")[:MOST_SUGGESTED])
     half = max(len(typed.sku) // 2, 2)
-    # One mistake, two letters the wrong way round, or one too many mostly leave a half as it is.
+    # A single mistake (a wrong letter, two swapped, one too many) mostly leaves one half of the SKU as it is.
     alike = Q(sku__istartswith=typed.sku[:half]) | Q(sku__iendswith=typed.sku[-half:])
     compare = SequenceMatcher(None, "", _folded(typed.sku))
     found = list[tuple[float, Product]]()
@@ -94,7 +97,7 @@ def suggestions(typed: Product, text: str = "") -> list[Product]:
 
 
 def _folded(sku: str) -> str:
-    """Without what people overlook: case, and whatever is neither letter nor digit."""
+    """A SKU without what people overlook: case, and whatever is neither letter nor digit."""
     return "".join(sign for sign in sku.casefold() if sign.isalnum())
 
 
@@ -114,8 +117,9 @@ def _target(settled: "QuerySet[Discrepancy]") -> Product | None:
     return Product.objects.live().filter(id=moved.facts["moved_to"]).first() if moved else None
 
 
-def went(movements: Sequence[int]) -> list[int]:
-    """These receipts; one whose goods were moved to another product is replaced by the receipt there."""
+def receipts_after_moves(movements: Sequence[int]) -> list[int]:
+    """The ids of these receipts. If the goods of one were moved to another product, the id of the receipt there instead
+    of it."""
     typed = StockMovement.objects.filter(id__in=movements).values("product")
     settled = Discrepancy.objects.filter(
         kind=Discrepancy.Kind.UNKNOWN_SKU, facts__has_key="moved", product__in=typed

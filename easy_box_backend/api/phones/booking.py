@@ -69,7 +69,7 @@ def agree(
     _hear_answers(memory, stories)
     wrong, booked = _wrong(memory, stories), list[StockMovement]()
     if len(wrong) + len(also) > 1 or (wrong and (wrong[0].movement or memory.questions)):
-        movements = unknown_goods.went([mine.movement for mine in wrong if mine.movement])
+        movements = unknown_goods.receipts_after_moves([mine.movement for mine in wrong if mine.movement])
         places = StockMovement.objects.filter(id__in=movements).values_list("product_id", flat=True)
         stock.lock({*also, *places, *(mine.product for mine in wrong)})
         _hear_answers(memory, stories)  # with these locks nobody can answer meanwhile
@@ -122,7 +122,7 @@ def _correct(mine: Addition, memory: Memory, by: Actor) -> list[StockMovement]:
         if movement is None:
             memory.implausible.append((mine.product, mine.quantity))
         return [movement] if movement else []
-    (movement_id,) = unknown_goods.went([mine.movement])
+    (movement_id,) = unknown_goods.receipts_after_moves([mine.movement])
     mine.movement = DECIDED
     if StockMovement.objects.not_reversed().filter(id=movement_id).exists():
         mine.movement = None
