@@ -26,7 +26,7 @@ help:
 run: venv ## Start the backend for phones on this network
 	@$(PY) dev/run.py
 
-dev: venv ## The same with DEBUG, and a reload on every change of the code
+dev: venv ## As `make run`, with DEBUG, and a reload on every change of the code
 	@$(PY) dev/run.py --reload
 
 test: venv-dev ## The whole suite on SQLite and PostgreSQL
@@ -65,10 +65,10 @@ messages: venv-dev ## Collect texts for translation and compile the catalogues
 check-messages: venv-dev ## Fail if a text is not translated
 	@$(PY) dev/messages.py --check
 
-simulate: venv-dev ## Phones and a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real APP=repaired)
+simulate: venv-dev ## Simulate phones on a bad network, by seed (SEED=1 SCHEDULES=200 SERVER=real APP=repaired)
 	@$(PY) -m proofs.simulation --seed $(SEED) --schedules $(SCHEDULES) --server $(SERVER) --app $(APP)
 
-simulate-days: venv-dev ## Whole days in memory, compared with the truth (SEED=1 DAYS=100 READER=server|real MARGIN="5 6 7")
+simulate-days: venv-dev ## Simulate whole days in memory and compare with the truth (SEED=1 DAYS=100 READER=server|real MARGIN="5 6 7")
 	@$(PY) -m proofs.simulation.day --seed $(SEED) --days $(DAYS) --reader $(READER) --margin $(MARGIN)
 
 simulate-mutants: venv-dev ## Test the simulation: it must find every planted bug
@@ -77,7 +77,7 @@ simulate-mutants: venv-dev ## Test the simulation: it must find every planted bu
 bench: venv-dev ## Measure reading and writing (docs/benchmarks.md; ARGS=--write writes it)
 	@$(PY) -m proofs.benchmarks $(ARGS)
 
-bench-short: venv-dev ## The same in a minute, for CI: statements of SQL counted, processor time beside plain code
+bench-short: venv-dev ## A benchmark of a minute, for CI: counts SQL statements, compares processor time with plain code
 	@$(PY) -m proofs.benchmarks.short
 
 backup: ## Production: make a backup set of the database and all photos (docs/operations.md)
@@ -92,26 +92,26 @@ restore-drill: venv-dev ## Back up, destroy everything and restore, without Dock
 verify-stack: venv-dev ## Check the production stack on a real Docker Engine (ARGS="rolling restore")
 	@$(PY) -m proofs.verification.stack $(ARGS)
 
-verify-deploy: venv-dev ## Check deploys over SSH on a real Docker Engine, and setup-server.sh (ARGS="cut rollback")
+verify-deploy: venv-dev ## Check deploys over SSH and setup-server.sh on a real Docker Engine (ARGS="cut rollback")
 	@$(PY) -m proofs.verification.deploy $(ARGS)
 
-verify-growth: venv-dev ## Grow to two hosts with PostgreSQL and photos outside, and kill parts (ARGS="dead_host")
+verify-growth: venv-dev ## Check two hosts with PostgreSQL and photos elsewhere, and kill parts of them (ARGS="dead_host")
 	@$(PY) -m proofs.verification.growth $(ARGS)
 
 check-workflow: venv-dev ## actionlint and zizmor on the GitHub workflow
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" actionlint
 	@.venv/bin/zizmor --offline --pedantic --quiet .
 
-verify-workflow: check-workflow ## Run the GitHub workflow with stand-ins for everything around it, and look for leaked secrets
+verify-workflow: check-workflow ## Run the GitHub workflow with fakes of everything around it, and look for leaked secrets
 	@$(PY) -m proofs.verification.workflow $(ARGS)
 
-pin-images: ## Name the base images by the digests that their tags have on Docker Hub now
+pin-images: ## Pin the base images to the digests that their tags have on Docker Hub now
 	@$(PYTHON) dev/pin_images.py
 
 gitflow: ## Create the branches develop and feature/NAME (NAME=stock-report, PUSH=1 publishes them)
 	@NAME="$(NAME)" PUSH="$(PUSH)" dev/gitflow.sh
 
-desk-pictures: venv-dev ## Take the pictures of docs/desk.md anew, from the demo
+desk-pictures: venv-dev ## Take the screenshots of docs/desk.md again, from the demo data
 	@$(PY) dev/desk_pictures.py
 
 lock: venv-dev ## Pin the dependencies again (UPGRADE=1: to the newest versions)
@@ -127,6 +127,6 @@ venv-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) dev/venv.py dev
 
-clean: ## Remove what can be made again (not var/, which has your data)
+clean: ## Remove files that can be created again (not var/, which has your data)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

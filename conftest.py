@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-EITHER = pytest.StashKey[set[pytest.Item]]()
+ANY_DATABASE = pytest.StashKey[set[pytest.Item]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make test` splits the suite between three processes, see dev/test.py."""
     parser.addoption("--share", choices=["sqlite", "postgresql", "browser"], help="this share of the suite")
-    parser.addoption("--taken", type=Path, help="where the shares note what they run of what either database may")
+    parser.addoption("--taken", type=Path, help="where the shares mark the tests that they have begun")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In a share, a tenth of the examples are tried (api/tests/examples.py)."""
+    """With --share, try a tenth of the examples (api/tests/examples.py)."""
     if config.getoption("--share"):
         from hypothesis import settings
 
@@ -28,10 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("a tenth")
 
 
-@pytest.hookimpl(trylast=True)  # once every marker is there
+@pytest.hookimpl(trylast=True)  # after the hooks that add markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep this share, by the rule in dev/test.py. What either database may run comes last, from both ends. A test that
-    SQLite may skip is left to PostgreSQL, whatever its marker says."""
+    """Keep the tests of this share, by the rules in dev/test.py, and deselect the others.
+
+    Tests that may run on either database come last: SQLite takes them from the first one on, PostgreSQL from the last
+    one on. A test with `skipif` always runs on PostgreSQL, since SQLite may skip it.
+    """
     share = config.getoption("--share")
     if share is None:
         return
@@ -48,16 +51,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             own.append(item)
         else:
             others.append(item)
-    config.stash[EITHER] = set(either)
+    config.stash[ANY_DATABASE] = set(either)
     items[:] = own + (either if share == "sqlite" else either[::-1])
     config.hook.pytest_deselected(items=others)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Leave out what the other database has begun."""
+    """Leave out a test that the process of the other database has begun. It is marked by a file named after it."""
     taken = item.config.getoption("--taken")
-    if not taken or item not in item.config.stash[EITHER]:
+    if not taken or item not in item.config.stash[ANY_DATABASE]:
         return None
     try:
         (taken / hashlib.sha256(item.nodeid.encode()).hexdigest()).touch(exist_ok=False)
@@ -74,8 +77,8 @@ def uses_database(item: pytest.Item) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude imported modules and collected tests, which stay to the end, from garbage collection, and collect less
-    often."""
+    """Exclude imported modules and collected tests from garbage collection, since they stay until the end, and collect
+    less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -83,8 +86,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """SQLite lets waiting writers in by chance, not in turn, so a test with many writers on a slow machine may keep one
-    waiting for longer than the server would. Only a hang may end a test."""
+    """Raise SQLite's lock timeout, so that only a real hang ends a test.
+
+    SQLite lets waiting writers in by chance, not in turn. In a test with many writers on a slow machine one of them may
+    wait for longer than the server's timeout.
+    """
     from django.db import connections
 
     for connection in connections.all():
@@ -99,12 +105,12 @@ def static_files_are_listed_once() -> Iterator[None]:
 
     listed: dict[tuple[str, ...], dict[str, Any]] = {}
 
-    def once(look_through: Callable[..., None]) -> Callable[..., None]:
+    def once(list_files: Callable[..., None]) -> Callable[..., None]:
         def add(middleware: Any, *places: str) -> None:
             own, key = middleware.files, (middleware.static_prefix, *places)
             if key not in listed:
                 middleware.files = {}
-                look_through(middleware, *places)
+                list_files(middleware, *places)
                 listed[key] = middleware.files
             middleware.files = own | listed[key]
 
@@ -118,7 +124,7 @@ def static_files_are_listed_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def live_servers_serve_static_files_as_real_ones_do() -> Iterator[None]:
-    """By WhiteNoise. Django's handler does not know the file names with a hash that production uses."""
+    """Let WhiteNoise serve the static files. Django's own handler does not know production's file names with a hash."""
     from django.contrib.staticfiles.handlers import StaticFilesHandler
 
     with pytest.MonkeyPatch.context() as patch:
@@ -127,7 +133,10 @@ def live_servers_serve_static_files_as_real_ones_do() -> Iterator[None]:
 
 
 class AtWork:
-    """Counts the requests that test servers work on. A server still works when its client has the whole answer."""
+    """Counts the requests that test servers are working on.
+
+    A server is still at work for a moment after its client has received the whole response.
+    """
 
     def __init__(self) -> None:
         self._number, self._changed = 0, threading.Condition()
@@ -139,7 +148,7 @@ class AtWork:
             self._changed.notify_all()
 
     def wait(self, seconds: float = 10) -> None:
-        """Return once there is none, or after so many seconds."""
+        """Return once no request is being worked on, or after so many seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._number == 0, seconds)
 
@@ -171,9 +180,9 @@ def live_servers_answer_at_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
-    """After a test with real transactions every table is emptied, as Django does it, but by DELETE, which takes a tenth
-    of TRUNCATE's time for a few rows. Content types and permissions, which never change, stay instead of being
-    created again (0.15 s per test). The revision's row is as a migration makes it."""
+    """After a test with real transactions, empty every table, as Django does, but by DELETE, which takes a tenth of
+    TRUNCATE's time for a few rows. Content types and permissions never change, so they stay instead of being created
+    again (0.15 s per test). The row of `api_revision` is created again as a migration creates it."""
     from django.db import connections, transaction
     from django.test import TransactionTestCase
 
@@ -196,8 +205,9 @@ def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_list_of_the_test_before() -> Iterator[None]:
-    """Forget the cached lists: a test's rollback also takes revisions back, which never happens in production."""
+def no_cached_lists_of_the_test_before() -> Iterator[None]:
+    """Clear the cache of lists after each test. It is keyed by revision, and a test's rollback takes revisions back,
+    which never happens in production."""
     yield
     if ready := sys.modules.get("api.rest.ready"):
         ready.forget()

@@ -9,27 +9,27 @@ ENV_FILE=$BACKEND/.env
 STATE=$ROOT/var/deploy
 
 say() { printf '==> %(%T)T %s\n' -1 "$*"; }
-# fail TEXT [RUSSIAN]: both go to the log, from there one to Telegram (`why`), and the first to the workflow's log. So they must
-# contain no secret, no data and no output of a tool.
+# fail TEXT [RUSSIAN]: writes both texts to the log and exits. One of them goes on to Telegram (`why` in report.sh), and the
+# first one to the workflow's log. So they must contain no secret, no data and no output of a tool.
 fail() {
   printf 'FAILED: %s\n' "$1" >&2
   [ -z "${2:-}" ] || printf 'НЕУДАЧА: %s\n' "$2" >&2
   exit 1
 }
 
-# Files of another owner, such as root, would break the next deploy.
+# Fails unless the user owns the checkout: files of another owner, such as root, would break the next deploy.
 as_owner() { [ -O "$BACKEND" ] || fail "run it as $(stat --format %U "$BACKEND"), the owner of $ROOT"; }
 
 # Docker Compose on the production stack, from any folder. The settings are those of docker-compose.prod.yml.
 compose() { docker compose --project-directory "$BACKEND" -f "$BACKEND/docker-compose.prod.yml" "$@"; }
-# The same with what a deploy starts for half a minute.
+# As `compose`, with the services that run only during a deploy.
 compose_deploy() { compose -f "$BACKEND/docker-compose.deploy.yml" "$@"; }
 
 # Runs a manage.py command in a container of its own; only the database must run.
 manage() { compose run --rm --no-deps -T migrate python manage.py "$@"; }
 
 # --- Settings -----------------------------------------------------------------------------------------------------
-# setting NAME [DEFAULT]: the value as Compose sees it: the environment comes before .env. Values of one line only.
+# setting NAME [DEFAULT]: the value as Compose reads it: the environment comes before .env. Only for values of one line.
 setting() {
   local value=${!1:-}
   if [ -z "$value" ] && [ -f "$ENV_FILE" ]; then
@@ -84,7 +84,7 @@ up_to_date() { # service
   [ -n "$wanted" ] && [ "$found" = "$wanted" ]
 }
 
-# The address of nginx, and its URL, for requests from this machine.
+# `address` and `edge`: the address of nginx, and its URL, for requests from this machine.
 address() {
   local bind
   bind=$(setting HTTP_BIND 127.0.0.1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Called by `restore.sh offsite`: brings a lost server's set, .env, secrets and certificates onto this one, and checks out
-# its release. What is here already stays. Needs Docker, this clone, and easy_box_backend/offsite.env.
+# Called by `restore.sh offsite`: copies a lost server's backup set, .env, secrets and certificates onto this server, and
+# checks out its release. Existing files are kept. Needs Docker, this clone, and easy_box_backend/offsite.env.
 #
 #   deploy/fetch-offsite.sh [SNAPSHOT]
 # shellcheck source=deploy/common.sh

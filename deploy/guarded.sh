@@ -4,8 +4,8 @@
 #   guarded.sh deploy|rollback SHA [LINK]
 #
 # Only one runs at a time. It checks out the release's files and runs that release's own steps.sh. If that fails or is
-# ended by a signal, it restores the previous release. This script is of the running release, which is known to work.
-# LOG: the file that our output goes to.
+# ended by a signal, it restores the previous release. This script itself is the running release's, which is known to work.
+# LOG: the file that receives the output of this script.
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=deploy/report.sh
@@ -18,7 +18,7 @@ umask 022 # containers read nginx's files and proofs/phone/ as other users
 main() {
   kind=$1 sha=$2 LINK=${3:-}
   exec 9>>"$STATE/lock"
-  if ! flock --timeout 2 9; then # status.sh holds it for a moment
+  if ! flock --timeout 2 9; then # not at once: status.sh holds the lock for a moment
     say "Another deploy or rollback is running, so this one does nothing."
     report busy "$sha"
     return 75
@@ -80,7 +80,7 @@ go_back() {
   learn_whom_to_tell
   local commit project code=0
   commit=$(cat "$STATE/unfinished")
-  project=$(stack) # of the failed settings
+  project=$(stack) # its name in the new settings, which have failed
   say "Going back"
   # Remove the trial's containers and those that a step has started for one command.
   docker ps --all --filter "label=com.docker.compose.project=$project" \

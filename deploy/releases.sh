@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Which release serves, and which did before. Sourced by common.sh.
+# The list of releases: which one serves now, and which ones did before. Sourced by common.sh.
 
 # The release that serves: VERSION in .env. A deploy changes it last, so a reboot or an `up` by hand starts the same
 # release. Empty if none was deployed yet.
@@ -11,7 +11,7 @@ write_release() { # SHA
   (umask 077 && printf 'VERSION=%s\n%s\n' "$1" "$rest" >"$ENV_FILE.half") && mv "$ENV_FILE.half" "$ENV_FILE"
 }
 
-# The releases that served, without repetition, the latest first.
+# The releases that served, each once, the latest first.
 releases() { [ ! -f "$STATE/releases" ] || tac "$STATE/releases" | awk '!seen[$1]++ { print $1 }'; }
 
 # Adds the release to the list of those that served, the latest last. A rollback removes the later ones: they are bad.
@@ -32,6 +32,6 @@ prune_images() {
   kept=$(releases | sed -n 1,3p)
   docker image ls --format '{{.Tag}}' "$(image)" | grep -E '^[0-9a-f]{40}$' | grep -vxF "$kept" |
     sed "s,^,$(image):," | xargs --no-run-if-empty docker image rm >/dev/null
-  # What was pulled by its digest and has lost its tag to another image.
+  # And images without a tag: they were pulled by digest, and their tag has moved to another image since.
   docker image ls --format '{{.Tag}} {{.ID}}' "$(image)" | sed -n 's/^<none> //p' | xargs --no-run-if-empty docker image rm >/dev/null
 }

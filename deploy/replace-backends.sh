@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Replaces the backends without a failed request: starts one more, `standby`, with the release. Once it is healthy, nginx
-# sends it all requests (a marker file, no reload), the backends finish theirs, are replaced, and get the requests again.
-# If standby does not become healthy, it is removed, and nothing has changed. If the backends do not, standby serves, and
-# the script ends with an error. Called again, with the old release or a better one, it goes on from there.
-# In between it puts changed files of nginx into use.
+# Replaces the backends without a failed request:
+#
+#   1. It starts one more backend, `standby`, with the new release, and waits until it is healthy.
+#   2. nginx sends all new requests to standby (by a marker file, without a reload); the backends finish theirs.
+#   3. nginx is reloaded if its files have changed.
+#   4. The backends are replaced, get the requests again, and standby is removed.
+#
+# If standby does not become healthy, it is removed, and nothing has changed. If the new backends do not, standby serves,
+# and the script ends with an error. Called again, with the old release or a better one, it goes on from there.
 #
 #   VERSION=<git SHA> deploy/replace-backends.sh
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
-# nginx resolves the backends' name again every 2 seconds.
+# How long nginx may use old addresses: it resolves the backends' name every 2 seconds.
 NAMES_SECONDS=3
 
 nginx=$(container nginx)
@@ -18,8 +22,8 @@ marker=/tmp/easybox/standby
 in_nginx() { docker exec "$nginx" "$@"; }
 standby_serves() { in_nginx test -e "$marker"; }
 
-# Runs the containers' health checks more often than Docker, which runs them every 5 seconds. Starts a container that
-# Docker still stops because a run that was killed has told it to.
+# Waits until the containers of a service are healthy. Runs their health checks more often than Docker, which does it every
+# 5 seconds. Starts a container again that Docker was still stopping for an earlier run of this script that was killed.
 wait_for() { # service, its compose
   local until=$((SECONDS + $(setting HEALTHY_SECONDS 90)))
   until are_healthy "$1"; do

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The Telegram messages about a deploy. Sourced by guarded.sh after common.sh; LINK may be set.
 
-# Reads the bot and the chat once, early: the settings may be replaced before the message is sent.
+# Reads the settings of the bot and the chat. Once and early, since they may be replaced before the message is sent.
 token='' chat='' api='' language=''
 learn_whom_to_tell() {
   [ -z "$token" ] || return 0
@@ -18,7 +18,7 @@ either() { # text in English, in Russian
   esac
 }
 
-# The reason of a failure, for people: what `fail` has said last.
+# The reason of a failure, for the message: the last text that `fail` has written to the log, in the manager's language.
 why() {
   local said
   if [ -n "$ended" ]; then
@@ -77,7 +77,7 @@ message() {
 }
 sign() { if [ "$1" = stuck ]; then printf '🆘'; else printf '❌'; fi; }
 
-# Escapes HTML. Telegram refuses long messages, and JSON allows no other control characters.
+# Escapes HTML. Cuts the text, since Telegram refuses long messages, and removes control characters that JSON forbids.
 escape() {
   local text
   text=$(printf '%s' "${1:0:1000}" | tr -d '\000-\010\013-\037')

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Restores a backup set into an empty stack, checks the ledger, and starts the stack.
 #
-#   deploy/restore.sh latest                       the newest set in BACKUP_DIR, as .env has it
+#   deploy/restore.sh latest                       the newest set in BACKUP_DIR, the folder that .env names
 #   deploy/restore.sh 2026-01-31T023000Z          a set in BACKUP_DIR (easy_box_backend/backups)
 #   deploy/restore.sh /media/usb/2026-01-31T023000Z
-#   deploy/restore.sh offsite [SNAPSHOT]          onto a new server: the newest off-site copy, .env and secrets included;
+#   deploy/restore.sh offsite [SNAPSHOT]          for a new server: the newest off-site copy, with .env and the secrets;
 #                                                 needs only easy_box_backend/offsite.env
 #
 # It refuses a database or a media volume that is not empty. To restore into a stack that has data, first back that data

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Goes back to the previous release, or to the one that is named. The data stays: migrations only expand the tables
+# Goes back to the previous release, or to the release SHA. The data is kept: migrations only expand the tables
 # (dev/expanding.py), so the previous release runs on them.
 #
 #   deploy/rollback.sh [SHA]     SHA: 40 hex digits

@@ -9,7 +9,7 @@
 # All services but `migrate`, which would run again.
 services() { compose config --services | grep -vx migrate; }
 
-# A few calls that need no login and write nothing. The trial has made all the others.
+# Makes a few calls that need no login and write nothing. The trial has made all the others.
 check() {
   local path tries
   for tries in {1..4}; do # enough to reach both backends
@@ -17,7 +17,7 @@ check() {
   done
   [ "$(ask /api/products/ --header 'Authorization: Token null' --output /dev/null --write-out '%{http_code}')" = 401 ] ||
     no_answer "a request without a token is not answered by 401"
-  # With a certificate nginx sends people to HTTPS: on this machine, whatever the name is.
+  # With a certificate nginx redirects people to HTTPS. curl follows to this machine, whatever host the redirect names.
   path=$(ask /login/ --location --insecure --connect-to "::$(address):" | grep -oE '/static/[^"]+\.css' | sed -n 1p) || no_answer "the desk's login page is not there"
   ask "$path" --fail --output /dev/null || no_answer "the desk's static files are not there"
 }

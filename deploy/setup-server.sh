@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2034 # used in setup/
-# Prepares a bare Debian or Ubuntu for deploys. Runs as root; it and its parts are sent there:
+# Prepares a bare Debian or Ubuntu for deploys. Runs as root. This script and its parts are sent to the server by SSH:
 #
 #   cat deploy/setup/*.sh deploy/setup-server.sh |
 #     ssh root@SERVER 'bash -s -- --repository git@github.com:OWNER/easy_box.git --ci-key "ssh-ed25519 AAAA… ci"'
@@ -8,13 +8,15 @@
 #   --repository URL      the repository to clone into ~/easy_box of the deploy user
 #   --ci-key KEY          the public key for the workflow's SSH_PRIVATE_KEY: it can deploy, and opens no shell
 #   --public-key KEY      a person's public key for the deploy user; may be given several times
-#   --ssh-passwords off   nobody logs in by a password any more; needs a key of root or of the deploy user (keep)
+#   --ssh-passwords off   nobody can log in by a password any more; needs a key of root or of the deploy user (keep)
 #   --user NAME           the deploy user (deploy)
-#   --branch NAME         main
+#   --branch NAME         the branch to clone (main)
 #   --ssh-port NUMBER     the SSH port that the firewall leaves open (that of this connection, or else 22)
-#   --swap SIZE           2G; 0: none
-#   --docker SOURCE       docker: Docker's own packages; distribution: those of Debian or Ubuntu; auto: the first, or the
-#                         second if Docker's can't be reached (auto)
+#   --swap SIZE           the size of the swap file; 0: none (2G)
+#   --docker SOURCE       docker: Docker's own packages; distribution: those of Debian or Ubuntu; auto: Docker's, or the
+#                         distribution's if Docker's can't be reached (auto)
+#
+# Defaults are in parentheses.
 #
 # Each step prints "already so" or "done". Called again, it changes only what is missing. Steps that need systemd are
 # skipped, with a message, in a container or chroot.
@@ -37,7 +39,7 @@ step() {
   fi
 }
 
-# The same for steps that need systemd and a kernel of their own.
+# As `step`, for steps that need systemd and a kernel of their own.
 live_step() {
   if [ -d /run/systemd/system ]; then
     step "$@"

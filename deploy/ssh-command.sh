@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The commands of the workflow's key, and no others: sshd runs this instead of what was asked for (authorized_keys,
-# `setup-server.sh --ci-key`). So a stolen key opens no shell and no tunnel. It can still deploy.
+# Runs the commands that the workflow's key may run, and no others. sshd starts this script in place of the command that the
+# client has sent (authorized_keys, `setup-server.sh --ci-key`). So a stolen key opens no shell and no tunnel. It can still
+# deploy.
 set -euo pipefail
 
 deploy=$(dirname "$(readlink -f "$0")")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Called by guarded.sh: the steps that make this checkout serve. If one fails, guarded.sh restores the previous release.
+# Called by guarded.sh: the steps that put the release of this checkout into service. If a step fails, guarded.sh restores
+# the previous release.
 #
 #   steps.sh deploy|rollback SHA
 # shellcheck source=deploy/common.sh
@@ -26,8 +27,8 @@ preflight() {
   compose pull --quiet --policy missing --ignore-buildable || fail "an image of the stack can't be pulled" "не удалось скачать образ базы данных или nginx"
 }
 
-# Takes the image that the workflow has built, by its digest: a tag could have been moved since. Without a digest for
-# this release (a rollback, a deploy by hand): by the tag, unless it is here.
+# Pulls the image that the workflow has built by its digest, since the tag could have been moved. Without a digest for this
+# release (a rollback, a deploy by hand) it pulls by the tag, unless this server has that image already.
 take_image() {
   local name digest
   name=$(image)
@@ -45,7 +46,7 @@ take_image() {
   fi
 }
 
-# Makes a backup set before anything changes; the trial runs on a copy of it. Without a running release there is no data.
+# Makes a backup set before anything changes; the trial uses a copy of it. Without a running release there is no data yet.
 backup() {
   [ -n "$(running_release)" ] || return 0
   say "Making a backup"
@@ -66,7 +67,7 @@ case $1 in
     backup
     wait
     "$ROOT/deploy/trial.sh" run "$set_name"
-    "$ROOT/deploy/trial.sh" clean & # in the background; if a step fails, guarded.sh does it
+    "$ROOT/deploy/trial.sh" clean & # in the background; if a step fails, guarded.sh cleans up
     cleaning=$!
     say "Migrating"
     compose up --detach --no-deps --wait db || no_database

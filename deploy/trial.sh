@@ -4,7 +4,7 @@
 # opens every page of the desk. Production is not changed.
 #
 #   VERSION=<SHA> trial.sh prepare      start its database
-#   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy; without it: empty tables
+#   VERSION=<SHA> trial.sh run [SET]    the trial; SET: the backup set to copy (without it the tables are empty)
 #   VERSION=<SHA> trial.sh clean        remove everything that it has started
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
@@ -14,7 +14,7 @@ EMAIL=trial@example.invalid
 TRIAL_PASSWORD=$(head -c 24 /dev/urandom | base64)
 export TRIAL_PASSWORD
 
-# Kill instead of stop: no client waits for an answer.
+# Kill instead of stop, which is slower: no client waits for an answer.
 clean() {
   local services=(trial-nginx trial-backend trial-restore trial-db)
   compose_deploy kill "${services[@]}" >/dev/null 2>&1 || true

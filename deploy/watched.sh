@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Commands in process groups of their own. Sourced by guarded.sh.
+# Runs commands in process groups of their own. Sourced by guarded.sh.
 
 # Runs a command in a process group of its own, so that a signal to us ends all of it. Returns whether it succeeded.
-ended= # yes: a signal has come
+ended= # yes: a signal has been received
 watched() {
   local child code=0
   [ -z "$ended" ] || return 143

@@ -1,4 +1,4 @@
-"""Checks that `make run` does what the README promises: starts it as a new user would, and uses what it prints.
+"""Checks that `make run` does what the README promises: starts it as a new user would, and opens the printed addresses.
 
 python3 dev/check_run.py    standard library only; stops every server that it starts
 """
@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300
-PLACES = ("API for the phones", "Desk", "API documentation", "Log in as")
+BANNER_ROWS = ("API for the phones", "Desk", "API documentation", "Log in as")
 
 
 class Server:
@@ -56,10 +56,10 @@ class Server:
                 time.sleep(0.2)
                 break
             time.sleep(0.05)
-        raise AssertionError(f"`make run` never said {text!r}:\n" + "\n".join(self.lines))
+        raise AssertionError(f"`make run` never printed {text!r}:\n" + "\n".join(self.lines))
 
-    def said(self, name: str) -> str:
-        """The text behind `name` in the banner."""
+    def banner(self, name: str) -> str:
+        """The text after `name` in the banner."""
         found = re.search(rf"^  {name} +(.+)$", "\n".join(self.lines), re.MULTILINE)
         assert found, f"{name!r} is missing in:\n" + "\n".join(self.lines)
         return found[1]
@@ -97,7 +97,7 @@ def running(port: int, folder: Path) -> Iterator[tuple[Server, float]]:
 
 
 def fetch(url: str, *, token: str = "", body: Any = None) -> bytes:
-    """The body of the answer from `url`. Sends `body` as JSON by POST, or GET if it is None. Raises HTTPError."""
+    """Send `body` as JSON by POST, or a GET if it is None; returns the response's body. Raises HTTPError."""
     headers = {"Authorization": f"Token {token}"} if token else {}
     data = None
     if body is not None:
@@ -109,9 +109,9 @@ def fetch(url: str, *, token: str = "", body: Any = None) -> bytes:
 
 
 def use(server: Server) -> int:
-    """Log in as the banner says and open everything; returns the number of products."""
-    api = server.said("API for the phones")
-    email, password = server.said("Log in as").split(" / ")
+    """Log in as the banner says, call the API, and open the pages of the banner; returns the number of products."""
+    api = server.banner("API for the phones")
+    email, password = server.banner("Log in as").split(" / ")
     token = json.loads(fetch(f"{api}/auth/token/", body={"email": email, "password": password}))["token"]
     assert json.loads(fetch(f"{api}/users/me/", token=token))["username"] == "Admin User"
     products = json.loads(fetch(f"{api}/products/", token=token))
@@ -120,7 +120,7 @@ def use(server: Server) -> int:
     assert {order["status"] for order in orders} == {"open", "inProgress", "picked", "cancelled"}
     photo = next(product["thumbnail_url"] for product in products if product["thumbnail_url"])
     assert fetch(photo)[:3] == b"\xff\xd8\xff" or fetch(photo)[:4] in (b"\x89PNG", b"RIFF"), f"no picture: {photo}"
-    for page in (fetch(server.said("Desk")).decode(), fetch(server.said("API documentation")).decode()):
+    for page in (fetch(server.banner("Desk")).decode(), fetch(server.banner("API documentation")).decode()):
         files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
         assert files, "a page without its style sheets"
         for file in files:
@@ -128,8 +128,8 @@ def use(server: Server) -> int:
     return len(products)
 
 
-def refuses_a_busy_port(port: int, folder: Path) -> None:
-    """A second server on the same port must say so and end."""
+def check_busy_port(port: int, folder: Path) -> None:
+    """Check that a second server on the same port says that the port is taken, and exits with an error."""
     second = Server(port, folder)
     try:
         second.wait_for(f"Port {port} is taken")
@@ -152,10 +152,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="easybox-run-") as name:
         folder = Path(name)
         with running(port, folder) as (server, first):
-            for place in PLACES:
-                print(f"{place}: {server.said(place)}")
+            for row in BANNER_ROWS:
+                print(f"{row}: {server.banner(row)}")
             products = use(server)
-            refuses_a_busy_port(port, folder)
+            check_busy_port(port, folder)
         with running(port, folder) as (server, second):
             assert use(server) == products, "the second start changed the data"
     print(f"{products} products; first start {first:.1f} s, second start {second:.1f} s")

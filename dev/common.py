@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKEND = ROOT / "easy_box_backend"
 ENV_EXAMPLE = ROOT / ".env.example"
 GRACE_SECONDS = 15
-ROOM = 2**30  # bytes
+ROOM = 2**30
+"""Free bytes that a folder in memory must have."""
 
 
 def settings_defaults(*, of_stack: bool = False) -> dict[str, str]:
@@ -29,7 +30,7 @@ def settings_defaults(*, of_stack: bool = False) -> dict[str, str]:
 
 
 def settings_variables(*, of_stack: bool = False) -> set[str]:
-    """The names of these variables."""
+    """The names of the variables of `settings_defaults`."""
     return set(settings_defaults(of_stack=of_stack))
 
 
@@ -50,7 +51,7 @@ def clean_environment(*, database_url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def memory_if_it_has_room() -> str | None:
+def memory_folder() -> str | None:
     """A folder in memory, where writes do not wait for a disk; None if there is none with ROOM bytes free."""
     memory = Path("/dev/shm")
     return str(memory) if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM else None

@@ -1,4 +1,4 @@
-"""`make desk-pictures`: takes the pictures of docs/desk.md anew, of the demo's warehouse, in Russian."""
+"""`make desk-pictures`: takes the screenshots of docs/desk.md again, with the demo data, in Russian."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ PAGES = {
 
 
 def main() -> None:
-    """Start a server with the demo, sign in, and keep a picture of each page."""
+    """Start a server with the demo data, log in, and take a screenshot of each page."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with temporary_folder() as folder, running(port, folder), sync_playwright() as playwright:
@@ -41,47 +41,50 @@ def main() -> None:
         page.get_by_label("Пароль").fill("password")
         page.get_by_role("button", name="Войти").click()
         page.locator("header.bar").wait_for()
-        ask_something(f"http://127.0.0.1:{port}/api")
+        cause_questions(f"http://127.0.0.1:{port}/api")
         for name, address in PAGES.items():
             page.goto(address)
-            keep(page, name)
+            take_screenshot(page, name)
         new_order(page)
         count(page)
         browser.close()
 
 
-def ask_something(api: str) -> None:
-    """What a picker's phone sends so that a manager is asked: it deletes a product, and names another one anew."""
+def cause_questions(api: str) -> None:
+    """As a picker's phone, delete a product and create another one whose SKU is taken: a manager is asked about both.
+
+    api: the URL of the server's API.
+    """
     login = {"email": "picker@example.com", "password": "password", "kind": "app"}
     token = json.loads(fetch(f"{api}/auth/token/", body=login))["token"]
     fetch(f"{api}/products/", token=token)
     request = Request(f"{api}/products/2/", method="DELETE", headers={"Authorization": f"Token {token}"})
     urlopen(request).close()
-    for _try in range(2):
+    for _try in range(2):  # the first try is refused
         with suppress(HTTPError):
             fetch(f"{api}/products/", token=token, body={"sku": "TSH-BLK-M", "name": "Майка"})
 
 
-def keep(page: Page, name: str) -> None:
-    page.wait_for_timeout(800)  # fragments and photos
+def take_screenshot(page: Page, name: str) -> None:
+    page.wait_for_timeout(800)  # until fragments and photos are loaded
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def new_order(page: Page) -> None:
-    """An order with three lines."""
+    """Take a screenshot of a new order with three lines."""
     page.goto("/orders/new/")
     for code in ("TSH-BLK-M", "TSH-BLK-M×4", "HDY-GRY-M×70"):
         page.locator("#scan [name=codes]").fill(code)
         page.keyboard.press("Enter")
-    keep(page, "order_new")
+    take_screenshot(page, "order_new")
 
 
 def count(page: Page) -> None:
-    """A stocktake that has been started."""
+    """Start a stocktake and take a screenshot of it."""
     page.goto("/counts/")
     page.locator("main form input[type=checkbox]").first.check()
     page.get_by_role("button", name="Начать").click()
-    keep(page, "count")
+    take_screenshot(page, "count")
 
 
 if __name__ == "__main__":

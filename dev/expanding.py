@@ -29,7 +29,10 @@ FIRST_RELEASE = "0003_alert_outbox_and_jobs"
 
 
 def contractions(migration: Migration, state: ProjectState) -> list[str]:
-    """What would break the previous release, from the SQL of each operation. state: before the migration."""
+    """What would break the previous release, one text for each problem, from the SQL of each operation.
+
+    state: the models before the migration.
+    """
     from django_migration_linter.sql_analyser import analyse_sql_statements, get_sql_analyser_class
 
     analyser = get_sql_analyser_class(connection.vendor)
@@ -41,8 +44,8 @@ def contractions(migration: Migration, state: ProjectState) -> list[str]:
             operation.state_forwards(APP, state)
             continue
         statements = sql_of(operation, state)
-        # One operation at a time, since a default in one would hide its lack in another. The new tables are included,
-        # because changes to them are harmless: no release uses them yet.
+        # One operation at a time: a default in one would hide that another one lacks it. The CREATE TABLE statements
+        # are included, so that the analyser knows the new tables. Changes to them are harmless: no release uses them.
         errors, _ignored, _warnings = analyse_sql_statements(analyser, [*created, *statements])
         found += [f"{operation.describe()}: {error.message}" for error in errors]
         created += [statement for statement in statements if statement.startswith("CREATE TABLE")]
@@ -50,8 +53,10 @@ def contractions(migration: Migration, state: ProjectState) -> list[str]:
 
 
 def widens(operation: Operation, state: ProjectState) -> bool:
-    """Whether `operation` only makes a text column longer, which PostgreSQL does without rewriting rows. state:
-    before the operation."""
+    """Whether `operation` only makes a text column longer, which PostgreSQL does without rewriting rows.
+
+    state: the models before the operation.
+    """
     if not isinstance(operation, AlterField) or not isinstance(operation.field, CharField):
         return False
     before = state.models[APP, operation.model_name_lower].fields[operation.name]
@@ -72,7 +77,8 @@ def sql_of(operation: Operation, state: ProjectState) -> list[str]:
 
 
 def refused(migrations: Iterable[tuple[Migration, ProjectState]]) -> list[str]:
-    """A line for everything in `migrations` that contracts and does not declare it in `contracts`."""
+    """A line for each operation in `migrations` that would break the previous release, unless it is declared in
+    `contracts`."""
     return [
         f"{migration.name}: {text}"
         for migration, state in migrations
@@ -82,14 +88,14 @@ def refused(migrations: Iterable[tuple[Migration, ProjectState]]) -> list[str]:
 
 
 def ours() -> list[tuple[Migration, ProjectState]]:
-    """Our migrations since the first release, each with the state before it."""
+    """Our migrations since the first release, each with the state of the models before it."""
     loader = MigrationLoader(connection)
     names = sorted(name for app, name in loader.disk_migrations if app == APP and name > FIRST_RELEASE)
     return [(loader.disk_migrations[APP, name], loader.project_state((APP, name), at_end=False)) for name in names]
 
 
 def main() -> int:
-    """Print what is refused; returns the exit code, 1 if there is something."""
+    """Print what is refused; returns the exit code: 1 if something is, else 0."""
     django.setup()
     lines = refused(ours())
     for line in lines:

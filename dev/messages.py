@@ -44,24 +44,24 @@ class Message:
 def main(*, check: bool) -> int:
     """Returns the exit code: 0, or 1 if a catalogue is not complete or, with `check`, not up to date."""
     messages = collect()
-    troubles: list[str] = []
+    problems: list[str] = []
     for language in LANGUAGES:
         path = LOCALE / language / "LC_MESSAGES" / "django.po"
         old = polib.pofile(str(path)) if path.exists() else polib.POFile()
         new = merged(old, messages, language)
-        troubles += [f"{language}: {trouble}" for trouble in incomplete(new)]
+        problems += [f"{language}: {problem}" for problem in incomplete(new)]
         compiled = path.with_suffix(".mo")
         if check:
             if not path.exists() or path.read_text(encoding="utf-8") != str(new):
-                troubles.append(f'{language}: django.po is out of date. Run "make messages".')
+                problems.append(f'{language}: django.po is out of date. Run "make messages".')
             if not compiled.exists() or compiled.read_bytes() != new.to_binary():
-                troubles.append(f'{language}: django.mo is out of date. Run "make messages".')
+                problems.append(f'{language}: django.mo is out of date. Run "make messages".')
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(new), encoding="utf-8")
         compiled.write_bytes(new.to_binary())
-    print(*troubles, f"{len(messages)} texts, {len(troubles)} problems", sep="\n")
-    return 1 if troubles else 0
+    print(*problems, f"{len(messages)} texts, {len(problems)} problems", sep="\n")
+    return 1 if problems else 0
 
 
 def collect() -> dict[tuple[str, str], Message]:
@@ -141,7 +141,7 @@ def merged(old: polib.POFile, messages: dict[tuple[str, str], Message], language
 
 
 def incomplete(catalogue: polib.POFile) -> Iterator[str]:
-    """The problems of the translations, one line each."""
+    """The problems of the translations, one line each: missing, fuzzy, or with other placeholders than the text."""
     for entry in catalogue:
         given = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
         if not all(given):

@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def passes(name: str, url: str, folder: Path) -> bool:
-    """Whether all COMMANDS succeed on the database at `url`."""
+    """Run COMMANDS on the database at `url`; returns whether all succeed. name: the database, for the output."""
     print(f"==> {name}", flush=True)
     environment = clean_environment(database_url=url, folder=folder)
     for command in COMMANDS:

@@ -1,4 +1,4 @@
-"""The address under which other machines reach this one. Sends no packets."""
+"""The address under which other machines reach this one. It is found without sending packets."""
 
 import fcntl
 import socket

@@ -1,9 +1,10 @@
-"""`make pin-images`: names the base images in the Dockerfile and the compose files by the digests of their tags now.
+"""`make pin-images`: pins the base images in the Dockerfile and the compose files to the digests that their tags have
+now.
 
-    FROM python:3.13-slim-trixie@sha256:…      the tag is for people, the digest decides
+    FROM python:3.13-slim-trixie@sha256:…      the tag is for people, Docker uses the digest
 
-Asks Docker Hub, so it needs the internet. Look at the change and commit it; Dependabot then proposes newer ones. A
-digest names all platforms of an image. Standard library only.
+It asks Docker Hub, so it needs the internet. Review the change and commit it; Dependabot then proposes newer digests.
+A digest covers all platforms of an image. Standard library only.
 """
 
 import json
@@ -21,7 +22,10 @@ SECONDS = 30
 
 
 def main(folder: Path = BACKEND, registry: str = REGISTRY, login: str = LOGIN) -> int:
-    """Returns 1 if an image can't be found; then nothing is changed."""
+    """Pin the images in the FILES of `folder`; returns 0, or 1 if an image can't be found. Then nothing is changed.
+
+    registry, login: the URLs of Docker Hub's registry and of its tokens.
+    """
     texts = {folder / name: (folder / name).read_text(encoding="utf-8") for name in FILES}
     images = sorted({found[2] for text in texts.values() for found in IMAGE.finditer(text)})
     digests = {}
@@ -38,14 +42,14 @@ def main(folder: Path = BACKEND, registry: str = REGISTRY, login: str = LOGIN) -
 
 
 def digest_of(image: str, registry: str, login: str) -> str:
-    """The digest of an image on Docker Hub. Raises OSError, KeyError or ValueError."""
+    """The digest of an image on Docker Hub. Raises OSError, KeyError or ValueError if it can't be had."""
     name, _, tag = image.partition(":")
     name = name if "/" in name else f"library/{name}"
     with urllib.request.urlopen(f"{login}&scope=repository:{name}:pull", timeout=SECONDS) as answer:
         token = json.load(answer)["token"]
     headers = {"Authorization": f"Bearer {token}", "Accept": KINDS}
-    asked = urllib.request.Request(f"{registry}/v2/{name}/manifests/{tag}", headers=headers, method="HEAD")
-    with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
+    request = urllib.request.Request(f"{registry}/v2/{name}/manifests/{tag}", headers=headers, method="HEAD")
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
         digest = str(answer.headers["Docker-Content-Digest"])
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         raise ValueError(f"the registry has answered with {digest!r}")

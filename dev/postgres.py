@@ -38,7 +38,7 @@ OPTIONS = {
 }
 
 LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-"""The same character classes and sort order on every machine. The last two: from version 17 on."""
+"""Options of initdb for the same character classes and sort order on every machine. The last two need version 17."""
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def temporary_postgres(programs: Path | None = None, /, **options: str) -> Itera
     try:
         binaries, user = programs or _binaries(folder), _unprivileged_user(folder)
         password = secrets.token_hex(16)
-        _make_cluster(binaries, folder, user, password, LOCALE[:1] if programs else [*LOCALE, *_letters()])
+        _make_cluster(binaries, folder, user, password, LOCALE[:1] if programs else [*LOCALE, *_character_type()])
         port = _free_port()
         server = _start(binaries, folder, user, port, OPTIONS | options)
         _wait_until_ready(server, folder)
@@ -111,8 +111,11 @@ def _make_cluster(
         raise RuntimeError(f"initdb failed:\n{result.stdout}{result.stderr}")
 
 
-def _letters() -> list[str]:
-    """By what pg_trgm tells letters, where this machine has it. With C alone it knows the English ones only."""
+def _character_type() -> list[str]:
+    """The option of initdb that lets pg_trgm index letters of all languages, or [] if this machine lacks that locale.
+
+    With the locale C, pg_trgm takes only English letters for letters.
+    """
     before = locale.setlocale(locale.LC_CTYPE)
     try:
         locale.setlocale(locale.LC_CTYPE, "C.UTF-8")

@@ -21,7 +21,7 @@ DEMO_EMAIL, DEMO_PASSWORD = "admin@example.com", "password"
 
 
 def main(*, reload: bool) -> None:
-    """Prepare the database, then become the server."""
+    """Prepare the database, then replace this process by the server."""
     host, port = where_to_listen()
     refuse_a_busy_port(host, port)
     if reload:
@@ -63,7 +63,7 @@ def read_env_file(file: Path) -> dict[str, str]:
 
 
 def refuse_a_busy_port(host: str, port: int) -> None:
-    """Exit with a clear message if no server can listen there."""
+    """Exit with a clear message if no server can listen on this address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:

@@ -1,18 +1,24 @@
-"""`make test`: the whole suite, on SQLite and on PostgreSQL at once, and one line for each at the end.
+"""`make test`: the whole suite, on SQLite and PostgreSQL in parallel, with one line of results for each at the end.
 
-On SQLite in development mode, as `make run` starts the server; on PostgreSQL in production mode, with the settings and
-the collected static files of a real one.
+The tests on SQLite run in development mode, as `make run` starts the server. Those on PostgreSQL run in production
+mode, with the settings and the collected static files of a production server.
 
-Every test runs at least once, but for those marked `slow`. Those that use the database run on PostgreSQL, and on SQLite
-too where the database can make a difference (marked `both_databases`). Those that use no database, or one that can make
-no difference (marked `any_database`), run once, in the process that has time for them. Those that use a browser run on
-SQLite in a third process, which leaves the processor to the others while it waits for a page. A tenth of the examples
-is tried, see api/tests/examples.py.
+The suite is split into shares, each run by a process of its own:
 
-ARGS="-k orders -x"    more arguments for pytest; what they choose runs on both databases
+- `postgresql`: all tests that use the database;
+- `sqlite`: those where the database can make a difference (marked `both_databases`), a second time;
+- `browser`: the tests that use a browser, on SQLite. This process mostly waits for pages, so it takes little time from
+  the two others.
+
+Tests that use no database, or where it can make no difference (marked `any_database`), run once: in the first of the
+two database processes that gets to them. Tests marked `slow` are left out. Only a tenth of the generated examples is
+tried, see api/tests/examples.py.
+
+ARGS="-k orders -x"    more arguments for pytest; the tests that they choose run on both databases
 DB=both                every test on both databases, also the slow ones, with all examples
-DB=sqlite              every test on that one (or postgresql)
-WORKERS=4              processes for each share; 0: one after the other and none in parallel, for a debugger
+DB=sqlite              every test on SQLite only (or DB=postgresql)
+WORKERS=4              pytest processes for each share; 0: the shares one after the other, each in one process,
+                       for a debugger
 """
 
 import os
@@ -28,23 +34,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dev.common import ROOT, clean_environment, database, memory_if_it_has_room, run, temporary_folder
+from dev.common import ROOT, clean_environment, database, memory_folder, run, temporary_folder
 
-OTHER = "--other"
-KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+CHILD = "--child"
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 BROWSER = "browser"
-FOLDER = "easy_box_backend/api/tests/browser"
-NAMES = {**KINDS, BROWSER: "Browser"}
+BROWSER_TESTS = "easy_box_backend/api/tests/browser"
+NAMES = {**DATABASES, BROWSER: "Browser"}
 BOTH = "both"
 PRODUCTION = {
     "MODE": "production",
     "SECRET_KEY": "only-for-tests-" + "0123456789" * 5,
     "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
-    "SERVE_MEDIA": "true",  # no nginx is there to do it
-    "DB_POOL_MAX": "16",  # more threads than a process of gunicorn has
+    "SERVE_MEDIA": "true",  # there is no nginx to do it
+    "DB_POOL_MAX": "16",  # tests start more threads than a gunicorn process has
 }
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "backend.settings"}
-COLLECT = """# Without the packed copies, which take 4 s and which no test asks for
+COLLECT = """# Without the compressed copies, which take 4 s and which no test requests
 from django import setup
 from django.core.management import call_command
 from whitenoise.storage import CompressedManifestStaticFilesStorage as Storage
@@ -56,7 +62,7 @@ call_command("collectstatic", interactive=False, verbosity=0)
 
 @dataclass
 class Result:
-    """The result of one share: on a database, or in a browser."""
+    """The result of one share: a database or the browser. problem: why no tests could run, or ""."""
 
     name: str
     exit_code: int
@@ -64,38 +70,38 @@ class Result:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def is_good(self) -> bool:
-        """Whether tests ran and none failed. Those of a browser are skipped where there is none."""
+        """Whether tests ran and none failed. In the browser's share all may be skipped: there may be no browser."""
         return self.exit_code == 0 and self.failed == 0 and (self.passed > 0 or self.name == NAMES[BROWSER])
 
     def __str__(self) -> str:
         text = f"{self.name}: {self.passed} passed, {self.failed} failed"
         text += f", {self.skipped} skipped" if self.skipped else ""
         text += f" in {self.seconds:.0f} s"
-        if self.trouble:
-            return f"{text} ({self.trouble})"
+        if self.problem:
+            return f"{text} ({self.problem})"
         if not self.is_good and not self.failed:
             return f"{text} (pytest ended with code {self.exit_code})"
         return text
 
 
 def main() -> int:
-    """Run the suite on each database; returns 0 only if tests ran on all of them and none failed."""
-    if sys.argv[1:2] == [OTHER]:
-        return other(*sys.argv[2:])
+    """Run the suite, or as a child process one share; returns 0 only if tests ran in each share and none failed."""
+    if sys.argv[1:2] == [CHILD]:
+        return run_child(*sys.argv[2:])
     chosen = os.environ.get("DB", "")
-    if chosen and chosen not in (*KINDS, BOTH):
-        sys.exit(f"DB={chosen} is none of: {', '.join([*KINDS, BOTH])}")
-    if chosen in KINDS:
+    if chosen and chosen not in (*DATABASES, BOTH):
+        sys.exit(f"DB={chosen} is none of: {', '.join([*DATABASES, BOTH])}")
+    if chosen in DATABASES:
         results = [run_share(chosen, processors())]
     elif os.environ.get("WORKERS") == "0" or processors() == 1:
         with temporary_folder() as taken:
             results = [run_share(name, 0, taken) for name in shares()]
     else:
-        return all_at_once()
+        return run_in_parallel()
     print()
     for result in results:
         print(result)
@@ -103,41 +109,44 @@ def main() -> int:
 
 
 def processors() -> int:
-    """How many processes can work at a time."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def shares() -> list[str]:
-    """What the suite is split into: a person's own choice into the databases only."""
-    return [*KINDS] if is_chosen() else [*NAMES]
+    """The shares to run. Tests that a person has chosen run on each database, without a share for the browser."""
+    return [*DATABASES] if is_chosen() else [*NAMES]
 
 
 def is_chosen() -> bool:
-    """Whether a person has said what is to run."""
+    """Whether ARGS or DB says which tests are to run."""
     return bool(os.environ.get("ARGS") or os.environ.get("DB"))
 
 
-def all_at_once() -> int:
-    """SQLite here, the other shares in processes like this one, whose words come afterwards."""
+def run_in_parallel() -> int:
+    """Run the SQLite share in this process and the others in child processes; print their output at the end.
+
+    Returns 0 only if tests ran in each share and none failed.
+    """
     own, *names = shares()
-    workers = processors() // len(KINDS)
+    workers = processors() // len(DATABASES)
     with temporary_folder() as folder, ExitStack() as stack:
         taken = folder / "taken"
         taken.mkdir()
-        others = {name: stack.enter_context(started(name, workers, folder)) for name in names}
-        results = [run_share(own, workers, taken)]
-        for name, process in others.items():
-            repeat(folder / f"{name}.txt", process)
-        is_good = results[0].is_good and not any(process.returncode for process in others.values())
-        texts = [str(results[0]), *(came_out(name, folder) for name in names)]
-    print("", *texts, sep="\n")
+        children = {name: stack.enter_context(child_process(name, workers, folder)) for name in names}
+        result = run_share(own, workers, taken)
+        for name, process in children.items():
+            print_output(folder / f"{name}.txt", process)
+        is_good = result.is_good and not any(process.returncode for process in children.values())
+        lines = [str(result), *(summary_line(name, folder) for name in names)]
+    print("", *lines, sep="\n")
     return 0 if is_good else 1
 
 
 @contextmanager
-def started(name: str, workers: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The process of a share; it is over at the end of the block. What it says goes into a file."""
-    command = [sys.executable, __file__, OTHER, name, str(workers), str(folder)]
+def child_process(name: str, workers: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs the share `name`, with its output in `folder`/NAME.txt. It has ended after the block."""
+    command = [sys.executable, __file__, CHILD, name, str(workers), str(folder)]
     with (folder / f"{name}.txt").open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
     try:
@@ -148,22 +157,22 @@ def started(name: str, workers: int, folder: Path) -> Iterator[subprocess.Popen[
         process.wait()
 
 
-def other(name: str, workers: str, folder: str) -> int:
-    """What such a process does; the line about it goes into a file."""
+def run_child(name: str, workers: str, folder: str) -> int:
+    """The main function of a child process: run the share and write its line of results to `folder`/NAME.result."""
     result = run_share(name, int(workers), Path(folder) / "taken")
     (Path(folder) / f"{name}.result").write_text(str(result), encoding="utf-8")
     return 0 if result.is_good else 1
 
 
-def came_out(name: str, folder: Path) -> str:
-    """The line about a share."""
+def summary_line(name: str, folder: Path) -> str:
+    """The line of results that the child process of a share has written."""
     path = folder / f"{name}.result"
     return path.read_text(encoding="utf-8") if path.exists() else f"{NAMES[name]}: did not come to an end"
 
 
-def repeat(said: Path, process: subprocess.Popen[bytes]) -> None:
-    """Print what `process` has said and says until it ends."""
-    with said.open(encoding="utf-8", errors="replace") as file:
+def print_output(output: Path, process: subprocess.Popen[bytes]) -> None:
+    """Print the file `output`, and what `process` still writes to it, until the process ends."""
+    with output.open(encoding="utf-8", errors="replace") as file:
         is_over = False
         while not is_over:
             is_over = process.poll() is not None
@@ -173,14 +182,15 @@ def repeat(said: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def run_share(name: str, workers: int, taken: Path | None = None) -> Result:
-    """Run a share of the suite, in so many processes.
+    """Run a share of the suite.
 
-    taken: the folder where the shares note what they run of what either database may.
+    workers: the number of pytest processes; 0 or 1: no parallel ones. taken: a folder in which the shares mark the
+    tests that they have begun, of those that may run on either database. Each of them then runs once.
     """
     print(f"\n==> {NAMES[name]}", flush=True)
     kind = "sqlite" if name == BROWSER else name
     start = time.monotonic()
-    with temporary_folder(memory_if_it_has_room()) as folder:
+    with temporary_folder(memory_folder()) as folder:
         report = folder / "report.xml"
         try:
             with database(kind, folder) as url:
@@ -191,7 +201,7 @@ def run_share(name: str, workers: int, taken: Path | None = None) -> Result:
                 exit_code = run(command(name, report, workers, taken), cwd=ROOT, env=environment)
         except RuntimeError as error:
             print(error)
-            return Result(NAMES[name], 1, time.monotonic() - start, trouble="the database did not start")
+            return Result(NAMES[name], 1, time.monotonic() - start, problem="the database did not start")
         result = Result(NAMES[name], exit_code, time.monotonic() - start)
         if report.exists():
             count(report, result)
@@ -201,7 +211,7 @@ def run_share(name: str, workers: int, taken: Path | None = None) -> Result:
 def command(name: str, report: Path, workers: int, taken: Path | None) -> list[str]:
     """The pytest command, with the person's own arguments last."""
     own = shlex.split(os.environ.get("ARGS", ""))
-    place = FOLDER if name == BROWSER else f"--ignore={FOLDER}"
+    place = BROWSER_TESTS if name == BROWSER else f"--ignore={BROWSER_TESTS}"
     share = [] if is_chosen() else [f"--share={name}", f"--taken={taken}", place]  # see conftest.py
     workers = int(os.environ.get("WORKERS") or min(workers, 8))
     parallel = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
@@ -210,7 +220,7 @@ def command(name: str, report: Path, workers: int, taken: Path | None) -> list[s
 
 
 def count(report: Path, result: Result) -> None:
-    """Fill in the numbers from pytest's report, which we have just written ourselves."""
+    """Add the numbers of pytest's report to `result`. The report is our own, so the XML parser need not be safe."""
     for suite in ET.parse(report).getroot().iter("testsuite"):
         number = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
         result.failed += number["failures"] + number["errors"]

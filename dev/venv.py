@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
-# The development file contains everything in the other one, at the same versions.
+# The development file contains everything in the runtime file, at the same versions.
 REQUIREMENTS = {
     "runtime": ROOT / "easy_box_backend" / "requirements.txt",
     "dev": ROOT / "easy_box_backend" / "requirements-dev.txt",

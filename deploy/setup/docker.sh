@@ -5,7 +5,7 @@
 DOCKER_KEY=9DC858229FC7DD38854AE2D88D81803C0EBFCD88 # docs.docker.com/engine/install
 OLDEST_COMPOSE=2.24.4
 
-installed() { # all of them
+installed() { # packages: whether all of them are installed
   local name
   for name in "$@"; do
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || return 1

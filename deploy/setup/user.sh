@@ -25,7 +25,7 @@ add_keys() {
   chown "$user:" "$home/.ssh/authorized_keys"
   chmod 600 "$home/.ssh/authorized_keys"
 }
-# An earlier release added the workflow's key without limits: such a line of the same key goes.
+# An earlier release added the workflow's key without restrictions. Such a line of the same key is removed.
 limited() { printf 'restrict,command="%s/easy_box/deploy/ssh-command.sh" %s' "$home" "$ci_key"; }
 has_ci_key() {
   local file=$home/.ssh/authorized_keys
@@ -57,7 +57,7 @@ clone() {
   fi
   return 1
 }
-# Created now, since Docker would create them as root.
+# Created by this script, since Docker would create them as root.
 FOLDERS=(backups certs secrets)
 has_folders() {
   local name

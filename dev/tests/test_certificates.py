@@ -31,7 +31,10 @@ SECONDS = 90
 
 
 class Authority:
-    """Pebble, and a name server that says of every name that it is this machine."""
+    """Pebble, an ACME server for tests, and a name server that resolves every name to this machine.
+
+    challenged: the port where Pebble looks for the proof that a domain is ours (HTTP-01).
+    """
 
     def __init__(self, folder: Path, challenged: int) -> None:
         self.folder = folder
@@ -75,7 +78,7 @@ class Authority:
 
 
 class Server:
-    """The files of certbot.sh, and what it said when it was run."""
+    """Runs certbot.sh with folders of its own for certificates, challenges, settings and logs."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self.folder, self.certificates = folder, folder / "certs"
@@ -91,8 +94,8 @@ class Server:
         }  # fmt: skip
 
     def run(self, until: str) -> None:
-        """Start certbot.sh, wait until it has said this, and end it."""
-        log = self.folder / f"said-{time.monotonic_ns()}"
+        """Start certbot.sh, wait until its output contains `until`, and terminate it."""
+        log = self.folder / f"output-{time.monotonic_ns()}"
         command = ["sh", str(BACKEND / "nginx/certbot.sh")]
         with log.open("wb") as file:
             process = subprocess.Popen(command, env=self.environment, stdout=file, stderr=file)
@@ -110,8 +113,8 @@ class Server:
         return {path.name: path.read_bytes() for path in self.certificates.iterdir()}
 
     def serial(self) -> str:
-        """Subject and serial number of the certificate that nginx would use."""
-        asked = [
+        """The serial number and the names of the certificate that nginx would use."""
+        command = [
             "openssl",
             "x509",
             "-in",
@@ -121,12 +124,13 @@ class Server:
             "-ext",
             "subjectAltName",
         ]
-        return subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
 def served(tmp_path: Path, start: Start) -> Iterator[tuple[Server, Authority]]:  # noqa: F811
-    """nginx with our files, where the ACME server looks for the proof; both are there, and no certificate yet."""
+    """nginx with our files, and an ACME server that is not started yet and looks for its proofs there. There is no
+    certificate yet."""
     folder = tmp_path / "certificates"
     folder.mkdir()
     edge = start(DOMAIN, acme=str(folder / "acme"))
@@ -138,7 +142,7 @@ def served(tmp_path: Path, start: Start) -> Iterator[tuple[Server, Authority]]: 
 
 def test_a_certificate_is_obtained_renewed_and_kept_if_it_can_not_be_renewed(served: tuple[Server, Authority]) -> None:
     server, authority = served
-    server.run(until="no certificate yet")  # nothing answers there
+    server.run(until="no certificate yet")  # the ACME server does not run yet
     assert server.files() == {}
 
     authority.start()

@@ -1,4 +1,4 @@
-"""The commands that people, CI and servers call: what is printed, mounted or named somewhere exists under that name."""
+"""The commands that people, CI and servers call: each module and folder that a text or script names exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from proofs.verification.engine import without_docker
 
 PARTS = ("benchmarks", "contract", "phone", "simulation", "verification")
 OLD_NAMES = {"", "CHANGELOG.md", "docs/upgrade.md"}
-"""These tell what a thing was called before."""
+"""Documents that mention former names on purpose."""
 TRIAL = "/srv/trial"
 SETTINGS = "DJANGO_SETTINGS_MODULE"
 
@@ -32,7 +32,7 @@ def texts() -> dict[str, str]:
 
 
 def can_be_run(module: str) -> bool:
-    """Whether `python -m module` finds something to run in the project."""
+    """Whether `python -m MODULE` finds something to run in the project."""
     path = ROOT.joinpath(*module.split("."))
     return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
 
@@ -49,7 +49,7 @@ def test_every_module_that_is_called_by_name_exists() -> None:
     assert sorted(call for call in called if not can_be_run(call[1])) == []
 
 
-def test_every_module_that_make_runs_loads_where_nothing_is_set() -> None:
+def test_every_module_that_make_runs_can_be_imported_without_environment_variables() -> None:
     modules = set(re.findall(r"\$\(PY\) -m (proofs[\w.]*)", (ROOT / "Makefile").read_text(encoding="utf-8")))
     assert len(modules) > 5
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", SETTINGS)}
@@ -100,7 +100,7 @@ def test_the_trials_container_can_run_what_is_mounted_into_it(module: str, tmp_p
 
 # --- make verify-… ------------------------------------------------------------------------------------------------
 def verify(name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """`make verify-…` with ARGS."""
+    """Run `make verify-NAME` with `words` as ARGS."""
     command = [sys.executable, "-m", f"proofs.verification.{name}", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
@@ -117,21 +117,22 @@ def test_an_unknown_scenario_is_an_error_with_the_list_of_names(name: str, known
     assert done.stdout == ""
 
 
-def test_what_an_engine_adds_to_the_firewall_is_told_from_the_machines_own_rules() -> None:
-    """The rules of an engine that ran when another one started do not come back after both."""
-    theirs = [
+def test_the_rules_that_an_engine_adds_to_the_firewall_are_not_taken_for_the_machines_own() -> None:
+    """A second Docker Engine starts while the first one runs. When both have ended, the first one's rules must not be
+    restored with the machine's own."""
+    engines = [
         ":FORWARD DROP [4:212]", ":DOCKER-USER - [0:0]", "-A FORWARD -j DOCKER-USER",
         "-A FORWARD -i br-305c5c04e05d -o br-305c5c04e05d -j ACCEPT",
         "-A POSTROUTING -s 10.213.6.3/32 -d 10.213.6.3/32 -p tcp -m tcp --dport 8080 -j MASQUERADE",
     ]  # fmt: skip
     own = ["*filter", ":INPUT DROP [0:0]", "-A INPUT -i br-lan -p tcp -m tcp --dport 22 -j ACCEPT", "COMMIT"]
-    assert without_docker("\n".join(own[:2] + theirs + own[2:])).split("\n") == [
+    assert without_docker("\n".join(own[:2] + engines + own[2:])).split("\n") == [
         *own[:2], ":FORWARD ACCEPT [4:212]", *own[2:], "",
     ]  # fmt: skip
 
 
-def test_a_scenario_that_needs_another_says_so_and_brings_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """There is nothing to roll back to after one deploy."""
+def test_a_scenario_that_needs_another_one_says_so_and_runs_it_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """After a single deploy there is nothing to roll back to."""
     assert with_needed(["rollback"]) == ["rollback", "second"]
     assert "second is run too: rollback needs it" in capsys.readouterr().out
     assert with_needed(["rollback", "second"]) == ["rollback", "second"]

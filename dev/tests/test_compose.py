@@ -1,4 +1,4 @@
-"""The production stack's files: what must hold without a Docker Engine."""
+"""The production stack's files: what can be checked without a Docker Engine."""
 
 import re
 from typing import Any
@@ -9,15 +9,15 @@ from dev.common import BACKEND, ROOT
 from dev.shell_scripts import shell_scripts
 
 MEGABYTES = 4096
-"""Of the server that docs/operations.md advises."""
+"""The memory of the server that docs/operations.md recommends."""
 
 
 class Loader(yaml.SafeLoader):
-    """Reads Compose's own tags as the plain values behind them."""
+    """Reads values with one of Compose's own tags (`!override`) as if they had no tag."""
 
 
 def untagged(loader: Loader, node: yaml.Node) -> object:
-    """The value of a list or a mapping that bears a tag."""
+    """The value of a list or mapping that has a tag."""
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
     assert isinstance(node, yaml.MappingNode)
@@ -28,7 +28,7 @@ Loader.add_constructor("!override", untagged)
 
 
 def services(name: str) -> dict[str, dict[str, Any]]:
-    """The services of a file; those that extend another one with what they take from it."""
+    """The services of a compose file. A service that extends another one has that one's values too."""
     found: dict[str, dict[str, Any]] = yaml.load((BACKEND / name).read_text(encoding="utf-8"), Loader)["services"]
     for service, own in found.items():
         if base := own.get("extends"):
@@ -45,14 +45,14 @@ ONE_AFTER_THE_OTHER = ("trial-restore", "trial-backend")
 
 
 def limit(name: str) -> int:
-    """The memory limit of a service in MB, of all its containers."""
+    """The memory limit of all containers of a service together, in MB."""
     found = re.search(r"(\d+)m\b", ALL[name]["mem_limit"])
     assert found, name
     return int(found[1]) * copies(name)
 
 
 def copies(name: str) -> int:
-    """How many containers a service has, with the default settings."""
+    """The number of containers of a service with the default settings."""
     found = re.fullmatch(r"\$\{OWN_DB:-(\d)\}|(\d)", str(ALL[name].get("scale", 1)))
     assert found, name
     return int(found[1] or found[2])
@@ -69,7 +69,7 @@ def test_the_memory_limits_fit_the_advised_server_also_during_a_deploy() -> None
     assert always + max(trial, limit("standby")) <= MEGABYTES
 
 
-def test_every_service_has_a_limit_and_no_rights() -> None:
+def test_every_service_has_a_memory_limit_no_capabilities_and_a_read_only_file_system() -> None:
     for name, service in ALL.items():
         assert limit(name)
         assert service["cap_drop"] == ["ALL"], name
@@ -81,7 +81,7 @@ def test_one_backend_serves_while_another_one_restarts() -> None:
     assert DEPLOY["standby"]["scale"] == 1
 
 
-def test_the_trial_is_apart_from_production() -> None:
+def test_the_trial_shares_no_network_and_no_data_with_production() -> None:
     for name in TRIAL:
         assert set(DEPLOY[name]["networks"]) == {"trial"}, name
         volumes = {str(one).partition(":")[0] for one in DEPLOY[name]["volumes"] if isinstance(one, str)}
@@ -97,13 +97,13 @@ def test_the_keys_of_the_off_site_copies_are_in_one_container_only() -> None:
     assert OPTIONAL["offsite"]["profiles"] == ["offsite"]
 
 
-def test_where_the_heartbeat_goes_is_known_to_the_worker_only() -> None:
+def test_only_the_worker_knows_the_url_of_the_heartbeat() -> None:
     holders = [name for name, service in ALL.items() if "HEARTBEAT_URL" in service.get("environment", {})]
     assert holders == ["worker"]
 
 
-def test_what_an_owner_has_to_own_stays_short() -> None:
-    """A part that grows beyond this does two things."""
+def test_shell_scripts_and_the_compose_file_stay_short() -> None:
+    """The project's owner must be able to maintain them. A script that grows beyond this does two things: split it."""
     lines = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in shell_scripts()
     }

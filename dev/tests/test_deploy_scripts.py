@@ -27,22 +27,25 @@ def server(tmp_path: Path) -> Path:
 
 
 def write(server: Path, given: str) -> subprocess.CompletedProcess[str]:
+    """Run write-env.sh with `given` as standard input."""
     script = server / "deploy/write-env.sh"
     return subprocess.run([str(script)], input=given, text=True, capture_output=True, check=False)
 
 
 def records(values: dict[str, str]) -> str:
+    """These settings as write-env.sh reads them: each record ends with a NUL byte."""
     return "".join(f"{name}={value}\0" for name, value in values.items())
 
 
-def take_over(server: Path) -> str:
-    """Put new settings into use as deploy.sh does; returns them."""
+def put_into_use(server: Path) -> str:
+    """Put new settings into use as deploy.sh does; returns the new .env."""
     folder = server / "easy_box_backend"
     (folder / ".env.next").rename(folder / ".env")
     return (folder / ".env").read_text()
 
 
 def bash(server: Path, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a piece of bash after common.sh and report.sh, with these arguments and environment variables."""
     command = ["bash", "-c", f". {server}/deploy/common.sh; . {server}/deploy/report.sh; {script}", "test", *arguments]
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **variables}
     return subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
@@ -54,24 +57,24 @@ def test_a_value_may_hold_any_character(server: Path) -> None:
     values = {f"X{number}": "".join(chosen.choices(LETTERS, k=12)) for number in range(150)}
     done = write(server, records(NEEDED | values))
     assert done.returncode == 0, done.stderr
-    take_over(server)
+    put_into_use(server)
     script = 'for name in "$@"; do printf "%s\\0" "$(setting "$name")"; done'
     read = bash(server, script, *values).stdout.split("\0")[:-1]
     assert dict(zip(values, read, strict=True)) == values
 
 
-def test_lines_are_taken_too_with_comments_between(server: Path) -> None:
+def test_settings_may_be_given_as_lines_with_comments_between(server: Path) -> None:
     lines = [f"{name}={value}" for name, value in NEEDED.items()]
     assert write(server, "\n".join(["# mine", "", *lines, "LOG_LEVEL=INFO\r"])).returncode == 0
-    assert "LOG_LEVEL='INFO'\n" in take_over(server)
+    assert "LOG_LEVEL='INFO'\n" in put_into_use(server)
 
 
 def test_a_key_of_several_lines_stays_whole(server: Path) -> None:
     write(server, records(NEEDED | {"KEY": "first\nVERSION=second\nthird"}))
-    assert "KEY='first\nVERSION=second\nthird'\n" in take_over(server)
+    assert "KEY='first\nVERSION=second\nthird'\n" in put_into_use(server)
 
 
-def test_only_the_owner_may_read_them(server: Path) -> None:
+def test_only_the_owner_may_read_the_settings(server: Path) -> None:
     write(server, records(NEEDED))
     assert stat.S_IMODE((server / "easy_box_backend/.env.next").stat().st_mode) == 0o600
 
@@ -82,25 +85,25 @@ def test_nothing_changes_before_the_deploy(server: Path) -> None:
     assert (server / "easy_box_backend/.env").read_text() == "LOG_LEVEL=INFO\n"
 
 
-def test_the_operators_own_lines_stay_and_old_ones_of_ours_go(server: Path) -> None:
+def test_the_operators_own_lines_stay_and_lines_written_earlier_by_the_script_are_replaced(server: Path) -> None:
     (server / "easy_box_backend/.env").write_text("VERSION=abc\n# mine\nWEB_PROCESSES=4\n")
     write(server, records(NEEDED | {"METRICS_TOKEN": "old"}))
-    take_over(server)
+    put_into_use(server)
     write(server, records(NEEDED | {"LOG_LEVEL": "INFO"}))
-    text = take_over(server)
+    text = put_into_use(server)
     assert text.startswith("VERSION=abc\n# mine\nWEB_PROCESSES=4\n# --- Written by")
     assert "METRICS_TOKEN" not in text
     assert text.count("SECRET_KEY") == 1
 
 
-def test_what_the_operator_has_set_need_not_be_given(server: Path) -> None:
+def test_a_setting_in_the_operators_own_lines_need_not_be_given(server: Path) -> None:
     (server / "easy_box_backend/.env").write_text("SECRET_KEY_FILE=/run/secrets/secret_key\n")
     given = {name: value for name, value in NEEDED.items() if name != "SECRET_KEY"}
     assert write(server, records(given)).returncode == 0
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_what_is_missing_is_named_and_nothing_is_written(server: Path, name: str) -> None:
+def test_a_missing_setting_is_named_and_nothing_is_written(server: Path, name: str) -> None:
     done = write(server, records(NEEDED | {name: ""}))
     assert done.returncode == 1
     assert f"missing: {name}" in done.stderr
@@ -110,7 +113,7 @@ def test_what_is_missing_is_named_and_nothing_is_written(server: Path, name: str
 @pytest.mark.parametrize(
     "given", ["s3cret-without-a-name", "2=s3cret", "SECRET_KEY=s3cret", "POSTGRES_PASSWORD=s3cret@host/"]
 )
-def test_what_is_wrong_is_refused_without_showing_it(server: Path, given: str) -> None:
+def test_a_wrong_setting_is_refused_without_showing_its_value(server: Path, given: str) -> None:
     done = write(server, records(NEEDED) + given + "\0")
     assert done.returncode == 1
     assert "s3cret" not in done.stdout + done.stderr
@@ -118,7 +121,7 @@ def test_what_is_wrong_is_refused_without_showing_it(server: Path, given: str) -
 
 def test_the_image_is_named_after_the_account_that_pushes_it(server: Path) -> None:
     write(server, records(NEEDED | {"DOCKER_USERNAME": "shop"}))
-    text = take_over(server)
+    text = put_into_use(server)
     assert "IMAGE='shop/easybox-backend'\n" in text
     assert "DOCKER_USERNAME" not in text
 
@@ -132,7 +135,7 @@ def test_the_release_is_written_once_and_all_else_stays(server: Path) -> None:
     assert bash(server, "VERSION=other running_release").stdout == "new"
 
 
-def test_the_release_before_is_not_one_that_was_rolled_back(server: Path) -> None:
+def test_each_release_is_listed_once_the_latest_first(server: Path) -> None:
     folder = server / "var/deploy"
     folder.mkdir(parents=True)
     (folder / "releases").write_text("a 1\nb 2\nb 3\nc 4\n")
@@ -140,8 +143,8 @@ def test_the_release_before_is_not_one_that_was_rolled_back(server: Path) -> Non
 
 
 # --- The workflow's key -------------------------------------------------------------------------------------------
-def asked(server: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """What sshd does for the workflow's key; the scripts only say what they were called with."""
+def run_by_ssh(server: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run `command` as sshd does for the workflow's key. Fakes of deploy/'s scripts print their arguments."""
     for name in ("deploy.sh", "write-env.sh", "status.sh"):
         (server / "deploy" / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
     script, environment = (
@@ -153,9 +156,9 @@ def asked(server: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_workflows_key_can_do_what_the_workflow_does(server: Path) -> None:
     link = "https://github.com/somebody/easy_box/actions/runs/7"
-    assert asked(server, "test -x easy_box/deploy/deploy.sh").returncode == 0
-    assert asked(server, "easy_box/deploy/write-env.sh").stdout == "write-env.sh\n"
-    assert asked(server, f"easy_box/deploy/deploy.sh {'a' * 40} {link}").stdout == f"deploy.sh {'a' * 40} {link}\n"
+    assert run_by_ssh(server, "test -x easy_box/deploy/deploy.sh").returncode == 0
+    assert run_by_ssh(server, "easy_box/deploy/write-env.sh").stdout == "write-env.sh\n"
+    assert run_by_ssh(server, f"easy_box/deploy/deploy.sh {'a' * 40} {link}").stdout == f"deploy.sh {'a' * 40} {link}\n"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +169,7 @@ def test_the_workflows_key_can_do_what_the_workflow_does(server: Path) -> None:
      "easy_box/deploy/rollback.sh", "test -x easy_box/deploy/deploy.sh && id"],
 )  # fmt: skip
 def test_the_workflows_key_can_do_nothing_else(server: Path, command: str) -> None:
-    done = asked(server, command)
+    done = run_by_ssh(server, command)
     assert (done.returncode, done.stdout) == (126, "")
 
 
@@ -183,7 +186,10 @@ RELEASE = "a" * 40
 
 
 def take_image(server: Path, digest: str, here: str = "") -> tuple[int, list[str]]:
-    """`take_image` of steps.sh, and what it asked docker for. here: the image that is on the server."""
+    """Run `take_image` of steps.sh with a fake docker; returns its exit code and docker's arguments, without `inspect`.
+
+    digest: the setting IMAGE_DIGEST. here: the image that is on the server already.
+    """
     programs = server / "programs"
     programs.mkdir()
     (programs / "docker").write_text(IMAGES)
@@ -230,7 +236,8 @@ echo key >"$new/certs/privkey.pem"
 
 
 def fetch(server: Path) -> tuple[subprocess.CompletedProcess[str], str]:
-    """fetch-offsite.sh on a bare server, with a docker that brings a copy. Returns it, and docker's arguments."""
+    """Run fetch-offsite.sh on a bare server with a fake docker that fetches a copy. Returns the ended process, and the
+    arguments of docker."""
     backend, programs = server / "easy_box_backend", server / "programs"
     shutil.copy(ROOT / "easy_box_backend/docker-compose.optional.yml", backend)
     programs.mkdir()
@@ -254,23 +261,23 @@ def fetch(server: Path) -> tuple[subprocess.CompletedProcess[str], str]:
     return done, (server / "record").read_text() if (server / "record").exists() else ""
 
 
-def test_a_bare_server_gets_settings_secrets_set_and_release_of_the_lost_one(server: Path) -> None:
+def test_a_bare_server_gets_the_settings_secrets_backup_set_and_release_of_the_lost_server(server: Path) -> None:
     backend = server / "easy_box_backend"
     (backend / "offsite.env").write_text("RESTIC_PASSWORD=s3cret\n")
-    done, asked = fetch(server)
+    done, arguments = fetch(server)
     assert done.returncode == 0, done.stderr
     assert "IMAGE=shop/box" in (backend / ".env").read_text()
     assert stat.S_IMODE((backend / ".env").stat().st_mode) & 0o077 == 0
     assert (backend / "secrets/bot").read_text() == "there\n"
     assert (backend / "certs/privkey.pem").exists()
     assert (backend / "backups/2026-01-31T023000Z/SHA256SUMS").exists()
-    assert f"--env-file {backend}/offsite.env" in asked
-    assert re.search(r"restic/restic:\d+\.\d+\.\d+", asked)
-    assert "s3cret" not in asked + done.stdout + done.stderr
+    assert f"--env-file {backend}/offsite.env" in arguments
+    assert re.search(r"restic/restic:\d+\.\d+\.\d+", arguments)
+    assert "s3cret" not in arguments + done.stdout + done.stderr
     assert not list((server / "var/deploy").glob("offsite.*"))
 
 
-def test_what_a_server_has_already_stays(server: Path) -> None:
+def test_a_file_that_the_server_already_has_is_not_overwritten(server: Path) -> None:
     backend = server / "easy_box_backend"
     (backend / "secrets").mkdir()
     (backend / "secrets/bot").write_text("here\n")
@@ -280,16 +287,17 @@ def test_what_a_server_has_already_stays(server: Path) -> None:
 
 
 def test_without_the_keys_nothing_is_fetched(server: Path) -> None:
-    done, asked = fetch(server)
+    done, arguments = fetch(server)
     assert done.returncode == 1
     assert "offsite.env" in done.stderr
-    assert asked == ""
+    assert arguments == ""
 
 
 # --- Telegram -----------------------------------------------------------------------------------------------------
-def told(
+def send_report(
     server: Path, *report: str, **variables: str
 ) -> tuple[subprocess.CompletedProcess[str], list[dict[str, object]]]:
+    """Call `report` of report.sh with a fake Bot API; returns the ended process and the messages that were sent."""
     with bot_api.serve() as api:
         settings = {"TELEGRAM_BOT_TOKEN": bot_api.TOKEN, "TELEGRAM_CHAT_ID": "-100", "TELEGRAM_API_URL": api.url}
         done = bash(server, 'report "$@"', *report, **(settings | variables))
@@ -298,8 +306,8 @@ def told(
 
 
 @needs_curl
-def test_a_failure_is_told_with_its_reason_and_the_link(server: Path) -> None:
-    done, messages = told(
+def test_the_message_about_a_failure_has_its_reason_and_the_link(server: Path) -> None:
+    done, messages = send_report(
         server, "failed", "a" * 40, "b" * 40, "на диске мало места: 5 МБ", LINK="https://example.com/1?a&b"
     )
     assert done.returncode == 0
@@ -315,7 +323,7 @@ def test_a_failure_is_told_with_its_reason_and_the_link(server: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "said", "reason"),
+    ("language", "log", "reason"),
     [
         ("ru", "FAILED: the disk is full\nНЕУДАЧА: на диске мало места\n", "на диске мало места"),
         ("en", "FAILED: one\nНЕУДАЧА: раз\nFAILED: two\nНЕУДАЧА: два\n==> Going back", "two"),
@@ -324,20 +332,22 @@ def test_a_failure_is_told_with_its_reason_and_the_link(server: Path) -> None:
         ("en", "", "it ended without saying why"),
     ],
 )
-def test_the_reason_is_what_was_said_last_in_the_language(server: Path, language: str, said: str, reason: str) -> None:
-    (server / "log").write_text(said)
+def test_the_reason_is_the_logs_last_failure_in_the_managers_language(
+    server: Path, language: str, log: str, reason: str
+) -> None:
+    (server / "log").write_text(log)
     found = bash(server, "ended=; language=$1; why", language, LOG=str(server / "log"))
     assert found.stdout == reason
 
 
-def test_a_signal_is_the_reason_whatever_was_said(server: Path) -> None:
+def test_after_a_signal_the_signal_is_the_reason_whatever_the_log_has(server: Path) -> None:
     (server / "log").write_text("FAILED: x\n")
     assert bash(server, "ended=yes; language=ru; why", LOG=str(server / "log")).stdout == "его прервали"
 
 
 @pytest.mark.parametrize("script", ["guarded", "steps", "trial", "serve", "replace-backends"])
-def test_what_can_fail_in_a_deploy_is_said_in_both_languages(script: str) -> None:
-    """`fail "…" "…"`, or a function of the script that adds the second text."""
+def test_every_failure_of_a_deploy_has_a_text_in_both_languages(script: str) -> None:
+    """Each call is `fail "English" "Russian"`, or calls a function of the script that adds the Russian text."""
     text = (ROOT / f"deploy/{script}.sh").read_text().replace("\\\n", " ")
     calls = re.findall(r'\b(?:fail|lost) +("[^$#\n][^#\n]*)', text)
     assert calls
@@ -348,16 +358,16 @@ def test_what_can_fail_in_a_deploy_is_said_in_both_languages(script: str) -> Non
 
 
 @needs_curl
-def test_what_was_said_is_no_markup(server: Path) -> None:
-    _done, messages = told(server, "failed", "a" * 40, "", 'odd <b>"text"\\n & more', ADMIN_LANGUAGE_CODE="en")
+def test_the_reason_is_escaped_in_the_message(server: Path) -> None:
+    _done, messages = send_report(server, "failed", "a" * 40, "", 'odd <b>"text"\\n & more', ADMIN_LANGUAGE_CODE="en")
     assert 'is not deployed: odd &lt;b&gt;"text"\\n &amp; more.' in str(messages[0]["text"])
 
 
 @needs_curl
 @pytest.mark.parametrize("what", ["deploy", "rollback", "busy", "stuck"])
 @pytest.mark.parametrize("language", ["ru", "en", "de"])
-def test_everything_is_told(server: Path, what: str, language: str) -> None:
-    _done, messages = told(server, what, "a" * 40, "12", "x", ADMIN_LANGUAGE_CODE=language)
+def test_there_is_a_message_for_every_outcome_in_every_language(server: Path, what: str, language: str) -> None:
+    _done, messages = send_report(server, what, "a" * 40, "12", "x", ADMIN_LANGUAGE_CODE=language)
     assert "aaaaaaaaaa" in str(messages[0]["text"])
 
 
@@ -365,7 +375,7 @@ def test_everything_is_told(server: Path, what: str, language: str) -> None:
 def test_the_token_may_come_from_a_file(server: Path) -> None:
     (server / "easy_box_backend/secrets").mkdir()
     (server / "easy_box_backend/secrets/bot").write_text(f"{bot_api.TOKEN}\n")
-    _done, messages = told(
+    _done, messages = send_report(
         server, "deploy", "a" * 40, "12", TELEGRAM_BOT_TOKEN="", TELEGRAM_BOT_TOKEN_FILE="/run/secrets/bot"
     )
     assert len(messages) == 1
@@ -382,12 +392,12 @@ def test_a_message_that_is_refused_stops_nothing_and_shows_no_token(server: Path
     assert bot_api.TOKEN not in done.stdout + done.stderr
 
 
-def test_without_a_bot_nobody_is_told(server: Path) -> None:
+def test_without_a_bot_no_message_is_sent(server: Path) -> None:
     done = bash(server, "report deploy abc 1")
     assert done.returncode == 0
     assert "no message is sent" in done.stdout
 
 
-def test_json_is_made_right(server: Path) -> None:
+def test_a_text_is_quoted_correctly_for_json(server: Path) -> None:
     text = 'a "b" \\ c\nd\te'
     assert json.loads(bash(server, 'in_json "$1"', text).stdout) == text.replace("\t", " ")

@@ -1,4 +1,4 @@
-"""The Markdown files name links, files and commands that exist."""
+"""The links, files and commands that the Markdown files name exist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def text_of(name: str) -> str:
 
 
 def prose_of(name: str) -> str:
-    """A page without its blocks of code."""
+    """A page without its code blocks."""
     return CODE.sub("", text_of(name))
 
 
@@ -51,14 +51,15 @@ def is_broken(link: str, document: str) -> bool:
 
 
 def paths(name: str) -> list[str]:
-    """What stands in backticks and looks like a file or folder of the project."""
+    """The texts in backticks that look like a file or folder of the project."""
     words = (quoted.split()[0] for quoted in QUOTED.findall(prose_of(name)) if quoted.strip())
     found = (word for word in words if PATH.fullmatch(word) and not ELSEWHERE.match(word))
     return [word for word in found if word.endswith(KINDS) or word.startswith(FOLDERS)]
 
 
 def exists(path: str, document: str) -> bool:
-    """Whether it is there, seen from the usual folders or from the document's own. A bare name may be anywhere."""
+    """Whether `path` exists, relative to one of the usual folders or to the document's own. A file name without a
+    folder may be anywhere."""
     for place in (*SEEN_FROM, (ROOT / document).parent):
         if "*" in path and any(place.glob(path)):
             return True
@@ -74,7 +75,7 @@ def test_every_link_of_a_document_leads_somewhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "CHANGELOG.md"])
 def test_every_path_that_a_document_names_exists(name: str) -> None:
-    """But in the changelog, which names what was."""
+    """Except in the changelog, which names files that no longer exist."""
     assert [path for path in paths(name) if not exists(path, name)] == []
 
 
@@ -85,7 +86,7 @@ def test_every_make_command_that_a_document_names_exists(name: str) -> None:
     assert set(re.findall(r"(?:^|[\s;&])make ([a-z][a-z-]+)\b", code)) <= set(targets)
 
 
-def test_what_is_missing_is_noticed() -> None:
+def test_a_missing_file_or_heading_is_noticed() -> None:
     assert is_broken("docs/nothing.md", "README.md")
     assert is_broken("#no-such-heading", "README.md")
     assert not is_broken("docs/operations.md#secrets", "README.md")

@@ -1,5 +1,5 @@
-"""nginx's files on a real nginx, if there is one: what it refuses before a backend sees it. `make verify-stack` uses
-production's version of nginx."""
+"""nginx's files on a real nginx, if it is installed: where requests go, and which are refused before a backend sees
+them. `make verify-stack` uses production's version of nginx."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ UNKNOWN = [
 ]  # fmt: skip
 
 
-GO_ON = threading.Event()
-"""Until it is set, a slow request waits for its answer."""
+RELEASE_SLOW_REQUESTS = threading.Event()
+"""The backend answers requests to /api/slow/ only once this is set."""
 
 
 class Backend(BaseHTTPRequestHandler):
-    """Answers 200 to every request, and remembers the paths."""
+    """Answers 200 to every request, and records the paths and headers."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.server.paths.append(self.path)  # type: ignore[attr-defined]
         vars(self.server).setdefault("headers", []).append(dict(self.headers))
         if self.path == "/api/slow/":
-            GO_ON.wait(60)
+            RELEASE_SLOW_REQUESTS.wait(60)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -65,26 +65,29 @@ class Backend(BaseHTTPRequestHandler):
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 class Edge:
-    """A running nginx, and the paths and headers that its backend saw. balanced: the port for balancers."""
+    """A running nginx. paths, headers: those of the requests that reached its backend. balanced: the port for
+    balancers."""
 
-    def __init__(self, port: int, balanced: int, asked: list[str], headers: list[dict[str, str]]) -> None:
-        self.port, self.balanced, self.asked, self.headers = port, balanced, asked, headers
+    def __init__(self, port: int, balanced: int, paths: list[str], headers: list[dict[str, str]]) -> None:
+        self.port, self.balanced, self.paths, self.headers = port, balanced, paths, headers
 
-    def raw(self, request: bytes) -> tuple[int, bytes]:
+    def send(self, request: bytes) -> tuple[int, bytes]:
+        """Send these bytes; returns the response's status and body."""
         with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
             connection.sendall(request)
             answer = http.client.HTTPResponse(connection)
             answer.begin()
             return answer.status, answer.read()
 
-    def ask(self, path: str = "/", host: str = "box.example.com", **headers: str) -> tuple[int, bytes]:
+    def get(self, path: str = "/", host: str = "box.example.com", **headers: str) -> tuple[int, bytes]:
+        """Send a GET; returns the response's status and body."""
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
-        return self.raw("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+        return self.send("\r\n".join([*lines, "Connection: close", "", ""]).encode())
 
 
 Start = Callable[..., Edge]
@@ -100,7 +103,11 @@ def configure(
     acme: str = "",
     standby: int = 0,
 ) -> Path:
-    """Copy our files with other folders and ports, and without directives that an older nginx does not know."""
+    """Copy our nginx files with other folders and ports, and without directives that an older nginx does not know.
+
+    port, balanced: where nginx listens, for phones and people, and for balancers. backend, standby: the ports of the
+    backends. hosts: ALLOWED_HOSTS; names: other variables of hosts.sh. Returns the path of nginx.conf.
+    """
     own = folder / "easybox"
     shutil.copytree(BACKEND / "nginx", own)
     (folder / "run").mkdir()
@@ -120,7 +127,7 @@ def configure(
         r"worker_rlimit_nofile[^;]*;": "", r"max_conns=100": "max_conns=3",
     }  # fmt: skip
     for path in (own / "nginx.conf", own / "site.conf"):
-        # Docker resolves the one name to the addresses of two containers.
+        # In production Docker resolves this name to the addresses of two containers.
         text = re.sub(r"server backend:8000 [^;]*;", r"\g<0> \g<0>", path.read_text())
         for before, after in changes.items():
             text = re.sub(before, lambda _, after=after: after, text)  # type: ignore[misc]
@@ -130,9 +137,9 @@ def configure(
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts nginx with ALLOWED_HOSTS and perhaps other variables; stopped at the end."""
+    """A function that starts nginx with ALLOWED_HOSTS and perhaps other variables. It is stopped after the test."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    server.asked, server.headers = [], []  # type: ignore[attr-defined]
+    server.paths, server.headers = [], []  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     running: list[subprocess.Popen[bytes]] = []
 
@@ -147,10 +154,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     ) -> Edge:
         port, balanced = free_port(), free_port()
         path = configure(tmp_path, port, balanced, backend or server.server_address[1], hosts, names, acme, standby)
-        if certified:  # as start.sh does
+        if certified:  # as nginx/start.sh does
             (tmp_path / "run/desk.conf").write_text("http 1;\n")
             (tmp_path / "run/name.conf").write_text("http desk.example.com:8443;\n")
-        if balancer:  # the same
+        if balancer:  # as nginx/start.sh does
             (tmp_path / "run/balancer.conf").write_text(f"set_real_ip_from {balancer};\n")
         user = "user root; " if os.geteuid() == 0 else ""
         command = [str(NGINX), "-c", str(path), "-e", str(tmp_path / "log"), "-g", f"{user}daemon off;"]
@@ -159,7 +166,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
             assert running[-1].poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.05)
-        return Edge(port, balanced, server.asked, server.headers)  # type: ignore[attr-defined]
+        return Edge(port, balanced, server.paths, server.headers)  # type: ignore[attr-defined]
 
     yield begin
     for process in running:
@@ -174,31 +181,32 @@ def start(tmp_path: Path) -> Iterator[Start]:
     "request_line",
     [b"nonsense", b"\x16\x03\x01\x02", b"GET", b"GET nowhere HTTP/1.1", b"GET / HTTP/9.9", b"G\0T / HTTP/1.1"],
 )
-def test_what_is_no_request_is_a_400_and_meets_no_backend(start: Start, request_line: bytes) -> None:
+def test_an_invalid_request_line_is_refused_and_reaches_no_backend(start: Start, request_line: bytes) -> None:
     edge = start()
-    status, _body = edge.raw(request_line + b"\r\nHost: box.example.com\r\n\r\n")
+    status, _body = edge.send(request_line + b"\r\nHost: box.example.com\r\n\r\n")
     assert status in (400, 505)
-    assert edge.asked == []
+    assert edge.paths == []
 
 
 def is_our_error(status: int, body: bytes, number: int = 400) -> bool:
+    """Whether a response has the status `number` and the JSON body of our API's errors."""
     return status == number and {"code", "detail", "facts", "retryable"} <= json.loads(body).keys()
 
 
 @needs_nginx
-def test_a_host_that_is_not_ours_meets_no_backend(start: Start) -> None:
+def test_a_request_for_a_host_that_is_not_ours_reaches_no_backend(start: Start) -> None:
     edge = start()
     for host in KNOWN:
-        assert edge.ask("/api/products/", host)[0] == 200, host
-    assert len(edge.asked) == len(KNOWN)
+        assert edge.get("/api/products/", host)[0] == 200, host
+    assert len(edge.paths) == len(KNOWN)
     for host in UNKNOWN:
         for path in ("/", "/api/products/", "/api/auth/token/", "/media/a.jpg", "/static/a.css", "/healthz/"):
-            assert is_our_error(*edge.ask(path, host)), (path, host)
-    assert len(edge.asked) == len(KNOWN)
+            assert is_our_error(*edge.get(path, host)), (path, host)
+    assert len(edge.paths) == len(KNOWN)
 
 
 @needs_nginx
-def test_a_request_that_names_its_host_twice_or_not_at_all_meets_no_backend(start: Start) -> None:
+def test_a_request_that_names_its_host_twice_or_not_at_all_reaches_no_backend(start: Start) -> None:
     edge = start()
     for request in (
         b"GET http://box.example.com/ HTTP/1.1\r\nHost: evil\r\n\r\n",
@@ -206,12 +214,12 @@ def test_a_request_that_names_its_host_twice_or_not_at_all_meets_no_backend(star
         b"GET / HTTP/1.0\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
     ):
-        assert edge.raw(request)[0] == 400, request
-    assert edge.asked == []
+        assert edge.send(request)[0] == 400, request
+    assert edge.paths == []
 
 
-def sent_to(edge: Edge, path: str, **headers: str) -> str:
-    """Where nginx sends a request, "" if it is answered."""
+def redirect(edge: Edge, path: str, **headers: str) -> str:
+    """The URL that nginx redirects a request to, or "" if it does not."""
     with socket.create_connection(("127.0.0.1", edge.port), 10) as connection:
         lines = [
             f"GET {path} HTTP/1.1",
@@ -226,29 +234,29 @@ def sent_to(edge: Edge, path: str, **headers: str) -> str:
 
 
 @needs_nginx
-def test_with_a_certificate_people_are_sent_to_https_and_the_app_is_not(start: Start) -> None:
+def test_with_a_certificate_people_are_redirected_to_https_and_the_app_is_not(start: Start) -> None:
     edge = start(certified=True)
     for path in ("/", "/login/", "/orders/?q=a%20b", "/admin/", "/apix"):
-        assert sent_to(edge, path) == f"https://desk.example.com:8443{path}"
+        assert redirect(edge, path) == f"https://desk.example.com:8443{path}"
     for path in ("/api/products/?sku=a", "/api/docs/", "/media/a.jpg", "/static/a.css", "/healthz", "/readyz",
                  "/.well-known/acme-challenge/x"):  # fmt: skip
-        assert sent_to(edge, path) == "", path
+        assert redirect(edge, path) == "", path
     dart = {"User-Agent": "Dart/3.4 (dart:io)"}
-    assert sent_to(edge, "/data/user/0/x.jpg", **dart) == ""
+    assert redirect(edge, "/data/user/0/x.jpg", **dart) == ""
     assert (
-        edge.raw(b"POST /log-client-error HTTP/1.1\r\nHost: box.example.com\r\nContent-Length: 2\r\n\r\n{}")[0] == 200
+        edge.send(b"POST /log-client-error HTTP/1.1\r\nHost: box.example.com\r\nContent-Length: 2\r\n\r\n{}")[0] == 200
     )
 
 
 @needs_nginx
-def test_without_a_certificate_nobody_is_sent_away(start: Start) -> None:
+def test_without_a_certificate_nobody_is_redirected(start: Start) -> None:
     edge = start()
-    assert {sent_to(edge, path) for path in ("/", "/login/", "/api/products/")} == {""}
+    assert {redirect(edge, path) for path in ("/", "/login/", "/api/products/")} == {""}
 
 
 @needs_nginx
-def test_backends_that_do_not_even_take_a_connection_are_our_503(start: Start) -> None:
-    """The first requests time out; then nginx takes the backends for down."""
+def test_if_the_backends_accept_no_connection_the_response_is_our_503(start: Start) -> None:
+    """The first requests time out; then nginx regards the backends as down."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
         waiting = [socket.socket() for _ in range(3)]
         for one in waiting:
@@ -269,24 +277,24 @@ def test_backends_that_do_not_even_take_a_connection_are_our_503(start: Start) -
 
 
 @needs_nginx
-def test_while_the_backends_are_replaced_the_other_one_answers(start: Start, tmp_path: Path) -> None:
-    """From one request to the next, without a reload."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as other:
-        other.asked = []  # type: ignore[attr-defined]
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        edge = start(standby=other.server_address[1])
+def test_while_the_backends_are_replaced_standby_gets_the_requests(start: Start, tmp_path: Path) -> None:
+    """nginx switches from one request to the next, without a reload, by the marker file run/standby."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as standby:
+        standby.paths = []  # type: ignore[attr-defined]
+        threading.Thread(target=standby.serve_forever, daemon=True).start()
+        edge = start(standby=standby.server_address[1])
         for number, path in enumerate(("/", "/api/products/", "/api/auth/token/", "/log-client-error", "/login/")):
             (tmp_path / "run/standby").touch()
-            assert edge.ask(path)[0] == 200
+            assert edge.get(path)[0] == 200
             (tmp_path / "run/standby").unlink()
-            assert edge.ask(path)[0] == 200
-            assert len(edge.asked) == len(other.asked) == number + 1  # type: ignore[attr-defined]
-        other.shutdown()
+            assert edge.get(path)[0] == 200
+            assert len(edge.paths) == len(standby.paths) == number + 1  # type: ignore[attr-defined]
+        standby.shutdown()
 
 
 @needs_nginx
 @pytest.mark.parametrize(("balancer", "client"), [("127.0.0.1", "198.51.100.7"), ("203.0.113.66", "127.0.0.1")])
-def test_a_balancer_and_nobody_else_says_whose_a_connection_is(start: Start, balancer: str, client: str) -> None:
+def test_only_a_balancer_may_say_from_which_client_a_connection_comes(start: Start, balancer: str, client: str) -> None:
     edge = start(balancer=balancer)
     lines = ["PROXY TCP4 198.51.100.7 192.0.2.1 40000 80", "GET /api/ HTTP/1.1", "Host: box.example.com"]
     with socket.create_connection(("127.0.0.1", edge.balanced), 10) as connection:
@@ -302,53 +310,54 @@ def test_a_balancer_and_nobody_else_says_whose_a_connection_is(start: Start, bal
 
 
 @needs_nginx
-def test_a_probe_needs_no_right_host(start: Start) -> None:
+def test_a_health_probe_may_name_any_host(start: Start) -> None:
     edge = start()
-    assert [edge.ask(path, "10.0.0.7")[0] for path in ("/healthz", "/readyz", "/readyz?x", "/readyz/x")] == [
+    assert [edge.get(path, "10.0.0.7")[0] for path in ("/healthz", "/readyz", "/readyz?x", "/readyz/x")] == [
         200, 200, 200, 400,
     ]  # fmt: skip
 
 
 @needs_nginx
-def test_a_line_that_is_too_long_meets_no_backend_and_one_that_an_app_may_send_does(start: Start) -> None:
+def test_a_line_that_is_too_long_reaches_no_backend_and_one_as_long_as_an_app_may_send_does(start: Start) -> None:
     edge = start()
-    assert edge.ask("/api/products/?sku=" + "%D0%96" * 255)[0] == 200
-    assert edge.ask("/", Authorization="Token " + "a" * 64, Cookie="a" * 4000)[0] == 200
-    assert len(edge.asked) == 2
-    assert is_our_error(*edge.ask("/" + "a" * 33_000 + "key"))
-    assert is_our_error(*edge.ask("/api/products/?" + "a=1&" * 9000))
+    assert edge.get("/api/products/?sku=" + "%D0%96" * 255)[0] == 200
+    assert edge.get("/", Authorization="Token " + "a" * 64, Cookie="a" * 4000)[0] == 200
+    assert len(edge.paths) == 2
+    assert is_our_error(*edge.get("/" + "a" * 33_000 + "key"))
+    assert is_our_error(*edge.get("/api/products/?" + "a=1&" * 9000))
     for name in ("Cookie", "Authorization", "Accept-Language", "User-Agent", "X-Anything"):
-        assert is_our_error(*edge.ask("/", **{name: "a" * 33_000})), name
-    assert is_our_error(*edge.ask("/", **{f"X-{number}": "a" * 20_000 for number in range(9)}))
-    assert len(edge.asked) == 2
+        assert is_our_error(*edge.get("/", **{name: "a" * 33_000})), name
+    assert is_our_error(*edge.get("/", **{f"X-{number}": "a" * 20_000 for number in range(9)}))
+    assert len(edge.paths) == 2
 
 
 @needs_nginx
 @pytest.mark.parametrize("hosts", ["*", "box.example.com,*", ""])
-def test_any_host_is_let_through_where_any_is_allowed(start: Start, hosts: str) -> None:
+def test_every_host_is_accepted_if_allowed_hosts_allows_any(start: Start, hosts: str) -> None:
     edge = start(hosts)
     for host in ("evil", "203.0.113.77:8080", "[::1]", "a.b.c"):
-        assert edge.ask("/", host)[0] == 200
-    assert is_our_error(*edge.ask("/", "a" * 7900 + "key"))
+        assert edge.get("/", host)[0] == 200
+    assert is_our_error(*edge.get("/", "a" * 7900 + "key"))
 
 
 @needs_nginx
-def test_a_certificates_names_and_the_photos_name_are_known_too(start: Start) -> None:
+def test_the_names_of_the_certificate_and_of_the_photos_url_are_accepted_too(start: Start) -> None:
     edge = start("203.0.113.5", DOMAIN="a.example.com,b.example.com", PUBLIC_BASE_URL="https://photos.example.com:8443")
     for host in ("a.example.com", "b.example.com", "photos.example.com", "photos.example.com:8443", "203.0.113.5"):
-        assert edge.ask("/", host)[0] == 200
-    assert edge.ask("/", "example.com")[0] == 400
+        assert edge.get("/", host)[0] == 200
+    assert edge.get("/", "example.com")[0] == 400
 
 
-def listed(hosts: str) -> str:
+def hosts_map(hosts: str) -> str:
+    """The lines for nginx that hosts.sh makes of ALLOWED_HOSTS: a pattern for each host."""
     command = ["sh", str(BACKEND / "nginx/hosts.sh")]
     return subprocess.run(
         command, env={"PATH": os.environ["PATH"], "ALLOWED_HOSTS": hosts}, capture_output=True, text=True, check=True
     ).stdout
 
 
-def test_the_list_says_of_each_host_what_django_says() -> None:
-    patterns = re.findall(r'"~\*(.*)" 0;', listed(HOSTS))
+def test_nginx_accepts_the_same_hosts_as_django() -> None:
+    patterns = re.findall(r'"~\*(.*)" 0;', hosts_map(HOSTS))
     allowed = [host.strip() for host in HOSTS.split(",")]
     assert len(patterns) == len(allowed)
     assert all(HOST.fullmatch(host) for host in allowed)
@@ -362,37 +371,37 @@ def test_the_list_says_of_each_host_what_django_says() -> None:
 
 
 @pytest.mark.parametrize("host", ["http://x", "x/", 'a";}', "a b;", "x:80", "a$host", "~x", "\n", "a..b", "."])
-def test_what_is_no_host_is_no_line(host: str) -> None:
-    assert listed(host) == "default 1;\n"
+def test_an_invalid_host_name_is_not_written_into_nginxs_configuration(host: str) -> None:
+    assert hosts_map(host) == "default 1;\n"
 
 
 @needs_nginx
 def test_a_phones_error_report_is_never_refused(start: Start) -> None:
-    """The app takes any refusal for another error to report. What is too much, or too large, is dropped with a 204."""
+    """The app reports a refusal as another error. Too many or too large reports are dropped with a 204."""
     edge = start()
     head = "POST /log-client-error HTTP/1.1\r\nHost: box.example.com\r\nConnection: close\r\nContent-Length: "
-    codes = [edge.raw(f"{head}2\r\n\r\n{{}}".encode())[0] for _ in range(300)]
+    codes = [edge.send(f"{head}2\r\n\r\n{{}}".encode())[0] for _ in range(300)]
     assert set(codes) == {200, 204}, set(codes)
-    assert edge.raw(f"{head}3000000\r\n\r\n".encode())[0] == 204
+    assert edge.send(f"{head}3000000\r\n\r\n".encode())[0] == 204
 
 
 @needs_nginx
-def test_more_requests_than_the_backends_may_have_get_a_503_at_once(start: Start) -> None:
+def test_requests_beyond_the_backends_connection_limit_get_a_503_at_once(start: Start) -> None:
     edge, answers = start(), list[int]()
-    GO_ON.clear()
-    waiting = [threading.Thread(target=lambda: answers.append(edge.ask("/api/slow/")[0])) for _ in range(6)]
+    RELEASE_SLOW_REQUESTS.clear()
+    waiting = [threading.Thread(target=lambda: answers.append(edge.get("/api/slow/")[0])) for _ in range(6)]
     try:
         for thread in waiting:
             thread.start()
         deadline = time.monotonic() + 60
-        while len(edge.asked) < 6 and time.monotonic() < deadline:
+        while len(edge.paths) < 6 and time.monotonic() < deadline:
             time.sleep(0.02)
-        status, body = edge.ask("/api/products/")
+        status, body = edge.get("/api/products/")
         assert is_our_error(status, body, 503)
         assert json.loads(body)["facts"]["retry_after_seconds"] == 5
     finally:
-        GO_ON.set()
+        RELEASE_SLOW_REQUESTS.set()
         for thread in waiting:
             thread.join()
     assert answers == [200] * 6
-    assert edge.ask("/api/products/")[0] == 200
+    assert edge.get("/api/products/")[0] == 200

@@ -1,4 +1,4 @@
-"""`make pin-images`, against a registry of our own."""
+"""`make pin-images`, against a fake registry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def digest(path: str) -> str:
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Gives out tokens for one repository each, and digests to those who have one."""
+    """The URL of a fake registry: it issues tokens, each for one repository, and gives the digests of a repository only
+    to a request with its token."""
     monkeypatch.setenv("no_proxy", "*")
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,7 +76,7 @@ def test_every_base_image_gets_the_digest_of_its_tag_and_nothing_else_changes(fi
         assert "restic/restic:0.18.1@sha256:" in after
 
 
-def test_nothing_changes_if_one_can_not_be_found(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_changes_if_an_image_can_not_be_found(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = text_of(files)
     assert pin_images.main(files, "http://127.0.0.1:1", "http://127.0.0.1:1/token?service=x") == 1
     assert "certbot/certbot" in capsys.readouterr().err

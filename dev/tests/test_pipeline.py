@@ -32,7 +32,7 @@ FAKES = {
 
 
 class Desk:
-    """The environment of a step: a folder, fake programs, the file for outputs."""
+    """The environment of a workflow step: a folder, fake programs, and the file for the step's outputs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,13 +52,13 @@ class Desk:
         }
 
     def run(self, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """A script of .github/scripts/ with these variables and no others."""
+        """Run a script of .github/scripts/ with these variables and no others."""
         command = [str(SCRIPTS / script), *arguments]
         environment = self.environment | variables
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def sent(self, name: str) -> str:
-        """What ssh was given: `arguments` or `stdin`."""
+        """What ssh received: its `arguments` or its `stdin`."""
         return (self.folder / name).read_text()
 
     def outputs(self) -> str:
@@ -68,15 +68,15 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    """The environment of a step."""
+    """The environment of a workflow step."""
     return Desk(tmp_path)
 
 
 # --- The connection -----------------------------------------------------------------------------------------------
 
 
-def test_the_connection_is_pinned_to_the_servers_key_and_nobody_else_can_read_ours(desk: Desk) -> None:
-    """Whatever host name the secret contains, and with line ends of Windows."""
+def test_the_connection_is_pinned_to_the_servers_key_and_only_the_owner_can_read_our_key(desk: Desk) -> None:
+    """The host name in the secret does not matter, nor do Windows line ends."""
     result = desk.run("server.sh", "connect", **CONNECTION)
     assert result.returncode == 0, result.stdout
     ssh = desk.folder / "easybox-ssh"
@@ -92,8 +92,8 @@ def test_the_connection_is_pinned_to_the_servers_key_and_nobody_else_can_read_ou
 
 
 @pytest.mark.parametrize("name", ["SERVER_HOST", "SERVER_USER", "SERVER_HOST_KEY", "SSH_PRIVATE_KEY"])
-def test_without_a_secret_nothing_is_connected_and_it_is_named(desk: Desk, name: str) -> None:
-    """Without a host key any server could answer."""
+def test_if_a_secret_is_missing_it_is_named_and_nothing_is_connected(desk: Desk, name: str) -> None:
+    """Without a host key, another server could answer in place of ours."""
     result = desk.run("server.sh", "connect", **(CONNECTION | {name: ""}))
     assert result.returncode == 1
     assert f"Missing secrets: {name} (" in result.stdout
@@ -111,8 +111,8 @@ def test_without_a_secret_nothing_is_connected_and_it_is_named(desk: Desk, name:
         ("SSH_PRIVATE_KEY", "my password"),
     ],
 )
-def test_what_is_none_of_its_kind_is_refused(desk: Desk, name: str, value: str) -> None:
-    """Before it can become a line of ssh's configuration; and it is not repeated."""
+def test_an_invalid_secret_is_refused_and_not_shown(desk: Desk, name: str, value: str) -> None:
+    """It could become a line of ssh's configuration."""
     result = desk.run("server.sh", "connect", **(CONNECTION | {name: value}))
     assert result.returncode == 1
     assert name in result.stdout
@@ -123,8 +123,8 @@ def test_what_is_none_of_its_kind_is_refused(desk: Desk, name: str, value: str) 
 # --- .env ---------------------------------------------------------------------------------------------------------
 
 
-def test_settings_arrive_as_they_are_by_standard_input_only(desk: Desk) -> None:
-    """Quotes, dollars, even line breaks: each record ends with a NUL."""
+def test_settings_are_sent_unchanged_and_by_standard_input_only(desk: Desk) -> None:
+    """Values may contain quotes, dollars and line breaks, since each record ends with a NUL."""
     nasty = "a'b\"c $HOME `id` \\ # ü\nsecond line"
     extra = "# a comment\nTIME_ZONE=Europe/Berlin\r\n\nDOMAIN=a=b c\n"
     result = desk.run("server.sh", "write-env", DOCKER_USERNAME="somebody", SECRET_KEY=nasty, EXTRA_ENV=extra)
@@ -141,14 +141,14 @@ def test_settings_arrive_as_they_are_by_standard_input_only(desk: Desk) -> None:
     assert "$HOME" not in result.stdout + result.stderr + desk.sent("arguments")
 
 
-def test_what_is_not_set_is_not_sent(desk: Desk) -> None:
-    """So that the server's default holds."""
+def test_an_empty_setting_is_not_sent(desk: Desk) -> None:
+    """The server then uses its default."""
     assert desk.run("server.sh", "write-env", DOCKER_USERNAME="somebody", SECRET_KEY="").returncode == 0
     assert desk.sent("stdin") == "DOCKER_USERNAME=somebody\0"
 
 
 def test_a_line_that_is_no_setting_is_refused_and_not_shown(desk: Desk) -> None:
-    """It may be half of a secret."""
+    """It may be a part of a secret."""
     result = desk.run("server.sh", "write-env", DOCKER_USERNAME="somebody", EXTRA_ENV="A=1\npassw0rd")
     assert result.returncode == 1
     assert "EXTRA_ENV" in result.stdout
@@ -156,7 +156,7 @@ def test_a_line_that_is_no_setting_is_refused_and_not_shown(desk: Desk) -> None:
 
 
 def test_a_server_that_refuses_the_settings_stops_the_deploy(desk: Desk) -> None:
-    """It says itself what is missing."""
+    """The server's message says what is missing."""
     (desk.folder / "code").write_text("1")
     assert desk.run("server.sh", "write-env", DOCKER_USERNAME="somebody").returncode == 1
 
@@ -176,8 +176,8 @@ def test_a_server_that_refuses_the_settings_stops_the_deploy(desk: Desk) -> None
         (255, False, "reported=lost\n"),
     ],
 )
-def test_the_deploy_ends_as_the_server_says(desk: Desk, code: int, good: bool, output: str) -> None:
-    """`reported` says whether Telegram was told by the server (deploy/README.md)."""
+def test_the_deploy_succeeds_only_with_the_servers_exit_code_0(desk: Desk, code: int, good: bool, output: str) -> None:
+    """`reported` says whether the server has sent the Telegram message (deploy/README.md)."""
     (desk.folder / "code").write_text(str(code))
     result = desk.run("server.sh", "deploy", SHA=SHA, RUN_URL=RUN_URL)
     assert (result.returncode == 0) == good
@@ -186,8 +186,8 @@ def test_the_deploy_ends_as_the_server_says(desk: Desk, code: int, good: bool, o
 
 
 @pytest.mark.parametrize(("sha", "url"), [("main", RUN_URL), (f"{SHA};id", RUN_URL), (SHA, "https://x/$(id)")])
-def test_nothing_else_becomes_a_command_there(desk: Desk, sha: str, url: str) -> None:
-    """ssh hands its arguments to a shell."""
+def test_an_invalid_commit_or_url_is_not_passed_to_the_server(desk: Desk, sha: str, url: str) -> None:
+    """ssh passes its arguments to a shell there."""
     assert desk.run("server.sh", "deploy", SHA=sha, RUN_URL=url).returncode == 1
     assert not (desk.folder / "arguments").exists()
 
@@ -206,7 +206,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Two commits on main, one on a branch beside it."""
+    """A repository with two commits on main, and one more on the branch `beside`."""
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "--quiet")
@@ -219,7 +219,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def choose(desk: Desk, repository: Path, chosen: str) -> subprocess.CompletedProcess[str]:
-    """What the first job does."""
+    """Run release.sh, as the workflow's first job does. chosen: the commit that a person has entered, or ""."""
     newest = git(repository, "rev-parse", "main").strip()
     return subprocess.run(
         [str(SCRIPTS / "release.sh")],
@@ -231,22 +231,22 @@ def choose(desk: Desk, repository: Path, chosen: str) -> subprocess.CompletedPro
     )
 
 
-def test_a_push_is_about_its_own_commit_and_is_built(desk: Desk, repository: Path) -> None:
-    """And so is a run by hand that chooses nothing."""
+def test_a_push_builds_its_own_commit(desk: Desk, repository: Path) -> None:
+    """So does a run by hand that chooses no commit."""
     assert choose(desk, repository, "").returncode == 0
     assert desk.outputs() == f"sha={git(repository, 'rev-parse', 'main').strip()}\nbuild=true\n"
 
 
-def test_an_earlier_commit_can_be_chosen_in_short_and_is_not_built(desk: Desk, repository: Path) -> None:
-    """That is a rollback."""
+def test_an_earlier_commit_can_be_chosen_by_a_short_hash_and_is_not_built(desk: Desk, repository: Path) -> None:
+    """That is a rollback: its image exists."""
     earlier = git(repository, "rev-parse", "main~1").strip()
     assert choose(desk, repository, earlier[:8]).returncode == 0
     assert desk.outputs() == f"sha={earlier}\nbuild=false\n"
 
 
 @pytest.mark.parametrize("chosen", ["beside", "main", "0000000", "HEAD~1", "--help", "$(id)"])
-def test_what_was_not_released_from_this_branch_is_refused(desk: Desk, repository: Path, chosen: str) -> None:
-    """A branch's name too: it may point elsewhere tomorrow."""
+def test_anything_but_a_commit_of_this_branch_is_refused(desk: Desk, repository: Path, chosen: str) -> None:
+    """The name of a branch is refused too: it may point to another commit tomorrow."""
     if chosen == "beside":
         chosen = git(repository, "rev-parse", "beside").strip()
     assert choose(desk, repository, chosen).returncode == 1
@@ -256,8 +256,7 @@ def test_what_was_not_released_from_this_branch_is_refused(desk: Desk, repositor
 # --- Are there secrets --------------------------------------------------------------------------------------------
 
 
-def test_missing_secrets_skip_or_fail(desk: Desk) -> None:
-    """Named by their names."""
+def test_if_secrets_are_missing_the_job_is_skipped_or_fails_and_names_them(desk: Desk) -> None:
     assert desk.run("has-secrets.sh", "A", "B", A="1", B="2").returncode == 0
     assert desk.outputs() == "present=true\n"
     result = desk.run("has-secrets.sh", "A", "B", A="value", B="")
@@ -272,7 +271,7 @@ def test_missing_secrets_skip_or_fail(desk: Desk) -> None:
 
 
 class BotApi(HTTPServer):
-    """Takes messages; `answer` is its status."""
+    """A fake Bot API that records messages. answer: the status of its responses."""
 
     answer = 200
 
@@ -298,12 +297,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: object) -> None:
-        """Says nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
 def telegram() -> Iterator[BotApi]:
-    """A Bot API of our own."""
+    """A running fake Bot API."""
     with BotApi() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -313,7 +312,7 @@ def telegram() -> Iterator[BotApi]:
 
 
 def report(desk: Desk, telegram: BotApi, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The last job."""
+    """Run report_failure.py, as the workflow's last job does."""
     settings = {
         "TELEGRAM_BOT_TOKEN": TOKEN,
         "TELEGRAM_CHAT_ID": "-100200",
@@ -325,8 +324,7 @@ def report(desk: Desk, telegram: BotApi, **variables: str) -> subprocess.Complet
     return desk.run("report_failure.py", **(settings | variables))
 
 
-def test_a_failure_is_told_with_what_failed_and_the_runs_address(desk: Desk, telegram: BotApi) -> None:
-    """To one chat, once."""
+def test_one_message_names_the_failed_jobs_and_the_runs_address(desk: Desk, telegram: BotApi) -> None:
     result = report(desk, telegram)
     assert result.returncode == 0, result.stdout + result.stderr
     ((path, message),) = telegram.messages
@@ -340,15 +338,15 @@ def test_a_failure_is_told_with_what_failed_and_the_runs_address(desk: Desk, tel
     assert TOKEN not in result.stdout + result.stderr
 
 
-def test_it_is_told_in_english_if_that_is_the_managers_language(desk: Desk, telegram: BotApi) -> None:
-    """As the server's own messages."""
+def test_the_message_is_in_english_if_that_is_the_managers_language(desk: Desk, telegram: BotApi) -> None:
+    """The server's own messages are too."""
     report(desk, telegram, ADMIN_LANGUAGE_CODE="en")
     (text,) = telegram.messages[0][1]["text"]
     assert "was not deployed, what failed: tests" in text
 
 
-def test_a_lost_connection_is_not_told_as_a_failed_release(desk: Desk, telegram: BotApi) -> None:
-    """The server continues by itself."""
+def test_a_lost_connection_is_not_reported_as_a_failed_release(desk: Desk, telegram: BotApi) -> None:
+    """The deploy continues on the server."""
     report(desk, telegram, REPORTED="lost", RESULTS="release=success deploy=failure")
     (text,) = telegram.messages[0][1]["text"]
     assert "deploy/status.sh" in text
@@ -356,7 +354,7 @@ def test_a_lost_connection_is_not_told_as_a_failed_release(desk: Desk, telegram:
 
 @pytest.mark.parametrize("answer", [401, 404])
 def test_a_refused_message_fails_without_showing_the_token(desk: Desk, telegram: BotApi, answer: int) -> None:
-    """The run must show that no message was sent."""
+    """The workflow run must show that no message was sent."""
     telegram.answer = answer
     result = report(desk, telegram)
     assert result.returncode == 1
@@ -365,8 +363,8 @@ def test_a_refused_message_fails_without_showing_the_token(desk: Desk, telegram:
 
 
 @pytest.mark.parametrize("token", ["", 'x"\noutput = /etc/passwd'])
-def test_without_a_bot_nothing_is_sent(desk: Desk, telegram: BotApi, token: str) -> None:
-    """And what is no token is not sent anywhere."""
+def test_without_a_valid_token_nothing_is_sent(desk: Desk, telegram: BotApi, token: str) -> None:
+    """A missing token is no error; an invalid one is."""
     result = report(desk, telegram, TELEGRAM_BOT_TOKEN=token)
     assert (result.returncode == 0) == (token == "")
     assert telegram.messages == []
@@ -376,7 +374,7 @@ def test_without_a_bot_nothing_is_sent(desk: Desk, telegram: BotApi, token: str)
 
 
 def gitflow(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`make gitflow`."""
+    """Run `make gitflow` in `folder` with these variables."""
     settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "HOME": str(folder)}
     return subprocess.run(
         [str(ROOT / "dev" / "gitflow.sh")],
@@ -395,7 +393,7 @@ def branches(folder: Path) -> dict[str, str]:
 
 
 def test_gitflow_makes_develop_and_a_feature_from_main(repository: Path) -> None:
-    """Without a remote, too."""
+    """There need not be a remote."""
     before = branches(repository)
     result = gitflow(repository, NAME="stock-report")
     assert result.returncode == 0, result.stderr
@@ -405,7 +403,7 @@ def test_gitflow_makes_develop_and_a_feature_from_main(repository: Path) -> None
 
 
 def test_gitflow_twice_changes_nothing(repository: Path) -> None:
-    """And it does not move a branch that has new commits."""
+    """It does not move a branch that has new commits."""
     gitflow(repository, NAME="stock-report")
     git(repository, "commit", "--quiet", "--allow-empty", "--message", "work")
     before = branches(repository)
@@ -414,8 +412,8 @@ def test_gitflow_twice_changes_nothing(repository: Path) -> None:
     assert branches(repository) == before
 
 
-def test_gitflow_takes_what_the_remote_has_and_publishes_when_told(repository: Path, tmp_path: Path) -> None:
-    """Two people who both begin end up on the same develop."""
+def test_gitflow_takes_the_remotes_branches_and_publishes_its_own_with_push(repository: Path, tmp_path: Path) -> None:
+    """Two people who both call it end up on the same develop."""
     shared, second = tmp_path / "shared.git", tmp_path / "second"
     git(tmp_path, "clone", "--quiet", "--bare", str(repository), str(shared))
     git(repository, "remote", "add", "origin", str(shared))
@@ -432,8 +430,7 @@ def test_gitflow_takes_what_the_remote_has_and_publishes_when_told(repository: P
 
 
 @pytest.mark.parametrize("name", ["two words", "..", "x.lock", "a~b"])
-def test_gitflow_refuses_what_can_be_no_branch(repository: Path, name: str) -> None:
-    """And creates nothing."""
+def test_gitflow_refuses_an_invalid_branch_name_and_creates_nothing(repository: Path, name: str) -> None:
     before = branches(repository)
     assert gitflow(repository, NAME=name).returncode == 1
     assert branches(repository) == before

@@ -1,4 +1,4 @@
-"""The pinned requirements can be installed: pip refuses a file with a line that belongs to no package."""
+"""The pinned requirements can be installed. pip refuses a file with a line that belongs to no package."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `make run` checks before the server starts."""
+"""`make run`: where it listens, what it checks before the server starts, and the addresses that it prints."""
 
 import re
 import socket
@@ -22,8 +22,8 @@ def test_without_settings_it_listens_for_everybody_on_8000() -> None:
     assert run.where_to_listen() == ("0.0.0.0", 8000)
 
 
-def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As settings.py does it."""
+def test_the_environment_overrides_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """settings.py has the same order."""
     (tmp_path / ".env").write_text("# PORT=1\nexport HOST='127.0.0.1'\nPORT=$(touch x)\nPORT=9000\n")
     assert run.where_to_listen() == ("127.0.0.1", 9000)
     monkeypatch.setenv("PORT", "9001")
@@ -31,19 +31,18 @@ def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "8000.0"])
-def test_what_is_no_port_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
-    """With the value in the message."""
+def test_an_invalid_port_is_refused_with_its_value_in_the_message(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("PORT", port)
     with pytest.raises(SystemExit, match=f"PORT={port} is not a port"):
         run.where_to_listen()
 
 
-def test_a_busy_port_is_refused_and_another_one_named() -> None:
-    """Instead of a traceback of the server."""
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen(1)
-        port = other.getsockname()[1]
+def test_a_busy_port_is_refused_with_a_message() -> None:
+    """Otherwise the server would end with a traceback."""
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen(1)
+        port = busy.getsockname()[1]
         with pytest.raises(SystemExit, match=f"Port {port} is taken"):
             run.refuse_a_busy_port("127.0.0.1", port)
     run.refuse_a_busy_port("127.0.0.1", port)
@@ -51,7 +50,8 @@ def test_a_busy_port_is_refused_and_another_one_named() -> None:
 
 @pytest.fixture
 def interfaces(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The addresses of this machine's network interfaces, by name; packets to elsewhere leave from "route"."""
+    """The faked addresses of this machine's network interfaces, by name. "route": the source address of packets that
+    leave the network."""
     addresses = {"lo": "127.0.0.1"}
 
     class Probe(socket.socket):
@@ -72,8 +72,8 @@ def interfaces(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return addresses
 
 
-def test_the_address_for_phones_is_none_of_this_machine_alone(interfaces: dict[str, str]) -> None:
-    """A phone can't reach 127.0.0.1; without any network there is no address at all."""
+def test_the_address_for_phones_is_never_a_loopback_address(interfaces: dict[str, str]) -> None:
+    """A phone can't reach 127.0.0.1. Without a network there is no address for phones."""
     assert network.address_for_phones() is None
     interfaces["route"] = "127.0.0.1"
     assert network.address_for_phones() is None
@@ -86,8 +86,8 @@ def test_the_address_for_phones_is_none_of_this_machine_alone(interfaces: dict[s
 @pytest.mark.django_db
 def test_the_printed_addresses_are_pages_of_the_server() -> None:
     """A new user opens them first."""
-    told = run.describe("127.0.0.1", 8000)
-    paths = re.findall(r"http://127\.0\.0\.1:8000(/(?:\S+/)?)$", told, re.MULTILINE)
+    banner = run.describe("127.0.0.1", 8000)
+    paths = re.findall(r"http://127\.0\.0\.1:8000(/(?:\S+/)?)$", banner, re.MULTILINE)
     assert paths == ["/", "/api/docs/"]
     for path in paths:
         resolve(path)

@@ -1,4 +1,4 @@
-"""`.env.example` lists what the backend and the production stack read, no more and no less."""
+"""`.env.example` lists exactly the variables that the backend and the production stack read."""
 
 import re
 
@@ -53,7 +53,7 @@ def compose() -> str:
 
 
 def read_by_stack() -> set[str]:
-    """What the files of the stack read; of NAME and NAME_FILE only NAME."""
+    """The variables that the files of the stack read; of NAME and NAME_FILE only NAME."""
     names = set(READ_BY_COMPOSE.findall(compose()))
     for name in COMPOSE:
         for service in services(name).values():  # `NAME:` passes it on
