@@ -1,5 +1,5 @@
-"""The text of an alert: what happened, where, how often, with a link to the desk. In the managers' language, as
-Telegram's HTML, at most one message long."""
+"""The text of an alert: what happened, where, how often, with a link to the desk. It is written in the managers'
+language, as HTML for Telegram, at most one message long."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -34,8 +34,11 @@ _PAGES = {
     "client_error": "desk:phone_errors",
 }
 _ROOM_FOR_THE_END = 400
+"""Units of a message that are kept free for its last line."""
 _MOST_IN_FULL = 40
+"""How many discrepancies of a message are described."""
 _MOST_OF_STORIES = 400
+"""The most units of the stories of a discrepancy. Longer ones are left out."""
 
 
 def compose(batch: list[Alert]) -> str:
@@ -44,13 +47,13 @@ def compose(batch: list[Alert]) -> str:
         kind = batch[0].kind
         icon, title = _TITLES.get(kind, ("🔔", kind))
         head = f"{icon} <b>{escaped(title)}</b>" + (f" · {len(batch)}" if len(batch) > 1 else "")
-        told = _told(batch) if kind == "discrepancy" else {}
-        lines = [line for line in (_line(alert, told) for alert in batch) if line]
+        described = _described(batch) if kind == "discrepancy" else {}
+        lines = [line for line in (_line(alert, described) for alert in batch) if line]
         return _fit(head, lines, _end(kind, batch[0].created_at))
 
 
 def _fit(head: str, lines: list[str], end: str) -> str:
-    """The message. Lines that do not fit are counted instead."""
+    """The message with as many lines as fit, and the number of the others."""
     text, left = head, MAX_UNITS - units(head) - _ROOM_FOR_THE_END
     for shown, line in enumerate(lines):
         left -= units(line) + 3
@@ -63,6 +66,7 @@ def _fit(head: str, lines: list[str], end: str) -> str:
 
 
 def _end(kind: str, since: datetime) -> str:
+    """The last line: when the first of the alerts was saved, and a link to the page about them."""
     when = timezone.localtime(since).strftime("%d.%m.%Y %H:%M")
     page = _address(_PAGES[kind]) if kind in _PAGES else ""
     return f'{when} · <a href="{page}">{escaped(gettext("Open"))}</a>' if page else when
@@ -75,15 +79,15 @@ def _address(view: str, *args: object) -> str:
     return escaped(f"{settings.PUBLIC_BASE_URL}{reverse(view, args=args)}", 600).replace('"', "%22")
 
 
-def _told(batch: list[Alert]) -> dict[int, kinds.Told]:
-    """By id, the discrepancies of the first alerts, as many as a message can have room for."""
+def _described(batch: list[Alert]) -> dict[int, kinds.Told]:
+    """By id, the described discrepancies of the first alerts, as many as a message can have room for."""
     wanted = [alert.facts.get("discrepancy") for alert in batch[:_MOST_IN_FULL]]
     rows = Discrepancy.objects.filter(id__in=[key for key in wanted if key])
-    return {told.row.pk: told for told in kinds.describe(list(rows))}
+    return {described.row.pk: described for described in kinds.describe(list(rows))}
 
 
-def _line(alert: Alert, told: Mapping[int, kinds.Told]) -> str:
-    found = told.get(alert.facts.get("discrepancy") or 0)
+def _line(alert: Alert, described: Mapping[int, kinds.Told]) -> str:
+    found = described.get(alert.facts.get("discrepancy") or 0)
     if found is not None:
         label = _linked(escaped(found.label, 100), "desk:question", found.row.pk)
         return f"{label} · {escaped(found.sentence, 500)}{_stories(found)}"
@@ -96,7 +100,7 @@ def _line(alert: Alert, told: Mapping[int, kinds.Told]) -> str:
 
 
 def _stories(found: kinds.Told) -> str:
-    """What the server believes and what else may be true, if that is short."""
+    """The two stories of a discrepancy, what the server believes and what else may be true; "" if they are long."""
     if found.stories is None or units("".join(found.stories)) > _MOST_OF_STORIES:
         return ""
     labels = gettext("the server believes"), gettext("but perhaps")
@@ -126,7 +130,7 @@ def _client_error(facts: dict[str, Any]) -> str:
 
 
 def _discrepancy(facts: dict[str, Any]) -> str:
-    """A discrepancy without its sentence."""
+    """A discrepancy that is not described (`_described`): its kind and SKU, without its sentence."""
     what = str(facts.get("what", ""))
     label = Discrepancy.Kind(what).label if what in Discrepancy.Kind.values else what
     line = _linked(escaped(label, 100), "desk:question", facts.get("discrepancy"))
@@ -160,8 +164,8 @@ def _condition(facts: dict[str, Any]) -> str:
     """A condition of `ops/conditions.py` that has another level now."""
     name, _, host = str(facts.get("condition")).partition(" @")
     level = str(facts.get("level"))
-    whose = f"<b>{escaped(host, 40)}</b>: " if host else ""
-    return f"{_ICONS.get(level, '')} {whose}{escaped(_CONDITIONS[name.split()[0]](name, level, facts), 600)}"
+    prefix = f"<b>{escaped(host, 40)}</b>: " if host else ""
+    return f"{_ICONS.get(level, '')} {prefix}{escaped(_CONDITIONS[name.split()[0]](name, level, facts), 600)}"
 
 
 def _disk(name: str, level: str, facts: dict[str, Any]) -> str:

@@ -28,11 +28,13 @@ FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0
 MOST_NEW = Limit(most=20, period=timedelta(hours=6))
 """How many different alerts of each FROM_ANYBODY kind are sent; the others are counted in one alert."""
 FROM_ANYBODY = {"client_error", "server_error"}
+"""Kinds that anybody can cause, without a login."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """gather: how long alerts are collected for one message. quiet: how long after it the same key is held back."""
+    """How often alerts of a kind are sent. gather: how long they are collected for one message. quiet: how long after a
+    message further alerts with the same key are held back."""
 
     gather: timedelta = timedelta()
     quiet: timedelta = timedelta()
@@ -51,7 +53,7 @@ PACES = {
 
 # --- Saving alerts ------------------------------------------------------------------------------------------------
 def tell(kind: str, *, at: datetime, **facts: Any) -> Alert:
-    """Save an alert. Only inserts, so it takes no lock that others wait for."""
+    """Save an alert. It only inserts a row, so it takes no lock that others wait for."""
     return Alert.objects.create(kind=kind, facts=facts, created_at=at, next_try_at=_gathered(kind, at))
 
 
@@ -86,6 +88,7 @@ def count_up(kind: str, *, key: str, at: datetime, **facts: Any) -> None:
 
 
 def _counted(key: str) -> bool:
+    """Count a repeated alert. Returns whether there is an unsent one with this key."""
     return bool(Alert.objects.open().filter(key=key).update(count=F("count") + 1))
 
 
@@ -107,7 +110,7 @@ def claim(at: datetime) -> list[Alert]:
     mark = uuid.uuid4().hex
     Alert.objects.due(at).filter(id__in=same).update(
         claim=mark, attempts=F("attempts") + 1, next_try_at=at + LEASE
-    )  # without those that another worker claimed first: the condition is checked again under the row's lock
+    )  # skips those that another worker claimed first: the condition is checked again under the row's lock
     return list(Alert.objects.filter(claim=mark).order_by("id"))
 
 
@@ -133,6 +136,7 @@ def drop(batch: list[Alert], *, at: datetime, error: str) -> None:
 
 
 def _mine(batch: list[Alert]) -> Any:
+    """The alerts of a batch whose claim still holds."""
     return Alert.objects.open().filter(claim__in={alert.claim for alert in batch})
 
 

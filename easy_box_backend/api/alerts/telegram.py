@@ -20,6 +20,7 @@ MAX_UNITS = 4096
 """The longest message, counted as Telegram does: in UTF-16 units."""
 TIMEOUT_SECONDS = 10.0
 _MOST_OF_AN_ANSWER = 65_536
+"""How many bytes of an answer are read."""
 
 
 class Failed(Exception):
@@ -35,7 +36,7 @@ class Unreachable(Failed):
 
 
 class Refused(Failed):
-    """No message would be accepted: the token or the chat is wrong, or the bot was removed from it."""
+    """No message is accepted: the token or the chat is wrong, or the bot was removed from the chat."""
 
 
 class BadMessage(Failed):
@@ -101,14 +102,16 @@ def _read(response: Any) -> dict[str, Any]:
 
 
 def _failure(chat: Chat, status: int, answer: dict[str, Any], header: str | None) -> Failed:
-    said = str(answer.get("description") or "")
-    reason = _clean(chat, f"{status} {said}".strip())
+    """The error for an answer with this status. header: its `Retry-After`."""
+    description = str(answer.get("description") or "")
+    reason = _clean(chat, f"{status} {description}".strip())
     if status == 429 or status >= 500:
         parameters = answer.get("parameters")
         wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
         return Unreachable(reason, _seconds(wait if wait is not None else header))
-    # "chat not found", "group chat was upgraded to a supergroup chat", "PEER_ID_INVALID": not the message's fault
-    if status == 413 or (status == 400 and not any(word in said.lower() for word in ("chat", "peer", "user"))):
+    # "chat not found", "group chat was upgraded to a supergroup chat", "PEER_ID_INVALID": the message is not the cause
+    names_chat = any(word in description.lower() for word in ("chat", "peer", "user"))
+    if status == 413 or (status == 400 and not names_chat):
         return BadMessage(reason)
     return Refused(reason)
 
@@ -121,6 +124,7 @@ def _seconds(value: Any) -> float | None:
 
 
 def _clean(chat: Chat, text: str) -> str:
+    """`text` without the bot's token."""
     return (text.replace(chat.token, "***") if chat.token else text)[:400]
 
 

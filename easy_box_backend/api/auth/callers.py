@@ -1,4 +1,4 @@
-"""What a request tells about the caller: address, program, connection."""
+"""The caller of a request: its address, network, program and connection."""
 
 import ipaddress
 

@@ -20,6 +20,7 @@ from api.models import Device, User
 from api.texts import tidy
 
 BROWSER = "known_browser"
+"""The name of the cookie that `remember_browser` sets."""
 BROWSER_KEPT = timedelta(days=180)
 
 
@@ -31,9 +32,9 @@ class TooManyGuesses(TooSoon):
 def check_password(
     request: HttpRequest, email: str, password: str, *, one_time: bool = False, code: str | None = None
 ) -> User | None:
-    """The active account with these credentials, None if there is none. Both take the same time.
+    """The active account with these credentials, None if there is none. Both cases take the same time.
 
-    one_time: a one-time password is right too (`actions/connecting.py`). code: at the desk, the second factor; a wrong
+    one_time: accept a one-time password too (`actions/connecting.py`). code: the second factor, at the desk; a wrong
     one counts as a wrong password. None where no second factor is asked for.
     Raises TooManyGuesses after ten wrong passwords in a minute (`actions/logins.py` says for whom they are counted).
     """
@@ -50,8 +51,8 @@ def confirm_password(request: HttpRequest, user: User, password: str, device: De
     """
     if not password:
         raise accounts.PasswordNeeded
-    held = f"device {device.pk}" if device else f"session {request.session.session_key}"
-    if _check(request, user.email, password, [held]) != user:
+    key = f"device {device.pk}" if device else f"session {request.session.session_key}"
+    if _check(request, user.email, password, [key]) != user:
         raise accounts.WrongPassword
 
 
@@ -59,8 +60,11 @@ def _check(
     request: HttpRequest, account: str, password: str, keys: list[str], *, one_time: bool = False,
     code: str | None = None,
 ) -> User | None:  # fmt: skip
-    """The limit is checked before and after the hashing: so no lock is held during it, and of parallel guesses those
-    beyond the limit get no answer."""
+    """Check credentials, as `check_password` does. keys: those under which a wrong password is counted.
+
+    The limit is checked before and after the hashing. So no lock is held meanwhile, and of parallel guesses those
+    beyond the limit get no answer.
+    """
     if wait := limits.wait(keys, logins.LIMIT, at=timezone.now()):
         raise TooManyGuesses(wait)
     user: Any = authenticate(request, username=account, password=password)
@@ -80,8 +84,8 @@ def _check(
 
 
 def known_device(request: HttpRequest, account: str) -> str:
-    """A name of the caller's device, if this account has logged in on it before: it sends its token with the login, or
-    the cookie of `remember_browser`. "" otherwise."""
+    """A name of the caller's device, if this account has logged in on it before; else "". The device shows it by the
+    token that it sends with the login, or by the cookie of `remember_browser`."""
     scheme, _space, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "token" and key.isascii():
         device = find_device(hash_token(key))

@@ -25,7 +25,7 @@ from backend import prepared
 log = logging.getLogger(__name__)
 
 LAST_SEEN_STEP = timedelta(minutes=5)
-"""`last_seen_at` is written at most this often: it is for people, and a write per request would be slow."""
+"""`last_seen_at` is written at most this often: it is for people to read, and a write per request would be slow."""
 
 
 # The columns that are read, by table.
@@ -117,14 +117,14 @@ def find_device(digest: str) -> Device | None:
 
 
 def time_of(value: Any) -> datetime | None:
-    """A time from a database cursor, with its zone: SQLite's is a text or naive, in UTC."""
+    """A time from a database cursor, as an aware datetime. SQLite returns a text or a naive datetime, in UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class NoAuthentication(DeviceTokenAuthentication):
-    """A token, even an invalid one, is ignored."""
+    """No authentication: a token, even an invalid one, is ignored."""
 
     def authenticate(self, request: Request) -> None:
         return None
@@ -153,6 +153,6 @@ def managers_only(request: Request) -> None:
 
 
 def storekeepers_only(request: Request) -> None:
-    """Raise PermissionDenied for whom docs/rights.md does not let set what is on hand."""
+    """Raise PermissionDenied for pickers: they may not set what is on hand (docs/rights.md)."""
     if not person(request).keeps_stock:
         raise exceptions.PermissionDenied

@@ -65,7 +65,7 @@ CATALOGUE = (
     Article("GLV-BLK-M", "Handschuhe Wolle schwarz, M", "C1-02-02", (12,), 12, ("gloves", "#2a2b2f")),
 )
 
-# Customer, and pieces to pick by SKU.
+# An order to create: the customer, and the pieces to pick by SKU.
 Wish = tuple[str, dict[str, int]]
 OPEN: tuple[Wish, ...] = (
     ("Анна Соколова", {"TSH-BLK-M": 2, "JNS-BLU-32": 1, "2017026000073": 3}),
@@ -75,7 +75,7 @@ OPEN: tuple[Wish, ...] = (
     ("Jonas Weber", {"2017026000042": 1, "2017026000028": 2, "2017026000097": 1}),
     ("Oliver Hughes", {"JNS-BLU-34": 2, "TSH-BLK-L": 3}),
 )
-# With the number of picked lines; the last of them is picked in part.
+# Each with the number of picked lines; the last of these is picked in part.
 IN_PROGRESS: tuple[tuple[Wish, int], ...] = (
     (("Мария Кузнецова", {"2017026000059": 1, "BAG-CNV": 1, "2017026000073": 2}), 1),
     (("Boutique Lindenhof", {"2017026000066": 4, "2017026000011": 6, "SCF-RED": 4}), 2),
@@ -92,7 +92,7 @@ PICKED: tuple[Wish, ...] = (
     ("Familie Schneider", {"2017026000035": 2, "GLV-BLK-M": 2, "SCF-RED": 1}),
     ("Grace Thompson", {"2017026000059": 1, "BAG-CNV": 2}),
 )
-# With whether the first line was picked before the cancellation.
+# Each with whether the first line was picked before the cancellation.
 CANCELLED: tuple[tuple[Wish, bool], ...] = (
     (("Ольга Новикова", {"2017026000059": 2, "SCF-RED": 1}), False),
     (("Paul Fischer", {"JNS-BLK-32": 1, "2017026000028": 1}), True),
@@ -104,18 +104,18 @@ CANCELLED: tuple[tuple[Wish, bool], ...] = (
 
 
 def load(*, at: datetime) -> None:
-    """Fill an empty database, in one transaction.
+    """Fill an empty database with the demo warehouse, in one transaction.
 
     at: now; deliveries and orders are dated to the days before.
     """
     photos = draw_photos()  # takes seconds, so before the transaction
     with transaction.atomic():
         manager, picker = _people(at)
-        shelf = {a.sku: _stock_up(a, photos[a.picture], manager) for a in CATALOGUE}
-        # Damaged gloves. They and the belt are low on stock.
+        product_ids = {a.sku: _stock_up(a, photos[a.picture], manager) for a in CATALOGUE}
+        # A pair of gloves is damaged. The gloves and the belt are low on stock.
         by = manager.then(at - timedelta(days=9))
-        stock.adjust(shelf["GLV-BLK-M"], -1, reason="Повреждена упаковка", by=by)
-        _Orders(shelf, manager, picker, at).make()
+        stock.adjust(product_ids["GLV-BLK-M"], -1, reason="Повреждена упаковка", by=by)
+        _Orders(product_ids, manager, picker, at).make()
 
 
 def draw_photos() -> dict[tuple[str, str], Photo]:
@@ -127,6 +127,7 @@ def draw_photos() -> dict[tuple[str, str], Photo]:
 
 
 def _people(at: datetime) -> tuple[Actor, Actor]:
+    """Create the manager and the picker."""
     # Not `accounts.create`, which rejects such a weak password.
     manager = User.objects.create_superuser(ADMIN, PASSWORD, username="Admin User")
     picker = User.objects.create_user(PICKER, PASSWORD, username="Picker")
@@ -149,8 +150,8 @@ def _stock_up(article: Article, photo: Photo, by: Actor) -> int:
 class _Orders:
     """Creates the orders of the last three days, with an hour between two steps."""
 
-    def __init__(self, shelf: dict[str, int], manager: Actor, picker: Actor, at: datetime) -> None:
-        self.shelf, self.manager, self.picker = shelf, manager, picker
+    def __init__(self, product_ids: dict[str, int], manager: Actor, picker: Actor, at: datetime) -> None:
+        self.product_ids, self.manager, self.picker = product_ids, manager, picker
         self.times = (at - timedelta(days=3) + timedelta(hours=hour) for hour in count())
 
     def make(self) -> None:
@@ -171,7 +172,7 @@ class _Orders:
 
     def _create(self, wish: Wish) -> Order:
         customer, wanted = wish
-        lines = [Line(self.shelf[sku], pieces) for sku, pieces in wanted.items()]
+        lines = [Line(self.product_ids[sku], pieces) for sku, pieces in wanted.items()]
         return orders.create(customer_name=customer, lines=lines, by=self.manager.then(next(self.times)))
 
     def _pick(self, order: Order, wish: Wish, lines: int, status: Order.Status) -> None:
@@ -181,7 +182,7 @@ class _Orders:
             done = 0 if place > lines else pieces
             if place == lines and status != Order.Status.PICKED:
                 done = (pieces + 1) // 2
-            picked.append(Line(self.shelf[sku], pieces, done))
+            picked.append(Line(self.product_ids[sku], pieces, done))
         orders.update(order.pk, status=status, lines=picked, by=self.picker.then(next(self.times)))
 
 

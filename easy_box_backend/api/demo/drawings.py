@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
 
 SIDE = 800
 _SCALE = 2  # drawn at twice the size and shrunk: smooth edges
-#: A shape: points on a field of 100 x 100; each corner is rounded.
+#: Points on a field of 100 x 100. The corners of a filled shape are rounded.
 Shape = Sequence[tuple[float, float]]
 
 
@@ -40,6 +40,7 @@ class _Easel:
         return (*(round(part + (target - part) * abs(light)) for part in self.colour), 255)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the field, in pixels."""
         return x * self.side / 100, y * self.side / 100
 
     def mask(self, shape: Shape, rounding: float) -> tuple[Image.Image, tuple[int, int]]:
@@ -54,7 +55,8 @@ class _Easel:
         return soft.point([max(0, min(255, (value - 112) * 8)) for value in range(256)]), (left, top)
 
     def fill(self, shape: Shape, light: float = 0, rounding: float = 1.5, mirror: bool = False) -> None:
-        """Draw a piece of cloth, lit from the upper left, darker towards its lower right edge."""
+        """Draw a piece of cloth, lit from the upper left, so darker towards its lower right edge. mirror: draw it on
+        the other side too."""
         for piece in (shape, _mirrored(shape)) if mirror else (shape,):
             mask, at = self.mask(piece, rounding)
             self.cloth.paste(self.shade(max(-1, light - 0.22)), at, mask)
@@ -67,14 +69,14 @@ class _Easel:
         self.cloth.paste(0, at, mask)
 
     def line(self, shape: Shape, light: float = -0.3, width: float = 0.5, mirror: bool = False) -> None:
-        """A seam, a fold or a cord."""
+        """Draw a line: a seam, a fold or a cord."""
         pen = ImageDraw.Draw(self.cloth)
         for piece in (shape, _mirrored(shape)) if mirror else (shape,):
             points = [self.at(x, y) for x, y in _curve(piece)]
             pen.line(points, fill=self.shade(light), width=round(width * self.side / 100), joint="curve")
 
     def dots(self, spots: Shape, size: float = 0.9, light: float = 0.6) -> None:
-        """Buttons, eyelets, rivets."""
+        """Draw dots: buttons, eyelets, rivets."""
         pen = ImageDraw.Draw(self.cloth)
         for x, y in spots:
             box = (*self.at(x - size, y - size), *self.at(x + size, y + size))

@@ -1,4 +1,4 @@
-"""Photos: turns an uploaded file into two small clean JPEGs. Independent of products, models and HTTP.
+"""Photos: turns an uploaded file into two small JPEGs without metadata. Independent of products, models and HTTP.
 
 The format is detected from the first bytes. The file is decoded by `decoder.py`, in a process of its own with limits of
 memory and time, one at a time per machine. So no upload can use up this process's memory.
@@ -23,15 +23,15 @@ from typing import BinaryIO
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-if sys.platform != "win32":  # there, for development only: one at a time in this process
+if sys.platform != "win32":  # on Windows, for development only, the lock holds in this process only
     import fcntl
 
 MAX_BYTES = 20 * 1024 * 1024
-#: How many first bytes the format is detected from.
+#: The format is detected from this many first bytes.
 LOOK = 1024
-#: How long a photo waits for those before it. Most take 0.2 s, a HEIC of 12 megapixels 1 s.
+#: How long a photo waits for earlier ones to be decoded. Most take 0.2 s, a HEIC of 12 megapixels 1 s.
 WAIT_SECONDS = 12.0
-#: How many photos of one process wait or are decoded at a time: of its four threads two stay free for all else.
+#: How many photos of one process may wait or be decoded at a time: of its four threads two stay free for all else.
 PLACES = threading.BoundedSemaphore(2)
 #: How long a decoder may take by the clock. Its processor time is limited too, so it reaches this only on a machine
 #: under load. Both waits together are shorter than a stopping server waits for its requests (30 s).
@@ -39,7 +39,7 @@ DECODE_SECONDS = 18.0
 #: The `Retry-After` of a program that gets DecoderBusy.
 RETRY_SECONDS = 5
 
-_here = threading.Lock()  # for Windows
+_windows_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Photo:
 class BadImage(Exception):
     """The upload cannot become a photo; a retry will not help.
 
-    code: a word for programs, a key of DETAILS. facts: the limits and names that its sentence mentions.
+    code: a word for programs, a key of DETAILS. facts: the limits and names that the sentence mentions.
     """
 
     DETAILS: dict[str, str | Promise] = {
@@ -91,15 +91,15 @@ class DecoderBusy(Exception):
     code, detail = "busy", _("The server is busy with other photos. Send it again in a moment.")
 
 
-class _DecoderSaid(Exception):
-    """Why the decoder failed, as text, since the error itself was in another process."""
+class _DecoderError(Exception):
+    """Why the decoder failed, as a text: the error itself was raised in another process."""
 
 
 def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
     """Turn an uploaded file into a Photo. Its format is detected from the bytes, not from its name or declared type.
 
-    upload: a seekable binary file. lock_folder: a folder on a local disk that all servers on the machine share; the one
-    that holds its lock decodes. Raises BadImage for content that cannot become a photo, and DecoderBusy.
+    upload: a seekable binary file. lock_folder: a folder on a local disk that all servers on the machine share; the
+    server that holds its lock decodes. Raises BadImage for content that cannot become a photo, and DecoderBusy.
     """
     size = upload.seek(0, os.SEEK_END)
     upload.seek(0)
@@ -119,7 +119,7 @@ def prepare(upload: BinaryIO, *, lock_folder: Path) -> Photo:
 
 
 def drawn_here(jpeg: bytes) -> Photo:
-    """The same for a trusted JPEG, without another process: for the demo."""
+    """A Photo from a trusted JPEG, decoded in this process: for the demo."""
     from api.images import decoder
 
     return _photo(*decoder.decode("JPEG", jpeg))
@@ -129,7 +129,7 @@ def _photo(image: bytes, thumbnail: bytes) -> Photo:
     return Photo(image=image, thumbnail=thumbnail, digest=hashlib.sha256(image).hexdigest())
 
 
-# --- The other process --------------------------------------------------------------------------------------------
+# --- The decoder's process ----------------------------------------------------------------------------------------
 
 _DECODER = Path(__file__).with_name("decoder.py")
 _STOPPED = {-signal.SIGINT, -signal.SIGTERM}  # the server and its processes are being stopped
@@ -142,12 +142,12 @@ def lock(folder: Path) -> Iterator[tuple[int, ...]]:
     Raises DecoderBusy after WAIT_SECONDS.
     """
     if sys.platform == "win32":
-        if not _here.acquire(timeout=WAIT_SECONDS):
+        if not _windows_lock.acquire(timeout=WAIT_SECONDS):
             raise DecoderBusy
         try:
             yield ()
         finally:
-            _here.release()
+            _windows_lock.release()
         return
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder, os.O_RDONLY)
@@ -171,9 +171,9 @@ def _locked(file: int) -> bool:
 
 
 def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
-    """What decoder.py makes of the file.
+    """Decode a file by decoder.py in a process of its own. Raises BadImage and DecoderBusy.
 
-    held: files that it keeps open. They hold the lock, also if this server is killed meanwhile.
+    held: open files that the decoder inherits. They keep the lock, also if this server is killed meanwhile.
     """
     # Without the environment, which has secrets; Windows cannot start a process without one.
     # One arena: glibc reserves 64 MB of address space for each further one, which the limit would count.
@@ -183,7 +183,7 @@ def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=held, env=environment,
     ) as decoder:  # fmt: skip
         try:
-            said, errors = decoder.communicate(raw, timeout=DECODE_SECONDS)
+            output, errors = decoder.communicate(raw, timeout=DECODE_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise DecoderBusy from error
         finally:
@@ -191,13 +191,13 @@ def _run_decoder(kind: str, raw: bytes, held: tuple[int, ...]) -> Photo:
     if decoder.returncode in _STOPPED:
         raise DecoderBusy
     if decoder.returncode < 0:  # another signal: out of time or memory, or a crash in a library
-        raise BadImage("image_too_complex") from _DecoderSaid(f"ended by signal {-decoder.returncode}")
+        raise BadImage("image_too_complex") from _DecoderError(f"ended by signal {-decoder.returncode}")
     if decoder.returncode:
         raise RuntimeError(f"The decoder ended with {decoder.returncode}: {errors.decode(errors='replace')[-2000:]}")
-    head, _newline, files = said.partition(b"\n")
+    head, _newline, files = output.partition(b"\n")
     answer = json.loads(head)
     if code := answer.get("code"):
-        raise BadImage(code, **answer["facts"]) from _DecoderSaid(answer["cause"])
+        raise BadImage(code, **answer["facts"]) from _DecoderError(answer["cause"])
     return _photo(files[: answer["image"]], files[answer["image"] :])
 
 

@@ -1,8 +1,8 @@
 """The program that decodes one photo, in a process of its own: `python decoder.py FORMAT <file`.
 
-An upload can take any amount of memory and time, or crash a decoder. Here it only ends this process, which limits
-itself. `images/__init__.py` starts it and reads the answer from its standard output: a line of JSON, then two JPEGs.
-To start fast, it imports no module of this project, and each library only when needed.
+An upload can take any amount of memory and time, or crash a decoder. Here only this process ends, and it limits its
+memory and time. `images/__init__.py` starts it and reads the answer from its standard output: a line of JSON, then two
+JPEGs. To start fast, it imports no module of this project, and each library only when needed.
 
 The order of the steps keeps memory and time low: check the size in the header first, then decode at the smallest scale
 that the decoder offers. All further steps work on about 1,280 px.
@@ -25,7 +25,7 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-if sys.platform != "win32":  # which has no limits: for development only
+if sys.platform != "win32":  # Windows has no such limits: for development only
     import resource
 
 IMAGE_SIDE = 1280
@@ -141,9 +141,10 @@ def _load(source: ImageFile) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """libheif reports in words that it ran out of memory, or a C++ exception, which mostly means the same."""
-    short = any(word in str(error) for word in ("emory", "C++ exception"))
-    return "image_too_complex" if short else "image_truncated"
+    """The code for an error of a decoder. libheif says only in the text of its error that it ran out of memory, or that
+    there was a C++ exception, which mostly means the same."""
+    is_out_of_memory = any(word in str(error) for word in ("emory", "C++ exception"))
+    return "image_too_complex" if is_out_of_memory else "image_truncated"
 
 
 def _finished(source: ImageFile, *, turn: bool = True) -> Image.Image:
@@ -183,7 +184,7 @@ def _read_heic(raw: bytes) -> Image.Image:
     source = _opened(HeifImageFile, raw)
     _check_size(source, "HEIC")
     _load(source)
-    _check_size(source, "HEIC")  # its header may differ
+    _check_size(source, "HEIC")  # the header may have named another size
     # libheif has already rotated it by its `irot` box; EXIF repeats that orientation.
     return _finished(source, turn=False)
 
@@ -221,7 +222,7 @@ def _read_jpeg(raw: bytes) -> Image.Image:
     return _finished(source)
 
 
-_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # those with a length
+_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # a marker that a length follows
 _SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xCA}  # Huffman and arithmetic; others are very rare
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SCAN, _END = 0xDA, 0xD9
@@ -256,7 +257,7 @@ def _draft(source: ImageFile) -> None:
 
 
 def _shown_rows(source: Image.Image) -> int:
-    """How many rows of a truncated JPEG are there: all below them is grey. For CMYK, all rows."""
+    """How many rows of a truncated JPEG were decoded: everything below them is grey. For CMYK: all rows."""
     from PIL import ImageChops
 
     if source.mode not in {"L", "RGB"}:
@@ -292,7 +293,7 @@ _EXIF = b"Exif\0\0"
 def _orientation(exif: bytes | None) -> int:
     """The orientation (1 to 8) in an EXIF block; 1 if there is none or the block is damaged.
 
-    Read by hand: Pillow's reader parses the whole untrusted block, with warnings and errors of many kinds.
+    It is parsed here, since Pillow's reader parses the whole untrusted block, with warnings and errors of many kinds.
     """
     block = exif or b""
     while block.startswith(_EXIF):  # some programs write the header twice
@@ -322,7 +323,7 @@ _STRIP_ROWS = 64
 def _flat(source: Image.Image) -> Image.Image:
     """The picture as L, RGB or CMYK, on white, without palette, reduced if much too large.
 
-    In strips: a transparent picture of 50 megapixels would need another 400 MB if converted at once.
+    It is converted in strips: a transparent picture of 50 megapixels would need another 400 MB if converted at once.
     """
     mode = source.mode if source.mode == "CMYK" else "L" if source.mode in _GREYS else "RGB"
     factor = max(1, max(source.size) // (2 * IMAGE_SIDE))
@@ -351,7 +352,7 @@ def _opaque(strip: Image.Image, mode: str) -> Image.Image:
 
 
 def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours in sRGB, which every screen assumes for a file without a profile."""
+    """The picture in sRGB, converted from its profile. Every screen assumes sRGB for a file without a profile."""
     if profile:
         from PIL import ImageCms
 
@@ -368,7 +369,7 @@ def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _jpeg(picture: Image.Image) -> bytes:
-    picture.info.clear()  # or Pillow writes a comment that it finds there
+    picture.info.clear()  # otherwise Pillow would write a comment that it finds there
     out = BytesIO()
     picture.save(out, "JPEG", quality=QUALITY, optimize=True, progressive=True)
     return out.getvalue()

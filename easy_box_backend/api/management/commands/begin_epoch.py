@@ -11,6 +11,7 @@ from api.models import Order, Product, StockMovement
 from api.ops import pruning
 
 SHOWN = 20
+"""How many lines of a list are printed."""
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from api.actions import ledger
 from api.actor import Actor
 
 SECONDS = 5.0
-"""How often a long check tells how far it is."""
+"""How often a long check prints its progress."""
 
 
 class Command(BaseCommand):
@@ -22,16 +22,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, repair: bool = False, **options: Any) -> None:
         checked = wrong = 0
-        told = time.monotonic()
+        reported_at = time.monotonic()
         for checked, broken in ledger.check():
             wrong += len(broken)
             for found in broken:
                 self.stdout.write(ledger.describe(found))
                 if repair:
                     ledger.repair(found.product, by=Actor(user=None, at=timezone.now()))
-            if time.monotonic() - told > SECONDS:
+            if time.monotonic() - reported_at > SECONDS:
                 self.stderr.write(f"{checked} products checked so far, {wrong} of them wrong")
-                told = time.monotonic()
+                reported_at = time.monotonic()
         if wrong and not repair:
             raise CommandError(f"{wrong} ledgers are broken. --repair corrects them.", returncode=1)
         if still_broken := ledger.broken_ledgers() if wrong else []:

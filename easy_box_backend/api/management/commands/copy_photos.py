@@ -1,4 +1,4 @@
-"""Before MEDIA_STORAGE is put into use: copy the photos that are in a folder."""
+"""Copy the photos from the folder to another storage, before MEDIA_STORAGE is switched to it."""
 
 from pathlib import Path
 from typing import Any

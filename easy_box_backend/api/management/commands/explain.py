@@ -1,4 +1,4 @@
-"""Say what a phone is believed to be doing, and why (docs/reconciliation-internals.md)."""
+"""Print what a phone is believed to be doing, and why (docs/reconciliation-internals.md)."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from api.reconcile.memory import DECIDED, Addition, Memory
 from api.reconcile.program import DIRECT, PASS, Item, State
 from api.reconcile.stories import Effect
 
-MOST_TOLD = 10
-"""How many stories, and readings of a product's numbers, are told."""
+MOST_SHOWN = 10
+"""How many stories, and readings of a product's numbers, are printed."""
 
 
 class Command(BaseCommand):
@@ -46,6 +46,8 @@ class Command(BaseCommand):
 
 
 class _Explanation:
+    """The lines about one phone."""
+
     def __init__(self, device: Device, memory: Memory) -> None:
         self.device, self.memory = device, memory
         self.stories = queues.stories_of(memory)
@@ -79,23 +81,23 @@ class _Explanation:
     def _stories(self) -> Iterator[str]:
         stories = self.stories.stories
         yield f"\nStories ({len(stories)}), with their costs in nats; a manager is asked up to {self.stories.margin:g}:"
-        for nth, story in enumerate(stories[:MOST_TOLD], 1):
+        for nth, story in enumerate(stories[:MOST_SHOWN], 1):
             yield f"  {nth}. {story.cost:.1f}: {self._state(story.state)}"
-        if left := stories[MOST_TOLD:]:
+        if left := stories[MOST_SHOWN:]:
             yield f"  and {len(left)} more, up to {left[-1].cost:.1f}"
 
     def _state(self, state: State) -> str:
         if state.mode == PASS:
-            told = [f"a pass runs or has broken off; it has sent {state.at} of {state.length} known items"]
+            parts = [f"a pass runs or has broken off; it has sent {state.at} of {state.length} known items"]
         else:
-            told = ["an addition by hand has come last" if state.mode == DIRECT else "at rest"]
-            told.append(f"a queue of {state.length} known items waits" if state.length else "no queue is known")
+            parts = ["an addition by hand has come last" if state.mode == DIRECT else "at rest"]
+            parts.append(f"a queue of {state.length} known items waits" if state.length else "no queue is known")
         if state.other >= 0:
-            told.append(f"a second pass has sent {state.other} items")
-        return "; ".join(told)
+            parts.append(f"a second pass has sent {state.other} items")
+        return "; ".join(parts)
 
     def _additions(self) -> Iterator[str]:
-        """Each as the two likeliest stories read it, and the likeliest one that books it otherwise."""
+        """Each addition as the two likeliest stories read it, and the likeliest one that books it otherwise."""
         effects = [{effect.number: effect for effect in story.chain()} for story in self.stories.stories]
         yield "\nAdditions that are not settled:" if self.memory.additions else "\nEvery addition is settled."
         for number, mine in sorted(self.memory.additions.items()):
@@ -128,7 +130,7 @@ class _Explanation:
             sent = ", ".join(str(number.quantity) for number in page.numbers)
             yield f"\nNumbers of + and − for {product.sku}: {sent}; booked: {sum(page.booked.values()):+d}. Read as:"
             readings = presses.read(page, *history.page_of(self.memory, self.device, product, page))
-            for reading in readings[:MOST_TOLD]:
+            for reading in readings[:MOST_SHOWN]:
                 shown = "" if reading.shown is None else f"; the page shows {reading.shown}"
                 guesses = f"; unexplained numbers: {reading.guesses}" if reading.guesses else ""
                 yield f"  {reading.cost - readings[0].cost:.1f}: {reading.pieces:+d}{shown}{guesses}"
