@@ -1,4 +1,4 @@
-"""A server that speaks Telegram's Bot API as far as the tests need it, on a port of this machine."""
+"""A fake server of Telegram's Bot API, as far as the tests need it, on a port of this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def error(code: int, description: str, **parameters: Any) -> Answer:
 
 
 class BotApi:
-    """Answers with what `script` holds, one after the other, then with 200. `messages`: what it has taken."""
+    """Answers with the responses in `script`, one after the other, then with 200.
+
+    requests: the path and body of each request. messages: the bodies that were answered by 200.
+    """
 
     def __init__(self) -> None:
         self.script: list[Answer | Callable[[], Answer]] = []
@@ -47,6 +50,7 @@ class BotApi:
 
 @contextmanager
 def serve() -> Iterator[BotApi]:
+    """Run a fake Bot API until the end of the block."""
     api = BotApi()
 
     class Handler(BaseHTTPRequestHandler):
@@ -62,7 +66,7 @@ def serve() -> Iterator[BotApi]:
                 self.end_headers()
                 self.wfile.write(content)
             except OSError:
-                pass  # nobody waits any more
+                pass  # the client has closed the connection
 
     with serving(Handler) as api.url:
         yield api

@@ -1,4 +1,4 @@
-"""What tests of the API share: a client that knows who it is, kinds of bodies, the error shape."""
+"""Helpers for tests of the API: a client that is logged in, requests with each kind of body, a check of errors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ BODY_KINDS = ["json", "multipart", "urlencoded"]
 
 
 class Caller(APIClient):
-    """A client that is logged in."""
+    """A client that is logged in, with its user, device and token."""
 
     def __init__(self, *, user: User, device: Device, token: str) -> None:
         super().__init__(headers={"User-Agent": "tests/1.0"})
         self.user, self.device, self.token = user, device, token
 
     def generic(self, *args: Any, **kwargs: Any) -> Any:
-        """Any method with any body, also one that is no text (which its type in the stubs forgets)."""
+        """As in the base class, but with a type that allows bodies of bytes, which the stubs forget."""
         return super().generic(*args, **kwargs)
 
 
 def send(client: APIClient, method: str, path: str, data: dict[str, Any], kind: str = "json", **extra: Any) -> Any:
-    """Send `data` as this kind of body. In forms a list or an object goes as JSON text, as the API says."""
+    """Send `data` as a body of `kind`, one of BODY_KINDS. In forms, a list or object is sent as JSON text, as the API
+    documents, and fields that are None are left out."""
     if kind == "json":
         return client.generic(method, path, json.dumps(data), content_type="application/json", **extra)
     flat = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in data.items()}
@@ -40,12 +41,13 @@ def send(client: APIClient, method: str, path: str, data: dict[str, Any], kind: 
 
 
 def upload(content: bytes, name: str = "photo.jpg", kind: str = "application/octet-stream") -> SimpleUploadedFile:
-    """A file as a form sends it; the app declares every file as octet-stream."""
+    """A file of a form. kind: its declared media type; the app declares every file as octet-stream."""
     return SimpleUploadedFile(name, content, content_type=kind)
 
 
 def check_error(response: Any, status: int, code: str | None = None) -> dict[str, Any]:
-    """Assert that the answer is a refusal in the one error shape; returns its body."""
+    """Assert that the response has this status, the body that all errors of the API have, and this code if one is
+    given; returns the body."""
     assert response.status_code == status, response.content[:500]
     assert response["Content-Type"].startswith("application/json")
     body = json.loads(response.content)

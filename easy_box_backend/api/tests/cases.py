@@ -1,4 +1,4 @@
-"""Many small cases in one test, and what many tests share."""
+"""Ways to save fixtures: many small cases in one test, and data that several tests share."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from api.rest import ready
 
 
 def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Like `pytest.mark.parametrize`, but in one test: fixtures, which often take longer than a case, are made once.
+    """Like `pytest.mark.parametrize`, but all cases are one test, so fixtures, which often take longer than a case, are
+    made once.
 
-    Every case that fails is reported. What one changes in the database is undone before the next; what it changes
-    elsewhere is not.
+    names: the test's parameters that a case fills in. cases: a value, or a tuple of values, for each case. Every case
+    that fails is reported. A case's changes in the database are rolled back, and the caches cleared, before the next
+    case; other changes stay.
     """
     known = (names,) if isinstance(names, str) else names
     rows = [(case,) if isinstance(names, str) else case for case in cases]
@@ -29,10 +31,10 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         given = [part for part in inspect.signature(test).parameters.values() if part.name not in known]
-        is_outer = any(part.name == "subtests" for part in given)  # around another one
+        is_outer = any(part.name == "subtests" for part in given)  # `test` is itself decorated by `each`
 
         @wraps(test)
-        def all_of_them(*, subtests: pytest.Subtests, **fixtures: Any) -> None:
+        def run_cases(*, subtests: pytest.Subtests, **fixtures: Any) -> None:
             if is_outer:
                 fixtures["subtests"] = subtests
             for row in rows:
@@ -47,18 +49,18 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
                 cache.clear()
                 ready.forget()
 
-        one_more = [] if is_outer else [inspect.Parameter("subtests", inspect.Parameter.KEYWORD_ONLY)]
-        all_of_them.__signature__ = inspect.Signature([*given, *one_more])  # type: ignore[attr-defined]
-        del all_of_them.__wrapped__
-        return all_of_them
+        added = [] if is_outer else [inspect.Parameter("subtests", inspect.Parameter.KEYWORD_ONLY)]
+        run_cases.__signature__ = inspect.Signature([*given, *added])  # type: ignore[attr-defined]
+        del run_cases.__wrapped__
+        return run_cases
 
     return decorate
 
 
 @contextmanager
 def made_once(blocker: DjangoDbBlocker) -> Iterator[None]:
-    """For a fixture of a class or module: what is made in this block stays until the fixture ends. Each test undoes its
-    own changes. Not for tests with real transactions."""
+    """A context manager for a fixture of a class or module: the rows that are created in this block stay until the
+    fixture ends, and are then rolled back. Each test undoes its own changes. Not for tests with real transactions."""
     hashers = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
     with blocker.unblock(), transaction.atomic(), hashers:
         yield

@@ -1,4 +1,8 @@
-"""Who calls the API in the tests. One who may, one beside, one who must be refused; all log in by the same call."""
+"""Fixtures of the tests of the API: clients for each kind of user, a product factory, and the surroundings of a test.
+
+`picker` has the permission for most calls, `colleague` is a second user with the same rights, `guest` is an anonymous
+client that must be refused. All users log in by the same call.
+"""
 
 from __future__ import annotations
 
@@ -28,28 +32,32 @@ decode = images._run_decoder
 
 
 @cache
-def decoded(kind: str, raw: bytes) -> images.Photo:
-    """What the decoder makes of a file. It is the same each time, and takes a process of 0.15 s."""
+def decode_once(kind: str, raw: bytes) -> images.Photo:
+    """The decoded photo, from a cache: it is the same each time, and decoding starts a process that takes 0.15 s."""
     return decode(kind, raw, ())
 
 
 @pytest.fixture(autouse=True)
 def own_surroundings(settings: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos in a folder of the test's own, quick passwords, time for a photo on a machine that has much else to do, no
-    rate and no list kept from the test before. A photo that was decoded before is not decoded again."""
+    """Isolate each test, and make it fast.
+
+    Photos are stored in a folder of the test's own, passwords are hashed by a quick algorithm, and a photo that was
+    decoded before is taken from a cache. Photos have long timeouts, since the machine may be busy. Rate limits and
+    cached lists of the previous test are cleared.
+    """
     monkeypatch.setattr(images, "WAIT_SECONDS", 120.0)
     monkeypatch.setattr(images, "DECODE_SECONDS", 120.0)
-    monkeypatch.setattr(images, "_run_decoder", lambda kind, raw, held: decoded(kind, raw))
-    settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(media_folders)}")  # made if it is needed
+    monkeypatch.setattr(images, "_run_decoder", lambda kind, raw, held: decode_once(kind, raw))
+    settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(media_folders)}")  # created on first use
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django_cache.clear()
-    translation.deactivate()  # a request of the test before has left its language in this thread
+    translation.deactivate()  # a request of the previous test has left its language in this thread
     ready.forget()
 
 
 @pytest.fixture
 def make_user(db: None) -> MakeUser:
-    """Makes an account with PASSWORD; its e-mail comes from the name."""
+    """A function that creates an account with PASSWORD. Its e-mail is NAME@example.com."""
 
     def make(name: str, **fields: Any) -> User:
         fields.setdefault("email", f"{name.lower()}@example.com")
@@ -60,7 +68,7 @@ def make_user(db: None) -> MakeUser:
 
 @pytest.fixture
 def log_in(db: None) -> LogIn:
-    """Logs an account in on a new device; strict REST unless told that it is the app."""
+    """A function that logs a user in on a new device, of the kind `integration` by default; returns the client."""
 
     def enter(user: User, kind: str = Device.Kind.INTEGRATION) -> Caller:
         from django.utils import timezone
@@ -75,37 +83,37 @@ def log_in(db: None) -> LogIn:
 
 @pytest.fixture
 def picker(make_user: MakeUser, log_in: LogIn) -> Caller:
-    """One who may: works in the warehouse."""
+    """A client of a user who works in the warehouse: no staff."""
     return log_in(make_user("Picker"))
 
 
 @pytest.fixture
 def colleague(make_user: MakeUser, log_in: LogIn) -> Caller:
-    """One beside: the same rights, other devices."""
+    """A client of a second user, with the same rights as `picker` and other devices."""
     return log_in(make_user("Colleague"))
 
 
 @pytest.fixture
 def manager(make_user: MakeUser, log_in: LogIn) -> Caller:
-    """Staff, no superuser."""
+    """A client of a manager: staff, but no superuser."""
     return log_in(make_user("Manager", is_staff=True))
 
 
 @pytest.fixture
 def owner(make_user: MakeUser, log_in: LogIn) -> Caller:
-    """A superuser."""
+    """A client of an administrator: a superuser."""
     return log_in(make_user("Owner", is_staff=True, is_superuser=True))
 
 
 @pytest.fixture
 def guest() -> APIClient:
-    """One who must be refused: no token."""
+    """An anonymous client: it sends no token."""
     return APIClient()
 
 
 @pytest.fixture
 def make_product(db: None) -> MakeProduct:
-    """Makes a product by the server's own action, with so many pieces on hand."""
+    """A function that creates a product by the server's own action. quantity: the pieces on hand."""
     from django.utils import timezone
 
     from api.actions import products

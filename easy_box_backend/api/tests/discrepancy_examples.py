@@ -1,4 +1,4 @@
-"""A discrepancy of every kind, in each of its forms, as the server records it; for tests of what is said of them."""
+"""A discrepancy of every kind, in each of its forms, as the server records it, for tests of the texts about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BARCODE = 4_006_381_333_999
 
 
 class Examples:
-    """The warehouse in which they happen: SHIRT and SOCK, of which it has some, and CAP, of which it has none."""
+    """The warehouse of the examples: SHIRT and SOCK are on hand, CAP is not. `anna` acts by phone, `server` is no user."""
 
     def __init__(self) -> None:
         self.at = timezone.now()
@@ -40,7 +40,7 @@ class Examples:
         return stock.receive(product.pk, quantity, by=self.anna.then(self.at - timedelta(minutes=30)))
 
     def all(self) -> list[Discrepancy]:
-        """All of them, in the order of the kinds."""
+        """Record all examples; returns them in the order of `Discrepancy.Kind`."""
         sokc = self.product("SOKC", "SOKC", 3, unverified=True)
         earlier, again = self.received(self.sock, 5), self.received(self.sock, 5)
         assert earlier

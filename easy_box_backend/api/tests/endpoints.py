@@ -1,4 +1,4 @@
-"""Every call of the API with a valid body: for tests that hold for all of them.
+"""Every call of the API with a valid body, for tests of rules that hold for all calls.
 
 `test_every_route.py` fails when a route is missing here.
 """
@@ -11,7 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A call. In `path`, {product}, {order} and so on stand for ids that exist; `body` is accepted."""
+    """A call of the API.
+
+    path: {product}, {order} and so on stand for ids that exist. body: a valid body. query: the names of the parameters.
+    is_open: it needs no token. is_for_staff: it needs a manager.
+    """
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""How much of what is tried with very many values is tried: in a share of `make test` a tenth, elsewhere all."""
+"""The number of examples in tests that try very many values: a tenth of them in a share of `make test`, otherwise all."""
 
 from collections.abc import Iterable
 from random import Random
@@ -8,16 +8,20 @@ from hypothesis import settings
 
 T = TypeVar("T")
 ALL = 100
+"""Hypothesis' max_examples if the number is not reduced (conftest.py)."""
 
 
 def examples(number: int) -> int:
-    """This number; in a share of `make test` (conftest.py) a tenth, rounded up. `DB=both` and `.ci/run` try all."""
+    """`number`, or in a share of `make test` a tenth of it, rounded up. `DB=both` and `.ci/run` try all examples."""
     return -(-number * settings().max_examples // ALL)
 
 
 def some(values: Iterable[T], of: object) -> list[T]:
-    """All these values; in a share of `make test` a tenth of them. of: what they are tried on. It decides which tenth,
-    so that what is not tried on one is tried on others, and the same each time."""
+    """All these values, or in a share of `make test` a tenth of them.
+
+    of: the subject of the test, such as an endpoint. It chooses the tenth: another one for each subject, but the same
+    one in each run.
+    """
     everything = list(values)
     places = Random(str(of)).sample(range(len(everything)), examples(len(everything)))
     return [everything[place] for place in sorted(places)]

@@ -1,4 +1,4 @@
-"""Waiting for locks of PostgreSQL."""
+"""Lock timeouts of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from django.db import connection
 
 @contextmanager
 def waiting_at_most(time: str) -> Iterator[None]:
-    """This thread's connection waits so long for a lock, e.g. "100ms", and is closed afterwards. That only brings it
-    back into the pool, so the next test would get it as it was left."""
+    """Set the lock timeout of this thread's connection, such as "100ms"; reset it and close the connection afterwards.
+
+    Closing only returns a connection to the pool, so without the reset the next test would get it with this timeout.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = %s", [time])

@@ -1,4 +1,4 @@
-"""Makers of test photos, all in memory and made once a process. For the tests of the pipeline and of the API.
+"""Functions that create test photos, in memory and once in each process, for tests of the pipeline and the API.
 
 A good photo shows the same scene; upright, it is red top left, green top right, blue bottom left and yellow
 bottom right.
@@ -28,8 +28,8 @@ STORED_AS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-SECRET = "Warehouse keeper's home"  # in every metadata block: must be in no output
-FAST = {"preset": "ultrafast", "x265:ctu": "64", "x265:min-cu-size": "32"}  # the coder of HEIC
+SECRET = "Warehouse keeper's home"  # is in every metadata block, and must be in no output
+FAST = {"preset": "ultrafast", "x265:ctu": "64", "x265:min-cu-size": "32"}  # options of the HEIC encoder
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -40,7 +40,8 @@ XMP = (
 
 @lru_cache
 def scene(width: int, height: int, finest: int = 10_000) -> Image.Image:
-    """As rich as a photograph: gradients, shapes, noise; with the four CORNERS. Copy it, don't change it.
+    """A picture with as much detail as a photograph: gradients, shapes, noise, and the four CORNERS. It is cached: copy
+    it, don't change it.
 
     finest: the noise has at most so many grains in a row and column.
     """
@@ -102,7 +103,7 @@ def phone_jpeg() -> bytes:
 def heic(width: int = 640, height: int = 480, orientation: int = 1) -> bytes:
     """A HEIC in tiles, as phones write it: turned by its own `irot`, and its EXIF says the same again."""
     out = BytesIO()
-    # Grains of one pixel take 12 megapixels 5 s to code.
+    # With grains of one pixel, encoding 12 megapixels would take 5 s.
     from_pillow(_stored(width, height, orientation, finest=1000)).save(
         out, quality=50, exif=exif(orientation), xmp=XMP, icc_profile=srgb_profile(), tile_size=512,
         enc_params=FAST,
@@ -289,7 +290,7 @@ def huge_jpeg() -> bytes:
 
 
 def avif() -> bytes:
-    """What begins as an AVIF does."""
+    """Bytes that begin like an AVIF file."""
     return b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif" + bytes(500)
 
 
@@ -313,7 +314,7 @@ def small_files() -> list[bytes]:
 
 
 def damaged(raw: bytes, dice: random.Random) -> bytes:
-    """The file with some bytes changed, added or taken away."""
+    """The file with some bytes changed, added or removed at random."""
     data = bytearray(raw)
     for _ in range(dice.choice((1, 1, 2, 5, 20))):
         at = dice.randrange(min(len(data), 400) if dice.random() < 0.5 else len(data))
@@ -334,7 +335,7 @@ def damaged(raw: bytes, dice: random.Random) -> bytes:
 
 
 def _with_right_checksums(raw: bytes) -> bytes:
-    """A damaged PNG whose damage is behind the checksums; anything else as it is."""
+    """A damaged PNG with corrected checksums, so that readers do not reject it at once; other files unchanged."""
     if not raw.startswith(b"\x89PNG"):
         return raw
     out, at = raw[:8], 8
@@ -358,7 +359,7 @@ def html() -> bytes:
 
 
 def too_large_jpeg() -> bytes:
-    """21 MB: a good JPEG with a tail."""
+    """A file of 21 MB: a good JPEG, then zeros."""
     return jpeg() + bytes(21 * 1024 * 1024 - len(jpeg()))
 
 

@@ -1,4 +1,4 @@
-"""Servers that stand in for those of others."""
+"""Fake servers in place of other people's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address of a server that runs until the end of the block, and logs nothing."""
+    """Run a server with this handler until the end of the block, without a log; yields its URL."""
     handler.log_message = lambda *_: None  # type: ignore[method-assign]
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads, server.block_on_close = True, False

@@ -1,4 +1,4 @@
-"""Sheets as other programs export them, made on the spot."""
+"""Contents of sheets as other programs export them."""
 
 import io
 from typing import Any
@@ -10,7 +10,7 @@ MOYSKLAD = (
     "Одежда;00001;Куртка зимняя;a1b2;JACKET-1;шт;3 500,00;5;1 234,00\r\n"
     "Одежда;00002;Носки «Ёлка»;c3d4;SOCKS-2;шт;150,50;;12,00\r\n"
 ).encode("cp1251")
-"""Windows-1251, semicolons, decimal commas, thousands with a space."""
+"""Windows-1251, semicolons, decimal commas, and spaces between thousands."""
 
 ONE_C = (
     "\ufeffВедомость по товарам на складах\t\t\t\r\n"
@@ -34,7 +34,7 @@ def csv_of(*rows: Any) -> bytes:
 
 
 def xlsx_of(*rows: Any, merged: str = "") -> bytes:
-    """merged: a range of cells."""
+    """An .xlsx file with these rows. merged: a range of cells to merge, such as "A1:B1"."""
     book = Workbook()
     sheet = book.active
     assert sheet is not None

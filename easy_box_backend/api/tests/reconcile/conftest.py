@@ -15,11 +15,11 @@ MORNING = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) -
 
 @pytest.fixture
 def warehouse(db: None) -> Iterator[Warehouse]:
-    """A warehouse on one morning. After each test its ledger is checked."""
+    """A warehouse on a morning, with a simulated clock. After each test its ledger is checked."""
     with time_machine.travel(MORNING, tick=False) as clock:
         place = Warehouse(clock)
         yield place
-    assert place.is_right()
+    assert place.has_correct_ledger()
 
 
 @pytest.fixture
@@ -40,5 +40,5 @@ def vera(warehouse: Warehouse) -> Caller:
 
 @pytest.fixture
 def shop(warehouse: Warehouse) -> Caller:
-    """A program, not a phone."""
+    """A program (a device of the kind `integration`), not a phone."""
     return warehouse.program("Shop")

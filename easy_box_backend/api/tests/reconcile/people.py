@@ -3,8 +3,8 @@
 anna = warehouse.phone("Anna")
 anna.pull()
 anna.add("SOCK", 5)          # the look-up, then the addition
-anna.loses_connection()      # it is unknown whether the last answer arrived
-warehouse.later()            # half an hour, so that the next request is a person's doing
+anna.loses_connection()      # the server cannot know whether the last answer arrived
+warehouse.later()            # half an hour later, so that the next request is a person's, not a pass's
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from api.tests.calls import PASSWORD
 
 DART = "Dart/3.5 (dart:io)"
 AT_MACHINE_SPEED = 0.02
-"""Seconds between two requests of a pass."""
+"""Seconds between two requests that the app sends by itself, as in a pass."""
 
 _ports = itertools.count(40_000)
 
 
 class Caller:
-    """One login. By default every request comes directly after the previous one, on the same connection."""
+    """A client of one login. By default each request comes directly after the previous one, on the same connection."""
 
     agent = "warehouse-program/1.0"
 
@@ -56,14 +56,15 @@ class Caller:
         )
 
     def loses_connection(self) -> None:
-        """The next request comes on another connection, so nothing tells whether the last answer arrived."""
+        """Send the next requests on another connection, so that the server cannot know whether the last answer
+        arrived."""
         self.port = next(_ports)
 
     def create(self, sku: str, name: str = "Socks", **more: Any) -> Any:
         return self.send("post", "/api/products/", {"sku": sku, "name": name, "quantity": "0", **more}, "multipart")
 
     def find(self, sku: str) -> dict[str, Any] | None:
-        """What `?sku=` shows first; None for an empty answer."""
+        """Look a SKU up, by `?sku=`; returns the product, or None if there is none."""
         answer = self.send("get", f"/api/products/?sku={quote(sku)}")
         assert answer.status_code == 200, answer.content
         found = answer.json()
@@ -71,23 +72,28 @@ class Caller:
         return found[0] if found else None
 
     def book(self, product: int | str, pieces: Any) -> Any:
-        """The addition alone."""
+        """Send an addition (`add_stock`) without a look-up. product: its id."""
         return self.send("post", f"/api/products/{product}/add_stock/", {"quantity": pieces})
 
     def add(self, sku: str, pieces: int) -> None:
-        """An addition as the app makes it: it looks the SKU up, and adds to the product that it is shown."""
+        """Add goods as the app does: look the SKU up, then send an addition to the product that was found."""
         found = self.find(sku)
         assert found, f"{sku} is unknown: the app hangs here"
         answer = self.book(found["id"], pieces)
         assert answer.status_code == 200, answer.content
 
     def send_queued(self, sku: str, pieces: int) -> None:
-        """Goods received without a network, and sent once the list was opened with one; all answers arrived."""
+        """A pass with one queued addition: goods were received without a network, and are sent when the list is opened
+        with one. All answers arrive."""
         self.add(sku, pieces)
         self.send("get", "/api/products/")
 
     def put(self, seen: Mapping[str, Any], key: int | str | None = None, **changes: Any) -> Any:
-        """A whole product as the phone has it, with what the person changed."""
+        """Send a whole product (PUT), as the app does.
+
+        seen: the product as the phone shows it. key: another id for the address. changes: the fields that the person
+        has changed.
+        """
         shown = {name: seen[name] for name in ("name", "sku", "quantity", "location", "image_url")}
         body = {"id": str(key or seen["id"]), **shown, "thumbnail_url": None, **changes}
         return self.send("put", f"/api/products/{key or seen['id']}/", body)
@@ -96,7 +102,11 @@ class Caller:
         return self.send("delete", f"/api/products/{product}/")
 
     def finish(self, order: Mapping[str, Any], *, picked: Mapping[str, int] | None = None, **changes: Any) -> Any:
-        """An order as the phone has it, all of it picked, or by SKU as many as said."""
+        """Send an order as finished (PUT).
+
+        order: the order as the phone shows it. picked: by SKU, the picked quantities of lines that were not picked in
+        full.
+        """
         lines = [
             {
                 "product": line["product"]["id"],
@@ -115,13 +125,14 @@ class Phone(Caller):
     agent = DART
 
     def pull(self) -> dict[str, dict[str, Any]]:
-        """The product list, by SKU."""
+        """Pull: fetch the whole product list; returns it by SKU."""
         return {row["sku"]: row for row in self.send("get", "/api/products/").json()}
 
     def scan(self, *skus: str, times: int = 50, every: float = 0.2, connections: int = 1) -> list[bool]:
-        """The camera has these labels in view in turns: each is looked up again as soon as the answer is there.
+        """Scan with the camera, which has these labels in view in turns, and looks one up every `every` seconds.
 
-        Returns whether each look-up found a product.
+        times: the number of look-ups. connections: the number of connections that they alternate between. Returns for
+        each look-up whether it found a product.
         """
         ports = [self.port, *(next(_ports) for _ in range(connections - 1))]
         found = []
@@ -137,22 +148,23 @@ class Phone(Caller):
 
 
 class Warehouse:
-    """The people, the time, and the state of stock and discrepancies."""
+    """Creates the people with their devices, moves the clock, and reads stock and discrepancies from the database."""
 
     def __init__(self, clock: time_machine.Traveller | None) -> None:
         self.clock = clock
 
     def later(self, minutes: float = 30) -> None:
-        """Time passes."""
+        """Move the clock on."""
         assert self.clock
         self.clock.shift(minutes * 60)
 
     def phone(self, name: str, *, manager: bool = True) -> Phone:
-        """A manager's by default: a picker's deletion is only a wish, and a picker can only pick orders."""
+        """A new login with the app. By default it is a manager's: a picker's deletion only asks a manager, and a picker
+        can only pick orders."""
         return Phone(self.clock, self._person(name, manager=manager))
 
     def program(self, name: str = "Shop", *, manager: bool = True) -> Caller:
-        """A device of the kind `integration`."""
+        """A new login of a program: a device of the kind `integration`."""
         return Caller(self.clock, self._person(name, manager=manager))
 
     def _person(self, name: str, *, manager: bool = False) -> User:
@@ -162,7 +174,7 @@ class Warehouse:
         )
 
     def product(self, sku: str, quantity: int = 0, *, name: str = "Socks", location: str = "A1") -> int:
-        """A product that existed before any pull; returns its id."""
+        """Create a product on the server, without a phone; returns its id."""
         from api.actor import Actor
 
         made = products.create(
@@ -171,11 +183,11 @@ class Warehouse:
         return made.pk
 
     def on_hand(self, sku: str) -> int:
-        """Of the live product with this SKU."""
+        """The pieces on hand of the live product with this SKU."""
         return Product.objects.live().get(sku=sku).quantity
 
     def movements(self, sku: str) -> list[int]:
-        """What changed the stock of all products that have or had this SKU, the oldest first."""
+        """The quantities of all movements of the products with this SKU, archived ones too, the oldest first."""
         found = StockMovement.objects.filter(product__sku=sku).order_by("id")
         return list(found.values_list("quantity_delta", flat=True))
 
@@ -184,15 +196,17 @@ class Warehouse:
         return list(Discrepancy.objects.open().order_by("id").values_list("kind", "sku"))
 
     def question(self) -> Discrepancy:
-        """The only discrepancy there is."""
+        """The only discrepancy in the database."""
         return Discrepancy.objects.get()
 
-    def is_right(self) -> bool:
+    def has_correct_ledger(self) -> bool:
+        """Whether all quantities agree with the movements."""
         return ledger.broken_ledgers() == []
 
 
 def turns_out_to_be_a_duplicate(phone: Phone, booked: StockMovement) -> None:
-    """A booked addition of the phone is none in its likeliest story any more."""
+    """Let the phone's likeliest story change: it no longer books the addition of `booked`, which the server then
+    reverses."""
     by = Actor(phone.device.user, phone.device, at=timezone.now())
     with remembered(by) as memory:
         stories = Stories()

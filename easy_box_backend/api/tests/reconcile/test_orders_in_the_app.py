@@ -25,7 +25,7 @@ def warehouse(db: None) -> Iterator[Warehouse]:
     with time_machine.travel(MONDAY, tick=False) as clock:
         place = Warehouse(clock)
         yield place
-    assert place.is_right()
+    assert place.has_correct_ledger()
 
 
 def make(vera: Caller, customer: str, status: str = "open", pieces: int = 1) -> int:

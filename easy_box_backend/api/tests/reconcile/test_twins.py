@@ -106,4 +106,4 @@ def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.Mo
             let_in.wait()
         assert [answer.result() for answer in answers] == [200, 200]
     assert place.on_hand("SOCK") == 5
-    assert place.is_right()
+    assert place.has_correct_ledger()
