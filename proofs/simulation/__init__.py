@@ -1,1 +1,1 @@
-"""Phones, other programs and a bad network, all from a seed, against the server; see README.md."""
+"""Simulates phones, other programs and a bad network against the server. All is drawn from a seed; see README.md."""

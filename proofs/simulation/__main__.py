@@ -1,4 +1,4 @@
-"""`python -m proofs.simulation`: play schedules; show the shortest history of a failure, and its command."""
+"""`python -m proofs.simulation`: play schedules; show a failure's shortest history, and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proofs.simulation.summary import Summary
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line (sys.argv if `words` is None)."""
     parser = argparse.ArgumentParser(prog="python -m proofs.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--schedules", type=int, default=200, help="how many, from number 0 on")
@@ -22,16 +22,16 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--app", choices=list(APPS), default="installed", help="the variant of the app on the phones")
     parser.add_argument("--jobs", type=int, default=2, help="processes, each with a server of its own")
     parser.add_argument("--only", type=int, help="play this schedule and show its history")
-    parser.add_argument("--keep", help="of --only, these acts; printed with a failure")
-    parser.add_argument("--lines", action="store_true", help="show a failure in one line")
-    parser.add_argument("--stop", action="store_true", help="the same, and stop at the first")
+    parser.add_argument("--keep", help="with --only: play these acts of it only (see a failure's output)")
+    parser.add_argument("--lines", action="store_true", help="show each failure in one line")
+    parser.add_argument("--stop", action="store_true", help="like --lines, and stop at the first failure")
     parser.add_argument("--skip", default="", help="numbers of schedules to leave out, with commas")
     parser.add_argument("--no-shrink", action="store_true", help="do not shorten failures")
     return parser.parse_args(words)
 
 
 def main() -> int:
-    """0 if no invariant was broken."""
+    """Play the schedules that the command line asks for. Returns 0 if no invariant was broken, else 1."""
     options = arguments()
     end_on_request()
     if options.only is not None:

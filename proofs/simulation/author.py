@@ -29,7 +29,7 @@ from proofs.simulation.plan import (
 
 @dataclass(frozen=True)
 class Rates:
-    """How often things go wrong."""
+    """How often things go wrong: probabilities, each of one act."""
 
     broken_pass: float = 0.2
     lost_pull: float = 0.1
@@ -46,7 +46,7 @@ class Rates:
 
 
 def make_plan(seed: int, number: int, rates: Rates | None = None, app: str = "installed") -> Plan:
-    """Schedule `number` of `seed`: the same arguments give the same plan on every machine. app: see Plan."""
+    """The plan of schedule `number` of `seed`. Equal arguments give equal plans on every machine. app: see Plan."""
     return replace(_Author(seed, number, rates or Rates()).write(), app=app)
 
 
@@ -59,7 +59,7 @@ ONLINE_VERBS = {
     "finish": 14, "photo": 9, "scan": 4, "relabel": 2,
 }  # fmt: skip
 MAY_FAIL = ("press", "edit", "create", "photo", "relabel", "finish")
-"""What the installed app can't do without a radio."""
+"""The verbs that fail in the installed app without a radio."""
 MANAGER_VERBS = {"rename": 5, "relocate": 3, "archive": 4, "create": 5, "cancel": 3, "extend": 4, "order": 2}
 SHOP_VERBS = {"set": 6, "add": 5, "rename": 3, "create": 4, "archive": 1}
 THEMES: dict[str, dict[str, float]] = {
@@ -69,9 +69,9 @@ THEMES: dict[str, dict[str, float]] = {
     "orders": {"finish": 6.0, "orders": 2.0, "restart": 5.0, "cancel": 2.0, "extend": 2.0, "receive": 0.5},
     "products": {"create": 4.0, "delete": 3.0, "edit": 2.0, "photo": 5.0, "relabel": 3.0, "press": 0.5},
 }  # fmt: skip
-"""What a schedule is about: how much likelier each verb is. Without it, rare coincidences would be too rare."""
+"""The theme of a schedule: how much likelier each verb is. Without themes, some coincidences would be too rare."""
 REQUESTS = {"receive": 2, "photo": 2, "press": 1, "edit": 1, "relabel": 1, "create": 1, "delete": 1}
-"""How many requests a pass makes of each, when it was done offline."""
+"""How many requests a pass makes for each verb that was done offline."""
 
 
 class _Author:
@@ -79,7 +79,8 @@ class _Author:
 
     def __init__(self, seed: int, number: int, rates: Rates) -> None:
         self.rng = random.Random(f"easy box {seed} {number}")
-        self.side = random.Random(f"besides {seed} {number}")  # its own, so that a seed's plans do not change
+        # A separate one, so that these draws do not change the older ones of a seed.
+        self.extra_rng = random.Random(f"besides {seed} {number}")
         self.seed, self.number, self.rates = seed, number, rates
         self.equal = self.rng.random() < 0.5
         self.theme = self.rng.choices(list(THEMES), (5, 2, 2, 2, 2))[0]
@@ -100,13 +101,13 @@ class _Author:
         length = len(self.acts) + self.rng.randint(10, 26)
         while len(self.acts) < length:
             if self.rng.random() < 0.5:
-                self._stint(self.rng.choice(self.phones))
+                self._offline_period(self.rng.choice(self.phones))
             else:
                 self._one_act()
         return Plan(self.seed, self.number, self.equal, tuple(self.acts))
 
-    def _stint(self, who: str) -> None:
-        """Work without a network for some time; then the network is back and the app sends its queues."""
+    def _offline_period(self, who: str) -> None:
+        """Append some acts without a network; then, mostly, the network is back and the app sends its queues."""
         if self.online[who]:
             self.online[who] = False
             self._append(Act(0, who, "offline"))
@@ -130,14 +131,14 @@ class _Author:
 
     def _append(self, act: Act) -> None:
         gap = round(self.rng.uniform(3, 60), 3) if self.rng.random() < 0.7 else round(self.rng.uniform(0, 0.2), 3)
-        self.acts.append(self._besides(replace(act, n=len(self.acts), gap=gap)))
+        self.acts.append(self._with_extras(replace(act, n=len(self.acts), gap=gap)))
 
-    def _besides(self, act: Act) -> Act:
-        """The act with what happens before it now and then: the person scans a label, or has to log in again."""
-        scans, logs_in = self.side.random() < self.rates.scan, self.side.random() < self.rates.login
-        label = self.side.choice((*self.skus, LABEL, LABEL))
-        taps_twice = self.side.random() < self.rates.two_taps and act.verb == "press"
-        act = replace(act, persists=self.side.random() < self.rates.persists and act.verb in MAY_FAIL)
+    def _with_extras(self, act: Act) -> Act:
+        """The act, sometimes with extras: the person scans a label first, logs in again, taps twice, or persists."""
+        scans, logs_in = self.extra_rng.random() < self.rates.scan, self.extra_rng.random() < self.rates.login
+        label = self.extra_rng.choice((*self.skus, LABEL, LABEL))
+        taps_twice = self.extra_rng.random() < self.rates.two_taps and act.verb == "press"
+        act = replace(act, persists=self.extra_rng.random() < self.rates.persists and act.verb in MAY_FAIL)
         if act.who not in PHONES or not self.online[act.who]:
             return act
         act = replace(act, taps_twice=taps_twice)
@@ -153,7 +154,7 @@ class _Author:
             self._append(self._filled(Act(0, who, verb, faults=self._faults_of_act(who))))
 
     def _open(self, who: str) -> None:
-        """A pass, with everything that can happen to one."""
+        """Append the opening of the inventory, with the faults that hit its pass."""
         faults = []
         broken = self.rng.random() < self.rates.broken_pass
         if broken:
@@ -184,7 +185,7 @@ class _Author:
         )
 
     def _nth(self, who: str) -> int:
-        """One of the requests that a pass of this phone may make, including the pull."""
+        """The number of a random request of this phone's pass, including the pull."""
         return self.rng.randint(0, self.waiting[who])
 
     def _act_of_program(self, who: str, verbs: dict[str, int]) -> None:
@@ -195,7 +196,7 @@ class _Author:
         self._append(act)
 
     def _filled(self, act: Act) -> Act:
-        """The act with what it is about."""
+        """The act, with its SKU, quantity, text and order filled in as its verb needs them."""
         verb = act.verb
         if verb == "receive":
             return replace(act, sku=self._sku_to_receive(act), quantity=self._received(), text=f"Found by {act.who}")

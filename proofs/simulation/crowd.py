@@ -1,4 +1,4 @@
-"""Many requests at once: eight threads add to one product, two create the same SKU, readers follow by revision."""
+"""Many simultaneous requests: eight threads add to one product, two create the same SKU, readers follow by revision."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ RENAMERS = 3
 
 
 class Crowd:
-    """One rush. The server is strict with programs and acknowledges each addition, so the sums must be exact."""
+    """One round of simultaneous requests. The server is strict with programs, so the sums of additions must be exact.
+
+    end_thread: called at the end of each thread.
+    """
 
     def __init__(self, server: Server, scene: Scene, end_thread: Callable[[], None] = lambda: None) -> None:
         self.server, self.scene, self._end_thread = server, scene, end_thread
-        self.troubles: list[str] = []
+        self.problems: list[str] = []
         self.created: list[str] = []
         self._writing = threading.Event()
 
     def rush(self) -> list[Violation]:
-        """Run everything; returns what went wrong."""
+        """Run all threads to their end. Returns the broken invariants."""
         product = self._send("POST", "/products/", {"sku": self.scene.sku("CROWD"), "name": "Crowd"})["id"]
         other = self._send("POST", "/products/", {"sku": self.scene.sku("CROWD2"), "name": "Crowd"})["id"]
         readers = [Reader(self.server, self.scene.tokens[READER], f"reader {n}") for n in range(READERS)]
@@ -43,8 +46,8 @@ class Crowd:
             thread.join()
         for reader in readers:
             reader.poll()
-            self.troubles += reader.troubles
-        violations = [Violation("revisions", trouble) for trouble in self.troubles]
+            self.problems += reader.problems
+        violations = [Violation("revisions", problem) for problem in self.problems]
         return violations + list(self._count(product, other))
 
     def _count(self, product: int, other: int) -> Iterator[Violation]:
@@ -66,12 +69,12 @@ class Crowd:
         try:
             job()
         except (OSError, DioException) as error:
-            self.troubles.append(f"in a crowd: {error!r}")
+            self.problems.append(f"in a crowd: {error!r}")
         finally:
             self._end_thread()
 
     def _add(self, first: int, product: int, n: int) -> None:
-        """One addition to the one or the other, the rest to the same product as everybody."""
+        """Add one piece to the product `first`, then ADDITIONS pieces to `product`, to which all threads add."""
         token = MANAGER if n % 2 else SHOP
         self._send("POST", f"/products/{first}/add_stock/", {"quantity": 1}, token)
         for _ in range(ADDITIONS):

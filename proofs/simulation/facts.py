@@ -14,16 +14,16 @@ PAGE = 200
 
 @dataclass
 class Facts:
-    """Everything of one schedule.
+    """All data of one schedule.
 
     Attributes:
-        live: the whole current list.
+        live: the whole current list of products, also those of other schedules.
         products: by id, archived ones too.
         movements: by product id, in the order in which they were booked.
         orders: by id.
         discrepancies: the open ones.
         has_discrepancies: whether the server has such an endpoint.
-        taken_back: movements that are reversed.
+        reversed_ids: the ids of movements that another movement reverses.
     """
 
     live: list[dict[str, Any]]
@@ -32,14 +32,14 @@ class Facts:
     orders: dict[int, dict[str, Any]]
     discrepancies: list[dict[str, Any]]
     has_discrepancies: bool = True
-    taken_back: frozenset[int] = frozenset()
+    reversed_ids: frozenset[int] = frozenset()
 
     def of_sku(self, scene: Scene, name: str) -> list[dict[str, Any]]:
-        """The product that had this SKU of the plan at the start, and later ones with it, archived ones too."""
+        """The product that the plan calls `name`, and later products made with its SKU, archived ones too."""
         return [product for product in self.products.values() if self.name_of(scene, product) == name]
 
     def name_of(self, scene: Scene, product: dict[str, Any]) -> str:
-        """What the plan calls a product: by its first SKU, whichever it has now."""
+        """The plan's name of a product: that of the SKU that it had at first, whatever its SKU is now."""
         first = {product_id: name for name, product_id in scene.products.items()}
         return first.get(product["id"]) or scene.name_of(product["sku"])
 
@@ -59,7 +59,7 @@ class Facts:
 
 
 def gather(dio: Dio, headers: dict[str, str], scene: Scene) -> Facts:
-    """Read everything over HTTP."""
+    """Read the data of a schedule over HTTP. headers: with a manager's token."""
     live = dio.get("/products/", headers).data
     products = {row["id"]: row for row in live if scene.name_of(row["sku"])}
     movements: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -78,8 +78,8 @@ def gather(dio: Dio, headers: dict[str, str], scene: Scene) -> Facts:
         if error.status != 404:
             raise
         discrepancies, known = [], False
-    taken_back = frozenset(row["reverses"] for rows in movements.values() for row in rows if row["reverses"])
-    return Facts(live, products, movements, orders, discrepancies, known, taken_back)
+    reversed_ids = frozenset(row["reverses"] for rows in movements.values() for row in rows if row["reverses"])
+    return Facts(live, products, movements, orders, discrepancies, known, reversed_ids)
 
 
 def _movements(dio: Dio, headers: dict[str, str], first: int) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ SHRINK_SECONDS = 20.0
 
 
 def play_one(options: argparse.Namespace) -> int:
-    """Play one schedule and show all of its history."""
+    """Play the schedule that `--only` names; print its whole history. Returns 1 if an invariant was broken, else 0."""
     plan = plan_of(options, options.only)
     if options.keep is not None:
         plan = kept(plan, options.keep)
@@ -46,7 +46,7 @@ def show_failures(summary: Summary, options: argparse.Namespace) -> None:
 
 
 def show_failure(session: Session, invariant: str, whole: Plan, options: argparse.Namespace) -> None:
-    """Shrink and print one."""
+    """Shrink a plan that breaks `invariant`; print its history and the command that repeats it."""
 
     def fails(plan: Plan) -> bool:
         return any(violation.invariant == invariant for violation in session.play(plan).violations)

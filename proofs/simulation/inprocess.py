@@ -1,4 +1,4 @@
-"""The server without a network: its WSGI application, SQLite in memory-backed files, and a simulated clock.
+"""The server without a network: its WSGI application, SQLite in files that are held in memory, and a simulated clock.
 
 The only module of the simulation that imports Django. It exchanges the bytes that a socket would carry, so that all
 other modules work as with a real server.
@@ -33,11 +33,11 @@ FIRST_PORT = 40_000
 
 
 class InProcessServer:
-    """One per process, since Django's settings are.
+    """Only one per process, since Django has one set of settings per process. See network.Server.
 
     Args:
-        email, password: of the manager's account to create in the empty database.
-        database_url: another database than the SQLite file; `restore` does not work then.
+        email, password: the manager's account, which is created in the empty database.
+        database_url: a database to use instead of the SQLite file; `restore` does not work with it.
     """
 
     base_url = "http://testserver/api"
@@ -52,7 +52,7 @@ class InProcessServer:
         self._moment = START
         self._rng = random.Random(0)
         self._lock = threading.Lock()
-        self.last_trouble = ""
+        self.last_traceback = ""
         self._connections = 0
         self._application = self._load(database_url or f"sqlite:///{self._file}?conn_max_age=600")
         from django.contrib.auth import get_user_model
@@ -91,32 +91,32 @@ class InProcessServer:
         from django.core.signals import got_request_exception
 
         logging.disable(logging.CRITICAL)
-        got_request_exception.connect(self._remember_trouble, weak=False)
+        got_request_exception.connect(self._remember_traceback, weak=False)
 
-    def _remember_trouble(self, **_kwargs: object) -> None:
-        self.last_trouble = "".join(traceback.format_exception(*sys.exc_info())[-4:])
+    def _remember_traceback(self, **_kwargs: object) -> None:
+        self.last_traceback = "".join(traceback.format_exception(*sys.exc_info())[-4:])
 
     def now(self) -> datetime:
         """The simulation's time, in place of ``django.utils.timezone.now``."""
         return self._moment
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the simulated clock."""
         with self._lock:
             self._moment += timedelta(seconds=seconds)
 
     def elapsed(self) -> float:
-        """Seconds since the simulation's first morning."""
+        """Seconds of simulated time since START."""
         return (self._moment - START).total_seconds()
 
     def keep(self) -> None:
-        """Remember the database as it is now."""
+        """Save a copy of the database, to which `restore` goes back."""
         self._close()
         shutil.copyfile(self._file, self._folder / "template")
         self._kept_moment = self._moment
 
     def restore(self, seed: str) -> None:
-        """Restore the database of `keep`. seed: decides how long requests take from now on."""
+        """Go back to the database that `keep` saved. seed: of the durations of the requests from now on."""
         self._close()
         for ending in ("-wal", "-shm"):
             Path(f"{self._file}{ending}").unlink(missing_ok=True)
@@ -143,13 +143,13 @@ class InProcessServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def connect(self) -> InProcessWire:
-        """A connection with a port of its own."""
+        """A new connection, from a client port of its own."""
         with self._lock:
             self._connections += 1
             return InProcessWire(self, FIRST_PORT + self._connections % 20_000)
 
     def deliver(self, request: bytes, port: int) -> bytes:
-        """The answer's bytes."""
+        """Handle a request's bytes; returns the answer's bytes. port: of the client."""
         with self._lock:
             self._moment += timedelta(milliseconds=self._rng.randint(20, 80))
         started: list[Any] = []
@@ -178,7 +178,7 @@ class InProcessServer:
 
 
 class InProcessWire:
-    """A connection. See network.Wire."""
+    """A connection to the in-process server. See network.Wire."""
 
     def __init__(self, server: InProcessServer, port: int) -> None:
         self._server, self._port = server, port

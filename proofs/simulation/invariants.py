@@ -1,4 +1,4 @@
-"""What must hold after a schedule, whatever the network did. Each check yields what is wrong, as text."""
+"""The invariants that must hold after a schedule, whatever the network did. Each check yields violations as text."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def check_all(outcome: Outcome) -> list[Violation]:
-    """Every broken invariant."""
+    """Run all checks. Returns the violations."""
     return [Violation(name, detail) for name, check in CHECKS.items() for detail in check(outcome)]
 
 
@@ -72,18 +72,18 @@ def stock(outcome: Outcome) -> Iterator[str]:
 
 
 def expected(outcome: Outcome, sku: str) -> int:
-    """What lies on the shelf."""
+    """How many pieces of a SKU really lie on the shelf."""
     return STOCK.get(sku, 0) + outcome.notes.total(sku) - picked_in_orders(outcome, sku)
 
 
 def stock_error(outcome: Outcome, sku: str) -> int:
-    """The server's number minus the shelf's."""
+    """The quantity that the server has of a SKU minus what lies on the shelf."""
     found = outcome.facts.of_sku(outcome.scene, sku)
     return sum(int(product["quantity"]) for product in found) - expected(outcome, sku)
 
 
 def booked_presses(outcome: Outcome, sku: str) -> int:
-    """What the server booked for the quantities in the phones' PUTs."""
+    """The change of a SKU's stock that the server booked for the quantities in PUTs of phones."""
     rows = [
         row for product in outcome.facts.of_sku(outcome.scene, sku) for row in outcome.facts.movements[product["id"]]
     ]
@@ -92,7 +92,7 @@ def booked_presses(outcome: Outcome, sku: str) -> int:
 
 
 def picked_in_orders(outcome: Outcome, sku: str) -> int:
-    """What left the shelf for orders: once for each finished order, nothing for a cancelled one."""
+    """The pieces of a SKU that left the shelf for orders: each finished order counts once, a cancelled one never."""
     ids = {product["id"] for product in outcome.facts.of_sku(outcome.scene, sku)}
     total = 0
     for order_id, finished in outcome.notes.finished.items():
@@ -102,7 +102,7 @@ def picked_in_orders(outcome: Outcome, sku: str) -> int:
 
 
 def _picked_by_somebody(finished: list[Finished]) -> dict[int, int]:
-    """If two people picked the same order, the larger quantity of each product: picking twice is a discrepancy."""
+    """Product id -> pieces picked for an order: the larger number if two people picked it, which is a discrepancy."""
     result: dict[int, int] = {}
     for one in finished:
         for product, n in one.picked.items():
@@ -111,7 +111,7 @@ def _picked_by_somebody(finished: list[Finished]) -> dict[int, int]:
 
 
 def picks(outcome: Outcome) -> Iterator[str]:
-    """A finished order is picked once, a cancelled one not at all, and a manager hears of conflicts."""
+    """A finished order is booked once, a cancelled one not at all, and each conflict is a discrepancy."""
     booked: Counter[tuple[int, int]] = Counter()
     for movements in outcome.facts.movements.values():
         for movement in movements:
@@ -135,7 +135,7 @@ def picks(outcome: Outcome) -> Iterator[str]:
 
 
 def orders(outcome: Outcome) -> Iterator[str]:
-    """Customers keep their names; the lines that the manager set stay; a finished order is picked."""
+    """Customers keep their names, the lines that the manager set stay, and a finished order has the status `picked`."""
     for number, order_id in enumerate(outcome.scene.orders):
         order = outcome.facts.orders[order_id]
         if order["customer_name"] != f"{CUSTOMER} {number}":
@@ -164,7 +164,7 @@ def descriptions(outcome: Outcome) -> Iterator[str]:
             edits = notes.edited.get((sku, field), {})
             made = set(notes.created.get(sku, {}).values()) if field == "name" else {""}
             allowed = set(edits.values()) if len(edits) == 1 or sku in KNOWN else set(edits.values()) | made
-            if (sku, field) in notes.muddled:
+            if (sku, field) in notes.sent_out_of_order:
                 continue
             if edits and (rows[0][field] or "") not in allowed:
                 yield f"{sku}: {field} is {rows[0][field]!r}, people set {edits}"
@@ -173,8 +173,11 @@ def descriptions(outcome: Outcome) -> Iterator[str]:
 
 
 def existence(outcome: Outcome) -> Iterator[str]:
-    """What was created is there. What only one person touched and deleted is not, or, if a picker deleted it, a
-    manager is asked; and nobody but a manager deletes."""
+    """Created products are in the list, and only a manager's deletion removes one.
+
+    A product that one person deleted and nobody else touched is gone; if a picker deleted it, a discrepancy asks a
+    manager.
+    """
     notes = outcome.notes
     for sku in (*KNOWN, *NEW):
         live = any(not row["archived"] for row in outcome.facts.of_sku(outcome.scene, sku))
@@ -188,8 +191,8 @@ def existence(outcome: Outcome) -> Iterator[str]:
 
 
 def flags(outcome: Outcome) -> Iterator[str]:
-    """What a person must decide is a discrepancy."""
-    for sku, times in outcome.notes.nonsense.items():
+    """Impossible quantities, unknown SKUs and negative stocks are discrepancies."""
+    for sku, times in outcome.notes.impossible_quantities.items():
         if times and not _is_flagged(outcome, sku, "implausible_quantity"):
             yield f"{sku}: somebody received {times} times an impossible quantity, but there is no discrepancy"
     if outcome.notes.stock.get(MISTYPED) and not _is_flagged(outcome, MISTYPED, "unknown_sku"):

@@ -1,4 +1,4 @@
-"""Play many schedules, in several processes where the server allows it."""
+"""Play many schedules, in several processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plan_of(options: argparse.Namespace, number: int) -> Plan:
 
 
 def play_all(options: argparse.Namespace) -> Iterator[Short]:
-    """The results in the order of their numbers."""
+    """Play all schedules that the options ask for. Yields the results in the order of their numbers."""
     skipped = {int(number) for number in options.skip.split(",") if number}
     numbers = [number for number in range(options.schedules) if number not in skipped]
     if options.jobs <= 1:

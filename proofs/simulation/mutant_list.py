@@ -1,4 +1,4 @@
-"""The bugs that are planted: exact texts of the server, and what they become."""
+"""The bugs that are planted: exact texts of the server's code, and their replacements."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """In a file below easy_box_backend/, `old` (which is there once) becomes `new`."""
+    """A replacement in a file. path: below easy_box_backend/. old: a text that is there exactly once."""
 
     path: str
     old: str
@@ -16,8 +16,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug. Bugs of concurrency need the real server; app: some show with a repaired app only. tests: what must catch
-    it in place of the simulation, whose answers all take as long."""
+    """A bug to plant.
+
+    server: `real` for bugs of concurrency. app: `repaired` for bugs that only the repaired app shows. tests: the tests
+    that must catch it instead of the simulation, where answers are never slow.
+    """
 
     name: str
     changes: tuple[Change, ...]
@@ -38,7 +41,7 @@ BY_SEVERAL_STATEMENTS = (
     ),
     Change("api/actions/stock.py", 'if connection.vendor != "postgresql":', 'if connection.vendor != "nothing":'),
 )
-"""An addition takes the way of other databases, so that it can be spoiled."""
+"""Additions use several statements, as on other databases, so that a bug can be planted between them."""
 
 EVIDENCE = "easy_box_backend/api/tests/reconcile/test_evidence.py"
 

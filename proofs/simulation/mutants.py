@@ -23,34 +23,34 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("easy_box_backend", "proofs", "dev")
 COPIED_FILES = ("pyproject.toml", "conftest.py")
 SCHEDULES = 50
-WORD, FAILED = "schedule ", "FAILED "
-"""The line of a failure begins with this: of the simulation, and of the tests."""
+SCHEDULE, FAILED = "schedule ", "FAILED "
+"""The beginnings of the lines that report a failure: of the simulation, and of the tests."""
 
 
 @dataclass
 class Verdict:
-    """The result of one bug."""
+    """The result of trying one bug. caught: the lines that report it. problem: why it could not be tried, or ""."""
 
     mutant: Mutant
     caught: list[str]
     seconds: float
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def is_good(self) -> bool:
         """Whether the planted bug was found, or nothing was found in the unchanged copy."""
-        return not self.trouble and bool(self.caught) == bool(self.mutant.changes)
+        return not self.problem and bool(self.caught) == bool(self.mutant.changes)
 
     def __str__(self) -> str:
         mark = "ok  " if self.is_good else "BAD "
         where = "the tests" if self.mutant.tests else f"{SCHEDULES} schedules"
-        outcome = self.trouble or (self.caught[0] if self.caught else f"nothing in {where}")
+        outcome = self.problem or (self.caught[0] if self.caught else f"nothing in {where}")
         kind = "tests" if self.mutant.tests else self.mutant.server
         return f"{mark}{self.mutant.name:<52} {kind:<10} {self.seconds:>4.0f} s  {outcome[:150]}"
 
 
 def main() -> int:
-    """Returns 0 if every planted bug was found, and nothing in the unchanged copy."""
+    """Try the chosen bugs. Returns 0 if each was found, and nothing in the unchanged copy."""
     parser = argparse.ArgumentParser(prog="python -m proofs.simulation.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="only those whose name contains one of these")
     parser.add_argument("--seed", type=int, default=1)
@@ -63,14 +63,17 @@ def main() -> int:
         verdicts.append(try_one(mutant, options.seed, skipped.get(kind, "")))
         print(verdicts[-1], flush=True)
         if not mutant.changes:
-            skipped[kind] = ",".join(line.split(":")[0].removeprefix(WORD) for line in verdicts[-1].caught)
+            skipped[kind] = ",".join(line.split(":")[0].removeprefix(SCHEDULE) for line in verdicts[-1].caught)
     bad = sum(not verdict.is_good for verdict in verdicts)
     print(f"{len(verdicts)} tried, {bad} wrong")
     return 1 if bad else 0
 
 
 def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
-    """Plant a bug and play up to SCHEDULES schedules until one fails, or run the tests; without a bug, all of them."""
+    """Plant a bug, then play up to SCHEDULES schedules until one fails, or run its tests. Without a bug, play all.
+
+    skipped: the numbers of schedules to leave out, with commas.
+    """
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="easybox-mutant-") as name:
         folder = Path(name)
@@ -86,14 +89,14 @@ def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
             command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", mutant.tests]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    caught = [line for line in result.stdout.splitlines() if line.startswith((WORD, FAILED))]
+    caught = [line for line in result.stdout.splitlines() if line.startswith((SCHEDULE, FAILED))]
     crashed = result.returncode not in (0, 1) or (result.returncode == 1 and not caught)
-    trouble = f"the simulation crashed: {result.stderr.strip()[-140:]!r}" if crashed else ""
-    return Verdict(mutant, caught, time.monotonic() - start, trouble)
+    problem = f"the simulation crashed: {result.stderr.strip()[-140:]!r}" if crashed else ""
+    return Verdict(mutant, caught, time.monotonic() - start, problem)
 
 
 def copy_tree(folder: Path) -> None:
-    """Copy what a run needs, without data."""
+    """Copy the code that a run needs, without data, into `folder`."""
     for part in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "var", ".venv", "*.sqlite3*", "media")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
@@ -102,7 +105,7 @@ def copy_tree(folder: Path) -> None:
 
 
 def plant(mutant: Mutant, folder: Path) -> None:
-    """Make the replacements. Raises LookupError unless a text is there exactly once."""
+    """Make the replacements of a bug in the copy. Raises LookupError unless each old text is there exactly once."""
     for change in mutant.changes:
         path = folder / "easy_box_backend" / change.path
         text = path.read_text(encoding="utf-8")

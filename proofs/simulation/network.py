@@ -1,4 +1,4 @@
-"""The network between one client and the server: bytes in, bytes out, and the faults between."""
+"""The network between one client and the server. It carries bytes, and makes the faults of the plan."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ class Wire(Protocol):
     """One TCP connection to the server."""
 
     def deliver(self, request: bytes, cut: int | None = None) -> bytes:
-        """The answer to a request's bytes, of which only the first `cut` arrive. Raises OSError."""
+        """Send a request's bytes, or only the first `cut` of them. Returns the answer's bytes. Raises OSError."""
 
     def is_stale(self) -> bool:
-        """Whether the server has closed it."""
+        """Whether the server has closed the connection."""
 
     def close(self) -> None:
         """Close; never raises."""
 
 
 class Server(Protocol):
-    """The server under test, as bytes and a clock. See inprocess.py and real.py."""
+    """The server under test: connections, and a clock. See inprocess.py and real.py."""
 
     base_url: str
     concurrent: bool
     """Whether it handles two requests at once."""
     human_gap: float
-    """Minimum number of seconds between two acts of one person."""
+    """The least number of seconds between two acts of one person."""
 
     def elapsed(self) -> float:
         """Seconds on the server's clock, from an arbitrary start."""
@@ -42,10 +42,10 @@ class Server(Protocol):
         """A new connection. Raises OSError."""
 
     def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
-        """Deliver a request while `what` (see plan.KILLS) is killed; it runs again afterwards. Raises OSError."""
+        """Deliver a request while the process `what` (see plan.KILLS) is killed and started again. Raises OSError."""
 
     def was_killed_since(self, start: float) -> bool:
-        """Whether a part of it was killed, or not yet back, from `start` (in its `elapsed` seconds) until now."""
+        """Whether a process of the server was down at any time since `start`, in its `elapsed` seconds."""
 
     def wait(self, seconds: float) -> None:
         """Let so many seconds pass between two acts of people; a real server may wait less."""
@@ -66,7 +66,7 @@ class Request:
         fault: what the network did to it, or "".
         status: of the server's answer, 0 if the request did not reach it.
         seen: whether the client got the answer.
-        excused: whether a part of the server was killed meanwhile, so that a 5xx is allowed.
+        excused: whether a process of the server was killed meanwhile, so that a 5xx is allowed.
     """
 
     who: str
@@ -86,7 +86,7 @@ class Request:
 
 
 class LineConnection(ExchangeConnection):
-    """A client's connection, as its Dio sees it."""
+    """The connection of a client, for its Dio."""
 
     def __init__(self, line: Line, wire: Wire) -> None:
         super().__init__(lambda request: line.exchange(request, wire))
@@ -102,14 +102,14 @@ class LineConnection(ExchangeConnection):
 
 @dataclass
 class Line:
-    """One client's network, with the faults of its current act: a transport for its Dio.
+    """The network of one client: a transport for its Dio that makes the faults of the current act.
 
     Attributes:
         second: whether the current request goes over a second connection, since the first one is busy.
         log: every request of the schedule, shared by all lines.
-        on_answer: called with each request and the server's answer, even if the answer is lost on its way back.
-        last_request: when the last request went out, in the server's ``elapsed`` seconds.
-        delivered: whether it was answered 2xx by the server, seen by the client or not.
+        on_answer: called with each request and the server's answer, also if the client does not get the answer.
+        last_request: when the last request was sent, in the server's ``elapsed`` seconds.
+        delivered: whether the server answered the last request with 2xx, seen by the client or not.
     """
 
     who: str
@@ -128,19 +128,19 @@ class Line:
     _late: list[tuple[bytes, Wire]] = field(default_factory=list)
 
     def connect(self, host: str, port: int) -> LineConnection:
-        """For ``proofs.phone.dio``. Raises OSError."""
+        """A connection for ``proofs.phone.dio``. Raises OSError."""
         return LineConnection(self, self.server.connect())
 
     def begin(self, act: int, faults: Sequence[Fault] = ()) -> None:
-        """The next requests belong to this act."""
+        """Assign the next requests to this act, with its faults."""
         self.act, self._faults, self._nth, self.second = act, list(faults), 0, False
 
     def announce(self, verb: str) -> None:
-        """Say what the next request is, in the words of ``proofs.phone.offline.Call``."""
+        """Set the verb of the next request (see ``proofs.phone.offline.Call``)."""
         self._verb = verb
 
     def exchange(self, request: bytes, wire: Wire) -> bytes:
-        """One request and its answer. Raises OSError, or returns nothing, when the network fails."""
+        """Send a request and return the answer. If the network fails, raises OSError or returns no bytes."""
         if self.second:
             now = self.server.elapsed()
             if self._second_wire is None or now - self._second_used >= DART_IDLE_SECONDS:
@@ -150,8 +150,8 @@ class Line:
         try:
             return self._exchange(request, wire)
         finally:
-            for former in late:
-                self._deliver_late(*former)
+            for late_request, late_wire in late:
+                self._deliver_late(late_request, late_wire)
 
     def _exchange(self, request: bytes, wire: Wire) -> bytes:
         fault = self._next_fault()
@@ -198,7 +198,7 @@ class Line:
         return ""
 
     def _deliver_late(self, request: bytes, wire: Wire) -> None:
-        """Deliver the request that a broken connection had still taken; no client waits for the answer."""
+        """Deliver a request whose connection broke after it was sent; no client waits for the answer."""
         entry = _entry(self.who, self.act, request, "the late one")
         self.log.append(entry)
         with contextlib.suppress(OSError):
@@ -210,7 +210,7 @@ class Line:
         return self._twice(request, wire) if fault == plan.TWICE else wire.deliver(request)
 
     def _twice(self, request: bytes, wire: Wire) -> bytes:
-        """Deliver twice: at once if the server can, else one after the other. The client sees the first answer."""
+        """Deliver a request twice, at the same time if the server is concurrent. Returns one of the answers."""
         if not self.server.concurrent:
             answer = wire.deliver(request)
             wire.deliver(request)

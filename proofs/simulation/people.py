@@ -1,4 +1,4 @@
-"""People with phones: what each verb of the plan does with the app, and what they repeat until it works."""
+"""People with phones: what each verb of a plan does in the app, and how people retry after an error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_LOOKS = 15
 class Person:
     """A person with a phone. After an error on the screen they check whether the action went through.
 
-    app: which variant of the app it is (`proofs.phone.repaired.APPS`).
+    pause: lets the time between two acts of a person pass. app: the variant of the app (`proofs.phone.repaired.APPS`).
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class Person:
         )
         self.screens: list[Screen] = []
         self._orders: dict[str, Order] = {}
-        """The orders that the person has seen; the app may have forgotten them."""
+        """The orders that the person has seen, by id; the app may have forgotten them."""
         self._failed: list[Act] = []
-        """What failed for want of a radio, and is to be entered again."""
+        """Acts that failed without a radio and will be entered again."""
         self._passes: list[Steps[Any]] = []
         self._slices: tuple[int, ...] = ()
         self._turn = 0
@@ -52,7 +52,7 @@ class Person:
     # --- the plan's acts
 
     def do(self, act: Act) -> None:
-        """Do what the plan says, unless it is no longer possible (a product is gone)."""
+        """Do an act of the plan, unless it is no longer possible (for example, the product is gone)."""
         self.finish_pass()
         self.line.begin(act.n)
         if act.scans:
@@ -68,7 +68,7 @@ class Person:
                 self._failed.append(act)
 
     def _enter_again(self) -> None:
-        """The network is back and the queues are sent: what failed without it is done now."""
+        """Do the acts that failed without a radio; the network is back and the queues are sent."""
         failed, self._failed = self._failed, []
         for act in failed:
             self.line.begin(act.n)
@@ -76,8 +76,10 @@ class Person:
             self._pause()
 
     def do_online(self, act: Act) -> None:
-        """Perhaps with a new login, which the queues outlive. The installed app has only additions and deletions in
-        them then."""
+        """The radio has a network again. The person may log in again first, which the queues survive.
+
+        They do so only while the queues hold nothing but additions and deletions, as in the installed app.
+        """
         self.phone.online = True
         queued = self.phone.store.queued()
         if act.logs_in and not (queued["creation"] or queued["product_update"] or queued["order_update"]):
@@ -88,17 +90,17 @@ class Person:
         self.phone.online = False
 
     def do_restart(self, act: Act) -> None:
-        """The app forgets its orders, as between two lists; the person may have an order's page open."""
+        """The app forgets its orders, as between two lists. The person may still have an order's page open."""
         self.phone.store.orders.clear()
 
     def do_open(self, act: Act) -> None:
-        """Open the inventory: one screen, or two at once; without a pause, or slowly."""
+        """Open the inventory: one pass, or two at once. A slow pass goes on between the acts of other people."""
         self._passes = [self.phone.open_inventory() for _ in range(2 if act.weave else 1)]
         if act.weave:
             self._interleave(act.weave)
         elif act.slices:
             self._slices, self._turn = act.slices, 0
-            self.go_on()
+            self.continue_pass()
         else:
             self.finish_pass()
 
@@ -111,7 +113,7 @@ class Person:
 
     def _scan(self, label: str, looks: int) -> None:
         """While the label is in view, the app looks it up again after each answer, over one or two connections."""
-        with contextlib.suppress(DioException, Failed):  # they don't scan again
+        with contextlib.suppress(DioException, Failed):  # after an error they stop scanning
             for look, call in enumerate(self.phone.scan(self.scene.sku(label), looks)):
                 self.line.second = bool(looks % 2 and look % 3 == 1)
                 self.line.announce(call.verb)
@@ -123,10 +125,10 @@ class Person:
         def attempt() -> Steps[None]:
             return self.phone.receive(sku, act.quantity, act.text)
 
-        if not self._insist(attempt, lambda: self._sent("add_stock")):
+        if not self._retry(attempt, lambda: self._sent("add_stock")):
             return
         if act.quantity == BARCODE:
-            self.notes.nonsense[act.sku] += 1
+            self.notes.impossible_quantities[act.sku] += 1
             self.notes.touched[act.sku].add(self.name)
         else:
             self.notes.moved(self.name, act.sku, act.quantity)
@@ -139,12 +141,12 @@ class Person:
             return
         page = self.phone.open_page(product)
         taps = 2 if act.taps_twice and self.phone.online else 1
-        if self._insist(lambda: self._taps(page, act.quantity, taps)):
-            self.notes.moved(self.name, act.sku, act.quantity, press=True)  # the page shows one step, also for two taps
+        if self._retry(lambda: self._taps(page, act.quantity, taps)):
+            self.notes.moved(self.name, act.sku, act.quantity, press=True)  # two taps are one step on the page, too
         self._leave_page(act)
 
     def _taps(self, page: Page, step: int, taps: int) -> Steps[None]:
-        """A press, or taps before the answer is there, on connections of their own. Raises if none succeeds."""
+        """Press a button `taps` times before the answer is there. Raises DioException if none succeeds."""
         presses = [self.phone.press(page, step) for _ in range(taps)]
         calls = [next(press, None) for press in presses]
         errors: list[DioException] = []
@@ -167,20 +169,20 @@ class Person:
             return
         page = self.phone.open_page(product)
         if self.phone.online and product.id in self._queued_updates():
-            self.notes.muddled.add((act.sku, field))  # the queue will come later and say otherwise
+            self.notes.sent_out_of_order.add((act.sku, field))  # the older edit in the queue is sent later
         changes: dict[str, Any] = {field: value}
-        if self._insist(lambda: self.phone.save(page, **changes)):
+        if self._retry(lambda: self.phone.save(page, **changes)):
             self.notes.set_field(self.name, act.sku, field, value)
         self._leave_page(act)
 
     def do_relabel(self, act: Act) -> None:
-        """Another SKU for a product: a free one, or by mistake one that another product has."""
+        """Give a product another SKU: a free one, or by mistake one that another product has."""
         product = self._product_page(act.sku)
         if product is None:
             return
         wanted = self.scene.new_label(act.sku) if act.text == "new" else self.scene.sku(UNTOUCHED)
         page = self.phone.open_page(product)
-        self._insist(lambda: self.phone.save(page, sku=wanted))
+        self._retry(lambda: self.phone.save(page, sku=wanted))
 
     def do_photo(self, act: Act) -> None:
         product = self._product_page(act.sku)
@@ -193,21 +195,21 @@ class Person:
             shown, again = self._shown(act.sku), tried
             tried = True
             if shown is None and again:
-                raise StillUnknown(act.sku)  # one that was created without a network is gone from the new list
+                raise StillUnknown(act.sku)  # a product created without a network is not in the pulled list
             return self.phone.save(self.phone.open_page(shown or product), PHOTOS[act.text])
 
-        if self._insist(attempt):
+        if self._retry(attempt):
             self.notes.set_field(self.name, act.sku, "photo", act.text)
         self._leave_page(act)
 
     def do_create(self, act: Act) -> None:
         sku = self.scene.sku(act.sku)
-        if self._shown(act.sku) is None and self._insist(lambda: self.phone.create_product(act.text, sku)):
+        if self._shown(act.sku) is None and self._retry(lambda: self.phone.create_product(act.text, sku)):
             self.notes.made(self.name, act.sku, act.text)
 
     def do_delete(self, act: Act) -> None:
         product = self._product_page(act.sku)
-        if product is not None and self._insist(lambda: self.phone.delete(product.id)):
+        if product is not None and self._retry(lambda: self.phone.delete(product.id)):
             self.notes.deleted[act.sku].add(self.name)
 
     def do_finish(self, act: Act) -> None:
@@ -217,15 +219,15 @@ class Person:
         if order is None or order.status == "cancelled":
             return
         if order.status == "picked" and not (act.persists and self.phone.online):
-            return  # finished again offline, it would hang the list of orders for ever
-        if self._insist(lambda: self.phone.finish_order(order)) and order.status != "picked":
+            return  # finishing it again offline would hang the list of orders for ever
+        if self._retry(lambda: self.phone.finish_order(order)) and order.status != "picked":
             picked = {int(line.product.id): line.quantity_to_pick for line in order.lines}
             self.notes.finished[int(order.id)].append(Finished(self.name, picked))
             self._orders[order.id] = order.picked_in_full()
 
     # --- passes
 
-    def go_on(self) -> None:
+    def continue_pass(self) -> None:
         """Make the next few requests of a slow pass."""
         if self._passes:
             steps = self._passes[0]
@@ -234,17 +236,17 @@ class Person:
             self._turn += 1
 
     def finish_pass(self) -> None:
-        """Complete the current pass."""
+        """Make all remaining requests of the current pass."""
         while self._passes:
             self._step(self._passes[0])
 
     def _interleave(self, weave: str) -> None:
-        """Two passes at once: really, or their requests one by one over two connections."""
+        """Run two passes at once: in two threads if the server is concurrent, else in the order of `weave`."""
         first, second = self._passes
         for steps in (first, second):  # both have read their queues before either sends
             self._step(steps)
         if self.line.server.concurrent:
-            threads = [threading.Thread(target=self._to_the_end, args=(steps,)) for steps in (first, second)]
+            threads = [threading.Thread(target=self._run_pass, args=(steps,)) for steps in (first, second)]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -256,7 +258,7 @@ class Person:
         self.line.second = self._passes == [second]
         self.finish_pass()
 
-    def _to_the_end(self, steps: Steps[Screen]) -> None:
+    def _run_pass(self, steps: Steps[Screen]) -> None:
         while steps in self._passes:
             self._step(steps)
 
@@ -278,23 +280,26 @@ class Person:
         for call in steps:
             self.line.announce(call.verb)
 
-    def _insist(self, attempt: Callable[[], Steps[Any]], enough: Callable[[], bool] = lambda: False) -> bool:
-        """Retry after an error on the screen, unless the action went through. Returns whether it was done."""
+    def _retry(self, attempt: Callable[[], Steps[Any]], went_through: Callable[[], bool] = lambda: False) -> bool:
+        """Run an action, and retry it after an error on the screen until it is done or `went_through()` is true.
+
+        Returns whether it was done. Gives up after ATTEMPTS, or when the screen says why it cannot be done.
+        """
         for _ in range(ATTEMPTS):
             try:
                 self._run(attempt())
                 return True
             except (SkuTaken, StillUnknown):
-                return False  # the screen says why; they give up
+                return False  # the screen says why, so they give up
             except (DioException, NotFound, CastError) as error:
-                if enough():
+                if went_through():
                     return True
-                trouble = error
+                last_error = error
             self._pause()
-            if isinstance(trouble, DioException) and trouble.status == 404:
+            if isinstance(last_error, DioException) and last_error.status == 404:
                 self._run(self.phone.open_inventory())  # they check whether it still exists
                 self._pause()
-        self.notes.unfinished_business.append(f"{self.name}: {trouble!r} after {self.line.log[-1]}")
+        self.notes.failed_acts.append(f"{self.name}: {last_error!r} after {self.line.log[-1]}")
         return False
 
     def _sent(self, verb: str) -> bool:
@@ -305,17 +310,17 @@ class Person:
         return any(f"{entry.line} ".startswith(line) and 200 <= entry.status < 300 for entry in mine)
 
     def _notice_photo(self, request: bytes, answer: bytes) -> None:
-        """The app caches pictures by their URL, so a new photo needs a new URL."""
+        """Note the URL of an uploaded photo. The app caches photos by their URL, so a new photo needs a new URL."""
         if b"/upload_image/ HTTP" not in request[:200] or not answer.startswith(b"HTTP/1.1 200 "):
             return
         colour = next(name for name, photo in PHOTOS.items() if photo in request)
         url = json.loads(answer.partition(b"\r\n\r\n")[2])["image_url"]
         known = self.notes.pictures.setdefault(url, colour)
         if known != colour:
-            self.notes.odd_pictures.append(f"{url} was {known} and is {colour} now: phones still show the old one")
+            self.notes.reused_urls.append(f"{url} was {known} and is {colour} now: phones still show the old one")
 
     def _product_page(self, sku: str) -> Product | None:
-        """The way to a product is the inventory, which sends the queues if there is a network."""
+        """The product to open. The person gets to it by the inventory, which sends the queues if there is a network."""
         if self.phone.online and any(self.phone.store.queued().values()):
             self._passes = [self.phone.open_inventory()]
             self.finish_pass()
@@ -323,7 +328,7 @@ class Person:
         return self._shown(sku)
 
     def _leave_page(self, act: Act) -> None:
-        """Back to the inventory, which is fetched again; half the time they stay on the page for longer."""
+        """Go back to the inventory, which is then pulled again; half the time the person stays on the page."""
         if act.n % 2:
             self._run(self.phone.open_inventory())
 

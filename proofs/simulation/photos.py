@@ -1,4 +1,4 @@
-"""Three tiny photographs, each of one colour."""
+"""Three photos of 8 × 8 pixels, each of one colour."""
 
 import base64
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 PHONES = ("Anna", "Boris", "Clara")
 MANAGERS_WITH_PHONES = ("Anna",)
-"""Whose phones may delete; a picker's deletion is only a request to a manager (docs/rights.md)."""
+"""The people whose phones may delete; a picker's deletion only asks a manager to delete (docs/rights.md)."""
 MANAGER, SHOP = "Vera", "shop"
 
 KNOWN = ("A", "B", "C")
@@ -18,9 +18,9 @@ KNOWN = ("A", "B", "C")
 NEW = ("N1", "N2", "N3")
 """SKUs that people create during a schedule; two of them may create the same one."""
 UNTOUCHED = "D"
-"""A SKU that exists from the start; by mistake people give it to other products, nothing else happens to it."""
+"""A SKU that exists from the start. By mistake people give it to other products; nobody does anything else with it."""
 LABEL = "LABEL"
-"""A label of foreign goods: no product has it, and nobody receives it."""
+"""A label that is only scanned, of goods that are not ours: no product has it, and nobody receives it."""
 MISTYPED = "TYPO"
 """A SKU that nobody ever creates."""
 ORDERS = 3
@@ -47,7 +47,7 @@ class Fault:
             the phone's next one), ``twice`` (delivered twice), ``gateway`` and ``late-gateway`` (a 502, before and
             after the server had it), or one of KILLS.
         nth: which request of the act, from 0.
-        verb: instead of that, the first request of this verb (see ``proofs.phone.offline.Call``).
+        verb: if given, the first request of this verb instead (see ``proofs.phone.offline.Call``).
     """
 
     kind: str
@@ -68,12 +68,12 @@ class Act:
         verb: a method ``do_<verb>`` of people.py or programs.py.
         gap: seconds since the previous act, if that is another person's.
         faults: what the network does to its requests.
-        weave: not empty for two passes at once: whose turn it is, again and again, e.g. ``"abb"``.
+        weave: not empty for two passes at once: which of them makes the next request, repeated, e.g. ``"abb"``.
         scans: a label that the person scans first, or "".
         logs_in: whether the phone must log in again first; its queues outlive that.
-        persists: whether the person enters again later what failed without a radio, and finishes an order once more.
+        persists: whether the person later repeats what failed without a radio, and may finish an order again.
         taps_twice: whether + or − is tapped again before the answer is there.
-        slices: after how many requests the pass waits for the next act of somebody else, again and again.
+        slices: for a slow pass: how many requests it makes between two acts of others, repeated as needed.
     """
 
     n: int
@@ -110,7 +110,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Plan:
-    """A schedule. Equal small quantities, or unique large ones. app: the variant on the phones."""
+    """A schedule. equal: quantities are small and often equal, else large and different. app: the app's variant."""
 
     seed: int
     number: int

@@ -1,4 +1,4 @@
-"""Clients that are not the app: a manager's REST client and a web shop, with conditional requests and no faults."""
+"""Clients that are not the app: a manager's program and a web shop. Their network has no faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STALE = 412
 
 
 class Program:
-    """One such client, with a token of its own."""
+    """A client that is not the app, with a token of its own."""
 
     def __init__(self, name: str, line: Line, scene: Scene, notes: Intentions) -> None:
         self.name, self.line, self.scene, self.notes = name, line, scene, notes
@@ -24,7 +24,7 @@ class Program:
         self.headers = {"authorization": f"Token {scene.tokens[name]}"}
 
     def do(self, act: Act) -> None:
-        """Do what the plan says, if it still makes sense."""
+        """Do an act of the plan, unless it is no longer possible."""
         self.line.begin(act.n)
         getattr(self, f"do_{act.verb}")(act)
 
@@ -99,7 +99,7 @@ class Program:
         self._while_stale(attempt)
 
     def do_extend(self, act: Act) -> None:
-        """More of a product in an order that is not finished: a new line, or a larger quantity."""
+        """Add pieces of a product to an order that is not finished: a new line, or a larger quantity in its line."""
 
         def attempt() -> None:
             order = self._order(act)

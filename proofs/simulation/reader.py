@@ -1,4 +1,4 @@
-"""A reader that follows by revision: its old state and the rows of a greater revision must make up the fresh list."""
+"""A reader that follows by revision: its old rows and the rows of a greater revision must make up the new list."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def revision_in(etag: str) -> int:
 
 
 class Reader:
-    """Polls the list of products and notes problems in `troubles`.
+    """Polls the list of products and collects what is wrong in `problems`.
 
     Its cursor is the highest revision that it has seen, in a row or in the list's ETag. A row whose revision is not
-    greater must be the row that it knows: a client that asks for "greater than my cursor" would miss the difference.
+    greater must equal the row that it knows: a client that asks for "greater than my cursor" would miss a difference.
     """
 
     def __init__(self, server: Server, token: str, who: str = "reader") -> None:
@@ -27,15 +27,15 @@ class Reader:
         self.headers = {"authorization": f"Token {token}"}
         self.cursor = -1
         self.state: dict[int, dict[str, Any]] = {}
-        self.troubles: list[str] = []
+        self.problems: list[str] = []
 
     def poll(self) -> list[dict[str, Any]]:
-        """Read the list, compare it with the known state, and keep it."""
+        """Read the list, compare it with the known state, keep it, and return its rows."""
         answer = self.dio.get("/products/", self.headers)
         fresh = {row["id"]: row for row in answer.data}
         revision = revision_in(answer.headers["etag"])
         if revision < self.cursor:
-            self.troubles.append(f"the list's revision went back from {self.cursor} to {revision}")
+            self.problems.append(f"the list's revision went back from {self.cursor} to {revision}")
         if self.cursor >= 0:
             for row in fresh.values():
                 self._check_row(row)
@@ -47,7 +47,7 @@ class Reader:
 
     def _check_row(self, row: dict[str, Any]) -> None:
         if row["revision"] <= self.cursor and row != self.state.get(row["id"]):
-            self.troubles.append(
+            self.problems.append(
                 f"product {row['id']} changed under revision {row['revision']}, but the reader was at {self.cursor}:"
                 f" {self.state.get(row['id'])} -> {row}"
             )
@@ -55,9 +55,9 @@ class Reader:
     def _check_gone(self, product_id: int) -> None:
         row = self.dio.get(f"/products/{product_id}/", self.headers).data
         if not row["archived"]:
-            self.troubles.append(f"product {product_id} was not in the list, but is not archived")
+            self.problems.append(f"product {product_id} was not in the list, but is not archived")
         elif row["revision"] <= self.cursor:
-            self.troubles.append(
+            self.problems.append(
                 f"product {product_id} was archived under revision {row['revision']},"
                 f" but the reader was at {self.cursor}"
             )

@@ -48,13 +48,13 @@ class Database:
         self.start()
 
     def start(self) -> None:
-        """Start, and wait until it accepts connections."""
+        """Start the server, and wait until it accepts connections."""
         options = postgres.OPTIONS | DATABASE_OPTIONS
         self._process = postgres._start(self._binaries, self._folder, self._user, self._port, options)
         postgres._wait_until_ready(self._process, self._folder)
 
     def kill(self) -> None:
-        """An immediate stop: no checkpoint, connections cut."""
+        """Stop it immediately: without a checkpoint, and with connections cut."""
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(START_SECONDS)
 
@@ -72,7 +72,7 @@ class RealServer:
 
     Args:
         application: what gunicorn serves.
-        settings: of the server, besides those here.
+        settings: more settings of the server, as environment variables.
     """
 
     concurrent = True
@@ -162,22 +162,22 @@ class RealServer:
     # --- network.Server
 
     def wait(self, seconds: float) -> None:
-        """Wait for short times only; schedule.py keeps the acts of one person apart."""
+        """Sleep. Times over `human_gap` are skipped; schedule.py keeps the acts of one person apart."""
         time.sleep(seconds if seconds <= self.human_gap else 0)
 
     def elapsed(self) -> float:
         return time.monotonic()
 
     def reseed(self, seed: str) -> None:
-        """seed: decides after which pauses processes are killed from now on."""
+        """Seed the pauses after which processes are killed, and the choice of the worker."""
         self._rng.seed(seed)
 
     def connect(self) -> RealWire:
-        """A socket of its own."""
+        """A new connection."""
         return RealWire(self._port)
 
     def deliver_and_kill(self, request: bytes, wire: Wire, what: str) -> bytes:
-        """Kill within the first moments of the request."""
+        """Kill the process within 30 ms of sending the request. See network.Server."""
         answers: list[bytes] = []
 
         def send() -> None:
@@ -227,13 +227,13 @@ class RealServer:
 
 
 class RealWire:
-    """A kept-alive connection. See network.Wire."""
+    """A kept-alive connection over a real socket. See network.Wire."""
 
     def __init__(self, port: int) -> None:
         self._address = ("127.0.0.1", port)
         self._socket = socket.create_connection(self._address, timeout=ANSWER_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._seen = SocketConnection(self._socket)
+        self._dio_connection = SocketConnection(self._socket)
 
     def deliver(self, request: bytes, cut: int | None = None) -> bytes:
         if self._socket.fileno() < 0:  # a late request on a connection that its client has closed
@@ -242,14 +242,14 @@ class RealWire:
         return b"" if cut is not None else read_answer(self._socket)
 
     def is_stale(self) -> bool:
-        return self._seen.is_stale()
+        return self._dio_connection.is_stale()
 
     def close(self) -> None:
         self._socket.close()
 
 
 def read_answer(connection: socket.socket) -> bytes:
-    """One whole answer, with its body in one piece. Raises OSError when it ends early."""
+    """Read one answer; returns its bytes, with a chunked body put together. Raises OSError if it ends early."""
     response = http.client.HTTPResponse(connection)
     try:
         response.begin()

@@ -1,4 +1,4 @@
-"""The products, orders and logins before a schedule, made over HTTP by the manager."""
+"""The products, orders and logins at the start of a schedule. The manager makes them over HTTP."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Scene:
     """The start of a schedule.
 
     Attributes:
-        prefix: of this schedule's SKUs, so that schedules can share a database.
-        tokens: of the people with phones, and of the programs.
-        products: SKU of the plan -> id.
-        orders: ids, in the order of the plan; later ones are appended.
+        prefix: what the SKUs of this schedule begin with, so that schedules can share a database.
+        tokens: name of a person or program -> token.
+        products: the plan's name of a SKU -> product id.
+        orders: order ids, in the plan's numbering; orders that the manager makes later are appended.
         first_movement: movements up to this id are older than the schedule.
         manager: the id of the account that the programs use.
     """
@@ -40,11 +40,11 @@ class Scene:
     manager: int = 0
 
     def sku(self, name: str) -> str:
-        """The SKU of what the plan calls `name`; one has characters that must be escaped in a URL."""
+        """The SKU that the plan calls `name`. The one for "B" has characters that must be escaped in a URL."""
         return f"{self.prefix}Б+2/{name}" if name == "B" else f"{self.prefix}{name}"
 
     def new_label(self, name: str) -> str:
-        """The SKU that people may give it instead. Boxes have both labels then."""
+        """The other SKU that people may give to the product that the plan calls `name`. Boxes then have both labels."""
         return f"{self.sku(name)}{RELABELLED}"
 
     def name_of(self, sku: str) -> str:
@@ -55,20 +55,20 @@ class Scene:
 
 
 def program(server: Server, token: str | None, who: str = "setup") -> tuple[Dio, dict[str, str]]:
-    """A client that is not the app, over a network without faults, and its headers."""
+    """A client that is not the app, over a network without faults, and the headers with its token."""
     line = Line(who, server, [])
     headers = {"authorization": f"Token {token}"} if token else {}
     return Dio(server.base_url, line, user_agent=PROGRAM), headers
 
 
 def log_in(server: Server, email: str, agent: str) -> str:
-    """A new device."""
+    """Log in as a new device. agent: its user agent. Returns the token."""
     dio = Dio(server.base_url, Line("login", server, []), user_agent=agent)
     return AuthRepository(dio, Session()).login(email, PASSWORD)
 
 
 def make_accounts(server: Server) -> None:
-    """The people with phones; the manager's account is there already. Once for a database."""
+    """Create the accounts of the people with phones, once for a database. The manager's account exists already."""
     dio, headers = program(server, log_in(server, EMAIL, PROGRAM))
     for name in PHONES:
         account: dict[str, Any] = {"email": f"{name.lower()}@example.com", "username": name, "password": PASSWORD}
@@ -95,7 +95,7 @@ def make_scene(server: Server, prefix: str) -> Scene:
 
 
 def make_order(dio: Dio, headers: dict[str, str], scene: Scene, customer: str, lines: dict[str, int]) -> int:
-    """A new order's id."""
+    """Create an order. lines: the plan's name of a SKU -> pieces. Returns the order's id."""
     wanted = [{"product": scene.products[name], "quantity_to_pick": n} for name, n in lines.items()]
     body = {"customer_name": customer, "lines": wanted}
     order_id: int = dio.request("POST", "/orders/", body, headers).data["id"]
@@ -103,7 +103,7 @@ def make_order(dio: Dio, headers: dict[str, str], scene: Scene, customer: str, l
 
 
 def clear_away(server: Server, scene: Scene) -> None:
-    """Archive what is left of a schedule, so that the lists of the next ones stay short."""
+    """Archive all orders and products, so that the lists of the next schedules stay short."""
     dio, headers = program(server, scene.tokens[MANAGER])
     for row in dio.get("/orders/", headers).data:
         dio.request("DELETE", f"/orders/{row['id']}/", None, headers)

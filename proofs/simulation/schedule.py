@@ -22,6 +22,7 @@ from proofs.simulation.settling import DISMISS, choose
 PASSES_TO_DRAIN = 4
 POLL_EVERY = 4
 STRANGERS_EVERY = 10
+"""In every tenth schedule, clients without a valid token must be refused."""
 
 
 @dataclass
@@ -29,11 +30,11 @@ class Result:
     """The result of a schedule.
 
     Attributes:
-        press_errors: for each SKU whose + and − were pressed: by how much the server misread the numbers that the app
-            sent, and by how much one misses what people did that ignores these numbers.
+        press_errors: for each SKU whose + and − were pressed, two errors in pieces: that of the server, which reads the
+            quantities that the app sent, and that of a server that would ignore them.
         flagged: open discrepancies by kind.
-        needed: how many of them had to be clicked to put the stock right.
-        by_hand: whether that took more than clicks.
+        needed: how many open discrepancies had to be reversed or applied to put the stock right.
+        by_hand: whether the stock could not be put right by settling discrepancies alone.
     """
 
     plan: Plan
@@ -64,7 +65,7 @@ class Stage:
             self._pause_before(act)
             for other in self.people.values():
                 if other.name != act.who:
-                    other.go_on()
+                    other.continue_pass()
             self._do(act)
             if act.n % POLL_EVERY == 0:
                 self.reader.poll()
@@ -92,17 +93,17 @@ class Stage:
         try:
             self.programs[act.who].do(act)
         except DioException as error:
-            self._complain("strict clients are served", f"{act.who} {act.verb}: {error}, {self.result.log[-1]}")
+            self._add_violation("strict clients are served", f"{act.who} {act.verb}: {error}, {self.result.log[-1]}")
 
     def _pause_before(self, act: Act) -> None:
-        """One person's acts have pauses between them; two people may act at almost the same moment."""
+        """Let the time before an act pass. One person pauses between acts; two people may act almost at once."""
         self.server.wait(act.gap)
         if act.who in self.people:
             missing = self.server.human_gap - (self.server.elapsed() - self.people[act.who].line.last_request)
             if missing > 0:
                 self.server.wait(missing)
 
-    def _complain(self, invariant: str, detail: str) -> None:
+    def _add_violation(self, invariant: str, detail: str) -> None:
         self.result.violations.append(Violation(invariant, detail))
 
     # --- afterwards
@@ -127,20 +128,22 @@ class Stage:
                 return
         queued = {name: n for name, n in person.phone.store.queued().items() if n}
         screen = person.screens[-1]
-        self._complain("no phone is stuck", f"{person.name}: {queued} after 4 passes, {screen.state}, {screen.error!r}")
+        self._add_violation(
+            "no phone is stuck", f"{person.name}: {queued} after 4 passes, {screen.state}, {screen.error!r}"
+        )
 
     def _check(self) -> None:
         self.reader.poll()
-        for trouble in self.reader.troubles:
-            self._complain("revisions", trouble)
-        for trouble in self.notes.unfinished_business:
-            self._complain("nobody is refused for ever", trouble)
-        for trouble in self.notes.odd_pictures:
-            self._complain("pictures", trouble)
+        for problem in self.reader.problems:
+            self._add_violation("revisions", problem)
+        for problem in self.notes.failed_acts:
+            self._add_violation("nobody is refused for ever", problem)
+        for problem in self.notes.reused_urls:
+            self._add_violation("pictures", problem)
         for entry in self.result.log:
             if entry.status >= 500 and not entry.excused:
-                trouble = getattr(self.server, "last_trouble", "")
-                self._complain("no 5xx", f"{entry}\n{trouble}")
+                last_traceback = getattr(self.server, "last_traceback", "")
+                self._add_violation("no 5xx", f"{entry}\n{last_traceback}")
         if self.plan.number % STRANGERS_EVERY == 0:
             self._check_strangers()
         dio, headers = program(self.server, self.scene.tokens[MANAGER])
@@ -148,7 +151,7 @@ class Stage:
         fresh = [Product.from_json(row) for row in facts.live]
         for person in self.people.values():
             if person.phone.store.products() != fresh:
-                self._complain("caches", f"{person.name} sees {person.phone.store.products()}, fresh is {fresh}")
+                self._add_violation("caches", f"{person.name} sees {person.phone.store.products()}, fresh is {fresh}")
         outcome = Outcome(self.scene, facts, self.notes)
         self.result.violations += check_all(outcome)
         self._measure(outcome)
@@ -156,7 +159,7 @@ class Stage:
             self._settle(outcome, dio, headers)
 
     def _settle(self, outcome: Outcome, dio: Dio, headers: dict[str, str]) -> None:
-        """The manager counts the shelf and settles the open discrepancies, by clicks alone where they suffice."""
+        """Settle the open discrepancies as a manager who has counted the shelf, if that alone puts the stock right."""
         rows = outcome.facts.questions(self.scene)
         chosen = choose({sku: stock_error(outcome, sku) for sku in ALL_SKUS}, rows, self.scene, outcome.facts)
         if not rows or chosen is None:
@@ -169,8 +172,8 @@ class Stage:
         settled = replace(outcome, facts=gather(dio, headers, self.scene))
         for sku in ALL_SKUS:
             if stock_error(settled, sku):
-                self._complain("settling", f"{sku}: {stock_error(settled, sku):+d} after {chosen}")
-        self.result.violations += [Violation("ledger", f"after settling: {trouble}") for trouble in ledger(settled)]
+                self._add_violation("settling", f"{sku}: {stock_error(settled, sku):+d} after {chosen}")
+        self.result.violations += [Violation("ledger", f"after settling: {problem}") for problem in ledger(settled)]
 
     def _check_strangers(self) -> None:
         for token in (None, "null", self.scene.tokens[REVOKED]):
@@ -178,10 +181,10 @@ class Stage:
             for path in ("/products/", "/orders/"):
                 try:
                     dio.get(path, headers)
-                    self._complain("strangers see nothing", f"{path} with the token {token!r}")
+                    self._add_violation("strangers see nothing", f"{path} with the token {token!r}")
                 except DioException as error:
                     if error.status != 401:
-                        self._complain("strangers see nothing", f"{path}: {error}")
+                        self._add_violation("strangers see nothing", f"{path}: {error}")
 
     def _measure(self, outcome: Outcome) -> None:
         self.result.flagged.update(row["kind"] for row in outcome.facts.questions(self.scene))

@@ -1,4 +1,4 @@
-"""A server that is ready for schedules, one after the other."""
+"""Sessions: a running server on which schedules are played one after the other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Session(Protocol):
 
 
 class InProcessSession:
-    """SQLite and no network, see inprocess.py. One per process."""
+    """Plays on SQLite without a network, see inprocess.py. Only one per process."""
 
     def __init__(self) -> None:
         from proofs.simulation.inprocess import InProcessServer
@@ -42,7 +42,7 @@ class InProcessSession:
 
 
 class RealSession:
-    """gunicorn and PostgreSQL, see real.py. Schedules share them, with SKUs and logins of their own."""
+    """Plays on gunicorn and PostgreSQL, see real.py. Schedules share them; each has its own SKUs and logins."""
 
     def __init__(self) -> None:
         from proofs.simulation.real import RealServer
@@ -54,10 +54,10 @@ class RealSession:
     def play(self, plan: Plan) -> Result:
         self._played += 1
         self.server.reseed(f"{plan.seed} {plan.number}")
-        here = scene.make_scene(self.server, f"s{self._played}-")
-        result = Stage(plan, here, self.server).play()
-        result.violations += Crowd(self.server, here).rush()
-        scene.clear_away(self.server, here)
+        new_scene = scene.make_scene(self.server, f"s{self._played}-")
+        result = Stage(plan, new_scene, self.server).play()
+        result.violations += Crowd(self.server, new_scene).rush()
+        scene.clear_away(self.server, new_scene)
         return result
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from proofs.simulation.facts import Facts
 from proofs.simulation.scene import Scene
 
 STEPS = (-1, 0, 1)
-"""What a person may have done who pressed a button; the manager sees which by counting the shelf."""
+"""The steps that a guessed press may really have been. The manager finds out which by counting the shelf."""
 
 
 def accounts_for(difference: int, sku: str, scene: Scene, facts: Facts) -> bool:
@@ -36,12 +36,15 @@ def _of_orders(ids: set[int], facts: Facts) -> list[dict[str, Any]]:
 
 
 def _amounts(row: dict[str, Any], ids: set[int], facts: Facts) -> list[int]:
-    """The changes of the stock that settling can make: reversing what was booked, booking what is pending."""
+    """The changes of these products' stock, in pieces, that settling a discrepancy can make.
+
+    It can reverse what is booked, or book what is pending.
+    """
     booked = sum(
         movement["quantity_delta"]
         for product in ids
         for movement in facts.movements.get(product, [])
-        if movement["id"] in row["facts"].get("booked", []) and movement["id"] not in facts.taken_back
+        if movement["id"] in row["facts"].get("booked", []) and movement["id"] not in facts.reversed_ids
     )
     pending = sum(entry["delta"] for entry in row["facts"].get("pending", []) if entry["product"] in ids)
     if row["kind"] == "quantity_guess":
@@ -58,9 +61,10 @@ MOST_QUESTIONS = 8
 def choose(
     differences: dict[str, int], rows: list[dict[str, Any]], scene: Scene, facts: Facts
 ) -> dict[int, str] | None:
-    """How to settle each of these discrepancies so that all differences close; None if clicks alone can't do it.
+    """The action for each of these discrepancies, by id, so that all differences close; None if no choice does it.
 
-    A guess that is a step wrong, for instance, also needs a manager's adjustment.
+    A guess that is a step wrong, for instance, also needs a manager's adjustment. differences: by SKU, the server's
+    stock minus the shelf's.
     """
     if len(rows) > MOST_QUESTIONS:
         return None
@@ -72,7 +76,7 @@ def choose(
         if action != DISMISS and not moved:
             continue
         left = {sku: differences.get(sku, 0) + moved.get(sku, 0) for sku in {*differences, *moved}}
-        rest = choose(left, others, scene, replace(facts, taken_back=facts.taken_back | used))
+        rest = choose(left, others, scene, replace(facts, reversed_ids=facts.reversed_ids | used))
         if rest is not None:
             return {row["id"]: action, **rest}
     return None
@@ -86,7 +90,7 @@ def _effect(row: dict[str, Any], action: str, scene: Scene, facts: Facts) -> tup
     if action == REVERSE:
         for movements in facts.movements.values():
             for movement in movements:
-                if movement["id"] in row["facts"].get("booked", []) and movement["id"] not in facts.taken_back:
+                if movement["id"] in row["facts"].get("booked", []) and movement["id"] not in facts.reversed_ids:
                     name = names.get(movement["product"], "")
                     moved[name] = moved.get(name, 0) - movement["quantity_delta"]
                     used.add(movement["id"])

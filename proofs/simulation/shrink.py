@@ -10,7 +10,7 @@ from proofs.simulation.plan import Act, Plan
 
 Fails = Callable[[Plan], bool]
 
-# What can be removed from a remaining act, and its letter in a replay command.
+# What can be removed from a remaining act, by its letter in the value of `--keep`.
 SIMPLIFICATIONS: dict[str, Callable[[Act], Act]] = {
     "f": lambda act: replace(act, faults=()),
     "w": lambda act: replace(act, weave=""),
@@ -19,7 +19,7 @@ SIMPLIFICATIONS: dict[str, Callable[[Act], Act]] = {
 
 
 def shrink(plan: Plan, fails: Fails, seconds: float) -> Plan:
-    """The smallest plan found in this time for which `fails` is still true. It is true for `plan`."""
+    """The smallest plan found in this time for which `fails` is still true; it must be true for `plan`."""
     deadline = time.monotonic() + seconds
     best = plan
     while True:
@@ -52,7 +52,7 @@ def _one_round(plan: Plan, fails: Fails, deadline: float) -> Plan:
 
 
 def keep_text(shrunk: Plan, whole: Plan) -> str:
-    """The value of `--keep` for a shrunk plan: the numbers of its acts, with letters for what was removed from them."""
+    """The value of `--keep` for a shrunk plan: the numbers of its acts, with letters for what was removed from each."""
     by_number = {act.n: act for act in whole.acts}
     words = []
     for act in shrunk.acts:
@@ -65,7 +65,7 @@ def keep_text(shrunk: Plan, whole: Plan) -> str:
 
 
 def kept(whole: Plan, text: str) -> Plan:
-    """The plan that a `--keep` names. Raises KeyError for an unknown act or letter."""
+    """The plan that a value of `--keep` describes. Raises KeyError for an unknown act or letter."""
     by_number = {act.n: act for act in whole.acts}
     acts = []
     for word in filter(None, text.split(",")):

@@ -1,4 +1,4 @@
-"""The sums over many schedules."""
+"""Sums over many schedules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from proofs.simulation.schedule import Result
 
 @dataclass(frozen=True)
 class Short:
-    """A result, without its history."""
+    """A schedule.Result without its history, to be sent between processes."""
 
     number: int
     violations: tuple[tuple[str, str], ...]
@@ -22,7 +22,7 @@ class Short:
 
     @classmethod
     def of(cls, result: Result) -> Short:
-        """The part of a result that is kept."""
+        """Shorten a result."""
         violations = tuple((violation.invariant, violation.detail) for violation in result.violations)
         return cls(
             result.plan.number,
@@ -37,20 +37,20 @@ class Short:
 
 @dataclass
 class Summary:
-    """Counts over schedules."""
+    """The sums of many results."""
 
     schedules: int = 0
     requests: int = 0
     broken: list[Short] = field(default_factory=list)
     press_errors: list[tuple[int, int]] = field(default_factory=list)
     worst: tuple[int, int] = (0, 0)
-    """The largest of those errors, and in which schedule."""
+    """The largest error of a product's stock, and the number of its schedule."""
     flagged: Counter[str] = field(default_factory=Counter)
     needed: int = 0
     by_hand: int = 0
 
     def add(self, short: Short) -> None:
-        """One more schedule."""
+        """Add the result of a schedule."""
         self.schedules += 1
         self.requests += short.requests
         self.press_errors += short.press_errors
@@ -62,7 +62,7 @@ class Summary:
             self.broken.append(short)
 
     def text(self, seconds: float) -> str:
-        """For the end of a run."""
+        """The lines to print at the end of a run that took so many seconds."""
         lines = [f"{self.schedules} schedules, {self.requests} requests of phones and programs in {seconds:.0f} s"]
         if self.press_errors:
             ours = sum(error for error, _ in self.press_errors) / len(self.press_errors)

@@ -1,4 +1,4 @@
-"""The bugs that `make simulate-mutants` plants fit the code of today."""
+"""The bugs that `make simulate-mutants` plants can be planted in the current code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from proofs.simulation.mutants import ROOT, plant
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_bug_can_be_planted_and_what_it_leaves_is_python(mutant: Mutant, tmp_path: Path) -> None:
+def test_a_bug_can_be_planted_and_the_changed_file_is_valid_python(mutant: Mutant, tmp_path: Path) -> None:
     files = [Path("easy_box_backend", change.path) for change in mutant.changes]
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the faults of a plan do to the bytes."""
+"""Each fault of a plan does to a request what plan.py says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 class Echo:
-    """Answers everything, and remembers it."""
+    """A server that answers 200 to all requests, and keeps them."""
 
     base_url = "http://echo/api"
     concurrent = False
@@ -87,7 +87,7 @@ def test_a_gateway_fails_before_or_after_the_server(kind: str, arrives: int) -> 
     assert len(server.received) == arrives
 
 
-def test_a_fault_hits_its_request_only() -> None:
+def test_a_fault_hits_only_the_request_that_it_names() -> None:
     line, server, _ = line_with("drop", nth=1)
     assert line.exchange(REQUEST, server) == OK
     with pytest.raises(OSError, match="dropped"):

@@ -1,4 +1,4 @@
-"""A seed makes the same plan everywhere, and a shrunk plan can be named."""
+"""A seed gives the same plan everywhere, and a shrunk plan can be replayed from its `--keep` value."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_fifth_of_the_passes_breaks_and_a_tenth_of_the_pulls_is_lost() -> None
     assert 0.17 < len(broken) / len(passes) < 0.23
 
 
-def test_shrinking_leaves_what_the_failure_needs() -> None:
+def test_shrinking_keeps_only_the_acts_that_the_failure_needs() -> None:
     plan = next(
         plan for plan in (make_plan(1, number) for number in range(100))
         if len(plan.acts) > 12 and plan.acts[9].faults
@@ -55,7 +55,7 @@ def test_shrinking_keeps_faults_that_are_needed() -> None:
     assert shrunk.acts == (broken,)
 
 
-def test_a_shrunk_plan_is_found_again_by_its_name() -> None:
+def test_a_shrunk_plan_is_restored_from_its_keep_value() -> None:
     whole = make_plan(1, 5)
     shrunk = replace(whole, acts=tuple(replace(act, faults=(), slices=()) for act in whole.acts[1::2]))
     assert kept(whole, keep_text(shrunk, whole)) == shrunk

@@ -1,4 +1,4 @@
-"""The reader's view of the list's ETag."""
+"""The reader takes the revision from the list's ETag."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_reversing_what_was_booked_must_close_the_difference() -> None:
     assert accounts_for(8, "A", SCENE, both)
 
 
-def test_a_discrepancy_of_another_product_is_no_excuse() -> None:
+def test_a_discrepancy_of_another_product_does_not_account_for_a_difference() -> None:
     other = discrepancy("possible_duplicate", facts={"booked": [1]}, product=2, sku="t-B")
     assert not accounts_for(3, "A", SCENE, facts(other))
 
@@ -45,13 +45,13 @@ def test_picks_that_were_held_back_can_be_booked() -> None:
     assert not accounts_for(1, "A", SCENE, facts(discrepancy("picked_twice", order=7, facts=pending)))
 
 
-def test_a_guess_at_a_button_can_be_a_step_wrong() -> None:
+def test_a_guess_at_a_press_may_be_one_step_wrong() -> None:
     guess = facts(discrepancy("quantity_guess", facts={"change": 1, "booked": [1]}))
     assert all(accounts_for(difference, "A", SCENE, guess) for difference in (0, 1, 2))
     assert not accounts_for(3, "A", SCENE, guess)
 
 
-def test_a_guess_can_also_be_answered_by_what_its_question_offers() -> None:
+def test_a_guess_can_also_be_settled_by_booking_its_pending_change() -> None:
     pending = {"pending": [{"product": 1, "delta": 2}]}
     assert accounts_for(-2, "A", SCENE, facts(discrepancy("quantity_guess", facts={"change": 0, **pending})))
     assert not accounts_for(-2, "A", SCENE, facts(discrepancy("quantity_guess", facts={"change": 0})))
