@@ -17,7 +17,10 @@ BARCODE = 4_006_381_333_999
 
 
 class Examples:
-    """The warehouse of the examples: SHIRT and SOCK are on hand, CAP is not. `anna` acts by phone, `server` is no user."""
+    """The warehouse of the examples: SHIRT and SOCK are on hand, CAP is not.
+
+    anna: the Actor of a person with a phone. server: the Actor of the server itself.
+    """
 
     def __init__(self) -> None:
         self.at = timezone.now()

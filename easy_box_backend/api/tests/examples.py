@@ -1,4 +1,4 @@
-"""The number of examples in tests that try very many values: a tenth of them in a share of `make test`, otherwise all."""
+"""How many examples a test with very many values tries: a tenth of them in a share of `make test`, otherwise all."""
 
 from collections.abc import Iterable
 from random import Random
