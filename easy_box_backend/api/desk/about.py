@@ -1,4 +1,4 @@
-"""Settings that a manager may see, and how the regular jobs went. Only to read: the server's environment sets them."""
+"""The settings that a manager may see, read only, and the results of the regular jobs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from api.rest.answers import public_base
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting in words. name: its variable in `.env`, "" if it has none."""
+    """A setting for people. name: its variable in `.env`, "" if it has none."""
 
     label: str
     value: object
@@ -32,12 +32,12 @@ def days(count: int) -> str:
 
 
 def on(value: object) -> str:
-    """Whether something is on. It does not show the value, which may be secret."""
+    """“on” or “off” instead of the value, which may be secret."""
     return gettext("on") if value else gettext("off")
 
 
 def groups(request: HttpRequest) -> dict[str, list[Setting]]:
-    """The settings by heading. None of them is secret."""
+    """The settings, by heading. No secret value is among them."""
     languages = dict(settings.LANGUAGES)
     return {
         gettext("Server"): [

@@ -33,14 +33,14 @@ from api.models import Discrepancy, Revision, User
 from api.texts import storable, tidy
 
 FORM_TOKEN = "form_token"
-"""The name of the one-time token of a form."""
+"""The name of the field with the one-time token of a form."""
 
 MOST_TYPED = 500_000
-"""Up to so many characters of a form are carried through a login."""
+"""The most characters of a form that are carried through a login."""
 STOP_POLLING = 286
-"""The status with which htmx shows an answer and asks no more."""
+"""The status code at which htmx shows the response and stops polling."""
 SECRET = ("password", "secret")
-"""Fields with these words in their names are never repeated in a page."""
+"""The values of fields with these words in their names are never put into a page."""
 
 Row = TypeVar("Row", bound=Model)
 View = Callable[..., HttpResponseBase]
@@ -59,12 +59,12 @@ def actor(request: HttpRequest) -> Actor:
 
 
 def page(view: View) -> View:
-    """A page for managers, by GET, HEAD and POST. Others are asked to log in, or get a 403."""
+    """Decorate a view as a page for managers, by GET, HEAD and POST. Others are asked to log in, or get a 403."""
     return _page(view, for_storekeepers=False)
 
 
 def stock_page(view: View) -> View:
-    """The same for storekeepers too."""
+    """Decorate a view as a page for storekeepers and managers, by GET, HEAD and POST. Others as with `page`."""
     return _page(view, for_storekeepers=True)
 
 
@@ -80,12 +80,13 @@ def _page(view: View, *, for_storekeepers: bool) -> View:
         request.live_mark = live_mark()  # type: ignore[attr-defined]  # before the page reads anything
         return view(request, *args, **kwargs)
 
-    guarded.for_storekeepers = for_storekeepers  # type: ignore[attr-defined]  # the navigation asks
+    guarded.for_storekeepers = for_storekeepers  # type: ignore[attr-defined]  # the navigation reads it
     return guarded
 
 
 def live_mark() -> str:
-    """A word that changes with all that the pages show live: products, orders, movements, questions. One query."""
+    """A text that changes whenever something changes that pages show live: products, orders, movements, questions. One
+    query."""
     newest = Discrepancy.objects.order_by("-id").values("id")[:1]
     number_open = Discrepancy.objects.open().order_by().values("status").annotate(number=Count("id")).values("number")
     seen = Revision.objects.values_list("value", Subquery(newest), Subquery(number_open)).get(id=1)
@@ -93,8 +94,11 @@ def live_mark() -> str:
 
 
 def ask_to_log_in(request: HttpRequest) -> HttpResponseBase:
-    """The way to the login page. What a form sent is carried along, since a session can end while somebody types. For
-    the same reason a page that only fetches its news stays, and says what happened."""
+    """The response to a request without a session: a redirect to the login page, or that page.
+
+    The fields of a form are carried through the login, since a session can end while somebody types. For the same
+    reason a page that only polls for changes is not left: it shows that the session has ended.
+    """
     is_htmx, sends = bool(getattr(request, "htmx", False)), request.method == "POST"
     here = request.headers.get("HX-Current-URL", "/") if is_htmx else request.get_full_path()
     target = f"{reverse('desk:login')}?{urlencode({'next': page_before(request) or here if sends else here})}"
@@ -114,9 +118,9 @@ def ask_to_log_in(request: HttpRequest) -> HttpResponseBase:
     return _in_place(answer, "#main", "#main", "outerHTML") if is_htmx else answer
 
 
-def _in_place(answer: HttpResponse, target: str, part: str, way: str) -> HttpResponse:
-    """Make htmx show a part of the answer elsewhere than the page asked for."""
-    for name, value in (("HX-Retarget", target), ("HX-Reselect", part), ("HX-Reswap", way)):
+def _in_place(answer: HttpResponse, target: str, part: str, swap: str) -> HttpResponse:
+    """Make htmx show `part` of the response in `target` instead of where the page asked for. swap: how to insert it."""
+    for name, value in (("HX-Retarget", target), ("HX-Reselect", part), ("HX-Reswap", swap)):
         answer.headers[name] = value
     return answer
 
@@ -132,7 +136,10 @@ def page_before(request: HttpRequest) -> str:
 
 
 def typed_in(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
-    """What a form sent, to be sent again or copied. And whether this is all: passwords and files are not repeated."""
+    """The fields that a form sent, to send them again or to copy them, and whether they are all of them.
+
+    Passwords and files are left out. A form that is too long or cannot be read has no fields.
+    """
     try:
         sent, has_files = request.POST, bool(request.FILES)
     except (UnreadablePostError, SuspiciousOperation, MultiPartParserError):
@@ -146,10 +153,10 @@ def typed_in(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
 
 # --- Forms --------------------------------------------------------------------------------------------------------
 def once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """Make a form idempotent: sent twice, as by a double click, it acts once and gets the same answer.
+    """Make a form idempotent: sent twice, as by a double click, it takes effect once and gets the same response.
 
-    The form has a `{% form_token %}`. `answer` runs in one transaction. Any answer but a redirect means that nothing
-    was done, so it is rolled back and the form may be sent again.
+    The form has a `{% form_token %}`. answer: does what the form asks for and returns the response, in one transaction.
+    Any response but a redirect means that nothing was done: it is rolled back, and the form may be sent again.
     """
     if not request.POST.get(FORM_TOKEN):
         return answer()
@@ -174,7 +181,7 @@ def _answer_again(request: HttpRequest, kept: dict[str, Any] | None) -> HttpResp
 
 
 def _form_key(request: HttpRequest) -> str:
-    """A hash of user, address and content, so that going back and changing the form makes a new one."""
+    """A hash of user, address and content. A form that is changed after going back to it has another hash."""
     files = [(name, [(one.name, one.size) for one in request.FILES.getlist(name)]) for name in sorted(request.FILES)]
     content = [(name, values) for name, values in sorted(request.POST.lists()) if name != "csrfmiddlewaretoken"]
     whole = json.dumps([person(request).pk, request.get_full_path(), content, files], default=str)
@@ -188,14 +195,14 @@ def tell(request: HttpRequest, text: Text, level: str = "good") -> None:
 
 
 def sought(request: HttpRequest) -> str:
-    """What is searched for, as the database takes it: PostgreSQL refuses a NUL."""
+    """The text that is searched for, without characters that the database refuses: PostgreSQL takes no NUL."""
     return tidy(storable(request.GET.get("q", "")))
 
 
 # --- Long lists ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Rows(Generic[Row]):
-    """A page of a list. next, previous: query strings of the pages beside it, "" if there is none."""
+    """A page of a list. next, previous: the query strings of the pages after and before it, "" if there is none."""
 
     list: list[Row]
     next: str
@@ -203,14 +210,16 @@ class Rows(Generic[Row]):
 
 
 def rows_of(request: HttpRequest, found: QuerySet[Row], size: int = 50) -> Rows[Row]:
-    """The page of `found` that the query's `page` names, from 1. It is not counted how many there are: in a large
-    table that takes longer than the page."""
+    """The page of `found` with the number in the query's `page`, from 1. size: rows on a page.
+
+    The rows are not counted: in a large table that takes longer than to fetch the page.
+    """
     asked = request.GET.get("page", "")
     number = max(int(asked), 1) if asked.isascii() and asked.isdecimal() and len(asked) <= 6 else 1
     rows = list(found[(number - 1) * size : number * size + 1])
-    beside = [number + 1 if len(rows) > size else 0, number - 1]
-    following, before = (_with_page(request, other) if other else "" for other in beside)
-    return Rows(rows[:size], following, before)
+    neighbors = [number + 1 if len(rows) > size else 0, number - 1]
+    following, previous = (_with_page(request, other) if other else "" for other in neighbors)
+    return Rows(rows[:size], following, previous)
 
 
 def _with_page(request: HttpRequest, number: int) -> str:

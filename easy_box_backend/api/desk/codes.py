@@ -1,4 +1,4 @@
-"""Codes to print, as SVG without styles or scripts, so that the Content-Security-Policy lets them be shown.
+"""Barcodes and QR codes to print, as SVG without styles or scripts, which the Content-Security-Policy allows.
 
 A code holds the SKU exactly, since the app compares letter by letter (docs/flutter-app.md).
 """
@@ -16,18 +16,19 @@ from django.utils.safestring import SafeString, mark_safe
 from api import texts
 
 DOT = 0.125
-"""One dot of a usual label printer (203 dpi), in mm. Bars are whole dots wide, so that none is blurred."""
+"""The width of a dot of a usual label printer (203 dpi), in mm. Bars are whole dots wide, so that none is blurred."""
 
 QUIET = 11
 """White space on each side of the bars, in modules: Code 128 needs 10, EAN-13 11."""
 
 QUIET_QR = 4
+"""White space around a QR code, in modules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """kind: `code128`, `ean13` or `qr`. svg: bars are as wide as they are to be printed, a QR code as the stylesheet
-    says."""
+    """A code to print. kind: `code128`, `ean13` or `qr`. svg: bars have the width in which they are to be printed; the
+    size of a QR code is in the stylesheet."""
 
     kind: str
     svg: SafeString
@@ -35,16 +36,16 @@ class Code:
 
 class _Code128(Code128):
     def _try_to_optimize(self, encoded: list[int]) -> list[int]:
-        """python-barcode takes the digits 99 at the beginning for a switch to another set of characters, and drops
-        them."""
+        """Do not optimize a text that begins with 99: python-barcode would take that for a switch to another character
+        set, and drop it."""
         return encoded if self.code.startswith("99") else super()._try_to_optimize(encoded)
 
 
 def code_of(text: str, room: float = 52) -> Code:
     """The code that holds exactly this text and is easiest to scan: bars if they fit into `room` mm, else a QR code.
 
-    EAN-13 is used for numbers that scanners give back as they are. Those with a leading 0 many read as a UPC-A of 12
-    digits.
+    EAN-13 is used only for numbers that scanners return unchanged. Many scanners return one with a leading 0 as a UPC-A
+    of 12 digits.
     """
     if len(text) == 13 and text[0] != "0" and texts.gtins(text):
         kind, modules = "ean13", EuropeanArticleNumber13(text).build()[0]
@@ -57,7 +58,8 @@ def code_of(text: str, room: float = 52) -> Code:
 
 
 def qr(text: str) -> SafeString:
-    """A QR code. Always in UTF-8, which phones and scanners expect; without a mark of it, which some do not read."""
+    """A QR code. Its text is in UTF-8, which phones and scanners expect, without a marker of the encoding (ECI), which
+    some of them cannot read."""
     drawn = segno.make(text, micro=False, encoding=None if text.isascii() else "utf-8", boost_error=True)
     size = len(drawn.matrix) + 2 * QUIET_QR
     path = _path(["".join("01"[bit] for bit in row) for row in drawn.matrix], QUIET_QR)
@@ -71,7 +73,8 @@ def _bars(modules: str, width: float, text: str) -> SafeString:
 
 
 def _path(rows: list[str], quiet: int) -> SafeString:
-    """The dark modules of these rows of 0 and 1 as one SVG path, a rectangle for each run."""
+    """The dark modules of these rows of 0 and 1 as one SVG path, with a rectangle for each run. quiet: white modules
+    around them."""
     parts = []
     for y, row in enumerate(rows, start=quiet if len(rows) > 1 else 0):
         x = quiet

@@ -1,6 +1,7 @@
-"""Counting: choose shelves or products, count by scanner or shelf by shelf, look at the differences, post them.
+"""Counting: choose shelves or products, count by scanner or shelf by shelf, check the differences, post them.
 
-There is one field: it asks for a code, then for a number. Everything else is links, so it also works without htmx.
+There is one field. It asks for a code, then for a number. Everything else is links and buttons, so the pages also work
+without htmx.
 """
 
 import re
@@ -27,18 +28,18 @@ from api.errors import DomainError
 from api.models import Count, CountLine, CountLineQuerySet, Product
 
 UNUSUAL = 1000
-"""From so many pieces on, a number that is a SKU too, or far more than expected, has to be confirmed."""
+"""From this many pieces on, a number has to be confirmed if it is also a SKU or far more than expected."""
 
 by_code = Product.objects.by_code
 
 KEPT = ("view", "walk", "skip", "at", "page")
-"""What stays in the address while one counts."""
+"""The parameters that stay in the address from one product to the next."""
 
 
 # --- The list, and a new stocktake --------------------------------------------------------------------------------
 @stock_page
 def count_list(request: HttpRequest) -> HttpResponseBase:
-    """The stocktakes, and the form of a new one. `shelf` and `product` in the address fill it in."""
+    """The stocktakes, and the form for a new one. `shelf` and `product` in the address fill it in."""
     typed: dict[str, Any] = {
         "shelves": ", ".join(request.GET.getlist("shelf")),
         "products": "\n".join(
@@ -59,6 +60,7 @@ def count_list(request: HttpRequest) -> HttpResponseBase:
 
 
 def _start(request: HttpRequest) -> HttpResponse:
+    """Start a stocktake. Raises NothingToCount."""
     shelves = [
         texts.tidy(shelf)[:100] for shelf in re.split(r"[,;\n]", request.POST.get("shelves", "")) if texts.tidy(shelf)
     ]
@@ -78,8 +80,11 @@ def _start(request: HttpRequest) -> HttpResponse:
 # --- The sheet ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the one field asks for: how many there are of `product`, or a code if there is none. value: what is typed
-    already. unsure: whether the number has to be confirmed. line: what is on the sheet about the product."""
+    """What the field asks for: the number of pieces of `product`, or a code if that is None.
+
+    line: the product's line on the sheet, if it has one. value: the text already in the field. unsure: whether the
+    number has to be confirmed.
+    """
 
     product: Product | None = None
     line: CountLine | None = None
@@ -89,12 +94,12 @@ class Entry:
 
 @stock_page
 def count_page(request: HttpRequest, key: int) -> HttpResponseBase:
-    """The sheet. With `seen`, what has been counted elsewhere since then: 204 if nothing was."""
+    """The sheet. `seen` in the query: the mark of the page in the browser; 204 if nothing was counted since then."""
     count = get_object_or_404(Count, pk=key)
     query = request.GET.copy()
     if (seen := query.pop("seen", [])) and seen[0] == _mark(count, _done(count)):
         return HttpResponse(status=204)
-    request.GET = query  # type: ignore[assignment]  # the links of the page do not repeat it
+    request.GET = query  # type: ignore[assignment]  # the links of the page must not repeat `seen`
     product = None
     if code := texts.tidy(request.GET.get("code", "")):
         product = by_code(code)
@@ -108,13 +113,13 @@ def count_page(request: HttpRequest, key: int) -> HttpResponseBase:
 
 
 def _sheet(request: HttpRequest, count: Count, product: Product | None, **entry: Any) -> HttpResponse:
-    done = _done(count)  # before the lines: what is entered in between is fetched again
+    done = _done(count)  # before the lines, so that the mark is never newer than they are
     lines = count.lines.compared().by_shelf().select_related("product", "user")
     view = request.GET.get("view", "")
     line = lines.filter(product=product).first() if product else None
     return render(request, "desk/count.html", {
-        "count": count, "view": view, "rows": rows_of(request, _seen(lines, view), 100), "done": done,
-        "left": done["all"] - done["counted"], "different": _seen(lines, "differences").count() if view else None,
+        "count": count, "view": view, "rows": rows_of(request, _of_view(lines, view), 100), "done": done,
+        "left": done["all"] - done["counted"], "different": _of_view(lines, "differences").count() if view else None,
         "hidden": count.blind and count.is_open and view != "differences", "kept": _kept(request),
         "skip": number_of(request.GET.get("skip", "")) + 1, "entry": Entry(product, line, **entry),
         "at": request.GET.get("at", ""), "mark": _mark(count, done),
@@ -122,26 +127,27 @@ def _sheet(request: HttpRequest, count: Count, product: Product | None, **entry:
 
 
 def _done(count: Count) -> dict[str, Any]:
-    """How many lines there are and how many are counted, and what changes with every entry."""
+    """The number of lines, the number of counted ones, and sums that change with every entry; one query."""
     return count.lines.aggregate(
         pieces=Sum("counted"), all=Number("id"), counted=Number("counted"), last=Max("counted_at")
     )
 
 
 def _mark(count: Count, done: dict[str, Any]) -> str:
-    """A word that changes with everything that is entered."""
+    """A text that changes with every entry."""
     last = done["last"].timestamp() if done["last"] else 0
     return f"{count.status}-{done['all']}-{done['counted']}-{done['pieces']}-{last}"
 
 
-def _seen(lines: CountLineQuerySet, view: str) -> CountLineQuerySet:
+def _of_view(lines: CountLineQuerySet, view: str) -> CountLineQuerySet:
+    """The lines that a view shows: "left", "differences", or all."""
     if view == "left":
         return lines.filter(counted__isnull=True)
     return lines.differing() if view == "differences" else lines
 
 
 def _next(count: Count, skip: str) -> Product | None:
-    """The next product on the way along the shelves that is not counted."""
+    """The next product along the shelves that is not counted; None if all are. skip: how many of them to pass over."""
     start = number_of(skip)
     left = count.lines.filter(counted__isnull=True).by_shelf().select_related("product")
     line = left[start : start + 1].first() or left.first()
@@ -150,7 +156,7 @@ def _next(count: Count, skip: str) -> Product | None:
 
 @stock_page
 def count_enter(request: HttpRequest, key: int) -> HttpResponseBase:
-    """A number for a product, or the next code: a scanner does not know what the field asks for."""
+    """Take a number for a product, or the next code: a scanner does not know what the field asks for."""
     count = get_object_or_404(Count, pk=key)
     here = reverse("desk:count", args=[count.pk])
     if request.method != "POST":
@@ -169,7 +175,7 @@ def count_enter(request: HttpRequest, key: int) -> HttpResponseBase:
     if unusual and request.POST.get("sure") != typed:
         return _sheet(request, count, product, value=typed, unsure=True)
 
-    def keep() -> HttpResponse:
+    def save() -> HttpResponse:
         by = actor(request)
         stocktakes.enter(count.pk, [Counted(product.pk, pieces, _at(request) or by.at)], by=by)
         text = ngettext("%(product)s: %(number)s piece", "%(product)s: %(number)s pieces", pieces)
@@ -177,14 +183,14 @@ def count_enter(request: HttpRequest, key: int) -> HttpResponseBase:
         return HttpResponseRedirect(f"{here}?{urlencode(_kept(request))}")
 
     try:
-        return once(request, keep)
+        return once(request, save)
     except DomainError as refused:
         tell(request, refused.detail, "bad")
         return _sheet(request, count, product, value=typed)
 
 
 def _at(request: HttpRequest) -> datetime | None:
-    """When a sheet on paper was counted, in the warehouse's zone; None for now."""
+    """When a sheet on paper was counted, from `at` in the query, in the warehouse's zone; None for now."""
     try:
         found = parse_datetime(request.GET.get("at", ""))
     except ValueError:
@@ -193,6 +199,7 @@ def _at(request: HttpRequest) -> datetime | None:
 
 
 def _kept(request: HttpRequest) -> dict[str, str]:
+    """The parameters of the request that stay in the address."""
     return {name: request.GET[name] for name in KEPT if request.GET.get(name)}
 
 
@@ -202,14 +209,14 @@ def ids(texts: list[str]) -> list[int]:
 
 
 def number_of(text: str) -> int:
-    """The whole number that a text is, 0 for any other text."""
+    """A text as a whole number, 0 if it is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
 
 
 # --- Ending it ----------------------------------------------------------------------------------------------------
 @stock_page
 def count_end(request: HttpRequest, key: int) -> HttpResponseBase:
-    """Post, cancel, or count some products again, as the button says."""
+    """Post the stocktake, cancel it, or count some products again, as the button says."""
     count, verb = get_object_or_404(Count, pk=key), request.POST.get("do")
     here = reverse("desk:count", args=[count.pk])
 

@@ -1,4 +1,4 @@
-"""What people see instead of a page that failed, with a way back. Programs and phones get JSON (`rest/reports.py`)."""
+"""Error pages for people, with a way back. Programs and phones get JSON (`rest/reports.py`)."""
 
 import sys
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from api.rest import error_handler, reports
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """Whether a browser asks. A program that asks beside the API gets JSON too."""
+    """Whether a browser sent the request. A program gets JSON for addresses outside the API too."""
     return is_for_people(request) and "text/html" in request.headers.get("Accept", "")
 
 
@@ -31,6 +31,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def _is_page(path: str) -> bool:
+    """Whether this is the address of a page of the desk."""
     try:
         return resolve(path).namespace == "desk"
     except Resolver404:
@@ -38,7 +39,7 @@ def _is_page(path: str) -> bool:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler403. Somebody else can log in instead."""
+    """Django's handler403. The page lets somebody else log in."""
     text = gettext("You may not see or do this. Ask an administrator for the right.")
     return failure(request, 403, text, is_forbidden=True)
 
@@ -51,7 +52,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Django's handler500. The number finds the fault in the server's log."""
+    """Django's handler500. The page shows the request's id, with which the error is found in the server's log."""
     if not wants_page(request):
         return reports.server_error(request)
     if error_handler.is_busy(sys.exception()):
@@ -63,8 +64,10 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    """Django's CSRF_FAILURE_VIEW: most often one has logged in again in another tab. Only a form of this server may be
-    sent again, and by a person's click: another site could have filled it in."""
+    """Django's CSRF_FAILURE_VIEW. The usual cause is a new login in another tab.
+
+    Only a form of this server may be sent again, and only by a person's click: another site could have filled it in.
+    """
     if not is_for_people(request):
         return django_csrf_failure(request, reason)
     text = gettext("This page was opened before your last login, so what you sent was not accepted. Nothing was saved.")
@@ -78,7 +81,7 @@ def _is_ours(request: HttpRequest) -> bool:
 
 
 class NotAllowedPage:
-    """Gives the bare 405 of a view a page."""
+    """Middleware that replaces the empty 405 of a view by an error page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -87,9 +90,9 @@ class NotAllowedPage:
         answer = self.get_response(request)
         if answer.status_code != 405 or not is_for_people(request):
             return answer
-        told = failure(request, 405, gettext("This address takes no such request. Begin at a page with a form."))
-        told.headers["Allow"] = answer.headers["Allow"]
-        return told
+        shown = failure(request, 405, gettext("This address takes no such request. Begin at a page with a form."))
+        shown.headers["Allow"] = answer.headers["Allow"]
+        return shown
 
 
 def failure(
@@ -101,9 +104,11 @@ def failure(
     may_send_again: bool | None = None,
     is_forbidden: bool = False,
 ) -> HttpResponse:
-    """The page. It asks neither the session nor the database, which may be what has failed.
+    """An error page. It uses neither the session nor the database, since one of them may have failed.
 
-    What was typed stands on it, and can be sent again after a fault of the server, whose transaction was rolled back.
+    It shows what was typed, with a button to send it again. number: the request's id. may_send_again: whether it has
+    that button; None: only after a status of 500, when the transaction was rolled back. is_forbidden: offer another
+    login.
     """
     typed, is_whole = typed_in(request) if request.method == "POST" else ([], True)
     context: dict[str, Any] = {

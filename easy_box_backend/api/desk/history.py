@@ -1,4 +1,4 @@
-"""The history of a product in one list: its movements, and the changes of its description."""
+"""The history of a product in one list: its movements and the changes of its description."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from api.models import Product, ProductVersion, StockMovement
 from api.rest.requests import parse_id
 
 LATEST = 30
-"""So many entries are on a page."""
+"""How many entries a page has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the history. row: who and with which device. movement: None for a change of the description."""
+    """A line of the history. row: the movement or version, with its user and device. changes: of the description, in
+    words. movement: None for a change of the description."""
 
     at: datetime
     row: StockMovement | ProductVersion
@@ -30,14 +31,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A page of it, the latest first. older: the query string of the next page, "" if there is none."""
+    """A page of the history, the latest entry first. older: the query string of the next page, "" if there is none."""
 
     entries: list[Entry]
     older: str
 
 
 def history(request: HttpRequest, product: Product) -> History:
-    """The page that the query names: `movement` and `version` are what the page before ended with."""
+    """The page that follows the movement and the version named in the query, with which the page before ended."""
     bounds = {name: parse_id(request.GET.get(name, "")) for name in ("movement", "version")}
     movements = product.movements.select_related("user", "device", "order_line", "reversed_by").order_by("-id")
     versions = product.versions.select_related("user", "device").order_by("-revision")
@@ -45,7 +46,8 @@ def history(request: HttpRequest, product: Product) -> History:
         movements = movements.filter(id__lt=bounds["movement"])
     if bounds["version"] is not None:
         versions = versions.filter(revision__lt=bounds["version"])
-    # Either keeps its own order, whatever the clocks said: so a page continues where the one before has ended.
+    # Movements and versions each stay in their own order, even if a clock was wrong. So the next page can continue
+    # after the last of each.
     merged = merge(_of_movements(movements), _of_versions(versions), reverse=True,
                    key=lambda entry: (entry.at, entry.movement is not None))  # fmt: skip
     found = list(merged)
@@ -67,7 +69,7 @@ def _of_movements(movements: "QuerySet[StockMovement]") -> Iterator[Entry]:
 def _of_versions(versions: "QuerySet[ProductVersion]") -> Iterator[Entry]:
     rows: list[ProductVersion | None] = [*versions[: LATEST + 2]]
     if len(rows) < LATEST + 2:
-        rows.append(None)  # the first one is there
+        rows.append(None)  # the oldest of these is the first version
     for version, before in pairwise(rows):
         if version is not None:
             yield Entry(version.changed_at, version, what_changed(version, before))

@@ -17,22 +17,23 @@ from api.desk.counts import ids, number_of
 from api.models import Product
 
 ON_SHEET = 24
+"""How many labels an A4 sheet has."""
 MOST = 2000
 """The most labels at a time, and the most products to choose."""
 
 PAPERS = {"roll": _("Roll, 58 × 40 mm"), "a4": _("A4 sheet, 3 × 8 labels")}
 
 KEPT = ("product", "shelf", "paper", "start", "code")
-"""The fields that the way back from the labels keeps, besides the numbers."""
+"""The fields that the link back from the printed labels keeps, besides the numbers of labels."""
 
 ROOM = {"roll": 52.0, "a4": 60.0}
-"""How many mm the bars may take on each kind of paper."""
+"""How wide the bars may be on each kind of paper, in mm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a label is of: `text` is in the code. key: of its number in the form. on_hand: None for a shelf. number: how
-    many labels."""
+    """A product or shelf to print labels of. key: the field `number-<key>` of the form has its number of labels. text:
+    what the code holds. number: how many labels. on_hand: None for a shelf."""
 
     key: str
     text: str
@@ -50,8 +51,11 @@ class Label:
 
 @stock_page
 def labels(request: HttpRequest) -> HttpResponseBase:
-    """Choose what to print: by scanning, by shelf, or from another page, which sends `product` and `shelf`. The page
-    holds the choice and posts it, since an address is too short for the products of a large shelf."""
+    """Choose what to print: by scanning, by shelf, or from another page, which sends `product` and `shelf`.
+
+    The choice is kept in fields of the page, which posts them: an address is too short for the products of a large
+    shelf.
+    """
     chosen = (request.POST or request.GET).copy()
     unknown = []
     codes = filter(None, map(texts.tidy, "\n".join(chosen.pop("codes", [])).splitlines()))
@@ -61,7 +65,7 @@ def labels(request: HttpRequest) -> HttpResponseBase:
         else:
             unknown.append(code)
     typed = {name: texts.tidy(chosen.pop(name, [""])[-1]) for name in ("of_shelf", "new_shelf")}
-    if "batch" in chosen:  # scanned, while these fields were not ready perhaps
+    if "batch" in chosen:  # sent by a scan: somebody may still be typing in these fields
         return _page(request, chosen, unknown, **typed)
     if shelf := typed["of_shelf"]:
         there = Product.objects.filter(pk__in=Product.objects.live().on_shelves([shelf]).values("pk"))
@@ -73,7 +77,7 @@ def labels(request: HttpRequest) -> HttpResponseBase:
 
 @stock_page
 def labels_print(request: HttpRequest) -> HttpResponseBase:
-    """The labels alone, ready to print."""
+    """The page with the labels only, ready to print."""
     asked = request.POST
     chosen = list(items(asked))
     if not 1 <= sum(item.number for item in chosen) <= MOST:
@@ -94,7 +98,7 @@ def labels_print(request: HttpRequest) -> HttpResponseBase:
 
 
 def items(chosen: QueryDict) -> Iterator[Item]:
-    """The chosen products, in the order in which they were chosen, then the shelves; each once."""
+    """The chosen products in the order in which they were chosen, then the shelves. Each comes once."""
     keys = list(dict.fromkeys(ids(chosen.getlist("product"))))[:MOST]
     products = Product.objects.in_bulk(keys)
     for product in (products[key] for key in keys if key in products):
@@ -105,6 +109,7 @@ def items(chosen: QueryDict) -> Iterator[Item]:
 
 
 def _number(chosen: QueryDict, key: str, on_hand: int) -> int:
+    """How many labels of an item are to be printed. on_hand: the number if the person chose one for each piece."""
     each = {"one": "1", "on_hand": str(on_hand)}.get(chosen.get("each", ""))
     return max(0, min(number_of(each or chosen.get(f"number-{key}", "1")), MOST))
 
@@ -114,6 +119,7 @@ def _paper(asked: QueryDict) -> str:
 
 
 def _start(asked: QueryDict) -> int:
+    """The first free label of the first A4 sheet, from 1."""
     return max(1, min(number_of(asked.get("start", "1")), ON_SHEET))
 
 

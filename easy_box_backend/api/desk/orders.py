@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from api.actions import orders
 from api.desk.base import actor, once, page, person, rows_of, stock_page, tell
 from api.desk.codes import code_of
-from api.desk.orders_history import story_of
+from api.desk.orders_history import history_of
 from api.discrepancies import kinds
 from api.errors import DomainError
 from api.models import Order, OrderDraft, OrderLine, Product, StockMovement
@@ -56,6 +56,7 @@ def _overdue() -> Q:
 
 
 def _of_tab(tab: str) -> Any:
+    """The orders of a tab, in its order: those to be picked by their due date, others the newest first."""
     if tab == "archived":
         return Order.objects.filter(archived_at__isnull=False).order_by("-id")
     live = Order.objects.live()
@@ -67,7 +68,8 @@ def _of_tab(tab: str) -> Any:
 
 
 def _tabs(with_counts: bool) -> list[tuple[str, Any, int | None]]:
-    """Name and label of each tab, and how many orders it has; two queries. The counts would mislead in a search."""
+    """The name and label of each tab, and its number of orders or None; two queries. A search shows no numbers: they
+    would be those of all orders."""
     if not with_counts:
         return [(tab, label, None) for tab, label in TABS.items()]
     live = Order.objects.live()
@@ -86,8 +88,8 @@ class Shown:
     picked: int = 0
 
     @property
-    def look(self) -> str:
-        """The class of its status."""
+    def status_class(self) -> str:
+        """The CSS class for the order's status."""
         return {"picked": "good", "cancelled": "", "inProgress": "warn"}.get(self.order.status, "")
 
     @cached_property
@@ -100,9 +102,10 @@ class Shown:
 
 
 def _add_progress(shown: Iterable[Shown]) -> None:
+    """Set `to_pick` and `picked` of these orders; one query."""
     by_id = {one.order.pk: one for one in shown}
-    there = OrderLine.objects.filter(order__in=list(by_id), removed_at__isnull=True).order_by()
-    for order_id, to_pick, picked in there.values_list("order_id").annotate(
+    lines = OrderLine.objects.filter(order__in=list(by_id), removed_at__isnull=True).order_by()
+    for order_id, to_pick, picked in lines.values_list("order_id").annotate(
         wanted=Sum("quantity_to_pick"), done=Sum("quantity_picked")
     ):
         by_id[order_id].to_pick, by_id[order_id].picked = to_pick, picked
@@ -111,8 +114,8 @@ def _add_progress(shown: Iterable[Shown]) -> None:
 # --- One order ----------------------------------------------------------------------------------------------------
 @dataclass
 class Goods:
-    """A product in an order or a draft. others: pieces promised to other running orders. needed: what is still to be
-    taken for this one."""
+    """A product in an order or a draft. pieces: to be picked in all. others: pieces promised to other running orders.
+    needed: pieces still to be picked for this one. is_new: the draft adds it."""
 
     product: Product
     pieces: int
@@ -131,7 +134,7 @@ class Goods:
 
 
 def by_shelf(product: Product) -> tuple[Any, ...]:
-    """The key that sorts products as one walks along the shelves; A2 comes before A10, no shelf comes last."""
+    """The sort key for a walk along the shelves: A2 comes before A10, and products without a shelf come last."""
     parts = re.split(r"(\d+)", product.location.casefold())
     return not product.location, [(int(part), "") if part.isdecimal() else (0, part) for part in parts], product.sku
 
@@ -149,7 +152,7 @@ def goods_of(order: Order) -> list[Goods]:
 
 @stock_page
 def order_page(request: HttpRequest, key: int) -> HttpResponseBase:
-    """One order, to read; its buttons finish and open it."""
+    """One order. Its buttons start, finish and reopen it."""
     order = Order.objects.filter(pk=key).first()
     if order is None:
         raise Http404
@@ -160,12 +163,13 @@ def order_page(request: HttpRequest, key: int) -> HttpResponseBase:
     movements = StockMovement.objects.filter(order_line__order=order).select_related("product", "user", "device")
     context = {
         "shown": shown, "order": order, "goods": goods, "movements": movements.order_by("-id")[:SHOWN_MOVEMENTS],
-        "questions": kinds.describe(list(order.discrepancies.open().order_by("-id"))), "story": story_of(order),
+        "questions": kinds.describe(list(order.discrepancies.open().order_by("-id"))), "story": history_of(order),
     }  # fmt: skip
     return render(request, "desk/order.html", context)
 
 
 def _change(request: HttpRequest, order: Order) -> HttpResponse:
+    """Do what the button says that was pressed."""
     by, held = actor(request), _held(request, "held")
     try:
         match request.POST.get("do"):
@@ -185,12 +189,12 @@ def _change(request: HttpRequest, order: Order) -> HttpResponse:
 
 
 def _held(request: HttpRequest, name: str) -> list[int] | None:
-    """The revision that the page was made with."""
+    """The revision that the page was made with, as `revisions_held` of the actions; None if the form has none."""
     held = parse_id(request.POST.get(name, ""))
     return None if held is None else [held]
 
 
-# --- Several at once ----------------------------------------------------------------------------------------------
+# --- Many at once -------------------------------------------------------------------------------------------------
 def _chosen(request: HttpRequest) -> list[Order]:
     """The orders that the query names, by their ids. Raises Http404 if there are none."""
     given = (request.POST if request.method == "POST" else request.GET).getlist("id")
@@ -203,10 +207,10 @@ def _chosen(request: HttpRequest) -> list[Order]:
 
 @page
 def cancel(request: HttpRequest) -> HttpResponseBase:
-    """Asks whether to cancel the chosen orders, and says what returns to which shelf."""
+    """Ask whether to cancel the chosen orders, and show which goods return to which shelf. The POST cancels them."""
     chosen = _chosen(request)
     if request.method == "POST":
-        return once(request, lambda: _cancelled(request, chosen))
+        return once(request, lambda: _cancel_all(request, chosen))
     return _ask_to_cancel(request, chosen)
 
 
@@ -217,7 +221,8 @@ def _ask_to_cancel(request: HttpRequest, chosen: Sequence[Order]) -> HttpRespons
     return render(request, "desk/orders_cancel.html", {"orders": running, "lines": lines})
 
 
-def _cancelled(request: HttpRequest, chosen: Sequence[Order]) -> HttpResponse:
+def _cancel_all(request: HttpRequest, chosen: Sequence[Order]) -> HttpResponse:
+    """Cancel these orders, or none of them if one is refused."""
     by = actor(request)
     try:
         for order in chosen:
@@ -235,7 +240,7 @@ def _cancelled(request: HttpRequest, chosen: Sequence[Order]) -> HttpResponse:
 # --- What is printed ----------------------------------------------------------------------------------------------
 @dataclass
 class Stop:
-    """A product on the walk: how many pieces to take, and for which orders."""
+    """A product on the pick list: its printed code, how many pieces to take, and how many of them for which order."""
 
     product: Product
     code: SafeString
@@ -249,7 +254,7 @@ def _lines_of(chosen: Sequence[Order]) -> "QuerySet[OrderLine]":
 
 @stock_page
 def pick_list(request: HttpRequest) -> HttpResponseBase:
-    """What is still to be picked for the chosen orders, as one walk through the shelves."""
+    """The pieces still to be picked for the chosen orders, as one walk along the shelves."""
     chosen = _chosen(request)
     by_id = {order.pk: order for order in chosen}
     stops: dict[int, Stop] = {}
@@ -268,7 +273,7 @@ def pick_list(request: HttpRequest) -> HttpResponseBase:
 
 @stock_page
 def packing_slips(request: HttpRequest) -> HttpResponseBase:
-    """What is in each of the chosen orders, a page each: what was picked if the order has ended, else all."""
+    """A page for each chosen order with its goods: the picked pieces if it has ended, else the pieces to pick."""
     chosen = _chosen(request)
     lines: dict[int, list[tuple[OrderLine, int, SafeString]]] = defaultdict(list)
     done = {order.pk for order in chosen if order.status not in Order.RUNNING}

@@ -1,4 +1,4 @@
-"""A new order, and changing an order: one scan field, lines, and what somebody else changed meanwhile."""
+"""Entering an order and changing one: a scan field, the lines, and the changes that somebody else made meanwhile."""
 
 import re
 import secrets
@@ -29,6 +29,7 @@ REASONS = {
     "limit": _("too many pieces or lines"),
 }  # fmt: skip
 SUGGESTED = 8
+"""How many products are suggested while somebody types."""
 LINE_VALUE = re.compile(r"(pieces|picked):[0-9]{1,18}")
 
 
@@ -51,7 +52,7 @@ class OrderForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """A value that somebody else changed. mine: the person's own change, None if they did not change it."""
+    """A value that somebody else changed, before and now. mine: the person's own change, None if they made none."""
 
     key: str
     label: Text
@@ -95,11 +96,12 @@ def edit(request: HttpRequest, key: int | None = None) -> HttpResponseBase:
 
 
 def _answer(request: HttpRequest, order: Order | None, **more: Any) -> HttpResponseBase:
+    """The response to a change: the draft for htmx, a redirect to its page without it."""
     return _page(request, order, **more) if getattr(request, "htmx", False) else HttpResponseRedirect(request.path)
 
 
 def _typed(request: HttpRequest) -> dict[str, Any]:
-    """The values that the person changed on the page: those that differ from what the page was made with."""
+    """The values that the person changed: those that differ from the values with which the page was made."""
     changes: dict[str, Any] = {}
     for name, value in request.POST.items():
         before = request.POST.get(f"was:{name}")
@@ -108,11 +110,12 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
         if name in OrderForm.base_fields:
             changes[name] = tidy(str(value).replace("\r\n", "\n"))
         elif LINE_VALUE.fullmatch(name) and (pieces := parse_id(str(value))) is not None and pieces <= MAX_QUANTITY:
-            changes[name] = pieces or (None if name.startswith("pieces:") else 0)  # nothing to pick is no line
+            changes[name] = pieces or (None if name.startswith("pieces:") else 0)  # no pieces: remove the line
     return changes
 
 
 def _save(request: HttpRequest, order: Order | None, held: int | None) -> HttpResponse:
+    """Save the draft as an order. If that is refused, the page shows why, and the draft is kept."""
     key, values, by = order.pk if order else None, _typed(request), actor(request)
     refused: list[DomainError] = []
 
@@ -128,7 +131,7 @@ def _save(request: HttpRequest, order: Order | None, held: int | None) -> HttpRe
 
     response = once(request, answer)
     if refused:
-        drafts.change(key, values, held=held, by=by)  # rolled back with the rest
+        drafts.change(key, values, held=held, by=by)  # `once` has rolled this back too
         return _page(request, order, error=refused[0])
     return response
 
@@ -159,7 +162,7 @@ def _page(
 
 
 def _goods(draft: drafts.Draft) -> list[Goods]:
-    """The lines of a draft, the one entered last first; two queries."""
+    """The lines of a draft, the latest entered first; two queries."""
     ids, values = draft.products, draft.values
     products = Product.objects.in_bulk(ids)
     others = OrderLine.objects.promised(ids, besides=draft.order.pk if draft.order else None)
@@ -174,7 +177,7 @@ def _goods(draft: drafts.Draft) -> list[Goods]:
 
 
 def _theirs(draft: drafts.Draft) -> list[Theirs]:
-    """What somebody else changed since the person began, beside the person's own change."""
+    """The values that somebody else has changed since the person began, each with the person's own change."""
     keys = draft.changed_by_others
     ids = {int(key.partition(":")[2]) for key in keys if ":" in key}
     names = {product.pk: str(product) for product in Product.objects.filter(pk__in=ids)} if ids else {}
@@ -189,7 +192,7 @@ def _theirs(draft: drafts.Draft) -> list[Theirs]:
 
 
 def _shown(name: str, value: Any) -> str:
-    """A value of a draft for people; – for none."""
+    """A value of a draft for people, a dash if it is empty."""
     if name == "due_on" and value:
         try:
             return date_format(date.fromisoformat(value))

@@ -12,6 +12,7 @@ from api.errors import Text
 from api.models import Device, Order, OrderVersion, User
 
 SHOWN = 50
+"""How many changes are shown."""
 
 LABELS = {
     "customer_name": _("customer"), "outside_number": _("outside number"), "due_on": _("due on"), "note": _("note"),
@@ -29,7 +30,7 @@ class Step:
     changes: list[str]
 
 
-def story_of(order: Order) -> list[Step]:
+def history_of(order: Order) -> list[Step]:
     """The latest changes of an order, the newest first; two queries."""
     versions = list(order.versions.select_related("user", "device").order_by("-revision")[: SHOWN + 1])
     names = dict(order.lines.values_list("product_id", "name"))
@@ -39,6 +40,7 @@ def story_of(order: Order) -> list[Step]:
 
 
 def _changes(now: OrderVersion, then: OrderVersion | None, names: dict[int, str]) -> list[str]:
+    """What changed from one version to the next, in words. then: None for the first. names: of products, by id."""
     if then is None:
         return [gettext("Created")]
     found = []
@@ -54,7 +56,7 @@ def _changes(now: OrderVersion, then: OrderVersion | None, names: dict[int, str]
 
 
 def shown(version: OrderVersion, name: str) -> str:
-    """A value for people; – for none."""
+    """A value of an order for people, a dash if it is empty."""
     value: Any = version.get_status_display() if name == "status" else getattr(version, name)
     return (date_format(value) if name == "due_on" and value else str(value or "")) or "–"
 

@@ -1,4 +1,4 @@
-"""People with their roles and phones: make an account, connect a phone, name it, log it out."""
+"""People with their roles and phones: create an account, connect a phone, name it, log it out."""
 
 from typing import Any
 
@@ -26,8 +26,9 @@ from api.rest.answers import public_base
 from api.texts import tidy
 
 FORMER = 20
-"""So many former logins of a person are shown."""
+"""How many former logins of a person are shown, and how many questions and errors of a phone."""
 FIELDS = ("username", "email", "role", "is_active")
+"""The fields of an account that its form changes."""
 
 
 class Tidy(forms.CharField):
@@ -43,7 +44,10 @@ class TidyEmail(Tidy, forms.EmailField):
 
 
 class PersonForm(forms.Form):
-    """An account. A manager gives the lower two roles; what is one's own right cannot be taken away."""
+    """An account. by: the person at the desk. shown: the account, None for a new one.
+
+    A manager can give the two lower roles only. Nobody can change their own role, or their right to log in.
+    """
 
     username = Tidy(label=_("Name"), max_length=150, help_text=_("Shown on the phone."))
     email = TidyEmail(label=_("E-mail"), max_length=254)
@@ -95,14 +99,14 @@ def people(request: HttpRequest) -> HttpResponseBase:
 
 @page
 def new_person(request: HttpRequest) -> HttpResponseBase:
-    """Make an account. It has no password at first: a phone is connected without one, the desk needs one."""
+    """Create an account. It has no password at first: connecting a phone needs none, the desk needs one."""
     form = PersonForm(request.POST or None, by=person(request), shown=None)
     if request.method == "POST":
-        return once(request, lambda: _make(request, form))
+        return once(request, lambda: _create(request, form))
     return render(request, "desk/person_new.html", {"form": form})
 
 
-def _make(request: HttpRequest, form: PersonForm) -> HttpResponse:
+def _create(request: HttpRequest, form: PersonForm) -> HttpResponse:
     if form.is_valid():
         try:
             made = accounts.create(by=person(request), password=None, **form.cleaned_data)
@@ -145,7 +149,7 @@ def _change(request: HttpRequest, shown: User) -> HttpResponse:
 
 
 def _person_page(request: HttpRequest, shown: User, form: PersonForm | None = None, error: Text = "") -> HttpResponse:
-    """error: of the password that was to be set."""
+    """The page of a person. error: why a new password was refused."""
     logins = shown.devices.order_by("-last_seen_at", "-id")
     context = {
         "shown": shown, "form": form or _person_form(request, shown), "error": error,
@@ -160,7 +164,7 @@ def _person_page(request: HttpRequest, shown: User, form: PersonForm | None = No
 @sensitive_post_parameters()
 @page
 def set_password(request: HttpRequest, key: int) -> HttpResponseBase:
-    """Give another person a new password; one's own is changed at its own page."""
+    """Set another person's password. One's own is changed at `session.password`."""
     shown, by = get_object_or_404(User, pk=key), person(request)
     if shown == by:
         return HttpResponseRedirect(reverse("desk:password"))
@@ -176,11 +180,11 @@ def set_password(request: HttpRequest, key: int) -> HttpResponseBase:
 @require_POST
 @page
 def remove_code(request: HttpRequest, key: int) -> HttpResponseBase:
-    """Ask a person who lost the authenticator app for no code any more."""
+    """Remove the second factor of a person who has lost the authenticator app."""
     shown = get_object_or_404(User, pk=key)
-    if shown == person(request):  # with the password, at its own page
+    if shown == person(request):  # that page asks for the password
         return HttpResponseRedirect(reverse("desk:second_factor"))
-    return _told(
+    return _do_and_tell(
         request, lambda: second_factor.remove(shown, by=person(request)), gettext("No code is asked for any more."),
         reverse("desk:person", args=[key]),
     )  # fmt: skip
@@ -191,7 +195,8 @@ def remove_code(request: HttpRequest, key: int) -> HttpResponseBase:
 @never_cache
 @page
 def connect(request: HttpRequest, key: int) -> HttpResponseBase:
-    """A sheet to print, with a one-time password, which is shown this once. Sent twice, the second one counts."""
+    """A sheet to print, with a one-time password that is shown only once. If the form is sent twice, the second
+    password is the valid one."""
     shown, at = get_object_or_404(User, pk=key), timezone.now()
     try:
         password = connecting.one_time_password(shown, by=person(request), at=at)
@@ -203,12 +208,12 @@ def connect(request: HttpRequest, key: int) -> HttpResponseBase:
 
 
 def phone_page(request: HttpRequest) -> HttpResponseBase:
-    """What the QR code of the sheet opens, without a login: a phone that sees it reaches the server."""
+    """The page that the QR code of the sheet opens, without a login. A phone that shows it can reach the server."""
     return render(request, "desk/phone_page.html", _address(request))
 
 
 def _address(request: HttpRequest) -> dict[str, Any]:
-    """The server's address as phones need it. is_local: it leads from the phone to the phone itself."""
+    """The server's address for phones, as context of a page. is_local: it would lead a phone to the phone itself."""
     base = public_base(request)
     is_local = base.partition("//")[2].split(":")[0].strip("[]") in ("localhost", "127.0.0.1", "")
     return {"address": base, "qr": codes.qr(base + reverse("desk:phone_page")), "is_local": is_local}
@@ -217,7 +222,7 @@ def _address(request: HttpRequest) -> dict[str, Any]:
 # --- Phones and programs ------------------------------------------------------------------------------------------
 @page
 def all_devices(request: HttpRequest) -> HttpResponseBase:
-    """All logins, the last contact first. `state`: `out` for former ones."""
+    """All logins, the last seen first. `state=out` in the query: the former ones."""
     asked, is_former = sought(request), request.GET.get("state") == "out"
     named = Q(name__icontains=asked) | Q(user__username__icontains=asked) | Q(user__email__icontains=asked)
     found = Device.objects.filter(named, token__isnull=is_former).select_related("user")
@@ -227,15 +232,15 @@ def all_devices(request: HttpRequest) -> HttpResponseBase:
 
 @page
 def one_device(request: HttpRequest, key: int) -> HttpResponseBase:
-    """A login: whose it is, what its queue probably still holds, its questions and errors. POST names it."""
+    """A login: its person, what its queue probably still holds, its questions and errors. A POST names it."""
     if request.method == "POST":
         name = tidy(request.POST.get("name", ""))
-        return once(
-            request, lambda: _told(request, lambda: devices.rename(person(request), key, name), gettext("Saved."),
-                                   reverse("desk:device", args=[key])),
-        )  # fmt: skip
+        return once(request, lambda: _do_and_tell(
+            request, lambda: devices.rename(person(request), key, name), gettext("Saved."),
+            reverse("desk:device", args=[key]),
+        ))  # fmt: skip
     device = get_object_or_404(Device.objects.select_related("user"), pk=key)
-    is_likely, queue = queues.told(device) if device.is_app else (False, [])
+    is_likely, queue = queues.probable_queue(device) if device.is_app else (False, [])
     context = {
         "device": device, "queue": queue, "is_likely": is_likely,
         "may_change": person(request).may_change(device.user),
@@ -250,14 +255,14 @@ def one_device(request: HttpRequest, key: int) -> HttpResponseBase:
 def log_out(request: HttpRequest, key: int) -> HttpResponseBase:
     """End a login at once."""
     device = get_object_or_404(Device, pk=key)
-    return _told(
+    return _do_and_tell(
         request, lambda: devices.revoke_of(person(request), key, at=timezone.now()),
         gettext("The device is logged out."), reverse("desk:person", args=[device.user_id]),
     )  # fmt: skip
 
 
-def _told(request: HttpRequest, act: Any, done: str, target: str) -> HttpResponse:
-    """Do something, say so or why not, and go on."""
+def _do_and_tell(request: HttpRequest, act: Any, done: str, target: str) -> HttpResponse:
+    """Call `act`, show the message `done` or why it was refused, and redirect to `target`."""
     try:
         act()
         tell(request, done)

@@ -1,4 +1,4 @@
-"""Errors that phones reported, and which phone it probably was."""
+"""Errors that phones reported, each with the phone that it probably came from."""
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
@@ -14,7 +14,7 @@ from api.models import ClientError
 
 @page
 def phone_errors(request: HttpRequest) -> HttpResponseBase:
-    """The errors, the latest first."""
+    """The list of errors, the latest first."""
     asked = sought(request)
     who = Q(user__username__icontains=asked) | Q(user__email__icontains=asked) | Q(device__name__icontains=asked)
     found = ClientError.objects.filter(who | Q(message__icontains=asked) if asked else Q())
@@ -32,7 +32,7 @@ def phone_error(request: HttpRequest, key: int) -> HttpResponseBase:
 @require_POST
 @page
 def forget(request: HttpRequest, key: int) -> HttpResponseBase:
-    """Delete an error, as one that is repaired. If it comes again, it is reported again."""
+    """Delete an error that is repaired. If it occurs again, it is reported again."""
     reports.forget(key)
     tell(request, gettext("The report is deleted."))
     return HttpResponseRedirect(reverse("desk:phone_errors"))

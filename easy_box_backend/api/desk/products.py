@@ -1,4 +1,4 @@
-"""Products: search, shelf and minimum in the row, many at once; a product's page with all that is done to it."""
+"""Products: the list with its search, editing shelf and minimum in a row or of many at once, and a product's page."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -31,7 +31,7 @@ from api.desk.products_forms import (
     PhotoForm,
     ReceiveForm,
     RowForm,
-    refused,
+    show_error,
 )
 from api.discrepancies import words
 from api.errors import DomainError, Stale, Text
@@ -81,7 +81,8 @@ def product_list(request: HttpRequest) -> HttpResponseBase:
 def texts_of(asked: str, chosen: str, column: str) -> QuerySet[ProductText]:
     """The products that are searched for, sorted by a column; "-" before its name: descending.
 
-    Few products, such as those with a word of three letters, which has an index, are looked up and then sorted.
+    asked: the words. chosen: a key of STOCKS. Where few products match, they are looked up first and then sorted; a
+    word of three letters or more can be looked up in an index.
     """
     texts = ProductText.objects.matching(asked).filter(STOCKS.get(chosen, STOCKS[""])[1])
     if chosen != "archived":
@@ -101,16 +102,18 @@ def with_promised(found: list[Product]) -> list[Product]:
 
 
 def is_part(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of the page."""
     return bool(getattr(request, "htmx", False))
 
 
 def address(product_id: int) -> str:
+    """The address of a product's page."""
     return reverse("desk:product", args=[product_id])
 
 
 @stock_page
 def product_row(request: HttpRequest, key: int) -> HttpResponseBase:
-    """Set the shelf or the minimum in a row of the list. Whoever changed it meanwhile is not overwritten."""
+    """Set the shelf or the minimum in a row of the list. What somebody else changed meanwhile is not overwritten."""
     product = get_object_or_404(Product, id=key)
     form, problem = RowForm(request.POST or None), ""
     if request.method == "POST":
@@ -126,8 +129,11 @@ def product_row(request: HttpRequest, key: int) -> HttpResponseBase:
 
 
 def set_in_row(product: Product, form: RowForm, by: Actor) -> Text:
-    """Returns why it was not done, "" if it was. A quick typist has the field before it saved at the same time, so a
-    newer state of the product is looked at again: only this field must be as it was."""
+    """Set the field that a row sent. Returns why it was show_error, "" if it was set.
+
+    Only this field must be as the person saw it: the field typed before it may be saved at the same time. So if the
+    product has a newer revision, the field is compared again, up to three times.
+    """
     for name, value in form.changes().items():
         for is_last in (False, False, True):
             now = getattr(product, name)
@@ -148,7 +154,7 @@ def set_in_row(product: Product, form: RowForm, by: Actor) -> Text:
 # --- Many at once ---------------------------------------------------------------------------------------------------
 @stock_page
 def bulk(request: HttpRequest) -> HttpResponseBase:
-    """What is done to the chosen products: labels, export, shelf and minimum, archive."""
+    """Do one thing to the chosen products: print labels, export, set shelf and minimum, or archive."""
     ids = {found for text in request.POST.getlist("product")[:MOST_AT_ONCE] if (found := parse_id(text)) is not None}
     verb, listed = request.POST.get("do", ""), reverse("desk:products")
     if not ids:
@@ -166,11 +172,13 @@ def bulk(request: HttpRequest) -> HttpResponseBase:
 
 
 def bulk_page(request: HttpRequest, ids: Iterable[int], form: ManyForm) -> HttpResponse:
+    """The page with the chosen products and the form for them."""
     chosen = with_promised(list(Product.objects.live().filter(id__in=ids).order_by("text__name", "id")))
     return render(request, "desk/products_bulk.html", {"products": chosen, "form": form})
 
 
 def act_on_many(request: HttpRequest, ids: set[int], form: ManyForm, verb: str) -> HttpResponse:
+    """Archive or change these products. verb: "archive" or "save"."""
     by = actor(request)
     try:
         if verb == "archive":
@@ -197,10 +205,11 @@ def new(request: HttpRequest) -> HttpResponseBase:
 
 
 def create(request: HttpRequest, form: NewForm) -> HttpResponse:
+    """Create the product of a valid form."""
     try:
         made = products.create(**form.cleaned_data, by=actor(request))
     except DomainError as error:
-        refused(form, error)
+        show_error(form, error)
         return render(request, "desk/product_new.html", {"form": form})
     tell(request, gettext("“%(row)s” is created.") % {"row": made})
     return HttpResponseRedirect(address(made.pk))
@@ -208,7 +217,7 @@ def create(request: HttpRequest, form: NewForm) -> HttpResponse:
 
 @stock_page
 def product(request: HttpRequest, key: int) -> HttpResponseBase:
-    """A product, all that happened to it, and a form for each thing that can be done to it."""
+    """A product, its history, and a form for each thing that can be done to it."""
     found = get_object_or_404(Product, id=key)
     forms = {verb: form(product=found, prefix=verb) for verb, (form, _do) in VERBS.items()}
     verb = request.POST.get("do", "")
@@ -217,7 +226,7 @@ def product(request: HttpRequest, key: int) -> HttpResponseBase:
     if request.method == "POST" and verb in VERBS:
         sent = VERBS[verb][0](request.POST, request.FILES, product=found, prefix=verb)
         forms[verb] = sent
-        if sent.is_valid():  # before the transaction, since a photo takes its time
+        if sent.is_valid():  # before the transaction, since preparing a photo takes time
             return once(request, lambda: act(request, found, forms, verb))
     return product_page(request, found, forms)
 
@@ -225,15 +234,16 @@ def product(request: HttpRequest, key: int) -> HttpResponseBase:
 def act(request: HttpRequest, found: Product, forms: dict[str, Form], verb: str) -> HttpResponse:
     """Do what a valid form asks for."""
     try:
-        said = VERBS[verb][1](found, forms[verb].cleaned_data, actor(request))
+        message = VERBS[verb][1](found, forms[verb].cleaned_data, actor(request))
     except DomainError as error:
-        refused(forms[verb], error)
+        show_error(forms[verb], error)
         return product_page(request, found, forms)
-    tell(request, said)
+    tell(request, message)
     return HttpResponseRedirect(address(found.pk))
 
 
 def product_page(request: HttpRequest, found: Product, forms: dict[str, Form]) -> HttpResponse:
+    """The page of a product. forms: by verb, with their errors if one was show_error."""
     found.refresh_from_db()
     with_promised([found])
     codes = list(found.barcodes.all())
@@ -249,7 +259,7 @@ def product_page(request: HttpRequest, found: Product, forms: dict[str, Form]) -
     return render(request, "desk/product.html", context)
 
 
-# --- What can be done to a product: each returns what it has done, in words -------------------------------------------
+# --- What can be done to a product. Each function returns the message for the person --------------------------------
 def describe(found: Product, data: dict[str, Any], by: Actor) -> Text:
     products.update(found.pk, data["changes"], by=by)
     return _("Saved.")
@@ -280,6 +290,7 @@ def adjust(found: Product, data: dict[str, Any], by: Actor) -> Text:
 
 
 def on_hand_now(quantity: int) -> str:
+    """The message that says the new quantity on hand."""
     return gettext("On hand now: %(quantity)s.") % {"quantity": words.number(quantity)}
 
 
@@ -324,6 +335,7 @@ VERBS: dict[str, tuple[type[Form], Callable[[Product, dict[str, Any], Actor], Te
     "archive": (NoForm, archive),
     "unarchive": (NoForm, unarchive),
 }
+"""By the value of `do`: the form of a verb, and the function that does it."""
 
 urls = [
     path("products/", product_list, name="products"),

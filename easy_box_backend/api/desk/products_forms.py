@@ -1,4 +1,4 @@
-"""Forms of the pages of products."""
+"""The forms of the product pages."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class Tidy(forms.CharField):
 
 
 class Whole(forms.IntegerField):
-    """A number of pieces. A minus sign may be the typographic one."""
+    """A number of pieces, with a hyphen or a real minus sign. least: the smallest allowed. short: a narrow field."""
 
     def __init__(self, *, least: int = 0, short: bool = True, **kwargs: Any) -> None:
         attributes = {"inputmode": "numeric", "autocomplete": "off"} | ({"class": "short"} if short else {})
@@ -35,7 +35,7 @@ class Whole(forms.IntegerField):
 
 
 class Photo(forms.FileField):
-    """A photo, taken by a phone's camera or chosen, as `images.Photo`."""
+    """A photo, taken with a phone's camera or chosen from files. Its value is an `images.Photo`."""
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.FileInput(attrs={"accept": "image/*", "capture": "environment"})
@@ -53,7 +53,7 @@ class Photo(forms.FileField):
             raise forms.ValidationError(error.detail, code=error.code) from error
 
 
-def refused(form: forms.Form, error: DomainError) -> None:
+def show_error(form: forms.Form, error: DomainError) -> None:
     """Show why an action refused: beside its field if the form has it, else above the form."""
     for name, texts in (error.fields or {"": [error.detail]}).items():
         form.add_error(name if name in form.fields else None, [str(text) for text in texts])
@@ -67,16 +67,16 @@ class Form(forms.Form):
         self.product = product
 
     def problems(self) -> list[str]:
-        """All that is wrong with it."""
+        """The texts of all errors."""
         return [str(text) for texts in self.errors.values() for text in texts]
 
 
 class NoForm(Form):
-    """A button."""
+    """A form without fields: a button."""
 
 
 class DescriptionForm(Form):
-    """Only what the person changed is written. revision: that of the page they saw."""
+    """The description. Only fields that the person changed are written. revision: the product's when they saw it."""
 
     FIELDS = ("sku", "name", "location", "min_quantity")
 
@@ -91,7 +91,8 @@ class DescriptionForm(Form):
         super().__init__(*args, product=product, initial=now, **kwargs)
 
     def clean(self) -> dict[str, Any]:
-        """`changes` against what the person saw. What others changed meanwhile is told, and not overwritten."""
+        """Add `changes`: the fields that differ from what the person saw. A field that somebody else changed meanwhile
+        gets an error and is not overwritten."""
         data = super().clean() or {}
         data["min_quantity"] = data.get("min_quantity") or 0
         seen = self.product.versions.filter(revision__lte=data.get("revision") or 0).order_by("-revision").first()
@@ -107,7 +108,7 @@ class DescriptionForm(Form):
                 self.add_error(name, text)
             else:
                 data["changes"][name] = data[name]
-        if self.errors:  # saving again is then against what is told here
+        if self.errors:  # the next save is compared with what the errors say
             self.data = dict(self.data.items()) | {self.add_prefix("revision"): str(self.product.revision)}
         return data
 
@@ -156,7 +157,7 @@ class NewForm(forms.Form):
 
 
 class RowForm(forms.Form):
-    """One field of a row. was: its value as it was shown."""
+    """One field in a row of the list. was: the value that the row showed before."""
 
     location = Tidy(max_length=100, required=False)
     min_quantity = Whole(required=False)
@@ -164,16 +165,17 @@ class RowForm(forms.Form):
 
     @property
     def problem(self) -> str:
+        """The first error, "" if there is none."""
         return next((str(text) for texts in self.errors.values() for text in texts), "")
 
     def changes(self) -> dict[str, Any]:
-        """The field that was sent."""
+        """The new value of the field that was sent, by its name."""
         empty = {"location": "", "min_quantity": 0}
         return {name: self.cleaned_data[name] or value for name, value in empty.items() if name in self.data}
 
 
 class ManyForm(forms.Form):
-    """What many products are to get. Empty fields change nothing."""
+    """New values for many products. Empty fields change nothing."""
 
     location = Tidy(label=_("location"), max_length=100, required=False)
     min_quantity = Whole(label=_("minimum"), required=False, short=False)

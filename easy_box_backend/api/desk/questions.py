@@ -20,11 +20,11 @@ from api.models import Discrepancy
 
 A_PAGE = 10
 MOST_REASONS = 10
-"""How many errors are told in full when many questions are settled at once."""
+"""How many errors are shown in full when many questions are settled at once."""
 
 SETTLED = {"apply": _("Applied."), "move": _("Moved."), "reverse": _("Reversed."), "dismiss": _("Dismissed.")}
 REFERRED = ("product", "device", "order")
-"""Rows that a question can be about."""
+"""The rows that a question can be about, as the query names them."""
 ALL_OF_THEM = {
     "apply": _("Apply all of these …"), "reverse": _("Reverse all of these …"), "dismiss": _("Dismiss all of these …"),
 }  # fmt: skip
@@ -32,7 +32,7 @@ ALL_OF_THEM = {
 
 @page
 def questions(request: HttpRequest) -> HttpResponseBase:
-    """The list: the open ones, the oldest first, so that a new one does not move those above it."""
+    """The list of questions. Open ones come oldest first, so that a new one does not move the others."""
     status = request.GET.get("status", Discrepancy.Status.OPEN)
     found = _chosen(request, status)
     rows = rows_of(request, found.order_by("id" if status == Discrepancy.Status.OPEN else "-id"), A_PAGE)
@@ -55,7 +55,7 @@ def _statuses() -> list[tuple[str, Any]]:
 
 
 def _chosen(request: HttpRequest, status: str) -> QuerySet[Discrepancy]:
-    """The questions that the address names. What is no possible value finds nothing."""
+    """The questions that match the query. A value that is not possible matches none."""
     found = Discrepancy.objects.select_related("user", "device", "order", "resolved_by")
     if status != "all":
         found = found.filter(status=status) if status in Discrepancy.Status.values else found.none()
@@ -66,8 +66,8 @@ def _chosen(request: HttpRequest, status: str) -> QuerySet[Discrepancy]:
             found = found.filter(**{name: int(asked)}) if asked.isdecimal() and len(asked) <= 18 else found.none()
     if text := request.GET.get("q", "").strip().replace("\0", ""):
         names = ("sku", "product__name", "order__customer_name", "user__username")
-        told = [Q(**{f"{name}__icontains": text}) for name in names]
-        found = found.filter(told[0] | told[1] | told[2] | told[3])
+        matches = [Q(**{f"{name}__icontains": text}) for name in names]
+        found = found.filter(matches[0] | matches[1] | matches[2] | matches[3])
     return found
 
 
@@ -109,7 +109,7 @@ def _whole(text: str) -> int | None:
 
 
 def _back(request: HttpRequest) -> str:
-    """The page with the button: the list as it was filtered, or the question's own."""
+    """The address of the page with the button, such as the list with its filters; else of the whole list."""
     target = request.POST.get("back", "")
     secure = request.is_secure()
     allowed = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=secure)
@@ -118,7 +118,7 @@ def _back(request: HttpRequest) -> str:
 
 @page
 def really(request: HttpRequest, key: int) -> HttpResponseBase:
-    """“This is really …”: the products that the goods of an unknown SKU can be."""
+    """The part “This is really …”: products to which the goods of an unknown SKU may belong."""
     row = Discrepancy.objects.select_related("product").filter(pk=key).first()
     if row is None or row.product is None:
         raise Http404
@@ -129,10 +129,11 @@ def really(request: HttpRequest, key: int) -> HttpResponseBase:
     return render(request, "desk/_really.html", context)
 
 
-# --- Like ones together ---------------------------------------------------------------------------------------------
+# --- Many at once ---------------------------------------------------------------------------------------------------
 @page
 def together(request: HttpRequest) -> HttpResponseBase:
-    """Settle many by the same answer. First shows what will happen to each; when that is confirmed, does just that."""
+    """Settle many questions by the same answer. A GET shows what will happen to each; the POST that confirms it does
+    exactly that."""
     action = request.POST.get("action") or request.GET.get("action", "")
     if action not in ALL_OF_THEM:
         raise Http404
@@ -149,7 +150,8 @@ def together(request: HttpRequest) -> HttpResponseBase:
 
 
 def _page_of_many(request: HttpRequest, found: QuerySet[Discrepancy], action: str) -> HttpResponse:
-    """The numbers of each begin where those of the one before end."""
+    """The page that shows what the action will do to each of these questions, one after another: the numbers of each
+    begin where those of the one before end."""
     rows = list(found[: settling.MOST_AT_ONCE + 1])
     told = kinds.describe(rows[: settling.MOST_AT_ONCE], in_turn=action)
     answers = [(one, one.answer(action)) for one in told]
@@ -164,7 +166,7 @@ def _page_of_many(request: HttpRequest, found: QuerySet[Discrepancy], action: st
 
 
 def _list_of(request: HttpRequest) -> str:
-    """The list with the same filters."""
+    """The address of the list with the same filters."""
     if request.method == "POST":
         return _back(request)
     query = request.GET.copy()
@@ -173,6 +175,7 @@ def _list_of(request: HttpRequest) -> str:
 
 
 def _tokens(text: str) -> dict[int, str]:
+    """By question, the token of the answer that the page showed; {} if the field cannot be read."""
     try:
         return {int(key): str(token) for key, token in json.loads(text).items()}
     except (ValueError, AttributeError):
@@ -180,7 +183,7 @@ def _tokens(text: str) -> dict[int, str]:
 
 
 def _settle_many(request: HttpRequest, shown: dict[int, str], action: str) -> None:
-    """Each has a transaction of its own. A form that is sent twice finds them settled."""
+    """Settle these questions, each in a transaction of its own. If the form is sent twice, they are settled already."""
     try:
         note = request.POST.get("note", "").strip()[:1000]
         done, failed = settling.resolve_many(shown, action, by=actor(request), note=note)

@@ -1,4 +1,4 @@
-"""The second factor of one's own login at the desk: set it up, take it away. While it is off, there is no such page."""
+"""Setting up and removing the second factor of one's own login. Without the setting SECOND_FACTOR the page is a 404."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
@@ -20,7 +20,7 @@ from api.errors import DomainError
 @never_cache
 @stock_page
 def second_factor(request: HttpRequest) -> HttpResponseBase:
-    """A QR code for an authenticator app, and a form for its first code. Both changes ask for the password."""
+    """A QR code for an authenticator app, and a form for its first code. Setting up and removing need the password."""
     if not settings.SECOND_FACTOR:
         raise Http404
     user, error = person(request), None

@@ -48,7 +48,8 @@ class LoginForm(forms.Form):
 
 @sensitive_post_parameters("password")
 def login(request: HttpRequest) -> HttpResponseBase:
-    """Log a person in, with the API's limit on wrong passwords. What was typed before is sent again afterwards."""
+    """Log a person in, with the API's limit on wrong passwords. A form that was sent without a session is then sent
+    again (`base.ask_to_log_in`)."""
     target = _safe(request, request.GET.get("next", "/"))
     if request.method != "POST":
         return render(request, "desk/login.html", {"form": LoginForm(), "form_action": request.get_full_path()})
@@ -65,12 +66,12 @@ def login(request: HttpRequest) -> HttpResponseBase:
             return answer
         if user is not None and user.keeps_stock:
             return _enter(request, user, target, typed)
-        form.add_error(None, _refused())
+        form.add_error(None, _refusal())
     return _login_page(request, form, typed, status)
 
 
-def _refused() -> str:
-    """The same for every reason, so that a stranger learns nothing."""
+def _refusal() -> str:
+    """Why a login was refused. The text is the same for every reason, so that a stranger learns nothing."""
     if settings.SECOND_FACTOR:
         return gettext("Wrong e-mail, password or code, or this account may not use the desk.")
     return gettext("Wrong e-mail or password, or this account may not use the desk.")
@@ -82,9 +83,10 @@ def _login_page(request: HttpRequest, form: LoginForm, typed: str, status: int) 
 
 
 def _enter(request: HttpRequest, user: User, target: str, typed: str) -> HttpResponseBase:
+    """Begin the session, and go on to `target`, or to a page that sends the form that was typed before."""
     logins.was_here(user, callers.client_network(request), at=timezone.now())
     begin_session(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    form = _read(request, typed)
+    form = _carried_form(request, typed)
     answer: HttpResponse = (
         render(request, "desk/send_again.html", {"back": target, **form}) if form else HttpResponseRedirect(target)
     )
@@ -92,7 +94,7 @@ def _enter(request: HttpRequest, user: User, target: str, typed: str) -> HttpRes
     return answer
 
 
-def _read(request: HttpRequest, typed: str) -> dict[str, Any]:
+def _carried_form(request: HttpRequest, typed: str) -> dict[str, Any]:
     """The `target` and `fields` of a form that was carried through the login; {} if they cannot be read."""
     try:
         sent = json.loads(typed)

@@ -1,7 +1,7 @@
-"""Import and export: upload a sheet, say what its columns hold, see what it would do, import it, take it back.
+"""Import and export: upload a sheet, choose its columns, check what it would do, import it, take it back.
 
-Long work runs while its page is being sent, with the progress in it. So it needs no worker and no script. Closing the
-page stops it, and nothing is done by halves.
+Long work runs while its page is being sent, and the page shows the progress. So it needs no worker and no script.
+Closing the page stops the work, and then nothing is changed.
 """
 
 import logging
@@ -42,13 +42,18 @@ from api.texts import tidy
 log = logging.getLogger(__name__)
 
 BAD_SHOWN = 200
-"""So many wrong rows are on the page; all of them are in a file."""
+"""How many wrong rows are on the page. All of them are in a file to download."""
 PREVIEWED = 8
+"""How many rows the preview shows."""
 STEP_SECONDS = 0.5
+"""The least time between two steps of the progress, in seconds."""
 _HERE = "<!-- steps -->"
+"""Marks the place of the progress in the page."""
 
 
 class UploadForm(forms.Form):
+    """A file and what it holds."""
+
     kind = forms.ChoiceField(label=_("What the sheet has"), choices=Import.Kind.choices)
     file = forms.FileField(
         label=_("File"), help_text=_("CSV or XLSX, up to 20 MB and 100,000 rows."),
@@ -63,7 +68,7 @@ class UploadForm(forms.Form):
 
 
 class FileForm(forms.Form):
-    """How the file is read."""
+    """How the file is read. first: its first rows, from which the header is chosen."""
 
     header = forms.TypedChoiceField(label=_("Row with the headers"), coerce=int)
     encoding = forms.ChoiceField(label=_("Encoding"), required=False)
@@ -87,7 +92,7 @@ def _choose(form: forms.Form, name: str, choices: list[Any]) -> None:
 
 
 class ColumnsForm(forms.Form):
-    """Which column holds what, and the answers to the questions of the last check."""
+    """Which column holds which field, and the answers to the questions of the last check."""
 
     def __init__(self, found: Import, headers: list[str], data: Any) -> None:
         super().__init__(data)
@@ -108,6 +113,7 @@ class ColumnsForm(forms.Form):
         self._ask(found)
 
     def _ask(self, found: Import) -> None:
+        """Add fields for the questions of the last check."""
         meant, unclear = found.report.get("meant"), found.report.get("unclear")
         if meant or found.reading["meant"]:
             self.fields["meant"] = forms.ChoiceField(
@@ -124,7 +130,7 @@ class ColumnsForm(forms.Form):
             )  # fmt: skip
 
     def reading(self, before: Reading) -> Reading:
-        """The reading with what was filled in."""
+        """A reading with the columns and answers of the valid form. before: the reading so far."""
         given = self.cleaned_data
         chosen = {name: given[f"column_{name}"] for name in self.names}
         counted_at = given.get("counted_at")
@@ -136,14 +142,14 @@ class ColumnsForm(forms.Form):
 
 
 def _row_label(at: int, row: files.Row) -> str:
-    said = ", ".join(str(cell) for cell in row if cell not in (None, ""))
-    return f"{at + 1}: {said}"[:80]
+    cells = ", ".join(str(cell) for cell in row if cell not in (None, ""))
+    return f"{at + 1}: {cells}"[:80]
 
 
 # --- Pages --------------------------------------------------------------------------------------------------------
 @page
 def sheets(request: HttpRequest) -> HttpResponseBase:
-    """Upload, export, and what was imported before."""
+    """The forms for upload and export, and the earlier imports."""
     if "export" in request.GET:
         return download(request)
     form = UploadForm(request.POST or None, request.FILES or None)
@@ -167,7 +173,7 @@ def _upload(request: HttpRequest, form: UploadForm) -> Any:
 
 @page
 def sheet(request: HttpRequest, import_id: int) -> HttpResponseBase:
-    """One import: its columns, what it would do, and what it did."""
+    """One import: its columns, what it would do, or what it did. `bad` in the query: its wrong rows as a file."""
     found = get_object_or_404(Import.objects.select_related("user"), pk=import_id)
     if "bad" in request.GET:
         header = [gettext("Row"), gettext("Reason")]
@@ -178,6 +184,7 @@ def sheet(request: HttpRequest, import_id: int) -> HttpResponseBase:
 
 
 def _done(request: HttpRequest, found: Import) -> HttpResponseBase:
+    """The page of an import that was run. A POST takes it back."""
     if request.method == "POST":
         return _work(request, found, gettext("Taking back"), imports.undo(found.pk, by=actor(request)))
     context = {"sheet": found, "can_undo": found.status == Import.Status.DONE and imports.is_last(found)}
@@ -185,6 +192,7 @@ def _done(request: HttpRequest, found: Import) -> HttpResponseBase:
 
 
 def _open(request: HttpRequest, found: Import) -> HttpResponseBase:
+    """The page of an import that was not run. A POST reads the file another way, checks it or runs it."""
     reading, by, do = Reading(**found.reading), actor(request), request.POST.get("do", "")
     if do == "run":
         leave_out = "leave_out" in request.POST
@@ -214,7 +222,7 @@ def _open(request: HttpRequest, found: Import) -> HttpResponseBase:
 
 # --- Long work ----------------------------------------------------------------------------------------------------
 def _work(request: HttpRequest, found: Import, title: str, steps: Steps[Import]) -> HttpResponseBase:
-    """A page that is sent while the work is done."""
+    """A page that is sent while the work is done. steps: does the work and yields its progress."""
     context = {"sheet": found, "title": title, "here": _HERE}
     before, after = render_to_string("desk/sheet_work.html", context, request).split(_HERE)
     answer = StreamingHttpResponse(_parts(before, after, steps, request.path, translation.get_language()))
@@ -224,6 +232,7 @@ def _work(request: HttpRequest, found: Import, title: str, steps: Steps[Import])
 
 
 def _parts(before: str, after: str, steps: Steps[Import], url: str, language: str | None) -> Iterator[str]:
+    """The parts of such a page: what is before the progress, its steps, the result, what is after it."""
     yield before
     failure, shown = "", 0.0
     with translation.override(language):
@@ -237,7 +246,7 @@ def _parts(before: str, after: str, steps: Steps[Import], url: str, language: st
         except OperationalError:
             log.warning("The database was busy", exc_info=True)
             failure = gettext("The server is busy. Nothing was changed. Try again.")
-        except Exception:  # the page has begun, so it must say so itself
+        except Exception:  # the response has begun, so this page has to show the error
             log.exception("An import failed")
             failure = gettext("This did not work. Nothing was changed.")
         yield render_to_string("desk/_sheet_end.html", {"failure": failure, "url": url})
@@ -246,7 +255,7 @@ def _parts(before: str, after: str, steps: Steps[Import], url: str, language: st
 
 # --- Export -------------------------------------------------------------------------------------------------------
 def download(request: HttpRequest) -> HttpResponseBase:
-    """`?export=products&format=xlsx`, with `id` once for each row if not all are wanted."""
+    """The export of a request such as `?export=products&format=xlsx`, with `id` for each row if not all are wanted."""
     kind = request.GET["export"]
     if kind not in Import.Kind.values:
         raise Http404

@@ -29,7 +29,7 @@ def form_token() -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def query(context: dict[str, Any], **changes: object) -> str:
-    """The page's query string with some values changed; None or "" removes one. Begins at page 1 again."""
+    """The page's query string with some values changed. None or "" removes a value. `page` is removed too."""
     changed = context["request"].GET.copy()
     for name, value in {"page": None, **changes}.items():
         if value in (None, ""):
@@ -41,7 +41,10 @@ def query(context: dict[str, Any], **changes: object) -> str:
 
 @register.inclusion_tag("desk/_sort.html", takes_context=True)
 def sort_by(context: dict[str, Any], label: str, up: str, down: str, css: str = "") -> dict[str, Any]:
-    """The head of a column by which the list is sorted, up and down by turns. up, down: the values of `sort`."""
+    """The header of a column, with a link that sorts the list by it, ascending and descending in turn.
+
+    up, down: the values of `sort` for these two. css: the class of the cell.
+    """
     now = context["sort"]
     state = {up: "ascending", down: "descending"}.get(now, "")
     return {"label": label, "css": css, "state": state, "key": down.strip("-"),
@@ -50,7 +53,7 @@ def sort_by(context: dict[str, Any], label: str, up: str, down: str, css: str = 
 
 @register.simple_tag
 def photo(product: Product, size: int = 40) -> SafeString:
-    """A product's photo as a square of so many pixels, or an empty square. Its name stands beside it, so no alt."""
+    """A product's photo as a square, or an empty square. size: pixels. Its alt is empty: the name is beside it."""
     image = product.thumbnail or product.image
     if not image:
         return format_html('<svg class="photo" width="{0}" height="{0}" aria-hidden="true"></svg>', size)
@@ -68,7 +71,7 @@ class Entry:
 
 @register.simple_tag(takes_context=True)
 def navigation(context: dict[str, Any]) -> list[Entry]:
-    """The entries of the navigation that the person may open, in their order. Short, so that they are one line."""
+    """The entries of the navigation that the person may open, in order. Their labels are short enough for one line."""
     request: HttpRequest = context["request"]
     labels = {
         "today": gettext("Today"),
@@ -95,5 +98,5 @@ def navigation(context: dict[str, Any]) -> list[Entry]:
 
 @register.filter
 def share(value: int, most: int) -> str:
-    """The height of a bar of the chart, of 40."""
+    """The height of a bar in the chart. most: the value of the highest bar, which is 40 units high."""
     return f"{40 * value / most:.2f}"

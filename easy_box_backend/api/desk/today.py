@@ -1,4 +1,4 @@
-"""The first page: what needs somebody, what is being worked on, what just happened. And the poll of live pages."""
+"""The first page: what needs attention, orders in work, the latest movements; and the polling of all live pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,15 @@ from api.discrepancies import words
 from api.models import Device, Discrepancy, Job, Order, Product, Revision, StockMovement, User
 
 DAYS = 14
-"""So many days the chart shows."""
+"""How many days the chart shows."""
 LATEST = 12
-"""So many movements, orders and phones are shown."""
+"""How many movements, orders and phones are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something that needs somebody: a sentence with its number, and the page where it is dealt with."""
+    """Something that needs attention: a sentence with its number, and the page where it is dealt with. level: its CSS
+    class."""
 
     text: str
     url: str
@@ -54,9 +55,9 @@ def chart(request: HttpRequest) -> HttpResponseBase:
 
 
 def needs(user: User) -> list[Need]:
-    """What needs this person, the most urgent first. Questions and backups are for managers."""
+    """What needs this person's attention, the most urgent first. Questions and backups are for managers."""
     found = [*(_questions() + _backup() if user.is_manager else []), *_waiting_orders()]
-    low, unnamed = _products()
+    low, unnamed = _low_and_unnamed()
     if low:
         text = ngettext("%(count)s product is below its minimum", "%(count)s products are below their minimum", low)
         found.append(Need(text % {"count": low}, "/products/?stock=low"))
@@ -73,8 +74,8 @@ def _questions() -> list[Need]:
     ]
 
 
-def _products() -> tuple[int, int]:
-    """How many live products are below their minimum, and without a name. Each is counted in an index of its own."""
+def _low_and_unnamed() -> tuple[int, int]:
+    """How many live products are below their minimum, and how many have no name. Each is counted in its own index."""
     live = Product.objects.live().order_by()
     numbers = [
         Subquery(rows.annotate(number=Func(F("id"), function="COUNT")).values("number"))  # Count would group the rows
@@ -85,7 +86,7 @@ def _products() -> tuple[int, int]:
 
 
 def _backup() -> list[Need]:
-    """The worker checks the backup (`ops/worker.py`) and stores what it found."""
+    """Whether the last backup failed. The worker (`ops/worker.py`) checks it and stores the result."""
     failed = Job.objects.filter(name__startswith="check_backup", report__failed=True).exists()
     return [Need(gettext("The last backup failed or is too old"), "/settings/", "bad")] if failed else []
 
@@ -103,11 +104,11 @@ def _waiting_orders() -> list[Need]:
 
 def orders_in_work() -> Sequence[Order]:
     """The orders in progress, each with `picked`, `to_pick` and the last `picker`."""
-    there = Q(lines__removed_at__isnull=True)
+    is_kept = Q(lines__removed_at__isnull=True)
     found = list(
         Order.objects.live().filter(status=Order.Status.IN_PROGRESS)
-        .annotate(to_pick=Sum("lines__quantity_to_pick", filter=there, default=0),
-                  picked=Sum("lines__quantity_picked", filter=there, default=0))
+        .annotate(to_pick=Sum("lines__quantity_to_pick", filter=is_kept, default=0),
+                  picked=Sum("lines__quantity_picked", filter=is_kept, default=0))
         .order_by("id")[:LATEST]
     )  # fmt: skip
     of_order = StockMovement.objects.filter(order_line__order__in=found).order_by().values("order_line__order")
@@ -124,7 +125,7 @@ def pieces_by_day(at: datetime) -> list[dict[str, Any]]:
     today = timezone.localdate(at)
     days = [today - timedelta(days=number) for number in reversed(range(DAYS))]
     midnights = [timezone.make_aware(datetime.combine(day, time())) for day in [*days, today + timedelta(days=1)]]
-    # A query for each day, all sent as one: to tell the day of each movement would take longer than to add them up.
+    # One UNION with a query for each day: computing the day of each movement would take longer than adding them up.
     sums = [
         StockMovement.objects.filter(recorded_at__gte=begin, recorded_at__lt=end).order_by().values(at=Value(number))
         .annotate(into=Sum("quantity_delta", filter=Q(quantity_delta__gt=0), default=0),
@@ -139,7 +140,8 @@ def pieces_by_day(at: datetime) -> list[dict[str, Any]]:
 
 @stock_page
 def live(request: HttpRequest) -> HttpResponseBase:
-    """The poll of every page: 204 while nothing has changed, else the next poll and the event `changed`."""
+    """The polling request of every page: 204 while nothing has changed, else a part with the new mark, and the event
+    `changed`."""
     mark = request.live_mark  # type: ignore[attr-defined]
     if request.GET.get("seen") == mark:
         return HttpResponse(status=204)

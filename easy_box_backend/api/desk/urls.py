@@ -1,4 +1,4 @@
-"""The addresses of the desk. Each module lists its own."""
+"""The URLs of the desk. Each module lists its own."""
 
 from api.desk import (
     about,

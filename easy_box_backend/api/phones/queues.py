@@ -40,7 +40,7 @@ def of(stories: Stories) -> Queue | None:
     return None
 
 
-def told(device: Device) -> tuple[bool, list[tuple[Product, int]]]:
+def probable_queue(device: Device) -> tuple[bool, list[tuple[Product, int]]]:
     """Whether the queue is the likeliest case (else it is only possible), and its products with their pieces. Empty if
     no queue is known, or a newer release has written the memory."""
     try:

@@ -1,4 +1,4 @@
-// The title of the window follows the page's heading, and a button that was pressed cannot be pressed twice.
+// For every page: the window's title is the page's heading, and the buttons of a form are disabled once it is sent.
 "use strict";
 
 document.title = (document.querySelector("h1")?.textContent.trim() || "Easy Box") + " – Easy Box";
@@ -6,7 +6,7 @@ document.title = (document.querySelector("h1")?.textContent.trim() || "Easy Box"
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post" || event.defaultPrevented) return;
-  // Later: a disabled button would not be sent.
+  // After the form is sent: the browser leaves out the name and value of a disabled button.
   setTimeout(() => form.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
 });
 
@@ -15,7 +15,7 @@ window.addEventListener("pageshow", () => {
   document.querySelectorAll("form button:disabled:not([data-off])").forEach((button) => { button.disabled = false; });
 });
 
-// After an error in a fragment the person sees a sentence, not nothing.
+// If a request of htmx fails, show a message.
 document.addEventListener("htmx:responseError", (event) => {
   const place = document.getElementById("messages");
   if (!place || event.detail.xhr.status === 401) return;
@@ -25,7 +25,7 @@ document.addEventListener("htmx:responseError", (event) => {
   place.replaceChildren(line);
 });
 
-// One box ticks all boxes of its form with this name; what is ticked stays so when the list is updated.
+// A box with `data-all` ticks all boxes of its form with that name. Ticked boxes stay ticked when the list is updated.
 document.addEventListener("change", (event) => {
   const name = event.target.dataset?.all;
   if (name) [...event.target.form.elements].forEach((box) => { if (box.name === name) box.checked = event.target.checked; });
@@ -38,7 +38,7 @@ document.addEventListener("htmx:afterSwap", () => {
   for (const id of ticked) if (document.getElementById(id)) document.getElementById(id).checked = true;
 });
 
-// What is typed or scanned while no field has the focus goes into the page's field, so that no code loses its beginning.
+// A key pressed while no field has the focus goes into the page's main field, so that no scanned code loses its beginning.
 document.addEventListener("keydown", (event) => {
   const isText = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.altKey && !event.metaKey; // a space scrolls
   if (!isText || document.activeElement !== document.body) return;
@@ -49,13 +49,13 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
 
-// A region with `data-still` does not follow what happens elsewhere while somebody types in it.
+// A region with `data-still` is not updated by changes elsewhere while somebody types in it.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const typing = event.target.matches?.("[data-still]") && event.target.querySelector("input:not([type=checkbox]):focus");
   if (typing && event.detail.requestConfig.triggeringEvent?.type === "changed") event.preventDefault();
 });
 
-// A photo that is chosen for a form with `data-drop`, or dropped onto it, is sent.
+// A form with `data-drop` is sent as soon as a photo is chosen for it or dropped onto it.
 document.addEventListener("change", (event) => {
   if (event.target.type === "file" && event.target.closest("[data-drop]")) event.target.form.requestSubmit();
 });

@@ -2,13 +2,13 @@
 // page is left. Keys 1, 2, 3 press the buttons of the marked question; 0 takes the last answer back.
 "use strict";
 (() => {
-  const waiting = new Map(); // by the id of the question
-  let begun = -Infinity;
+  const waiting = new Map(); // answers that are not sent yet, by the id of the question's card
+  let begun = -Infinity; // when a button was last pressed
   const cards = () => [...document.querySelectorAll("#questions .question")];
   const shown = () => cards().filter((card) => !card.hidden && !card.classList.contains("blocked"));
   const marked = () => shown().find((card) => card.contains(document.activeElement)) || shown()[0];
 
-  // Hides what was answered. What is about the same goods waits too, since the numbers on its buttons will change.
+  // Hides answered questions. Questions about the same goods are blocked meanwhile, since the numbers on their buttons will change.
   function arrange() {
     const goods = new Set([...waiting.values()].flatMap((answer) => answer.goods));
     for (const card of cards()) {

@@ -7,7 +7,8 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
   const field = form.querySelector("textarea"), warning = form.querySelector("[role=alert]");
   const address = form.getAttribute("action") || location.pathname, store = "scanned " + address;
   const queue = JSON.parse(sessionStorage.getItem(store) || "[]"); // batches: {name, codes}
-  let sending = false, after = null, open = false; // open: the last batch has not been sent and takes more codes
+  // after: a function to call when the queue is empty. open: the last batch has not been sent and takes more codes.
+  let sending = false, after = null, open = false;
 
   function keep() {
     sessionStorage.setItem(store, JSON.stringify(queue));
@@ -31,7 +32,7 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
     body.set("codes", queue[0].codes.join("\n"));
     const held = document.querySelector("input[name=held]");
     if (held) body.set("held", held.value);
-    // What is on the page, where the server does not keep it.
+    // The fields of another form of the page (`data-with`), if the server does not store them.
     if (form.dataset.with) for (const [name, value] of new FormData(document.getElementById(form.dataset.with))) body.append(name, value);
     try {
       const answer = await fetch(address, { method: "POST", body, headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
@@ -82,13 +83,13 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
     field.focus();
   });
 
-  // Answers can overtake each other; one that was read earlier than what is shown is not shown.
+  // Responses can overtake each other. One that was read from the database earlier than the shown one is dropped.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const read = /data-read="([^"]*)"/.exec(event.detail.serverResponse || "");
     if (read && event.detail.target.matches(form.dataset.scan) && isOlder(read[1], event.detail.target)) event.detail.shouldSwap = false;
   });
 
-  // What was scanned before a button was pressed counts, also what is still in the field.
+  // If the button of another form is pressed, first send all scanned codes and the text in the field, then that form.
   document.addEventListener("submit", (event) => {
     if (event.target === form || event.target.method !== "post") return;
     take();
@@ -106,7 +107,7 @@ for (const form of document.querySelectorAll("form[data-scan]")) {
   send();
 }
 
-// Enter in a single-line field goes on to the field that its data-enter names.
+// Enter in a field with `data-enter` moves the focus to the field with that id.
 document.addEventListener("keydown", (event) => {
   const next = event.key === "Enter" && event.target.dataset?.enter;
   if (!next || event.isComposing) return;
