@@ -9,13 +9,14 @@ from api.rest.error_handler import answer_error
 
 
 class ReadToEndMiddleware:
-    """Reads the rest of a request's body after the answer is made.
+    """Reads the rest of a request's body when the answer has been made.
 
     Otherwise the server would have to close a connection whose request was refused before its body was read, such as
     an upload with a 401, and the phone's next request on it would fail (RFC 9112, section 9.3).
     """
 
     MOST = 32 * 1024 * 1024
+    """The most bytes that are read."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -7,8 +7,8 @@ from django.http.response import HttpResponseBase
 
 
 class SecureCookies:
-    """Marks every cookie of an answer over HTTPS as secure. SECURE_COOKIES=true does it for answers over HTTP too, so
-    that nobody can log in at the desk there."""
+    """Marks every cookie of an answer over HTTPS as secure. SECURE_COOKIES=true does so for answers over HTTP too; then
+    nobody can log in at the desk over HTTP."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

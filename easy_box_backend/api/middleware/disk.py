@@ -1,4 +1,4 @@
-"""A full disk: changes are refused before the database has to stop, so what was acknowledged is safe."""
+"""A full disk: changes are refused before the database has to stop. So everything that was acknowledged is safe."""
 
 from collections.abc import Callable
 
@@ -17,8 +17,8 @@ REPORT = "/log-client-error"
 
 
 class DiskMiddleware:
-    """With less than MIN_FREE_DISK_MB free, a change is a 507. Reading and logging in go on, and an error report of the
-    app is dropped, since it would report the refusal."""
+    """Answers 507 to a request that changes something while less than MIN_FREE_DISK_MB are free. Reading and logging in
+    still work. An error report of the app is dropped, since it would only report the refusal."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,8 +1,8 @@
 """The short way to the app's most frequent calls (`rest/hot.py`): around REST framework and most middleware, which cost
 more than the calls themselves (docs/benchmarks.md).
 
-It takes only ordinary requests. All others, and all that are refused, go on to the view with nothing written: errors
-have one source, and without this middleware only the time differs.
+It answers only ordinary requests. All others, and those that are refused, are passed on to the view with nothing
+written. So errors come from one place, and without this middleware everything works the same, only slower.
 """
 
 import re
@@ -31,13 +31,15 @@ Call = Callable[..., HttpResponseBase]
 _ADD_STOCK = re.compile(r"/api/products/([0-9]{1,18})/add_stock/")
 _LISTS = {"/api/products/": hot.product_list, "/api/orders/": hot.order_list}
 _MOST = 1000  # bytes of a body
-# What other middleware looks at: other sites, codings of the body, languages.
+# Headers that other middleware handles: other sites, codings of the body, languages. Such a request is not ordinary.
 _UNUSUAL = (
     "HTTP_ORIGIN", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_ACCEPT_LANGUAGE", "HTTP_COOKIE",
 )  # fmt: skip
 
 
 class Addition(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of an addition of stock."""
+
     quantity: Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY)]
 
 
@@ -45,7 +47,7 @@ _body = msgspec.json.Decoder(Addition)
 
 
 class Door:
-    """Runs inside the request log and outside all other middleware."""
+    """The middleware. Only the probes, the request log, SecureCookies and DiskMiddleware run before it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -79,7 +81,7 @@ def answer(request: HttpRequest, *, at: datetime) -> HttpResponseBase | None:
 
 
 def call_of(request: HttpRequest) -> Call | None:
-    """What an ordinary request asks for. None for any other. Raises what `answer` catches."""
+    """The function of `hot` that answers this request; None if it is not ordinary. Raises what `answer` catches."""
     meta, path, length = request.META, request.path_info, request.META.get("CONTENT_LENGTH") or "0"
     if any(meta.get(name) for name in _UNUSUAL) or not (length.isascii() and length.isdecimal()):
         return None

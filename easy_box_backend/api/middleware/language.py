@@ -8,7 +8,7 @@ from django.utils import translation
 
 
 def is_for_people(request: HttpRequest) -> bool:
-    """Whether a browser asks for a page. All else is for phones and programs."""
+    """Whether the request is for a page of the desk or the admin. All other addresses are for phones and programs."""
     return not request.path.startswith(("/api", "/log-client-error", "/media/"))
 
 

@@ -1,4 +1,4 @@
-"""An id and one log line for each request, without body, query or token; and its metrics, if they are on."""
+"""Gives each request an id and one log line, without body, query or token; and counts it, if metrics are on."""
 
 import logging
 import re
@@ -38,6 +38,7 @@ class RequestLogMiddleware:
             request_id.reset(before)
 
     def note(self, request: HttpRequest, status: int, seconds: float) -> None:
+        """Log an answered request and count it."""
         route = request.resolver_match.route if request.resolver_match else ""
         if settings.METRICS_TOKEN:
             metrics.observe(request.method or "", route, status, seconds)
@@ -60,6 +61,6 @@ def who(request: HttpRequest) -> dict[str, Any]:
     """The ids of the user and the device if they are loaded already: the log makes no queries."""
     known = request.__dict__
     user = known.get("_cached_user") or known.get("user")
-    is_looked_up = "_cached_user" in known or hasattr(type(user), "_meta")  # a lazy user is neither
+    is_looked_up = "_cached_user" in known or hasattr(type(user), "_meta")  # a lazy user would be a query
     device = known.get("auth")
     return {"user": getattr(user, "pk", None) if is_looked_up else None, "device": getattr(device, "pk", None)}

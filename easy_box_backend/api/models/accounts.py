@@ -1,4 +1,4 @@
-"""People, the devices that they log in on, and what is remembered of these."""
+"""People, their devices, and what is remembered of these."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def role(self) -> str:
-        """By the flags, which the database's look-up of a token reads, and below a manager by the group."""
+        """The role: the two highest by the flags, which the look-up of a token reads, the others by the group."""
         if self.is_superuser:
             return self.Role.ADMINISTRATOR
         if self.is_staff:
@@ -81,7 +81,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.Role.STOREKEEPER if self.Role.STOREKEEPER in groups else self.Role.PICKER
 
     def take_role(self, role: str) -> None:
-        """Save a role. Only here are the flags and the group written, so that they agree."""
+        """Save a role. The flags and the group are written nowhere else, so that they agree."""
         self.is_superuser = role == self.Role.ADMINISTRATOR
         self.is_staff = role in (self.Role.MANAGER, self.Role.ADMINISTRATOR)
         self.save(update_fields=["is_staff", "is_superuser"])
@@ -102,8 +102,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.role != self.Role.PICKER
 
     def may_change(self, other: "User") -> bool:
-        """Whether this person may change the other's account and devices: their own, as a manager a picker's, as an
-        administrator anybody's."""
+        """Whether this person may change the other's account and devices. Everybody may change their own, a manager
+        those of pickers and storekeepers too, an administrator all."""
         return self.pk == other.pk or self.is_superuser or (self.is_staff and not other.is_manager)
 
 
@@ -122,8 +122,8 @@ class Device(models.Model):
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
     remembered: str | None = None
-    """The state of its memory when the token was looked up (`auth/tokens.py`). None if there is none, or it was not
-    read."""
+    """The state of the device's memory when its token was looked up (`auth/tokens.py`). None if it has no memory, or it
+    was not read."""
 
     class Meta:
         verbose_name = _("device")
@@ -139,7 +139,7 @@ class Device(models.Model):
 
 
 class KnownPlace(models.Model):
-    """A network in which a person was logged in. There, wrong passwords of strangers do not lock the person out."""
+    """A network in which a person was logged in. Wrong passwords of strangers do not lock the person out there."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="places")
     network = models.CharField(max_length=50)
@@ -153,7 +153,7 @@ class KnownPlace(models.Model):
 
 
 class Occurrence(models.Model):
-    """An event with a rate limit (`limits.py`), such as a wrong password. It counts up to `until`."""
+    """An event with a rate limit (`limits.py`), such as a wrong password. It is counted until `until`."""
 
     key = models.CharField(max_length=64)
     until = models.DateTimeField(db_index=True)

@@ -1,4 +1,4 @@
-"""What the desk keeps: forms that were sent, imports."""
+"""What the desk stores: forms that were sent, and imports of sheets."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +22,8 @@ class Import(models.Model):
     """A sheet that somebody uploaded (`actions/imports.py`).
 
     content: the file, until it is booked. reading: how the file is read (`imports.Reading`). report: what the last
-    check found. did: what was booked, for the undoing; only of the last one. revision: of what was booked.
+    check found. did: what was booked, so that it can be taken back; kept for the last import only. revision: of the
+    booking.
     """
 
     class Kind(models.TextChoices):

@@ -12,10 +12,11 @@ from api.models.accounts import Device, User
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> Self:
-        """Those that are still to be sent."""
+        """Alerts that are still to be sent."""
         return self.filter(sent_at__isnull=True, dropped_at__isnull=True)
 
     def due(self, at: datetime) -> Self:
+        """Alerts that may be sent now."""
         return self.open().filter(Q(next_try_at__isnull=True) | Q(next_try_at__lte=at))
 
 
@@ -59,7 +60,7 @@ class Alert(models.Model):
 
 
 class Job(models.Model):
-    """When a regular job is due, and how its last run went. In the database, so that several workers share it."""
+    """When a regular job is due, and how its last run went. It is in the database, so that several workers share it."""
 
     name = models.CharField(max_length=40, primary_key=True)
     due_at = models.DateTimeField()
@@ -77,7 +78,7 @@ class Job(models.Model):
 class ClientError(models.Model):
     """An error that a phone reported. Repeated errors are one row with a count.
 
-    user, device: who probably sent the latest (`actions/reports.py`); the report itself bears no token.
+    user, device: who probably sent the latest (`actions/reports.py`); the report itself has no token.
     """
 
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)

@@ -21,6 +21,7 @@ from api.texts import MAX_SKU, folded, storable
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def live(self) -> Self:
+        """Orders that are not archived."""
         return self.filter(archived_at__isnull=True)
 
     def waiting_for(self, product_id: int) -> Self:
@@ -29,8 +30,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.live().filter(status__in=Order.RUNNING, id__in=there.values("order_id"))
 
     def sought(self, text: str) -> Self:
-        """Those with this number, with all its words in outside number and customer, or with this product (its SKU or
-        barcode). The number comes first, then the outside number, the customer, and the product."""
+        """Orders that a search text finds: with this number, with all its words in outside number and customer, or with
+        this product (its SKU or barcode). Those found by number come first, then by outside number, by customer, and by
+        product."""
         text, nothing = storable(text).strip(), Q(pk__in=[])
         number, product = re.fullmatch(r"[#№]?\s*([0-9]{1,18})", text), Product.objects.by_code(text)
         exactly = Q(id=int(number[1])) if number else nothing
@@ -46,8 +48,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return found.order_by(Case(*rank, default=4), "-id")
 
     def as_in_the_app(self, since: datetime) -> Self:
-        """Running orders, the oldest first; behind them those finished or cancelled that changed since then, the
-        newest first."""
+        """The orders that the app shows: running ones, the oldest first; then those finished or cancelled that have
+        changed since `since`, the newest first."""
         running = Q(status__in=Order.RUNNING)
         place = Case(When(running, then=F("id"))).asc(nulls_last=True)
         return self.live().filter(running | Q(updated_at__gte=since)).order_by(place, "-revision", "-id")
@@ -56,7 +58,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
 class Order(models.Model):
     """What a customer ordered. Created by a manager, picked with the app.
 
-    words: outside number and customer, one a line, as `texts.folded`. By these it is searched.
+    words: outside number and customer, one a line, as `texts.folded`, for searching.
     """
 
     class Status(models.TextChoices):
@@ -122,9 +124,9 @@ class OrderDraft(models.Model):
 
 class OrderLineQuerySet(models.QuerySet["OrderLine"]):
     def promised(self, products: Iterable[int], *, besides: int | None = None) -> dict[int, int]:
-        """By product: the pieces that running orders still wait for. besides: an order that does not count.
+        """By product: the pieces that running orders still wait for. Products that no order waits for are missing.
 
-        Without the products that nobody waits for.
+        besides: the id of an order that does not count.
         """
         waiting = self.filter(
             product_id__in=products, removed_at__isnull=True, quantity_to_pick__gt=F("quantity_picked"),
@@ -164,7 +166,7 @@ class OrderLine(models.Model):
 
 
 class OrderVersion(models.Model):
-    """An order from a revision on: its audit log, and the base of merges.
+    """An order as it was from a revision on: the audit log, and the base of merges.
 
     `lines` is a list of `{"product": id, "quantity_to_pick": n, "quantity_picked": n}`.
     """

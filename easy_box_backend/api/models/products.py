@@ -17,16 +17,16 @@ from backend import prepared
 
 
 def _with_words(text: str, column: str) -> list[Q]:
-    """Conditions that each word of `text` stands in this column of a ProductText. An article number may be written with
-    fewer or more zeros."""
+    """Conditions that each word of `text` is contained in this column of a ProductText. An article number may have
+    fewer or more leading zeros."""
     words = [(word, *gtins(word)) for word in folded(storable(text)).split()]
     return [reduce(or_, (Q(**{f"{column}__holds": spelling}) for spelling in spellings)) for spellings in words]
 
 
 def _on_shelf(shelf: str) -> Q:
     begins = (Q(location__istartswith=f"{shelf}{mark}") for mark in "-/. ")
-    is_quick = Q(text__words__holds=f"\n{folded(shelf)}")  # which leaves few rows
-    return is_quick & reduce(or_, begins, Q(location__iexact=shelf))
+    narrowed = Q(text__words__holds=f"\n{folded(shelf)}")  # a quick condition, which leaves few rows for the others
+    return narrowed & reduce(or_, begins, Q(location__iexact=shelf))
 
 
 def _live_with(skus: Sequence[str]) -> "list[Product]":
@@ -34,35 +34,36 @@ def _live_with(skus: Sequence[str]) -> "list[Product]":
     several times a second."""
     if connection.vendor != "postgresql" or not skus:
         return list(Product.objects.live().filter(sku__in=skus))
-    # One mark for each: PostgreSQL guesses how long an array is, and then plans anew for each one it gets.
+    # One placeholder for each SKU: for an array, PostgreSQL would guess its length, and plan anew for each one.
     statement = f"{_LIVE_WITH} ({', '.join(['%s'] * len(skus))})"
     return [loaded(Product, _PRODUCT_NAMES, row) for row in prepared.rows(statement, skus)]
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def live(self) -> Self:
-        """Those that are not archived."""
+        """Products that are not archived."""
         return self.filter(archived_at__isnull=True)
 
     def on_shelves(self, shelves: Iterable[str]) -> Self:
-        """Those on these shelves, in any case: A1 is also A1-01-02, but not A10."""
+        """Products on these shelves, in upper or lower case: A1 is also A1-01-02, but not A10."""
         return self.filter(reduce(or_, map(_on_shelf, map(storable, shelves)), Q(pk__in=[])))
 
     def matching(self, text: str) -> Self:
-        """Those in whose SKU, name, location or barcodes each word of `text` stands, in any case, ё as е."""
+        """Products whose SKU, name, location or barcodes contain each word of `text`, in any case and with ё as е."""
         return self.filter(*_with_words(text, "text__words"))
 
     def low(self) -> Self:
-        """Those with fewer on hand than their minimum."""
+        """Products with fewer pieces on hand than their minimum."""
         return self.filter(quantity__lt=F("min_quantity"))
 
     def by_code(self, text: str) -> "Product | None":
-        """The live product that a scanned or typed code means, None if there is none. Its `pack` is the pieces that the
+        """The live product that a scanned or typed code means, None if there is none. Its `pack` is how many pieces the
         code stands for."""
         return self.with_code(skus_of(text))
 
     def with_code(self, codes: Sequence[str]) -> "Product | None":
-        """The same for all that a code can mean, the likeliest first (`texts.skus_of`). A SKU goes before a barcode."""
+        """As `by_code`, for the codes that a text can mean, the likeliest first (`texts.skus_of`). A SKU wins over a
+        barcode."""
         found = {product.sku: product for product in _live_with(codes)}
         if skus := [code for code in codes if code in found]:
             return found[skus[0]]
@@ -116,7 +117,7 @@ class Product(models.Model):
         ]
         indexes = [
             models.Index(fields=["sku"], name="product_sku"),
-            # What the desk counts and lists, without reading the table. SQLite needs each column of the condition too.
+            # For what the desk counts and lists, without reading the table. SQLite needs the condition's columns too.
             models.Index(
                 fields=["id", "quantity", "min_quantity", "archived_at"],
                 name="product_live_low",
@@ -128,7 +129,7 @@ class Product(models.Model):
                 condition=Q(archived_at=None, unverified=True),
             ),
             models.Index(fields=["id"], condition=Q(archived_at__isnull=False), name="product_archived"),
-            # By what the desk sorts.
+            # For the orders in which the desk sorts.
             models.Index(fields=["location", "id"], condition=Q(archived_at=None), name="product_by_shelf"),
             models.Index(fields=["quantity", "id"], condition=Q(archived_at=None), name="product_by_quantity"),
         ]
@@ -165,8 +166,8 @@ class Holds(Contains):
 
 
 class Unindexed(Func):
-    """A column to sort by as an expression, which no index has. On PostgreSQL, which would otherwise read the rows in
-    the order of an index until enough of them match, instead of looking up those few that do."""
+    """A column to sort by, as an expression for which there is no index. PostgreSQL would otherwise read the rows in
+    the order of the column's index until enough of them match, instead of looking up the few that do."""
 
     template = "COALESCE(%(expressions)s, NULL)"
 
@@ -176,16 +177,18 @@ class Unindexed(Func):
 
 class ProductTextQuerySet(models.QuerySet["ProductText"]):
     def matching(self, text: str) -> Self:
-        """Those of the products that `ProductQuerySet.matching` finds. SQLite sorts these quicker by name."""
+        """The texts of the products that `ProductQuerySet.matching` finds. SQLite sorts these quicker by name."""
         return self.filter(*_with_words(text, "words"))
 
     def live(self) -> Self:
-        """Those of products that are not archived. Asks for the few that are, so that the others need not be read."""
+        """The texts of products that are not archived. The query looks for the few archived ones, so that it need not
+        read all products."""
         return self.exclude(Exists(Product.objects.filter(pk=OuterRef("pk"), archived_at__isnull=False)))
 
 
 class ProductText(models.Model):
-    """By what a product is searched and sorted, as `texts.folded`; the actions write it with each description.
+    """The texts by which a product is searched and sorted, as `texts.folded`; the actions write it with each
+    description.
 
     A table of its own, since it is read as a whole, and since every receipt would otherwise write to its index.
     name: the beginning, for sorting. words: SKU, name, location and barcodes, one a line.
@@ -212,7 +215,7 @@ class ProductText(models.Model):
 
 class BarcodeQuerySet(models.QuerySet["Barcode"]):
     def live(self) -> Self:
-        """Those of products that are not archived, with the products. An archived product's are free."""
+        """Barcodes of products that are not archived, with the products. Those of an archived product are free."""
         return self.filter(product__archived_at__isnull=True).select_related("product")
 
 
@@ -242,9 +245,9 @@ class Barcode(models.Model):
 
 
 class ProductVersion(models.Model):
-    """A product's descriptive fields from a revision on: its audit log, and the base of merges.
+    """A product's descriptive fields as they were from a revision on: the audit log, and the base of merges.
 
-    min_quantity, barcodes (pieces by code): None in those before barcodes came.
+    min_quantity, barcodes (pieces by code): None in versions from before there were barcodes.
     """
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="versions", verbose_name=_("product"))

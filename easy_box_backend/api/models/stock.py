@@ -14,8 +14,8 @@ from api.models.products import Product
 
 class StockMovementQuerySet(models.QuerySet["StockMovement"]):
     def not_reversed(self) -> Self:
-        """Neither reversed nor a reversal. By the kind: for "reverses IS NULL" SQLite would take that column's index,
-        and with it nearly all rows."""
+        """Movements that are neither reversed nor a reversal. Reversals are told by their kind: for "reverses IS NULL"
+        SQLite would use the index of that column, and read nearly all rows."""
         return self.filter(~Q(kind=StockMovement.Kind.REVERSAL), reversed_by__isnull=True)
 
     def counts(self) -> Self:
@@ -23,11 +23,11 @@ class StockMovementQuerySet(models.QuerySet["StockMovement"]):
         return self.filter(counted__isnull=False).not_reversed().order_by("-occurred_at", "-id")
 
     def events(self) -> Self:
-        """What happened in the warehouse and is valid: neither counts nor what was reversed."""
+        """Valid movements of goods: neither counts nor what was reversed."""
         return self.exclude(kind=StockMovement.Kind.COUNT).not_reversed()
 
     def behind(self, count: "StockMovement") -> Self:
-        """What that count does not include (see `StockMovement.includes`)."""
+        """Movements that this count does not include (see `StockMovement.includes`)."""
         return self.filter(
             Q(occurred_at__gt=count.occurred_at) | Q(id__gt=count.pk, occurred_at=F("recorded_at")),
         )
@@ -101,7 +101,7 @@ class StockMovement(models.Model):
         return self.kind == self.Kind.COUNT and self.counted is None
 
     def includes(self, other: "StockMovement") -> bool:
-        """Whether this count was taken after what the other movement records had happened.
+        """Whether this count was taken after the other movement had happened, so that it includes it.
 
         A movement that was booked at once, and after the count, had not happened yet, whatever the clocks say.
         """
@@ -113,7 +113,7 @@ class Count(models.Model):
     """A stocktake: the sheet of what is to be counted, what was counted, and whether it has been posted.
 
     chosen: the shelves that were chosen, as typed; "*" for the whole warehouse, "" for single products.
-    blind: whoever counts does not see how many there should be.
+    blind: the people who count do not see how many there should be.
     """
 
     class Status(models.TextChoices):
@@ -146,8 +146,8 @@ class CountLineQuerySet(models.QuerySet["CountLine"]):
         return self.order_by("product__location", "product__sku", "id")
 
     def compared(self) -> Self:
-        """With `expected`, what should have been there when it was counted (now, while it is not counted), and
-        `difference`, what posting books: by how much the quantity on hand is wrong.
+        """The lines with two numbers. `expected`: how many should have been there at the time of counting (now, if it
+        is not counted yet). `difference`: what posting books, that is, by how much the quantity on hand is wrong.
 
         Computed as `actions.counts.count` does: what has moved since is no difference, and if a later count is valid
         there is none. A posted line says what was booked.
@@ -168,7 +168,7 @@ class CountLineQuerySet(models.QuerySet["CountLine"]):
         )
 
     def differing(self) -> Self:
-        """Those whose quantity on hand is wrong."""
+        """Counted lines whose quantity on hand is wrong."""
         return self.compared().filter(~Q(difference=0), counted__isnull=False)
 
 

@@ -1,5 +1,5 @@
 """Conditions of this server that people should know of: room on the disks, the certificate, the backups, alerts that
-can't be sent. Each change of a condition is told once, also that all is well again.
+can't be sent. There is one alert for each change of a condition, also when it is well again.
 
 The last alert about a condition is its state, so a restart forgets nothing.
 """
@@ -23,31 +23,33 @@ from api.texts.redact import redact
 
 KIND = "condition"
 ALERTS = "alerts"
-"""The one condition that is not of a host."""
+"""The one condition that all hosts share. The others are of one host each."""
 WELL, LOW, CRITICAL = "well", "low", "critical"
-LOW_DISK, CRITICAL_DISK, AGAIN = 15, 5, 2
-"""Percent of a disk that are free. It is better again only AGAIN percent above a limit, so that nothing flutters."""
+LOW_DISK, CRITICAL_DISK, HYSTERESIS = 15, 5, 2
+"""Percent of a disk that are free. A level is left only HYSTERESIS percent above its limit, so that it does not switch
+back and forth."""
 CERTIFICATE_DAYS = 21
 BACKUP_MAX_AGE = timedelta(hours=26)
 QUEUE_MAX_AGE = timedelta(minutes=30)
-"""How long an alert that is due may wait before people hear of it, later."""
+"""How long an alert may wait before the queue counts as stuck."""
 SECONDS = 5
+"""The timeout of a connection."""
 
 
 def note(name: str, level: str, *, at: datetime, **facts: Any) -> None:
-    """Tell people that a condition has another level than before. The first time only if it is not well."""
+    """Save an alert if a condition has another level than before. The first time only if it is not well."""
     if level != level_of(name):
         outbox.tell(KIND, at=at, condition=name, level=level, **facts)
 
 
 def level_of(name: str) -> str:
-    """The level that was told last."""
+    """The level in the last alert about this condition; WELL if there is none."""
     last = Alert.objects.filter(kind=KIND, facts__condition=name).order_by("-id").first()
     return last.facts["level"] if last else WELL
 
 
 def critical() -> list[str]:
-    """The names of the conditions that are critical, of this host and of all."""
+    """The names of the conditions that are critical: those of this host, and ALERTS."""
     names = Alert.objects.filter(kind=KIND).values_list("facts__condition", flat=True).distinct().order_by()
     ours = [name for name in names if name == ALERTS or name == jobs.here(name.partition(" @")[0])]
     return sorted(name for name in ours if level_of(name) == CRITICAL)
@@ -55,7 +57,7 @@ def critical() -> list[str]:
 
 # --- The disks ----------------------------------------------------------------------------------------------------
 def check_disks(at: datetime) -> dict[str, Any]:
-    """Note how full the disks of the photos and of the backups are. One disk for both is noted once."""
+    """Note how full the disks of the photos and of the backups are. A disk that holds both is noted once."""
     folders = {"data": settings.MEDIA_ROOT}
     if settings.BACKUP_STATUS_FILE:
         folders["backups"] = str(Path(settings.BACKUP_STATUS_FILE).parent)
@@ -75,20 +77,20 @@ def check_disks(at: datetime) -> dict[str, Any]:
 
 
 def disk_level(percent: int, before: str) -> str:
-    """The level of a disk of which so many percent are free, which had the level `before`."""
-    if percent < CRITICAL_DISK + (AGAIN if before == CRITICAL else 0):
+    """The level of a disk. percent: how much of it is free. before: the level that it had."""
+    if percent < CRITICAL_DISK + (HYSTERESIS if before == CRITICAL else 0):
         return CRITICAL
-    return LOW if percent < LOW_DISK + (AGAIN if before != WELL else 0) else WELL
+    return LOW if percent < LOW_DISK + (HYSTERESIS if before != WELL else 0) else WELL
 
 
 # --- The certificate ----------------------------------------------------------------------------------------------
 def check_certificate(at: datetime) -> dict[str, Any]:
-    """Note how long the certificate is valid that is served at CERTIFICATE_AT (host:port). Without HTTPS: nothing."""
+    """Note how long the certificate served at CERTIFICATE_AT (host:port) is valid. Without HTTPS it does nothing."""
     if not settings.CERTIFICATE_AT:
         return {}
     try:
         served = _served(settings.CERTIFICATE_AT)
-    except OSError:  # nothing listens there, as on every server without a certificate
+    except OSError:  # no server listens there, as on every host without a certificate
         return {}
     left = (expiry(served) - at) // timedelta(days=1)
     level = CRITICAL if left < 0 else LOW if left < CERTIFICATE_DAYS else WELL
@@ -97,7 +99,7 @@ def check_certificate(at: datetime) -> dict[str, Any]:
 
 
 def _served(address: str) -> bytes:
-    """The certificate (DER) of a server. It is only read, so it may be anybody's."""
+    """The certificate (DER) of a server. It is only read, so it need not be valid or trusted."""
     host, _, port = address.rpartition(":")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -117,7 +119,7 @@ def expiry(certificate: bytes) -> datetime:
     found = _VALIDITY.search(certificate)
     if found is None:
         raise ValueError("not a certificate")
-    if found[3]:  # two digits of the year: 50 to 99 are of the last century
+    if found[3]:  # a year of two digits: 50 to 99 are 1950 to 1999
         century = b"19" if found[3] >= b"50" else b"20"
         return datetime.strptime((century + found[3]).decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     return datetime.strptime(found[4].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
@@ -143,7 +145,8 @@ def check_backup(at: datetime) -> dict[str, Any]:
 
 
 def check_offsite(at: datetime) -> dict[str, Any]:
-    """The same for the off-site copies, by OFFSITE_STATUS_FILE. Without the file there are none."""
+    """Note whether the last off-site copy failed or is too old, by OFFSITE_STATUS_FILE, as `check_backup` does. Without
+    the file there are no such copies."""
     file = Path(settings.OFFSITE_STATUS_FILE)
     if not settings.OFFSITE_STATUS_FILE or not file.exists():
         return {}
@@ -156,7 +159,8 @@ def check_offsite(at: datetime) -> dict[str, Any]:
 
 
 def _backup_problem(status: dict[str, Any], at: datetime) -> str:
-    """The problem, "" if there is none. Raises KeyError, TypeError or ValueError for an invalid status."""
+    """The problem that a status file reports, "" if there is none. Raises KeyError, TypeError or ValueError for an
+    invalid status."""
     made_at = parse_datetime(status["at"])
     if made_at is None or made_at.tzinfo is None:
         raise ValueError(status["at"])
@@ -167,8 +171,8 @@ def _backup_problem(status: dict[str, Any], at: datetime) -> str:
 
 # --- The queue of alerts --------------------------------------------------------------------------------------------
 def check_queue(at: datetime) -> dict[str, Any]:
-    """Note whether alerts that were due long ago are still not sent. It can be told only once they are sent again, but
-    until then the heartbeat stops."""
+    """Note whether alerts that were due long ago are still not sent. The alert about it is sent only when sending works
+    again, but until then the heartbeat stops."""
     if not settings.TELEGRAM_BOT_TOKEN:
         return {}
     late = Alert.objects.open().filter(created_at__lt=at - QUEUE_MAX_AGE, attempts__gt=0)

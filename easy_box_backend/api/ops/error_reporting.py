@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 
 
 def tell(sender: object, request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Receiver of `got_request_exception`. The request's transaction is rolled back by then, so this is a new one."""
+    """Receiver of `got_request_exception`: save an alert about it. The request's transaction is rolled back by then, so
+    the alert is saved in a new one."""
     error = sys.exc_info()[1]
     if error is None:
         return
@@ -35,7 +36,7 @@ def tell(sender: object, request: HttpRequest | None = None, **kwargs: Any) -> N
             place=place(error),
             request_id=getattr(request, "request_id", ""),
         )
-    except Exception:  # the database may be the cause; the client gets its 500 all the same
+    except Exception:  # the database may have failed; the client gets its 500 all the same
         log.exception("An alert about a server error could not be stored")
 
 

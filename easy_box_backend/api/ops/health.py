@@ -19,7 +19,7 @@ from api.ops import metrics
 
 RETRY_AFTER_SECONDS = 5
 _migrated: set[str] = set()
-"""Databases that have all migrations of this code, which can't change while the process runs."""
+"""Names of databases that have all migrations of this code. That can't change while the process runs."""
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -38,7 +38,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def problem(facts: dict[str, Any] | None = None) -> str:
-    """Why requests would fail: "database", "migrations" or "disk"; "" if they would not. Adds to facts what it saw."""
+    """Why requests would fail: "database", "migrations" or "disk"; "" if they would not. Adds what it finds to
+    `facts`."""
     facts = {} if facts is None else facts
     return _database(facts.setdefault("database", {})) or _migrations() or _disk(facts)
 
@@ -77,8 +78,8 @@ def _disk(facts: dict[str, Any]) -> str:
 
 
 def free_disk_mb() -> int | None:
-    """The free space of the disk with the photos, in MB. In the stack the database is on it too. None if photos are
-    elsewhere."""
+    """The free space of the disk with the photos, in MB; None if photos are not stored on a disk of this host. In the
+    Docker stack the database is on the same disk."""
     if not isinstance(storages["default"], FileSystemStorage):
         return None
     try:

@@ -1,7 +1,8 @@
-"""The heartbeat: tells an address outside that this server is well. It stays away if it is not, or if nothing runs any
-more, and then the service there (healthchecks.io, Uptime Kuma, a script) tells people.
+"""The heartbeat: a request once a minute to a service outside (healthchecks.io, Uptime Kuma, a script), as long as this
+server is well. If the server is not well, or does not run at all, the requests stop, and the service tells people.
 
-The address is a secret: whoever knows it can make the service believe that all is well. No log and no error shows it.
+The address is a secret: anybody who knows it can make the service believe that all is well. No log and no error shows
+it.
 """
 
 import http.client
@@ -17,6 +18,7 @@ from api.ops import conditions, health
 
 log = logging.getLogger(__name__)
 SECONDS = 10
+"""The timeout of a request."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -27,13 +29,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def send(at: datetime) -> dict[str, Any]:
-    """Ping HEARTBEAT_URL if the server is well. Returns what happened."""
+    """Request HEARTBEAT_URL if the server is well. Returns the report: whether it was sent, or why not."""
     if not settings.HEARTBEAT_URL:
         return {}
     if reason := unwell():
         log.warning("No heartbeat is sent: %s", reason)
         return {"sent": False, "reason": reason}
-    failure = _ask(settings.HEARTBEAT_URL)
+    failure = _request(settings.HEARTBEAT_URL)
     if failure:
         log.warning("The heartbeat could not be sent: %s", failure)
     return {"sent": not failure, "reason": failure}
@@ -41,12 +43,12 @@ def send(at: datetime) -> dict[str, Any]:
 
 def unwell() -> str:
     """Why this server is not well, "" if it is: HEARTBEAT_CHECK does not answer, or a condition is critical."""
-    reason = _ask(settings.HEARTBEAT_CHECK) if settings.HEARTBEAT_CHECK else health.problem()
+    reason = _request(settings.HEARTBEAT_CHECK) if settings.HEARTBEAT_CHECK else health.problem()
     return f"not ready ({reason})" if reason else ", ".join(conditions.critical())
 
 
-def _ask(url: str) -> str:
-    """What went wrong, "" if the answer was a 2xx. Without the address."""
+def _request(url: str) -> str:
+    """Send a GET request. Returns what went wrong, without the address; "" if the answer was a 2xx."""
     try:
         with urllib.request.build_opener(_NoRedirect).open(url, timeout=SECONDS) as answer:
             answer.read(1000)

@@ -18,15 +18,15 @@ log = logging.getLogger(__name__)
 REPORTS_KEPT = timedelta(days=90)
 FORMS_KEPT = timedelta(days=1)
 JOBS_KEPT = timedelta(days=7)
-"""Jobs that are long overdue: of a host that is gone, or of a release that had others."""
+"""How long a job may be overdue: after that it is of a host that is gone, or of an older release."""
 UPLOADS_KEPT = timedelta(days=7)
-"""Sheets that were uploaded and not imported. What was imported keeps its report."""
+"""How long a sheet is kept that was uploaded and not imported. Those imported stay, with their report."""
 PHOTO_IS_BEING_STORED = timedelta(days=1)
 """A file younger than this may belong to a row that is not committed yet."""
 
 
 def prune(at: datetime) -> dict[str, int]:
-    """Delete everything that has expired. Returns the number of deleted rows or files, by what they are."""
+    """Delete everything that has expired. Returns the number of deleted rows or files, by kind."""
     long_ago = at - REPORTS_KEPT
     # Tokens go first. Their devices stay, since history refers to them.
     removed = {"expired_tokens": AuthToken.objects.filter(expiry__lte=at).delete()[1].get("knox.AuthToken", 0)}
@@ -39,7 +39,7 @@ def prune(at: datetime) -> dict[str, int]:
         "sessions": Session.objects.filter(expire_date__lt=at),
         "uploads": Import.objects.filter(done_at__isnull=True, created_at__lt=at - UPLOADS_KEPT),
         "jobs": Job.objects.filter(due_at__lt=at - JOBS_KEPT),
-        "forms": SentForm.objects.filter(sent_at__lt=at - FORMS_KEPT),  # a double click sends it within seconds
+        "forms": SentForm.objects.filter(sent_at__lt=at - FORMS_KEPT),  # a double click comes within seconds
     }
     removed |= {name: rows.delete()[0] for name, rows in expired.items()}
     return {**removed, "photos": orphaned_photos(at)}
@@ -70,6 +70,6 @@ def orphaned_photos(at: datetime) -> int:
 
 
 def named_photos() -> set[str]:
-    """The files that products refer to, archived products included."""
+    """The names of the files that products refer to, archived products included."""
     rows = Product.objects.exclude(image="").values_list("image", "thumbnail")
     return {name for row in rows for name in row if name}

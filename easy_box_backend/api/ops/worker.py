@@ -2,7 +2,7 @@
 
 A loop over the database, without a job library: the outbox and the due times must be rows anyway (an alert commits
 together with its cause; several workers must not repeat a job), and a queue such as huey would store the same work a
-second time. Each step takes the time and returns whether it found work, so tests need no loop.
+second time. Each step is given the time and returns whether it found work, so tests need no loop.
 """
 
 import logging
@@ -32,10 +32,11 @@ SECONDS_TO_END = 4.0
 HEARTBEAT_MAX_AGE = timedelta(minutes=5)
 JOB_RETRY = timedelta(minutes=10)
 REFUSED_WAIT = timedelta(minutes=15)
-"""How long all alerts are waiting after Telegram refused the token or the chat. None is lost."""
+"""How long all alerts wait after Telegram refused the token or the chat. None is lost."""
 UNSENT_KEPT = timedelta(days=1)
 """While alerts are off, older alerts are dropped, so that switching alerts on sends no old ones."""
 _CHANNEL = "telegram"
+"""The name of the job that is put off while sending fails."""
 
 
 # --- Alerts -------------------------------------------------------------------------------------------------------
@@ -93,13 +94,13 @@ def prune(at: datetime) -> dict[str, Any]:
     """Delete what has expired (`ops/pruning.py`), and drop old alerts while alerts are off."""
     removed = pruning.prune(at)
     if chat() is None:
-        unheard = Alert.objects.open().filter(created_at__lt=at - UNSENT_KEPT)
-        removed["unheard"] = unheard.update(dropped_at=at, error="alerts were off")
+        unsent = Alert.objects.open().filter(created_at__lt=at - UNSENT_KEPT)
+        removed["unheard"] = unsent.update(dropped_at=at, error="alerts were off")
     return removed
 
 
 def ask_about_silent_phones(at: datetime) -> dict[str, Any]:
-    """Ask about what a phone that may be lost has left in doubt."""
+    """Ask about the numbers of phones that have been silent for so long that they may be lost."""
     return {"phones": numbers.ask_about_silent_phones(at)}
 
 
@@ -118,7 +119,7 @@ JOBS: dict[str, tuple[Job, timedelta]] = {
 
 
 OF_A_HOST = {"check_disks", "check_certificate", "check_backup", "check_offsite", "heartbeat"}
-"""Jobs about the host itself: of several hosts each does its own. The others are done once for all."""
+"""Jobs about a host itself: each host runs its own. The other jobs run once for all hosts."""
 
 
 def run_due_job(at: datetime) -> bool:
@@ -126,12 +127,13 @@ def run_due_job(at: datetime) -> bool:
     for kind, (job, period) in JOBS.items():
         name = jobs.here(kind) if kind in OF_A_HOST else kind
         if jobs.claim(name, at=at):
-            _do(name, job, period, at)
+            _run_job(name, job, period, at)
             return True
     return False
 
 
-def _do(name: str, job: Job, period: timedelta, at: datetime) -> None:
+def _run_job(name: str, job: Job, period: timedelta, at: datetime) -> None:
+    """Run a claimed job, and record how it went. An error is logged and alerted, and the job is due again soon."""
     try:
         jobs.ended(name, next_at=at + period, ok=True, report=job(at))
     except Exception as error:
