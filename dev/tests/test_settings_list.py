@@ -35,7 +35,6 @@ NOT_SETTINGS = {
     "set by Compose from POSTGRES_DB": {"PGDATABASE"},
     "for `docker login`; write-env.sh does not store them": {"DOCKER_USERNAME", "DOCKER_PASSWORD"},
 }  # fmt: skip
-READ_BY_DOCKER_COMPOSE_ITSELF = {"COMPOSE_PROFILES"}
 
 
 def code(path: str) -> str:
@@ -74,7 +73,7 @@ def test_the_example_lists_every_variable_that_settings_read() -> None:
 def test_the_example_lists_every_variable_that_the_stack_reads() -> None:
     others = set().union(*NOT_SETTINGS.values())
     stack = settings_variables(of_stack=True)
-    assert read_by_stack() - settings_variables() == (stack | others) - READ_BY_DOCKER_COMPOSE_ITSELF
+    assert read_by_stack() - settings_variables() == stack | others
 
 
 def test_the_example_shows_the_defaults_of_the_stack() -> None:

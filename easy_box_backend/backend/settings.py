@@ -110,7 +110,7 @@ def cloudinary() -> dict[str, Any]:
         raise ImproperlyConfigured(f"MEDIA_STORAGE=cloudinary needs {', '.join(missing)}.")
     addresses = {
         "api_url": env.str("CLOUDINARY_API_URL", default="https://api.cloudinary.com").rstrip("/"),
-        "delivery_url": env.str("CLOUDINARY_DELIVERY_URL", default="https://res.cloudinary.com").rstrip("/"),
+        "delivery_url": CLOUDINARY_DELIVERY_URL,
     }
     for name, value in addresses.items():
         if not value.startswith(("http://", "https://")):
@@ -355,6 +355,7 @@ MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 # In production nginx serves photos; elsewhere Django does, DEBUG or not.
 SERVE_MEDIA = boolean("SERVE_MEDIA", not PRODUCTION)
 CLOUDINARY_CLOUD_NAME = env.str("CLOUDINARY_CLOUD_NAME", default="").strip()
+CLOUDINARY_DELIVERY_URL = env.str("CLOUDINARY_DELIVERY_URL", default="https://res.cloudinary.com").rstrip("/")
 MEDIA_STORAGE = choice("MEDIA_STORAGE", ("folder", "s3", "cloudinary"), "folder")
 _folder: dict[str, Any] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 STORAGES = {
@@ -401,6 +402,7 @@ if not re.fullmatch(r"[A-Za-z0-9.-]{0,20}", HOST_NAME):
     raise ImproperlyConfigured(f"HOST_NAME={HOST_NAME!r} is not up to 20 letters, digits, dots and hyphens.")
 BACKUP_STATUS_FILE = env.str("BACKUP_STATUS_FILE", default="").strip()
 OFFSITE_STATUS_FILE = env.str("OFFSITE_STATUS_FILE", default="").strip()
+OPTIONAL_SERVICES = words("OPTIONAL_SERVICES", [])
 MIN_FREE_DISK_MB = natural("MIN_FREE_DISK_MB", 100)
 # Without a token nothing is counted, and /metrics gives a 404.
 METRICS_TOKEN = secret("METRICS_TOKEN").strip()

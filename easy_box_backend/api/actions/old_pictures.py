@@ -27,7 +27,7 @@ def address(picture: str, base: str) -> str:
     if urlsplit(picture).scheme in ("http", "https"):
         return picture
     if not base and picture.startswith(CLOUDINARY) and settings.CLOUDINARY_CLOUD_NAME:
-        base = f"https://res.cloudinary.com/{settings.CLOUDINARY_CLOUD_NAME}"
+        base = f"{settings.CLOUDINARY_DELIVERY_URL}/{settings.CLOUDINARY_CLOUD_NAME}"
     if not base:
         raise NoPicture("it is a name without an address: say by --pictures what comes before it")
     return f"{base.rstrip('/')}/{picture.lstrip('/')}"

@@ -129,33 +129,34 @@ def expiry(certificate: bytes) -> datetime:
 def check_backup(at: datetime) -> dict[str, Any]:
     """Note whether the last backup failed or is too old. The backup script writes BACKUP_STATUS_FILE:
     `{"ok": true, "at": "2026-05-04T03:00:00Z", "text": "what went wrong, if it did"}`."""
-    if not settings.BACKUP_STATUS_FILE:
-        return {}
-    report: dict[str, Any] = {}
-    try:
-        text = _backup_problem(json.loads(Path(settings.BACKUP_STATUS_FILE).read_bytes()), at)
-    except FileNotFoundError:  # normal on a new server until its first night is over
-        report["missing_since"] = jobs.last_report(jobs.here("check_backup")).get("missing_since") or at.isoformat()
-        is_late = at - datetime.fromisoformat(report["missing_since"]) > BACKUP_MAX_AGE
-        text = "There is no backup yet." if is_late else ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = f"The status of the backup can't be read: {type(error).__name__}"
-    note(jobs.here("backup"), CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
-    return {"failed": bool(text), **report}
+    return _check_copies("backup", settings.BACKUP_STATUS_FILE, at) if settings.BACKUP_STATUS_FILE else {}
 
 
 def check_offsite(at: datetime) -> dict[str, Any]:
-    """Note whether the last off-site copy failed or is too old, by OFFSITE_STATUS_FILE, as `check_backup` does. Without
-    the file there are no such copies."""
-    file = Path(settings.OFFSITE_STATUS_FILE)
-    if not settings.OFFSITE_STATUS_FILE or not file.exists():
-        return {}
+    """Note whether the last off-site copy failed or is too old, by OFFSITE_STATUS_FILE, as `check_backup` does.
+
+    Does nothing where such copies are not set up: the stack has no service `offsite`, and there is no such file."""
+    file = settings.OFFSITE_STATUS_FILE
+    is_expected = "offsite" in settings.OPTIONAL_SERVICES or Path(file).is_file()
+    return _check_copies("offsite", file, at) if file and is_expected else {}
+
+
+def _check_copies(name: str, file: str, at: datetime) -> dict[str, Any]:
+    """Note whether the last copy failed, is too old, or is still missing after BACKUP_MAX_AGE.
+
+    name: of the condition. file: with the status, as `check_backup` describes it. Returns the job's report.
+    """
+    report: dict[str, Any] = {}
     try:
-        text = _backup_problem(json.loads(file.read_bytes()), at)
+        text = _backup_problem(json.loads(Path(file).read_bytes()), at)
+    except FileNotFoundError:  # normal on a new server until its first night is over
+        report["missing_since"] = jobs.last_report(jobs.here(f"check_{name}")).get("missing_since") or at.isoformat()
+        is_late = at - datetime.fromisoformat(report["missing_since"]) > BACKUP_MAX_AGE
+        text = "There is none yet." if is_late else ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = f"The status can't be read: {type(error).__name__}"
-    note(jobs.here("offsite"), CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
-    return {"failed": bool(text)}
+    note(jobs.here(name), CRITICAL if text else WELL, at=at, text=redact(text)[:1000])
+    return {"failed": bool(text), **report}
 
 
 def _backup_problem(status: dict[str, Any], at: datetime) -> str:

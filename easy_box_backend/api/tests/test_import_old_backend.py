@@ -245,10 +245,11 @@ def test_pictures_are_loaded_and_those_that_fail_are_named_and_tried_again(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("server", ["https://res.cloudinary.com", "https://photos.example.com"])
 def test_the_account_at_cloudinary_says_where_its_pictures_are(
-    old: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+    old: str, settings: Any, monkeypatch: pytest.MonkeyPatch, server: str
 ) -> None:
-    settings.CLOUDINARY_CLOUD_NAME = "box"
+    settings.CLOUDINARY_CLOUD_NAME, settings.CLOUDINARY_DELIVERY_URL = "box", server
     asked: list[str] = []
 
     def refuse(url: str, timeout: float) -> None:
@@ -257,7 +258,7 @@ def test_the_account_at_cloudinary_says_where_its_pictures_are(
 
     monkeypatch.setattr("api.actions.old_pictures.urllib.request.urlopen", refuse)
     take(old, "--commit")
-    assert asked == ["https://res.cloudinary.com/box/image/upload/v17/shirt.jpg"]
+    assert asked == [f"{server}/box/image/upload/v17/shirt.jpg"]
 
 
 # --- What it refuses ----------------------------------------------------------------------------------------------
