@@ -190,12 +190,12 @@ MUTANTS = (
         (
             Change(
                 "api/phones/stock.py",
-                "        with booking.told(memory) as stories:\n            former_logins",
+                "        with booking.stories_in(memory) as stories:\n            former_logins",
                 """        from datetime import timedelta
         alike = StockMovement.objects.filter(product_id=product_id, device=by.device, quantity_delta=quantity)
         if twin := alike.filter(recorded_at__gt=by.at - timedelta(seconds=2)).first():
             return twin
-        with booking.told(memory) as stories:
+        with booking.stories_in(memory) as stories:
             former_logins""",
             ),
         ),

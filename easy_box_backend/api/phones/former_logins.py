@@ -1,7 +1,7 @@
-"""A queue outlives the login: the phone may send it from its beginning under the next token.
+"""The queue of a former login. It outlives the login: the phone may send it from the beginning under a new token.
 
-Nothing names the phone; the only sign is that the same items come again. Another phone may have the same ones, so this
-is one story more, and no proof.
+No request names the phone. The only sign is that the same items come again. Another phone may have the same items, so
+this is one more story and no proof.
 """
 
 from datetime import timedelta
@@ -17,15 +17,15 @@ KEPT = timedelta(days=7)
 MOST_DEVICES = 20
 """How many devices of the same name are examined, the latest first."""
 COST = 1.5
-"""How much less likely it is than a phone that begins anew, in nats, before any item has come again."""
+"""How much less likely such a queue is than a phone that begins with none, in nats, before any item has come again."""
 
 
 def take_over(memory: Memory, stories: Stories, device: Device) -> None:
-    """Add the story that the phone still has a queue of its former login, if an addition now is a new one's first; a
-    pull would end the queue.
+    """Before the first addition of a new login, add the story that the phone still has the queue of its former login.
+    After a pull nothing is added, since a pull means that the queue is empty.
 
-    The former device is an app device of the same name, silent since this login, whose queue may not be empty. Its own
-    memory stays, since it may be another phone.
+    The former device is an app device of the same name that has been silent since this login and whose queue may hold
+    something. Its memory is not changed, since it may be another phone.
     """
     if memory.pulls or memory.stories.number:
         return

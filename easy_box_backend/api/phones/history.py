@@ -1,4 +1,4 @@
-"""Fetches what a phone has seen: quantities from the ledger, descriptions from the kept versions."""
+"""Finds out what a phone has seen: quantities from the ledger, descriptions and orders from their versions."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,15 @@ from api.reconcile.presses import Base, Page
 def page_of(
     memory: Memory, device: Device, product: Product, page: Page
 ) -> tuple[list[Base], list[list[Base]], list[tuple[int, int]]]:
-    """What the phone's page of a product can have shown: see `presses.read`."""
+    """What the phone's page of a product can have shown: `bases`, `answers` and `added` for `presses.read`."""
     opened = [(page.since, 1.0)] if page.shown is not None else [*page.numbers[0].answers, *seen.pulled(memory)]
     first = product.versions.order_by("revision").values_list("revision", flat=True).first() or 0
     moments = [[(revision, weight) for revision, weight in opened if revision >= first], []]
     for number in page.numbers[1:]:
         moments.append([(revision, weight) for revision, weight in number.answers if revision >= first])
-    since = min((revision for mine in moments for revision, _ in mine), default=memory.last_pull)
+    since = min((revision for weighted in moments for revision, _ in weighted), default=memory.last_pull)
     own = own_additions(device, product, since)
-    bases, *answers = [_bases(product, mine, own) for mine in moments]
+    bases, *answers = [_bases(product, weighted, own) for weighted in moments]
     if page.shown is not None:
         bases = [Base(page.shown, 1.0)]
     elif page.local:
@@ -32,7 +32,7 @@ def page_of(
 
 
 def own_additions(device: Device, product: Product, since: int) -> list[tuple[int, int]]:
-    """What this device has added since a revision, in order: each the revision of the movement, and its pieces."""
+    """The additions of this device after a revision, in order: the revision of each movement and its pieces."""
     found = StockMovement.objects.not_reversed().filter(
         product=product, device=device, kind=StockMovement.Kind.RECEIPT, revision__gt=since
     )
@@ -40,7 +40,10 @@ def own_additions(device: Device, product: Product, since: int) -> list[tuple[in
 
 
 def _bases(product: Product, moments: list[tuple[int, float]], own: list[tuple[int, int]]) -> list[Base]:
-    """What was on hand at these revisions, with chances from their weights."""
+    """The quantities on hand at these revisions, with chances from their weights.
+
+    moments: revisions with their weights. own: the device's own additions, as from `own_additions`.
+    """
     weights: dict[tuple[int, int], float] = {}
     for revision, weight in moments:
         until = product.movements.filter(revision__lte=revision).order_by("-id")
@@ -52,13 +55,16 @@ def _bases(product: Product, moments: list[tuple[int, float]], own: list[tuple[i
 
 
 def _with_implausible(bases: list[Base], pieces: list[int]) -> list[Base]:
-    """The same numbers, and those with implausible additions, which the phone counts and the ledger does not: all of
-    these or, if some were sent twice, the first of them."""
+    """These numbers, and the same with implausible additions, which the phone counts and the ledger does not.
+
+    pieces: of these additions, in order. If some of them were sent twice, only the first ones count.
+    """
     sums = [0, *(sum(pieces[:n]) for n in range(1, len(pieces) + 1))]
     return [Base(base.quantity + more, base.chance / len(sums), base.included) for more in sums for base in bases]
 
 
 def _description_at(product: Product, revision: int) -> list[Mapping[str, str]]:
+    """The description at a revision, in a list; empty if the product did not exist then."""
     version = ProductVersion.objects.filter(product=product, revision__lte=revision).order_by("-revision").first()
     return [{"name": version.name, "sku": version.sku, "location": version.location}] if version else []
 
@@ -66,8 +72,8 @@ def _description_at(product: Product, revision: int) -> list[Mapping[str, str]]:
 def descriptions(memory: Memory, product: Product, shown: Shown | None, *, local: bool) -> list[Mapping[str, str]]:
     """The descriptions of the product that this device can have seen, the likeliest first.
 
-    shown: what its own PUTs say, if there are any: then only the answers count besides that the app shows from then on.
-    local: it is the phone's own product under a UUID.
+    shown: what its own PUTs say, if there are any. Then, apart from it, only answers count that the app shows from then
+    on. local: whether the PUT names the product by the phone's own UUID.
     """
     if shown:
         answers = reversed(seen.kept_revisions(memory, product.pk))
@@ -90,9 +96,10 @@ def order_seen(
 
     to_pick: by product, the pieces to pick that it sent. No screen of the app changes them.
 
-    If the phone should show the order as finished, the answer to its last pull may have been lost: then it had seen an
-    earlier version, unless the device finished the order itself and does so again. After a new login it may not have
-    pulled the orders yet: it shows what it saw under the former login, an unfinished version with these pieces to pick.
+    If its last pull had the order as finished already, the answer to that pull may have been lost. Then the phone had
+    seen an earlier version, unless the device finished the order itself and does so again. After a new login it may not
+    have pulled the orders yet. Then it shows what it saw under the former login: an unfinished version with these
+    pieces to pick.
     """
     kept = OrderVersion.objects.filter(order=order).order_by("-revision")
     found = [kept.filter(revision__lte=revision).first() for revision in memory.order_pulls[::-1]]

@@ -1,6 +1,8 @@
-"""Stores what is remembered of a phone: one JSON document per device. The requests of one phone that book something run
-one after another, by the lock on its row; look-ups replace the document if it is still the one that they have read.
-`reconcile/memory.py` describes the content."""
+"""Stores the memory of a phone: one JSON document per device. `reconcile/memory.py` describes its content.
+
+Requests of one phone that book something run one after another: they lock the device's row. Look-ups need no lock: they
+replace the document only if it is still the one that they have read.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ _REPLACE = "UPDATE api_devicememory SET state = %s WHERE device_id = %s AND stat
 
 
 class UnknownVersion(RuntimeError):
-    """A newer release wrote the document. It is not replaced by an empty one, which would book a queue twice."""
+    """A newer release wrote the document. It is not replaced by an empty one: then a queue would be booked twice."""
 
 
 def device_of(by: Actor) -> Device:
@@ -35,8 +37,8 @@ def device_of(by: Actor) -> Device:
 
 @contextmanager
 def remembered(by: Actor) -> Iterator[Memory]:
-    """What is remembered of the phone, locked. Changes are stored at the end of the block, in one transaction with all
-    that is done in it. Raises UnknownVersion."""
+    """The memory of the phone, locked. Changes to it are stored at the end of the block, in one transaction with
+    everything that the block writes. Raises UnknownVersion."""
     device = device_of(by)
     with transaction.atomic():
         before = _locked(device)
@@ -48,18 +50,20 @@ def remembered(by: Actor) -> Iterator[Memory]:
 
 
 def as_read(by: Actor) -> tuple[str, Memory] | None:
-    """What is remembered of the phone, and its state, as they were when its token was looked up, not locked. None if
-    that was not read. Raises UnknownVersion."""
+    """The stored document and the memory of the phone as they were when its token was looked up, without a lock.
+
+    None if they were not read then, or were already used. Raises UnknownVersion.
+    """
     device = device_of(by)
-    before, device.remembered = device.remembered, None  # it serves once
+    before, device.remembered = device.remembered, None  # it may be outdated after the first use
     return None if before is None else (before, read(before))
 
 
-def noted(by: Actor, step: Callable[[Memory], T]) -> T:
-    """Run a step that changes nothing in the database but what is remembered of the phone. Returns its result.
+def update_memory(by: Actor, step: Callable[[Memory], T]) -> T:
+    """Run a step that changes nothing in the database but the memory of the phone. Returns the step's result.
 
-    It needs no lock and no transaction, and writes nothing if nothing changes. If another request of the phone has
-    changed the memory meanwhile, the step is run again with that. Raises UnknownVersion.
+    Needs no lock and no transaction, and writes nothing if the memory does not change. If another request of the phone
+    has changed it meanwhile, the step is run again with the new memory. Raises UnknownVersion.
     """
     if found := as_read(by):
         before, memory = found
@@ -72,6 +76,7 @@ def noted(by: Actor, step: Callable[[Memory], T]) -> T:
 
 
 def _locked(device: Device) -> str:
+    """Lock the row of the device, which is made if there is none. Returns its document."""
     lock = _LOCK if connection.vendor == "postgresql" else _READ  # SQLite has one writer at a time
     row = prepared.one_row(lock, [device.pk])
     if row is None:
@@ -82,12 +87,12 @@ def _locked(device: Device) -> str:
 
 
 def written(memory: Memory) -> str:
-    """The state of a `DeviceMemory` row with this memory."""
+    """The memory as a JSON document, for the field `state` of a `DeviceMemory` row."""
     return msgspec.json.encode(memory).decode()
 
 
 def read(state: str) -> Memory:
-    """The memory in the state of a `DeviceMemory` row. Raises UnknownVersion."""
+    """The memory in the field `state` of a `DeviceMemory` row. Raises UnknownVersion."""
     memory = msgspec.json.decode(state, type=Memory)
     if memory.version > VERSION:
         raise UnknownVersion(f"A phone's memory has version {memory.version}; this release knows {VERSION}.")

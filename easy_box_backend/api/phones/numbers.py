@@ -1,4 +1,4 @@
-"""The numbers of + and − that a phone sends: booked as they are read now, and asked about at the next pull."""
+"""The numbers of + and − that a phone sends. They are booked as they are read now, and asked about at the next pull."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,25 +20,25 @@ Kind = Discrepancy.Kind
 Movement = StockMovement.Kind
 
 MOST_NUMBERS = 60
-"""How many numbers of a page are read together; then the page begins anew."""
+"""The most numbers of a page that are read together. Then a new page begins."""
 SILENT = timedelta(days=1)
-"""After so long a phone may be lost."""
+"""A phone that has been silent for so long may be lost."""
 
 
 def note(
     product: Product, quantity: int, memory: Memory, arrival: Arrival, *, edited: bool, late: bool, local: bool,
     by: Actor,
 ) -> int:  # fmt: skip
-    """Note a number of a locked product, and return by how many pieces its stock changes now.
+    """Note a number of a locked product. Returns the change of its stock that is to be booked now, in pieces.
 
-    edited: the same PUT changes the description. late: another pass, from before the last pull, may send it. local: the
-    phone knows the product by its own UUID.
+    edited: whether the same PUT changes the description. late: whether another pass, from before the last pull, may
+    send it. local: whether the PUT names the product by the phone's own UUID.
     """
     page = memory.pages.setdefault(product.pk, Page())
     count = product.movements.counts().first()
     if page.numbers and (len(page.numbers) >= MOST_NUMBERS or (count and count.occurred_at > _moment(page))):
-        # Nothing later changes what a count includes.
-        page = memory.pages[product.pk] = _closed(product, page, memory, by)
+        # A count includes all numbers before it: nothing later can change how they are read.
+        page = memory.pages[product.pk] = _close(product, page, memory, by)
     at = by.at.timestamp()
     copy = presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing, *page.gaps(quantity, at))
     number = Number(quantity, copy, edited, revision=product.revision, at=at)
@@ -49,25 +49,28 @@ def note(
     return change if stock.fits(product, change) else 0
 
 
-def booked(product: Product, movement: StockMovement | None, memory: Memory) -> None:
-    """Note what was booked of a number."""
+def note_booked(product: Product, movement: StockMovement | None, memory: Memory) -> None:
+    """Note the movement that was booked for a number; None if nothing was booked."""
     if movement is not None:
         memory.pages[product.pk].booked[movement.pk] = movement.quantity_delta
 
 
 def pulled(memory: Memory, *, by: Actor) -> bool:
-    """The queue of additions is known now, and nothing more can explain the numbers. All their products are locked.
-    Returns whether something was booked."""
+    """The phone has pulled. Book the numbers of all pages as they are finally read, and ask about them.
+
+    Now the queue of additions is known, and nothing more can explain the numbers. All their products are locked.
+    Returns whether something was booked.
+    """
     pages, memory.pages = memory.pages, {}
     before = sum(len(page.booked) for page in pages.values())
     products = Product.objects.in_bulk([key for key, page in pages.items() if page.numbers])
     for key, product in products.items():
-        memory.pages[key] = Page(old=_closed(product, pages[key], memory, by).old)
+        memory.pages[key] = Page(old=_close(product, pages[key], memory, by).old)
     return sum(len(page.booked) for page in pages.values()) > before
 
 
 def ask_about_silent_phones(at: datetime) -> int:
-    """Ask about the numbers of phones that have been silent for so long that they may be lost. Returns how many."""
+    """Ask about the numbers of phones that have been silent for SILENT. Returns how many phones these are."""
     silent = Device.objects.filter(memory__state__contains='"numbers":[[', last_seen_at__lt=at - SILENT)
     devices = list(silent.select_related("user"))
     for device in devices:
@@ -76,12 +79,12 @@ def ask_about_silent_phones(at: datetime) -> int:
             for key, product in stock.lock(memory.pages).items():
                 page = memory.pages[key]
                 if page.numbers and _moment(page) < at - SILENT:
-                    memory.pages[key] = _closed(product, page, memory, by)
+                    memory.pages[key] = _close(product, page, memory, by)
     return len(devices)
 
 
-def _closed(product: Product, page: Page, memory: Memory, by: Actor) -> Page:
-    """Book what the numbers of a page are read as in the end, and ask about them. Returns the page that follows."""
+def _close(product: Product, page: Page, memory: Memory, by: Actor) -> Page:
+    """Book the numbers of a page as they are finally read, and ask about them. Returns the page that follows."""
     readings = _read(product, page, memory, by)
     best = readings[0]
     change = best.pieces - sum(page.booked.values())
@@ -100,6 +103,7 @@ def _closed(product: Product, page: Page, memory: Memory, by: Actor) -> Page:
 
 
 def _read(product: Product, page: Page, memory: Memory, by: Actor) -> list[Reading]:
+    """The readings of a page's numbers, the likeliest first."""
     return presses.read(page, *history.page_of(memory, device_of(by), product, page))
 
 
@@ -114,7 +118,10 @@ def _ask(product: Product, page: Page, readings: list[Reading], by: Actor) -> No
 
 
 def _story(page: Page, readings: list[Reading], change: int) -> dict[str, Any]:
-    """How the numbers are read, and how else, for the question's words (`discrepancies/story.py`)."""
+    """The likeliest reading and the other one, as the fact `story` of a question (`discrepancies/story.py`).
+
+    change: how many pieces more the other reading has.
+    """
     best = readings[0]
     other = next(reading for reading in readings if reading.pieces == best.pieces + change)
     numbers = [number.quantity for number in page.numbers]
@@ -123,7 +130,11 @@ def _story(page: Page, readings: list[Reading], change: int) -> dict[str, Any]:
 
 
 def _record(kind: Discrepancy.Kind, product: Product, page: Page, change: int, by: Actor, **more: Any) -> None:
-    """change: how many pieces more or less the other reading books; if that is nothing at all, it can be reversed."""
+    """Record a question about a page.
+
+    change: how many pieces more or less the other reading books. If the other reading books nothing at all, the booked
+    movements can be reversed; else the change can be booked.
+    """
     total = sum(page.booked.values())
     facts: dict[str, Any] = {"sent": page.numbers[-1].quantity, "on_hand": product.quantity - total, "change": total}
     if change == -total:

@@ -1,4 +1,4 @@
-"""The app's finished orders, compared with the order that its device had seen."""
+"""The app's finished orders, each compared with the order as its device had seen it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from api.actions.orders import Line
 from api.actor import Actor
 from api.models import Discrepancy, Order, Product
 from api.phones import history
-from api.phones.memory import device_of, noted, remembered
+from api.phones.memory import device_of, remembered, update_memory
 from api.reconcile import picking, scanning
 from api.reconcile.memory import Memory, fingerprint_of
 
@@ -20,21 +20,21 @@ UNKNOWN_CUSTOMER = "N/A"
 
 
 def pulled(seen: int, *, by: Actor) -> None:
-    """The phone pulls all orders as they are at the revision `seen`."""
+    """Note that the phone pulls all orders, as they are at the revision `seen`."""
 
     def note(memory: Memory) -> None:
         if not memory.is_same_order_pull(seen):
             scanning.arrive(memory, "pull orders", by.at, by.connection)
             memory.note_order_pull(seen)
 
-    noted(by, note)
+    update_memory(by, note)
 
 
 def put(
     order_id: int | None, *, customer_name: str, status: str | None = None, lines: Sequence[Line] | None = None,
     lost: Mapping[str, str] | None = None, by: Actor, key: str = "",
 ) -> Order | None:  # fmt: skip
-    """The phone sends an order as it finished it. Returns the order; None if it is archived or never existed.
+    """Apply an order that the phone has finished. Returns the order; None if it is archived or never existed.
 
     lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`).
     """
@@ -42,7 +42,7 @@ def put(
         scanning.arrive(memory, "order", by.at, by.connection)
         order = Order.objects.select_for_update(no_key=True).filter(id=order_id).first() if order_id else None
         if order is None or order.archived_at is not None:
-            _gone(order, key, customer_name, lines or [], by)
+            _record_unknown(order, key, customer_name, lines or [], by)
             order = None
         else:
             body = fingerprint_of(customer_name, status, lines)
@@ -53,7 +53,8 @@ def put(
         return order
 
 
-def _gone(order: Order | None, key: str, customer: str, lines: Sequence[Line], by: Actor) -> None:
+def _record_unknown(order: Order | None, key: str, customer: str, lines: Sequence[Line], by: Actor) -> None:
+    """Ask a manager about an order that is archived or, if it is None, unknown. key: its id as the phone sent it."""
     picked = {str(line.product): line.quantity_picked or 0 for line in lines}
     kind = Kind.PICKED_AFTER_CANCEL if order else Kind.UNKNOWN_ORDER
     discrepancies.record(kind, by=by, order=order, id=key[:100], customer=customer, picked=picked)
@@ -63,7 +64,7 @@ def _merge_if_plausible(
     order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
 
 ) -> None:  # fmt: skip
-    """Merge an order; one with implausible quantities stays as it is, and a manager is asked."""
+    """Merge an order. If its quantities are implausible, it stays as it is, and a manager is asked."""
     try:
         with transaction.atomic():
             _merge(order, memory, customer, status, lines, by)
@@ -81,6 +82,8 @@ def _merge(
     order: Order, memory: Memory, customer: str, status: str | None, lines: Sequence[Line] | None, by: Actor,
 
 ) -> None:  # fmt: skip
+    """Merge what the phone sent with what it had seen and with the order as it is now. Raises ImplausibleQuantity and
+    OnHandOutOfBounds."""
     now = {
         line.product_id: (line.quantity_to_pick, line.quantity_picked)
         for line in order.lines.filter(removed_at__isnull=True).order_by("id")
@@ -109,14 +112,14 @@ def _merge(
     if status is not None and status != seen_status and may:
         order.status = status
     if (order.customer_name, order.status, result.lines) == before and not (result.twice or result.gone):
-        return  # finished again
+        return  # the order was sent again: nothing changes
     wanted = [Line(product, to_pick, picked) for product, (to_pick, picked) in result.lines.items()]
     orders.write(order, wanted, by=by)
     _report(order, result, by)
 
 
 def _picked_cancelled(order: Order, sent: picking.Lines, by: Actor) -> None:
-    """The order was cancelled while somebody picked it: nothing is booked, and a manager is asked."""
+    """Ask a manager about an order that was cancelled while somebody picked it. Nothing is booked."""
     picked = {product: quantity for product, (_to_pick, quantity) in sent.items() if quantity}
     discrepancies.record(
         Kind.PICKED_AFTER_CANCEL, by=by, order=order, customer=order.customer_name,

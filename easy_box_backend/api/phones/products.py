@@ -1,4 +1,4 @@
-"""The app's creations, photos and deletions, compared with what its device had seen."""
+"""The app's creations, photos and deletions, each compared with what its device had seen."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,10 +25,10 @@ def create(
     *, sku: str, name: str, location: str = "", quantity: int = 0, photo: Photo | None = None,
     lost: Mapping[str, str] | None = None, by: Actor, **more: Any,
 ) -> Product:  # fmt: skip
-    """The phone created a product, perhaps long ago, and may have sent it before.
+    """Create a product that was entered on the phone, perhaps long ago, and may have been sent before.
 
     lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). Returns the new product, or the
-    existing one with that SKU. Raises SkuTaken if the phone could know that the SKU is taken; only the first time,
+    existing one with that SKU. Raises SkuTaken if the phone could know that the SKU is taken; but only the first time,
     since the app repeats the request for ever.
     """
     sku = sku or NO_SKU
@@ -38,7 +38,7 @@ def create(
     with remembered(by) as memory:
         live = Product.objects.live().filter(sku=sku).first()
         arrival = scanning.arrive(memory, "create", by.at, by.connection)
-        booking.acted(memory, arrival, by=by, also=live.pk if live else None)
+        booking.note_other_change(memory, arrival, by=by, also=live.pk if live else None)
         product, taken = _create(memory, sku, name, location, photo, more, by)
         if product is not None:
             memory.note_seen(product.pk, product.revision, kept=True)
@@ -55,7 +55,7 @@ def _create(
     memory: Memory, sku: str, name: str, location: str, photo: Photo | None, more: Mapping[str, Any], by: Actor,
 
 ) -> tuple[Product | None, int | None]:  # fmt: skip
-    """The product, or None and the id of the one that has the SKU, be it as a barcode."""
+    """The product and None. If the creation is refused: None and the id of the product with this SKU or barcode."""
     live = products.holder_of(sku)
     if live is None:
         if archived := _own_archived(memory, sku, name, by):
@@ -81,9 +81,9 @@ def _create(
 
 
 def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | None:
-    """The archived product that this device created under this SKU and name since its last pull, if there is one.
+    """The archived product that this device created under this SKU and name since its last pull, None if there is none.
 
-    Then the creation is sent again because its first answer was lost.
+    If there is one, the first answer was lost, and the phone sends the creation again.
     """
     made = ProductVersion.objects.filter(device=by.device, sku=sku, name=name, revision__gt=memory.last_pull)
     for version in made.order_by("-revision"):
@@ -95,7 +95,7 @@ def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | N
 
 # --- Photo --------------------------------------------------------------------------------------------------------
 def set_photo(key: str, photo: Photo, *, by: Actor) -> Product:
-    """The phone uploads a photo, usually directly after a PUT. Raises NoSuchProduct."""
+    """Store a photo that the phone uploads, usually directly after a PUT. Raises NoSuchProduct."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "photo", by.at, by.connection)
         product_id = id_of(key, memory, None, by) or 0
@@ -110,11 +110,12 @@ def set_photo(key: str, photo: Photo, *, by: Actor) -> Product:
 
 # --- Deletion -----------------------------------------------------------------------------------------------------
 def delete(key: str, *, by: Actor) -> None:
-    """The phone deletes a product. Idempotent. A picker's product is not archived; a manager is asked instead."""
+    """Archive a product that was deleted on the phone. Idempotent. If a picker deleted it, it is not archived: a
+    manager is asked."""
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "delete", by.at, by.connection)
         product_id = id_of(key, memory, None, by)
-        booking.acted(memory, arrival, by=by, also=product_id)
+        booking.note_other_change(memory, arrival, by=by, also=product_id)
         product = stock.lock([product_id or 0]).get(product_id or 0)
         if product is None:
             if not key.isdecimal():
@@ -129,9 +130,10 @@ def delete(key: str, *, by: Actor) -> None:
 
 # --- Which product --------------------------------------------------------------------------------------------------
 def id_of(key: str, memory: Memory, sent: Mapping[str, str] | None, by: Actor) -> int | None:
-    """The id of the product with this key. For a phone's UUID it is the one that the device created, and is remembered.
+    """The id of the product with this key: an id, or a UUID of the phone. None if there is no such product.
 
-    sent: the description that came with it, if any. Returns None if there is no such product.
+    sent: the description that came with the key, if any. By it a UUID is matched with the product that this device
+    created, and the match is remembered.
     """
     product_id = int(key) if key.isascii() and key.isdecimal() and len(key) <= 18 else memory.aliases.get(key)
     if product_id is None and sent is not None:

@@ -14,15 +14,15 @@ from api.reconcile.stories import Stories
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """items: a product's id and pieces each. story: the place of the likeliest story in which the phone has a queue; 1
-    if that is the likeliest of all."""
+    """A queue of additions. items: the product's id and the pieces of each. story: the place, from 1, of the likeliest
+    story in which the phone has a queue; 1 is the likeliest story of all."""
 
     items: tuple[Item, ...]
     story: int
 
 
 def memory_of(device: Device) -> Memory:
-    """What is remembered of a phone, to read only. Raises UnknownVersion."""
+    """The memory of a phone, to read only. Raises UnknownVersion."""
     row = DeviceMemory.objects.filter(device=device).first()
     return read(row.state if row else "{}")
 
@@ -33,7 +33,7 @@ def stories_of(memory: Memory) -> Stories:
 
 
 def of(stories: Stories) -> Queue | None:
-    """The queue in the likeliest story that has one, None if no story has."""
+    """The queue in the likeliest story that has one, None if no story has one."""
     for place, story in enumerate(stories.stories, 1):
         if story.state.length:
             return Queue(tuple(story.state.queue.items[: story.state.length]), place)
@@ -41,8 +41,8 @@ def of(stories: Stories) -> Queue | None:
 
 
 def probable_queue(device: Device) -> tuple[bool, list[tuple[Product, int]]]:
-    """Whether the queue is the likeliest case (else it is only possible), and its products with their pieces. Empty if
-    no queue is known, or a newer release has written the memory."""
+    """The queue of a phone for people: whether the likeliest story has it (else it is only possible), and its products
+    with their pieces. (False, []) if no queue is known, or if a newer release has written the memory."""
     try:
         queue = of(stories_of(memory_of(device)))
     except UnknownVersion:

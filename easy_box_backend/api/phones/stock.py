@@ -1,4 +1,4 @@
-"""The app's look-ups, pulls and additions, compared with what its device has done since its last pull."""
+"""The app's look-ups, pulls and additions, each compared with what its device has done since its last pull."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from api.actions import discrepancies, products, stock, unknown_goods
 from api.actor import Actor
 from api.models import MAX_QUANTITY, Discrepancy, Product, ProductVersion, StockMovement
 from api.phones import booking, former_logins, numbers
-from api.phones.memory import as_read, device_of, noted, remembered, written
+from api.phones.memory import as_read, device_of, remembered, update_memory, written
 from api.reconcile import scanning
 from api.reconcile.memory import Arrival, Memory
 from api.texts import barcode_of
 
 
 def pulled(seen: int, *, by: Actor) -> int:
-    """The phone pulls the whole product list as it is at the revision `seen`, so its queues are empty.
+    """Note that the phone pulls the whole product list as it is at the revision `seen`, so its queues are empty.
 
-    Returns the revision that the list must have: what the pull tells may have changed the stock.
+    Returns the revision that the list in the response must have: the pull is evidence, and may change what is booked.
     """
-    if noted(by, lambda memory: _is_nothing_new(memory, seen)):
+    if update_memory(by, lambda memory: _is_nothing_new(memory, seen)):
         return seen
     with remembered(by) as memory:
         if _is_nothing_new(memory, seen):
@@ -26,7 +26,7 @@ def pulled(seen: int, *, by: Actor) -> int:
         quick_before = memory.quick_since_pull
         arrival = scanning.arrive(memory, "pull", by.at, by.connection)
         memory.line.pull()
-        with booking.told(memory) as stories:
+        with booking.stories_in(memory) as stories:
             final = stories.pull(arrival.timing)
             booked = booking.agree(memory, stories, by=by, also=list(memory.pages), final=final)
         stock.lock(memory.pages)
@@ -37,25 +37,27 @@ def pulled(seen: int, *, by: Actor) -> int:
 
 
 def saw_later(seen: int, instead_of: int, *, by: Actor) -> None:
-    """The list that the phone got is of the revision `seen`, since something changed after its pull was noted."""
-    noted(by, lambda memory: memory.saw_later(seen, instead_of))
+    """Note that the phone got the list of the revision `seen` and not of `instead_of`: something changed after its pull
+    was noted."""
+    update_memory(by, lambda memory: memory.saw_later(seen, instead_of))
 
 
 def _is_nothing_new(memory: Memory, seen: int) -> bool:
+    """Whether a pull at this revision tells nothing that is not known yet."""
     return memory.is_same_pull(seen) and memory.stories.is_at_rest
 
 
 def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
-    """The product that the phone's `?sku=` means; None if there is none.
+    """Note a look-up, and return the product that the phone's `?sku=` means; None if there is none.
 
-    skus: what it can mean (`texts.skus_of`), at least one. sent: the text as the phone sent it.
+    skus: the SKUs that it can mean (`texts.skus_of`), at least one. sent: the text as the phone sent it.
 
     The phone is also shown a product that was archived or got another SKU since its last pull. An empty answer within
     its stock queue would block the app at every opening, so an unknown SKU there becomes an unverified product.
     """
 
     def known(memory: Memory) -> tuple[Product | None, bool]:
-        """The product, and whether nothing else is to be done. Then the look-up is noted."""
+        """The product, and whether the look-up needs nothing more: it is noted, or need not be."""
         product = _find(skus, memory)
         is_known = memory.has_seen(product.pk, product.revision) if product else skus[0] in memory.misses
         if is_known and memory.still_scans(skus[0], by.at, by.connection):
@@ -64,7 +66,7 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
             _note_found(product, skus, memory, scanning.arrive(memory, "find", by.at, by.connection))
         return product, product is not None
 
-    product, done = noted(by, known)
+    product, done = update_memory(by, known)
     if done:
         return product
     with remembered(by) as memory:
@@ -78,14 +80,14 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
             return product
         scanning.note_lookup(memory, skus[0], arrival)
         if not scanning.is_scan(memory):
-            with booking.told(memory) as stories:
+            with booking.stories_in(memory) as stories:
                 stories.find_nothing(arrival.timing)
                 booking.agree(memory, stories, by=by)
         return None
 
 
 def _note_found(product: Product, skus: list[str], memory: Memory, arrival: Arrival) -> None:
-    """The phone has looked this product up, and is shown it."""
+    """Note that the phone looked up this product and is shown it."""
     for sku in skus:
         memory.misses.pop(sku, None)
     memory.note_seen(product.pk, product.revision)
@@ -96,6 +98,8 @@ def _note_found(product: Product, skus: list[str], memory: Memory, arrival: Arri
 
 
 def _find(skus: list[str], memory: Memory) -> Product | None:
+    """The product with one of these codes: a live one, else one that had it when the phone got its list, else the one
+    that a manager has chosen for it."""
     if product := Product.objects.with_code(skus):
         return product
     since = memory.list_in_use
@@ -123,21 +127,21 @@ def _relabelled(sku: str, since: int) -> Product | None:
 
 
 def _make_unverified(sku: str, *, sent: str, by: Actor) -> Product:
-    """A product for an unknown SKU in a queue; a manager is told."""
+    """Create a product for an unknown SKU in a queue, and ask a manager. sent: the SKU as the phone sent it."""
     try:
         product = products.create(sku=sku, name=sku, unverified=True, by=by)
     except products.SkuTaken:
         return Product.objects.live().get(sku=sku)
-    told: dict[str, Any] = {"sent": sent} if sent != sku else {}
-    discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, product=product, **told)
+    facts: dict[str, Any] = {"sent": sent} if sent != sku else {}
+    discrepancies.record(Discrepancy.Kind.UNKNOWN_SKU, by=by, product=product, **facts)
     return product
 
 
 def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = "") -> StockMovement | None:
-    """The phone received goods. Returns the movement; None if the addition was a duplicate or is held back.
+    """Receive goods that the phone added. Returns the movement; None if the addition was a duplicate or is not booked.
 
-    product_id: None if the phone sent no id of a product; key: what it sent. An unknown id is not refused, since the
-    phone would send it for ever: a manager is asked.
+    product_id: None if the phone sent no id of a product. key: what it sent instead. An unknown id is not refused,
+    since the phone would send it for ever: a manager is asked.
     """
     if product_id is not None and (movement := _add_at_once(product_id, quantity, by)):
         return movement
@@ -152,16 +156,16 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
         if quantity < 1:  # the app sends no such number
             booking.ask_about_quantity(Product.objects.get(id=product_id), quantity, by=by)
             return None
-        with booking.told(memory) as stories:
+        with booking.stories_in(memory) as stories:
             former_logins.take_over(memory, stories, device_of(by))
-            addition = booking.note(memory, stories, product_id, quantity, timing, by=by)
+            addition = booking.note_addition(memory, stories, product_id, quantity, timing, by=by)
             booked = booking.agree(memory, stories, by=by)
         return next((movement for movement in booked if movement.pk == addition.movement), None)
 
 
 def _add_at_once(product_id: int, quantity: int, by: Actor) -> StockMovement | None:
-    """`add_stock` by one statement, if there is no doubt that the phone means new goods. None, with nothing written, if
-    there is, or if another request of the phone comes meanwhile."""
+    """`add_stock` in one SQL statement, if the goods are certainly new. Returns None, with nothing written, if that is
+    doubtful, or if another request of the phone has changed its memory meanwhile."""
     found = as_read(by)
     if found is None or not 1 <= quantity <= MAX_QUANTITY:
         return None
@@ -171,13 +175,14 @@ def _add_at_once(product_id: int, quantity: int, by: Actor) -> StockMovement | N
     arrival = scanning.arrive(memory, "add", by.at, by.connection)
     timing = memory.line.add(product_id, arrival.timing)
     memory.used_lookup(product_id)
-    with booking.told(memory) as stories:
-        addition = booking.note(memory, stories, product_id, quantity, timing, by=by)
-        if not booking.is_all(addition, memory, stories):
+    with booking.stories_in(memory) as stories:
+        addition = booking.note_addition(memory, stories, product_id, quantity, timing, by=by)
+        if not booking.is_certainly_new(addition, memory, stories):
             return None
     return stock.receive_and_note(product_id, quantity, before=before, after=written(memory), by=by)
 
 
 def _exists(product_id: int, memory: Memory) -> bool:
-    """Whether there is such a product, be it archived. What the phone has found exists: products are never deleted."""
+    """Whether there is such a product, live or archived. One that the phone has found exists: products are never
+    deleted."""
     return product_id in memory.line.found or Product.objects.filter(id=product_id).exists()

@@ -1,4 +1,4 @@
-"""The app's updates: a whole product as the phone shows it, compared with what the phone had seen."""
+"""The app's updates. Each sends a whole product as the phone shows it, and is compared with what the phone had seen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ Kind = Discrepancy.Kind
 
 @dataclass(frozen=True, slots=True)
 class Update(updates.Sent):
-    """The same with what needs no comparison. photo: sent with the product. min_quantity: None if it was not sent."""
+    """An update with the fields that need no comparison. photo, min_quantity: None if they were not sent."""
 
     photo: Photo | None
     min_quantity: int | None
@@ -31,11 +31,11 @@ def put(
     photo: Photo | None = None, min_quantity: int | None = None, lost: Mapping[str, str] | None = None, by: Actor,
 
 ) -> Product | None:  # fmt: skip
-    """The phone sends a whole product as it shows it. Returns the product; None if it is unknown which one it is.
+    """Apply a whole product that the phone sends as it shows it. Returns the product; None if it is unknown.
 
     key: the product's id, or the UUID under which the phone created it. image_url: matters only if it names a file on
     the phone. lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). A blank name or SKU changes
-    nothing. Raises SkuTaken, the first time only.
+    nothing. Raises SkuTaken, but only the first time.
     """
     taken: SkuTaken | None = None
     file = image_url if isinstance(image_url, str) and not image_url.startswith("http") else ""
@@ -44,7 +44,7 @@ def put(
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "put", by.at, by.connection)
         product_id = id_of(key, memory, sent.fields, by)
-        booking.acted(memory, arrival, by=by, also=product_id)
+        booking.note_other_change(memory, arrival, by=by, also=product_id)
         product = stock.lock([product_id or 0]).get(product_id or 0)
         if product is None:
             facts: dict[str, Any] = {"id": key[:100], "name": name, "quantity": quantity}
@@ -61,6 +61,7 @@ def put(
 
 
 def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: Actor) -> SkuTaken | None:
+    """Apply an update to a locked product. Returns why it is refused, None if it is not."""
     latest = memory.shown.get(product.pk) or memory.shown_before.get(product.pk)
     late = updates.is_of_pass_before_pull(memory, arrival, product.pk, sent.quantity)
     kept = memory.shown_before if late else memory.shown
@@ -85,16 +86,17 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
 
 
 def _sku_taken(product: Product, edits: Mapping[str, str]) -> Product | None:
-    """Another live product with the SKU that this one is to get, be it as a barcode."""
+    """Another live product that has the new SKU of this one, as its SKU or as a barcode; None if there is none."""
     if product.is_archived or not edits.get("sku"):
         return None
     return products.holder_of(edits["sku"], but=product.pk)
 
 
 def _is_duplicate(product: Product, sent: Update, memory: Memory, shown: Shown, by: Actor) -> bool:
-    """Whether this device has sent the same PUT since the pull, and it would undo what came after.
+    """Whether this device has sent the same PUT since its last pull, and applying it again would undo later changes.
 
-    Either somebody else has changed the description since its last one, or a second pass sends the same updates.
+    That is so if somebody else has changed the description since the device's last PUT, or if a second pass sends the
+    same updates.
     """
     if sent.fingerprint not in shown.fingerprints:
         return False
@@ -106,13 +108,13 @@ def _apply(
     product: Product, memory: Memory, arrival: Arrival, edits: Mapping[str, str], sent: Update, by: Actor,
     *, edited: bool, late: bool,
 ) -> None:  # fmt: skip
-    """Store what was edited, and book what the number says."""
+    """Store the edited fields, and book the change that the number stands for."""
     changes = dict(edits) if sent.min_quantity is None else {**edits, "min_quantity": sent.min_quantity}
     delta = 0
     if sent.quantity is not None:
         local = sent.local
         delta = numbers.note(product, sent.quantity, memory, arrival, edited=edited, late=late, local=local, by=by)
     movement = products.apply(product, changes, delta=delta, photo=sent.photo, by=by)
-    numbers.booked(product, movement, memory)
+    numbers.note_booked(product, movement, memory)
     if movement and product.is_archived:
         discrepancies.record(Kind.ARCHIVED_STOCK, by=by, product=product, quantity=delta, booked=[movement.pk])
