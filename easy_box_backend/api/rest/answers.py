@@ -1,4 +1,4 @@
-"""Building an answer: JSON, absolute addresses, entity tags, pages."""
+"""Builds answers: JSON, absolute addresses, entity tags, pages."""
 
 import gzip
 import re
@@ -27,7 +27,8 @@ from api.serializers.rows import movement_json
 
 # --- JSON ---------------------------------------------------------------------------------------------------------
 def _plain(value: Any) -> Any:
-    """Types that msgspec does not know: lazy translations, and the str subclass of REST framework's errors."""
+    """Converts types that msgspec does not know: lazy translations, and the subclasses that REST framework's errors
+    use."""
     if isinstance(value, Promise | str):
         return str(value)
     if isinstance(value, Mapping):
@@ -60,7 +61,7 @@ class JsonAnyway(DefaultContentNegotiation):
     """Answers in JSON also if the client asks for another type: a phone must not fail because of its `Accept`."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        if len(renderers) == 1:  # also spares the query: a SKU full of `&` is not a query with too many fields
+        if len(renderers) == 1:  # so the query is not parsed: a SKU with many `&` would be a query with too many fields
             return renderers[0], renderers[0].media_type
         try:
             return super().select_renderer(request, renderers, format_suffix)
@@ -81,7 +82,7 @@ def photo_base(request: HttpRequest | Request) -> str:
 
 
 def address_of(request: HttpRequest | Request, name: str, key: object) -> str:
-    """The absolute address of a row, for `Location`. name: of its route below /api/."""
+    """The absolute address of a row, for `Location`. name: the name of its route below /api/."""
     return public_base(request) + _pattern_of(name) % key
 
 
@@ -92,23 +93,24 @@ def _pattern_of(name: str) -> str:
 
 
 def created(request: HttpRequest | Request, response: HttpResponseBase, name: str, key: object) -> HttpResponseBase:
-    """The response with the `Location` of the created row. name: of its route below /api/."""
+    """The response with the `Location` of the created row. name: the name of its route below /api/."""
     response.headers["Location"] = address_of(request, name, key)
     return response
 
 
 def movement_answer(request: HttpRequest | Request, movement: StockMovement | None, **more: Any) -> HttpResponseBase:
-    """The answer to a change of stock. movement: None if nothing had to be booked. more: what else is answered, beside
-    `movement`."""
+    """The answer to a change of stock. movement: None if nothing had to be booked. more: further keys of the JSON; with
+    them the movement is under `movement`."""
     if movement is None:
         return json({})
-    told = movement_json(movement)
-    return created(request, json({**more, "movement": told} if more else told), "movement", movement.pk)
+    row = movement_json(movement)
+    return created(request, json({**more, "movement": row} if more else row), "movement", movement.pk)
 
 
 # --- Entity tags --------------------------------------------------------------------------------------------------
 def tag_of(version: object, rest: bytes) -> str:
-    """A version, a dot, and a hash of everything else that the answer depends on (RFC 9110, section 8.8.3).
+    """An entity tag: the version, a dot, and a hash of everything else that the answer depends on (RFC 9110, section
+    8.8.3).
 
     rest: at least the prefix of photo URLs, which contain the host that was called.
     """
@@ -130,7 +132,7 @@ def not_modified(request: HttpRequest | Request, tag: str) -> bool:
 
 
 TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
-"""In an `Accept-Encoding`: gzip, unless its weight is 0, which means "not" (RFC 9110, section 12.5.3)."""
+"""Finds gzip in an `Accept-Encoding`, unless its weight is 0, which means "not" (RFC 9110, section 12.5.3)."""
 
 
 def tagged(
@@ -149,14 +151,14 @@ def tagged(
 
 
 def tagged_gzip(request: HttpRequest | Request, tag: str, packed: bytes | None) -> HttpResponseBase:
-    """The same for JSON that is gzipped already. Who does not take gzip gets it unpacked.
+    """As `tagged`, for JSON that is gzipped already. For a caller that does not accept gzip it is unpacked.
 
-    Compressed, the tag is weak, as nginx makes it: a strong one would name these bytes (RFC 9110, section 8.8.3).
+    With gzip the tag is weak, as nginx makes it: a strong tag would stand for these bytes (RFC 9110, section 8.8.3).
     """
-    takes_gzip = TAKES_GZIP.search(request.headers.get("Accept-Encoding", ""))
-    response = tagged(request, tag, packed if takes_gzip or packed is None else gzip.decompress(packed))
+    accepts_gzip = TAKES_GZIP.search(request.headers.get("Accept-Encoding", ""))
+    response = tagged(request, tag, packed if accepts_gzip or packed is None else gzip.decompress(packed))
     patch_vary_headers(response, ["Accept-Encoding"])
-    if takes_gzip:
+    if accepts_gzip:
         response.headers["ETag"] = f"W/{response.headers['ETag']}"
         if response.status_code == status.HTTP_200_OK:
             response.headers["Content-Encoding"] = "gzip"

@@ -1,4 +1,4 @@
-"""Barcodes of a product: all may read them, managers write them."""
+"""Barcodes of a product. Everybody may read them, storekeepers and managers may write them."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import status

@@ -1,4 +1,4 @@
-"""Base classes of views: who may call them, and which method answers a phone."""
+"""Base classes of views. They check who may call a view, and choose the method that answers a phone."""
 
 from typing import Any
 
@@ -33,13 +33,15 @@ class StorekeepersView(APIView):
 
 
 class PhoneView(APIView):
-    """A call that phones make too. If the view has an `app_put`, it answers an app device's `put`.
+    """A call that phones make too. If the view has a method `app_put`, this answers a PUT of an app device; so for the
+    other HTTP methods.
 
-    This is the only place that tells them apart. A phone's requests are read against what it can have seen.
+    Views tell phones and programs apart here, the functions of `hot.py` by `by.is_app`. A phone's requests are read
+    against what it can have seen.
     """
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """REST framework's, which authenticates. For an app device, replaces the method that is called next."""
+        """Authenticate, as REST framework does. For an app device, also replace the method that is called next."""
         super().initial(request, *args, **kwargs)
         called = (request.method or "").lower()
         for_app = getattr(self, f"app_{'get' if called == 'head' else called}", None)

@@ -34,7 +34,7 @@ DISK_FULL = gettext_noop("The server's disk is full, so nothing was changed. Tel
 
 
 def is_disk_full(exc: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is a disk without room: the photos' or the database's."""
+    """Whether an error, or its cause, is a full disk: that of the photos or of the database."""
     while exc is not None:
         if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
             return True
@@ -46,13 +46,13 @@ def is_disk_full(exc: BaseException | None) -> bool:
 
 BUSY = gettext_noop("The server is busy. Try again in a few seconds.")
 BUSY_SECONDS = 5
-# PostgreSQL's: too slow a statement, a lock that was not had, a deadlock; too many connections, and a server that stops
-# or starts. psycopg's own errors have no code: no connection in time, or one that broke.
+# Codes of PostgreSQL: a statement or a lock that took too long, a deadlock, too many connections, a server that stops
+# or starts. None: psycopg's own errors, which have no code: no connection in time, or a broken one.
 _BUSY = {"57014", "55P03", "40P01", "40001", "53300", "57P01", "57P02", "57P03", None}
 
 
 def is_busy(exc: BaseException | None) -> bool:
-    """Whether an error comes from the database having too much to do, or being away: later the same may succeed."""
+    """Whether the error is that the database is overloaded or unreachable, so that a retry may succeed."""
     if not isinstance(exc, OperationalError):
         return False
     if "is locked" in str(exc):  # SQLite
@@ -67,7 +67,7 @@ def error_body(
     retryable: bool = False,
     fields: Any = None,
 ) -> dict[str, Any]:
-    """The error body: `code`, `detail`, `facts`, `retryable`, beside messages by field name."""
+    """The error body: `code`, `detail`, `facts`, `retryable`, and messages by field name."""
     return {**(fields or {}), "code": code, "detail": detail, "facts": facts or {}, "retryable": retryable}
 
 
@@ -77,7 +77,7 @@ def busy_body() -> dict[str, Any]:
 
 
 def answer_exception(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """REST framework's exception handler. Returns None for an unexpected exception, which becomes a 500."""
+    """The exception handler of REST framework. Returns None for an unexpected exception, which becomes a 500."""
     request = context["request"]
     request.accepted_renderer, request.accepted_media_type = JsonRenderer(), JsonRenderer.media_type
     headers: dict[str, str] = {}
@@ -134,7 +134,8 @@ def _first_sentence(value: Any) -> str:
 
 def answer_error(request: HttpRequest, code: str, detail: Any, status_code: int) -> HttpResponse:
     """An error outside REST framework's views, with the same body."""
-    is_ours = status_code >= 500
-    facts = {"request_id": getattr(request, "request_id", "")} if is_ours else {}  # for the logs and the alert
-    body = dump(error_body(code, detail, facts, retryable=is_ours))
+    is_server_error = status_code >= 500
+    # With the id the error is found in the logs and in the alert.
+    facts = {"request_id": getattr(request, "request_id", "")} if is_server_error else {}
+    body = dump(error_body(code, detail, facts, retryable=is_server_error))
     return HttpResponse(body, status=status_code, content_type="application/json")

@@ -1,7 +1,7 @@
-"""The app's most frequent calls as plain functions of Django, for every kind of device. `middleware/door.py` calls them
-for ordinary requests, the views of REST framework for all others.
+"""The app's most frequent calls as plain Django functions, for every kind of device. `middleware/door.py` calls them
+for ordinary requests, and the views of REST framework for all others.
 
-by.is_app: a phone's requests are read against what it can have seen (docs/reconciliation.md).
+With by.is_app, a request is read against what the phone can have seen (docs/reconciliation.md).
 """
 
 from collections.abc import Callable
@@ -36,13 +36,14 @@ def _whole_list(
 ) -> HttpResponseBase:
     """A whole list with its tag, or 304 if the caller holds it.
 
-    pulled: is told the revision that a phone sees, and may return a later one: then the list is made again, with what
-    the pull has corrected. since: for the list of orders; None for the products.
+    pulled: called with the revision of the list that a phone gets. If the pull corrects something, it returns a later
+    revision, and the list is made again. since: for the list of orders; None for the products.
     """
     photos = answers.photo_base(request)
     rest = (f"{photos} {since}" + ("" if by.is_app else " programs") if since else photos).encode()
 
     def made() -> tuple[str, bytes | None]:
+        """The list's revision tag, and the list; None if the caller holds it."""
         state = revision.tag()
         if answers.not_modified(request, answers.tag_of(state, rest)):
             return state, None
@@ -75,7 +76,7 @@ def look_up(request: HttpRequest, *, by: Actor) -> HttpResponseBase:
 
 
 def add_stock(request: HttpRequest, key: str, quantity: int, *, by: Actor) -> HttpResponseBase:
-    """Receive goods. key: the product's id in the path, which of a phone may be anything."""
+    """Receive goods. key: the product's id in the path; a phone may send any text there."""
     if by.is_app:
         movement = phone_stock.add_stock(parse_id(key), quantity, by=by, key=key)
     else:

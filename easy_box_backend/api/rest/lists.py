@@ -1,6 +1,6 @@
-"""Lists: their queries and their JSON. The number of queries does not depend on the length.
+"""Lists: their queries and their JSON. The number of queries does not depend on the length of a list.
 
-Whole lists are kept as bytes by `ready.py`."""
+`ready.py` keeps whole lists as bytes."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -35,7 +35,10 @@ def order_list(photos: str, since: datetime, *, for_app: bool) -> list[dict[str,
 
 
 def products_changed(after: int | None, photos: str) -> tuple[list[int], list[dict[str, Any]]]:
-    """The ids of products that have changed after this revision, and those of them that are in the list. None: all."""
+    """The ids of products that have changed after this revision, and the rows of those that are live.
+
+    after: None for all live products; then there are no ids.
+    """
     if after is None:
         return [], product_list(photos)
     rows = products_json(Product.objects.filter(revision__gt=after), photos)
@@ -45,7 +48,7 @@ def products_changed(after: int | None, photos: str) -> tuple[list[int], list[di
 def orders_changed(
     after: int | None, since: datetime, photos: str, *, for_app: bool
 ) -> tuple[set[int], list[dict[str, Any]]]:
-    """The same for the orders that the app shows. An order also changes with the products in it."""
+    """As `products_changed`, for the orders that the app shows. An order also changes with the products in it."""
     if after is None:
         return set(), order_list(photos, since, for_app=for_app)
     shown = Order.objects.as_in_the_app(since)
@@ -103,7 +106,7 @@ def products_matching(query: dict[str, Any]) -> "QuerySet[Product]":
 
 
 def _behind(field: str, down: bool, after: int) -> Q:
-    """The condition for rows behind the row `after` in this order. Rows of equal value are ordered by id."""
+    """The condition for products that come after the one with the id `after`, sorted by `field`, then by id."""
     if field == "id":
         return Q(id__lt=after) if down else Q(id__gt=after)
     value = Product.objects.filter(id=after).values_list(field, flat=True).first()
@@ -124,4 +127,5 @@ def orders_matching(query: dict[str, Any]) -> "QuerySet[Order]":
 
 
 def product_answer(request: Request, product: Product, *, is_new: bool = False) -> HttpResponseBase:
+    """The answer with this product: 201 if it is new, else 200."""
     return row_answer(request, one_product(product, photo_base(request)), made="product" if is_new else "")

@@ -1,4 +1,4 @@
-"""Requests for managers: discrepancies, adjustments, stocktakes, reversals."""
+"""Calls for storekeepers and managers: discrepancies, adjustments, counts, reversals."""
 
 from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
@@ -34,8 +34,8 @@ class Discrepancies(ManagersView):
             found = found.filter(status=query["status"])
         if "kind" in query:
             found = found.filter(kind=query["kind"])
-        told = kinds.describe(list(found[: query["limit"]]))
-        return page(request, [discrepancy_json(one) for one in told], query)
+        described = kinds.describe(list(found[: query["limit"]]))
+        return page(request, [discrepancy_json(one) for one in described], query)
 
 
 class Resolve(ManagersView):

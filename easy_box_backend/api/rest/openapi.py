@@ -45,7 +45,7 @@ class Page(SpectacularSwaggerView):
     """GET /api/docs/: Swagger UI."""
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """The allowed methods. REST framework would render its metadata with the page's template, and fail."""
+        """The allowed methods. REST framework's own answer would be rendered with the page's template, and fail."""
         return HttpResponse(headers={"Allow": ", ".join(self.allowed_methods)})
 
 
@@ -302,11 +302,11 @@ ORDER_MADE, ORDER_CHANGED = {201: ORDER, **REFUSED}, {200: ORDER, **REFUSED}
 ORDERS = {200: OrderOut(many=True), 304: None, **REFUSED}
 MOVED = {200: OpenApiResponse(Movement), **REFUSED}
 MOVES: dict[str, Any] = {"parameters": [LOCATION], "responses": MOVED}
-"""Of a call that changes stock."""
+"""Parameters and answers of a call that changes stock."""
 
 
 def ok(answer: Any) -> dict[int, Any]:
-    """The answers of a call that succeeds with this one."""
+    """The answers of a call: this one with 200, and the errors."""
     return {200: answer, **REFUSED}
 
 

@@ -1,4 +1,4 @@
-"""Whole lists as ready bytes: compressed once, and after a write only what has changed is made again.
+"""A cache of whole lists as bytes, compressed. After a write, only the chunks that have changed are made again.
 
 Each process keeps the rows of a list as JSON, in chunks. For each public address, which photo URLs contain, it keeps
 the chunks compressed. A gzip stream may consist of parts that were compressed separately, so the parts are put together
@@ -20,27 +20,27 @@ from api.rest import lists
 from api.rest.answers import dump
 
 ROWS = 128
-"""How many ids a chunk holds at most."""
+"""A chunk holds the rows of this many successive ids (or revisions, for ended orders)."""
 LEVEL = 6
-"""Of compression, see docs/benchmarks.md."""
+"""The level of compression, see docs/benchmarks.md."""
 ADDRESSES = 4
 """For how many public addresses a list is kept compressed."""
 
 PHOTOS = "\0"
-"""Stands for the prefix of photo URLs in kept rows. No text in the database contains it."""
+"""The placeholder for the prefix of photo URLs in kept rows. No text in the database contains it."""
 PHOTOS_IN_JSON = dump(PHOTOS)[:-1]
 
 Place = tuple[int, int, int]
-"""Where a row is in its list; rows are sorted by it."""
+"""The sort key of a row in its list."""
 Bucket = tuple[int, int]
-"""Names a chunk. Chunks are sorted by it."""
+"""The key of a chunk, by which chunks are sorted."""
 Packed = tuple[bytes, "Part"]
-"""A compressed chunk, and the sign before its first row, with which it begins."""
+"""The character before the first row of a chunk (`[` or `,`), and the compressed chunk, which begins with it."""
 
 
 # --- Gzip ---------------------------------------------------------------------------------------------------------
 class Part(NamedTuple):
-    """A piece of text as part of a gzip stream. shift: what the CRC of the text before it is multiplied by."""
+    """A piece of text as part of a gzip stream. shift: the factor for the CRC of the text before it."""
 
     deflated: bytes
     length: int
@@ -85,8 +85,11 @@ OPEN, CLOSE = part(b"["), part(b"]")
 # --- Lists --------------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Kept:
-    """A list in this process, as it is at the tag and, for orders, since that midnight. The tag is empty if it is not
-    complete."""
+    """A list in this process.
+
+    tag: the revision tag for which it is up to date; "" while it is not complete. since: as in `whole_list`. places: by
+    the id of the row. chunks: the rows as JSON.
+    """
 
     lock: Lock = field(default_factory=Lock)
     tag: str = ""
@@ -94,9 +97,9 @@ class Kept:
     places: dict[int, Place] = field(default_factory=dict)
     chunks: dict[Bucket, dict[Place, bytes]] = field(default_factory=lambda: defaultdict(dict))
     packed: dict[str, dict[Bucket, Packed]] = field(default_factory=dict)
-    """By address. A chunk that has changed is missing here."""
+    """The compressed chunks by address. One that has changed is missing here."""
     bodies: dict[str, bytes] = field(default_factory=dict)
-    """By address, as long as nothing changes."""
+    """The whole list by address, until something changes."""
 
 
 PRODUCTS, ORDERS, ORDERS_FOR_PROGRAMS = LISTS = "products", "orders", "orders for programs"
@@ -104,7 +107,7 @@ _kept: dict[str, Kept] = {}
 
 
 def forget() -> None:
-    """Keep nothing. Only needed if the database goes back to an earlier state of the same epoch, as in tests."""
+    """Empty the cache. Needed only if the database goes back to an earlier state of the same epoch, as in tests."""
     _kept.update({name: Kept() for name in LISTS})
 
 
@@ -114,10 +117,10 @@ forget()
 def whole_list(tag: str, photos: str, since: datetime | None = None, *, for_app: bool) -> tuple[str, bytes]:
     """All products, or the orders that the app shows, as gzipped JSON; with their tag, which may be newer than `tag`.
 
-    tag: the present one (`revision.tag`), read by the caller in this request. It never names another state of the
+    tag: the present one (`revision.tag`), read by the caller in this request. A tag never stands for two states of the
     database. photos: the prefix of photo URLs. since: for the orders, see `lists.orders_kept_since`; None for products.
 
-    Requests that need what is not there yet wait until the first of them has made it.
+    If several requests need the same list and it must be made, one makes it and the others wait.
     """
     kept = _kept[PRODUCTS if since is None else ORDERS if for_app else ORDERS_FOR_PROGRAMS]
     with kept.lock:
@@ -146,8 +149,8 @@ def _body(chunks: dict[Bucket, dict[Place, bytes]], packed: dict[Bucket, Packed]
 
 
 def _refresh(kept: Kept, since: datetime | None, *, for_app: bool) -> None:
-    """Bring a list to the present revision, and again if there was a write meanwhile. Reads the rows that have changed;
-    all of them if it can't be known which. After the last try the rows may be newer than the tag, never older."""
+    """Bring a list up to the present revision; again if there was a write meanwhile. Only rows that have changed are
+    read; all rows if it is not known which. After the last try the rows may be newer than the tag, never older."""
     for _try in range(5):
         tag = revision.tag()
         if (kept.tag, kept.since) == (tag, since):
@@ -160,8 +163,8 @@ def _refresh(kept: Kept, since: datetime | None, *, for_app: bool) -> None:
         kept.tag = ""  # until it is complete again
         kept.bodies.clear()
         if after is None:
-            for part_of_it in (kept.places, kept.chunks, kept.packed):
-                part_of_it.clear()
+            for cache in (kept.places, kept.chunks, kept.packed):
+                cache.clear()
         touched = {_remove(kept, kept.places.pop(key)) for key in changed if key in kept.places}
         touched |= {_add(kept, row) for row in rows}
         for bucket in touched:
@@ -173,8 +176,8 @@ def _refresh(kept: Kept, since: datetime | None, *, for_app: bool) -> None:
 
 
 def _add(kept: Kept, row: dict[str, Any]) -> Bucket:
-    """Add a row; returns its chunk. Running orders are sorted by id, the others behind them by revision, backwards
-    (`OrderQuerySet.as_in_the_app`)."""
+    """Add a row. Returns the key of its chunk. Running orders are sorted by id; after them the others, the latest
+    revision first (`OrderQuerySet.as_in_the_app`)."""
     runs = row.get("status", Order.Status.OPEN) in Order.RUNNING
     place = kept.places[row["id"]] = (0, row["id"], 0) if runs else (1, -row["revision"], -row["id"])
     kept.chunks[_bucket(place)][place] = dump(row)
@@ -182,6 +185,7 @@ def _add(kept: Kept, row: dict[str, Any]) -> Bucket:
 
 
 def _remove(kept: Kept, place: Place) -> Bucket:
+    """Remove a row. Returns the key of its chunk."""
     del kept.chunks[_bucket(place)][place]
     return _bucket(place)
 

@@ -1,4 +1,4 @@
-"""Movements, client errors, health, photos and the error pages."""
+"""Movements, client errors, health, photos, and Django's error handlers."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Reading a request: its media types, its body (strict and of bounded size), ids, conditions and query."""
+"""Reads requests: media types, the body (strictly, and of bounded size), ids, conditions and the query."""
 
 import re
 from typing import IO, Any, TypeVar, cast
@@ -30,18 +30,18 @@ _SKU_OF_APP = re.compile(r"(?:^|&)sku=(.*)", re.DOTALL)
 
 # --- Media types --------------------------------------------------------------------------------------------------
 class ReadableRequest(WSGIRequest):
-    """A request with media types that Django can parse. One in an unknown encoding (`text/plain; a*=x''b`, RFC 2231)
-    would make Django raise an error before any view could answer."""
+    """A request with media types that Django can parse. A media type in an unknown encoding (`text/plain; a*=x''b`,
+    RFC 2231) would make Django raise an error before any view could answer."""
 
-    INSTEAD = {"CONTENT_TYPE": "application/octet-stream", "HTTP_ACCEPT": "*/*"}
+    REPLACEMENTS = {"CONTENT_TYPE": "application/octet-stream", "HTTP_ACCEPT": "*/*"}
 
     def __init__(self, environ: dict[str, Any]) -> None:
-        for name, instead in self.INSTEAD.items():
+        for name, replacement in self.REPLACEMENTS.items():
             if "*=" in environ.get(name, ""):
                 try:
                     parse_header_parameters(environ[name])
                 except ValueError:
-                    environ = {**environ, name: instead}
+                    environ = {**environ, name: replacement}
         super().__init__(environ)
 
 
@@ -55,10 +55,10 @@ def load(text: str | bytes) -> Any:
         return _decoded(text)
     except ValueError:
         whole = text if isinstance(text, bytes) else text.encode(errors="replace")
-        mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], whole)
-        if mended == whole:
+        repaired = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], whole)
+        if repaired == whole:
             raise
-        return _decoded(mended)
+        return _decoded(repaired)
 
 
 def _decoded(text: str | bytes) -> Any:
@@ -81,7 +81,7 @@ class _Counted:
         return part
 
     def require_end(self) -> None:
-        """Raise ParseError if the connection broke before all announced bytes came: a part may look complete."""
+        """Raise ParseError if the connection broke before all announced bytes came: what came may look complete."""
         while self.read(65536):
             pass
         if self.announced.isdecimal() and self.count < int(self.announced):
@@ -126,7 +126,7 @@ class FormParser(BaseParser):
 
 
 class UploadParser(MultiPartParser):
-    """A multipart form. One larger than the largest photo is refused before it fills the disk."""
+    """A multipart form. A form larger than MAX_UPLOAD_BYTES is refused before it fills the disk."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         counted = _Counted(stream, parser_context)
@@ -145,10 +145,10 @@ def checked(serializer: type, data: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 def checked_from_app(serializer: type, data: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """The data of an app device as far as it can be stored; and by field the original text where it had to change, or
-    why a photo is lost.
+    """The data of an app device as it can be stored; and by field what is lost: the original text if it had to be
+    changed, or the reason why a photo cannot be stored.
 
-    Raises ValidationError for what the app never sends: a missing field, or one of another JSON type.
+    Raises ValidationError for what the app never sends: a missing field, or a field of another JSON type.
     """
     kept = checked(serializer, data)
     blank = {name for name in ("sku", "name") if kept.get(name) == ""}
@@ -201,9 +201,9 @@ def revisions_held(request: Request) -> set[int] | None:
 def sku_of_query(request: HttpRequest, *, is_app: bool) -> list[str] | None:
     """The possible readings of `?sku=`, the likeliest first; None without `sku`.
 
-    The app puts a `+` into the address as it is; elsewhere it means a space. The app also pastes the scanned SKU in
-    unescaped, so for it everything that follows is the SKU, `&` and `=` included, and what looks like an escape may be
-    none (docs/flutter-app.md, section 1).
+    A `+` is a plus sign, as the app sends it, or a space, as elsewhere. The app does not escape the scanned SKU. So for
+    the app everything that follows is the SKU, `&` and `=` included, and what looks like an escape may be none
+    (docs/flutter-app.md, section 1).
     """
     text = request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode(errors="replace")
     asked = (_SKU_OF_APP if is_app else _SKU).search(text)

@@ -21,11 +21,12 @@ from api.serializers.rows import count_json, count_line_json
 
 
 def whole(count: Count, *, with_numbers: bool) -> dict[str, Any]:
-    """A stocktake with its sheet, by shelf."""
+    """A stocktake with its sheet, by shelf. with_numbers: as in `lines_of`."""
     return {**count_json(count), "lines": lines_of(count, count.lines.all(), with_numbers=with_numbers)}
 
 
 def lines_of(count: Count, lines: CountLineQuerySet, *, with_numbers: bool) -> list[dict[str, Any]]:
+    """Lines of a stocktake, by shelf. with_numbers: show how many should be there, even while a blind one is open."""
     hidden = count.blind and count.is_open and not with_numbers
     rows = lines.compared().by_shelf().select_related("product")
     return [count_line_json(line, hidden=hidden) for line in rows]

@@ -1,4 +1,4 @@
-"""Cleaning texts that people type and scanners read, and finding the SKUs that a scanned text can mean."""
+"""Cleans texts that people type and scanners read, and finds the SKUs that a scanned text can mean."""
 
 import hashlib
 import re
@@ -10,8 +10,8 @@ MAX_SKU = 255
 NO_SKU = "NO-SKU"
 """The SKU of goods whose label has no visible text. Not translated: phones compare SKUs letter by letter."""
 
-# Without width: soft hyphen, marks and controls of direction, zero-width space, word joiner, byte order mark.
-# Not the joiners U+200C and U+200D, which scripts and emoji are written with.
+# Characters without width: soft hyphen, marks and controls of direction, zero-width space, word joiner, byte order
+# mark. Not the joiners U+200C and U+200D, which scripts and emoji are written with.
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -22,7 +22,7 @@ def tidy(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """`text` with U+FFFD for what no database stores: NUL and lone surrogates."""
+    """`text` with U+FFFD in place of characters that no database stores: NUL and lone surrogates."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -32,12 +32,12 @@ def folded(text: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """At most `most` characters of `text`; a cut one ends in an ellipsis."""
+    """At most `most` characters of `text`; if it is cut, it ends in an ellipsis."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def sku_of(text: str) -> str:
-    """The SKU under which a scanned text is stored, always the same; "" if the text has no visible characters.
+    """The SKU under which a scanned text is stored, the same one each time; "" if the text has no visible characters.
 
     A long one ends in a digest of the whole text, so that texts with the same beginning get different SKUs.
     """
@@ -53,10 +53,11 @@ _WHOLE = re.compile(r"(\d[\d\s]{0,15})(?:[.,]0{1,2})?")
 
 
 def entered(row: str) -> list[tuple[str, int]]:
-    """The ways to read what somebody scanned, typed or pasted: codes and pieces, the likeliest first.
+    """The possible readings of what somebody scanned, typed or pasted: codes and pieces, the likeliest first.
 
-    `SOCK` is one piece, `SOCK×5`, `SOCK*5` and `SOCK x5` are five; but a SKU can look so too. In a row of a spreadsheet
-    the first cell is the code and the last number behind it the quantity. 0 pieces: the quantity cannot be read.
+    `SOCK` is one piece; `SOCK×5`, `SOCK*5` and `SOCK x5` are five pieces, but can also be SKUs. In a row copied from a
+    spreadsheet the first cell is the code, and the last number after it is the quantity. 0 pieces: the quantity cannot
+    be read.
     """
     code, *cells = (tidy(cell) for cell in row.strip("\r\n").split("\t"))
     filled = [cell for cell in cells if cell]
@@ -70,8 +71,8 @@ def entered(row: str) -> list[tuple[str, int]]:
 def gtins(sku: str) -> list[str]:
     """The other ways to write this article number (GTIN), with fewer or more leading zeros.
 
-    EAN-13 with a leading zero is UPC-A; on cartons it has 14 digits (GS1 General Specifications, section 7.9, also for
-    the check digit). Empty for any other text, and for a number with a wrong check digit.
+    An EAN-13 with a leading zero is a UPC-A; on cartons the number has 14 digits (GS1 General Specifications, section
+    7.9, also for the check digit). Empty for any other text, and for a number with a wrong check digit.
     """
     if not check_digit_ok(sku):
         return []
@@ -81,7 +82,7 @@ def gtins(sku: str) -> list[str]:
 
 
 def check_digit_ok(code: str) -> bool | None:
-    """Whether an article number (GTIN) ends in the right check digit; None for what can't be an article number."""
+    """Whether an article number (GTIN) ends in the right check digit; None for a text that can't be one."""
     if len(code) not in (8, 12, 13, 14) or not (code.isascii() and code.isdecimal()):
         return None
     return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(code.zfill(14))) % 10 == 0
@@ -98,7 +99,7 @@ def barcode_of(text: str) -> str:
 def skus_of(*texts: str, blank: str = "") -> list[str]:
     """The SKUs that a scanned text can mean, the likeliest first.
 
-    texts: the ways to read it, the likeliest first. blank: the SKU of a text without visible characters, "" for none.
+    texts: its possible readings, the likeliest first. blank: the SKU of a text without visible characters, "" for none.
     After the texts as cleaned come the texts with their invisible characters, which older SKUs can have, and last the
     other spellings of an article number, which count only if the SKU itself does not exist.
     """

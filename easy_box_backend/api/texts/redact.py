@@ -27,11 +27,12 @@ _HINT, _HINT_IN_LOWER_CASE = re.compile(f"(?i){_HINTS}"), re.compile(_HINTS)
 def redact(text: str) -> str:
     """`text`, cut to about MOST characters, with *** in place of passwords, tokens and keys."""
     text = cut(text)
-    # Few lines have a secret. A search that ignores case takes ten times as long; only other alphabets need it.
+    # Few texts have a secret, so look for hints first. A search that ignores case takes ten times as long; only texts
+    # in other alphabets need it.
     if not (_HINT_IN_LOWER_CASE.search(text.lower()) if text.isascii() else _HINT.search(text)):
         return text
-    for pattern, instead in PATTERNS:
-        text = pattern.sub(instead, text)
+    for pattern, replacement in PATTERNS:
+        text = pattern.sub(replacement, text)
     return text
 
 
