@@ -1,13 +1,13 @@
-"""`make bench`: compares the cost of our server with plain implementations, in one run.
+"""`make bench`: compares our server's cost with that of plain implementations, in one run.
 
     python -m proofs.benchmarks              everything (about two minutes)
-    python -m proofs.benchmarks phones       the list as a phone gets it, with nginx before the server: CPU of both
+    python -m proofs.benchmarks phones       lists as a phone gets them, through nginx: CPU of nginx and of gunicorn
     python -m proofs.benchmarks lists        GET /api/products/ and /api/orders/: CPU per request
     python -m proofs.benchmarks writes       add_stock on one product from 8 connections: throughput
-    python -m proofs.benchmarks queue        a queue of 300 items: the last ones beside the first ones
-    python -m proofs.benchmarks uploads      ?sku= of a camera while another phone uploads photos
+    python -m proofs.benchmarks queue        a phone's queue of 300 items: the last ones compared with the first ones
+    python -m proofs.benchmarks uploads      look-ups (?sku=) of a camera while another phone uploads photos
 
-Each prints its figures as it writes them into docs/benchmarks.md with --write. Exit code 1: a requirement is missed.
+Each prints its figures; with --write it also puts them into docs/benchmarks.md. Exit code 1: a requirement is missed.
 """
 
 import argparse
@@ -46,14 +46,14 @@ LIST_AT_MOST, READY_AT_MOST, LOOK_UP_AT_MOST, LATE_AT_MOST = 0.1, 2.0, 2.0, 1.25
 WRITES_AT_LEAST, PHONES_AT_LEAST, UPLOADS_AT_LEAST = 0.6, 0.35, 0.5
 START_AT_MOST, MEMORY_AT_MOST = 3.0, 200
 QUEUE, EARLY, LATE = 300, slice(2, 12), slice(290, 300)
-"""How many items a phone's queue has, and which of them are compared."""
+"""The number of items in a phone's queue, and which of them are compared."""
 
 Figures = tuple[str, list[Requirement]]
-"""The text of a section of docs/benchmarks.md, and what is required."""
+"""The text of a section of docs/benchmarks.md, and its requirements."""
 
 
 def main() -> int:
-    """Measure what the command line names; returns 0 if all requirements are kept."""
+    """Measure what the command line names. Returns 0 if all requirements are kept, else 1."""
     parts: dict[str, Callable[[Path, int], Figures]] = {
         "phones": phones, "lists": lists, "writes": writes, "queue": queue, "uploads": uploads,
     }  # fmt: skip
@@ -78,18 +78,18 @@ def main() -> int:
 
 @contextmanager
 def small(folder: Path) -> Iterator[Served]:
-    """100 products, and 2 workers of 4 threads, as in production."""
+    """A server with 100 products and, as in production, 2 workers of 4 threads."""
     with temporary_postgres() as url, served(url, folder, workers=WORKERS, threads=4, products=100) as server:
         yield server
 
 
 # --- Phones: CPU of gunicorn and nginx ---
 def phones(folder: Path, rounds: int) -> Figures:
-    """CPU of one worker and of nginx for each list that a phone gets."""
+    """Measure the CPU of one worker and of nginx for each list that a phone gets."""
     with temporary_postgres() as url, served(
         url, folder, workers=1, threads=4, products=PRODUCTS, orders=ORDERS, lines=LINES
     ) as server, edge(server.port, folder) as nginx:  # fmt: skip
-        spent, size = _by_phones(server, nginx, rounds)
+        spent, size = _measure_phones(server, nginx, rounds)
     both = {name: [sum(pair) for pair in pairs] for name, pairs in spent.items()}
     compared = {name: READY_ORDERS if "orders" in name else READY for name in spent}
     rows, to_ready = [], {name: ratio(both[name], both[compared[name]]) for name in spent}
@@ -106,7 +106,9 @@ def phones(folder: Path, rounds: int) -> Figures:
     ]
 
 
-def _by_phones(server: Served, nginx: Edge, rounds: int) -> tuple[dict[str, list[tuple[float, float]]], dict[str, int]]:
+def _measure_phones(
+    server: Served, nginx: Edge, rounds: int
+) -> tuple[dict[str, list[tuple[float, float]]], dict[str, int]]:
     """Milliseconds of the worker and of nginx in each round, and bytes sent, for each list."""
     connection, token = Connection(nginx.port), server.log_in(APP)
     whole, orders = (request("GET", f"/api/{what}/", token=token, agent=APP) for what in ("products", "orders"))
@@ -136,25 +138,25 @@ def _by_phones(server: Served, nginx: Edge, rounds: int) -> tuple[dict[str, list
 
 # --- Lists: CPU ---
 def lists(folder: Path, rounds: int) -> Figures:
-    """CPU of one worker for each way of reading, without nginx."""
+    """Measure the CPU of one worker for each way of reading lists, without nginx."""
     with temporary_postgres() as url, served(
         url, folder, workers=1, threads=4, products=PRODUCTS, orders=ORDERS, lines=LINES
     ) as server:  # fmt: skip
-        spent = _read(server, rounds)
+        spent = _measure_lists(server, rounds)
     compared = {KEPT: PLAIN_PRODUCTS, CHANGED: PLAIN_PRODUCTS, KEPT_ORDERS: PLAIN_ORDERS, CHANGED_ORDERS: PLAIN_ORDERS,
                 LOOK_UP: BARE_LOOK_UP, "`?sku=`": BARE_LOOK_UP}  # fmt: skip
-    to = {name: ratio(spent[name], spent[other]) for name, other in compared.items()}
+    ratios = {name: ratio(spent[name], spent[other]) for name, other in compared.items()}
     rows = [
-        [name, f"{statistics.median(times):.1f}", f"{to[name]:.2g}" if name in to else ""]
+        [name, f"{statistics.median(times):.1f}", f"{ratios[name]:.2g}" if name in ratios else ""]
         for name, times in spent.items()
     ]
     return "1 worker of 4 threads:\n\n" + table(["reading by an integration", "CPU ms", "to plain or bare"], rows), [
-        *(at_most(f"{name}: to a plain ModelViewSet", to[name], LIST_AT_MOST) for name in (KEPT, CHANGED)),
-        at_most(f"{LOOK_UP}: to the bare one", to[LOOK_UP], LOOK_UP_AT_MOST),
+        *(at_most(f"{name}: to a plain ModelViewSet", ratios[name], LIST_AT_MOST) for name in (KEPT, CHANGED)),
+        at_most(f"{LOOK_UP}: to the bare one", ratios[LOOK_UP], LOOK_UP_AT_MOST),
     ]
 
 
-def _read(server: Served, rounds: int) -> dict[str, list[float]]:
+def _measure_lists(server: Served, rounds: int) -> dict[str, list[float]]:
     """Milliseconds in each round for each way of reading."""
     token, phone = server.log_in(INTEGRATION), server.log_in(APP)
     connection = Connection(server.port)
@@ -188,7 +190,7 @@ def _read(server: Served, rounds: int) -> dict[str, list[float]]:
 
 # --- Writes: throughput ---
 def writes(folder: Path, rounds: int) -> Figures:
-    """Additions per second from 8 connections, with commits in memory, where they cost nothing, and on disk."""
+    """Measure additions per second from 8 connections, with commits in memory (which cost nothing) and on disk."""
     rows, required = [], list[Requirement]()
     for place, durable in (("in memory", "off"), ("on disk, as in production", "on")):
         options = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), durable)
@@ -196,7 +198,7 @@ def writes(folder: Path, rounds: int) -> Figures:
             url, folder, workers=WORKERS, threads=4, products=100
         ) as server:  # fmt: skip
             memory = server.memory_mb()
-            rates, lost = _throughput(server, rounds)
+            rates, lost = _measure_writes(server, rounds)
         to_bare = {way: ratio(rates[way], rates[WRITER]) for way in rates}
         for way in rates:
             name = f"{way}, commits {place}" if way == WRITER else way
@@ -214,34 +216,36 @@ def writes(folder: Path, rounds: int) -> Figures:
     return text, required
 
 
-def _throughput(server: Served, rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
-    """Additions per second in each round, and pieces lost in all of them, for each implementation. Programs add to one
-    product; phones send queues, each its own, as the app does: a look-up and an addition for each item, then the list.
+def _measure_writes(server: Served, rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Additions per second in each round, and pieces lost in all rounds, for each implementation.
+
+    Programs add to one product. Each phone sends its own queue, as the app does: a look-up and an addition for each
+    item, then the list.
     """
     integrations = [server.log_in(INTEGRATION) for _ in range(CONNECTIONS)]
     phones = [server.log_in(APP) for _ in range(CONNECTIONS)]
-    shelf, chance = server.products, random.Random(1)
+    shelf, rng = server.products, random.Random(1)
 
-    def add(token: str, agent: str, product: int = 0, quantity: int = 1, door: str = "api/products") -> bytes:
-        path = f"/{door}/{shelf[product]}/add_stock/"
+    def add(token: str, agent: str, product: int = 0, quantity: int = 1, prefix: str = "api/products") -> bytes:
+        path = f"/{prefix}/{shelf[product]}/add_stock/"
         return request("POST", path, body={"quantity": quantity}, token=token, agent=agent)
 
     def item(token: str) -> list[bytes]:
-        product, quantity = chance.randrange(len(shelf)), chance.choice([1, 1, 2, 5, 10, 12])
+        product, quantity = rng.randrange(len(shelf)), rng.choice([1, 1, 2, 5, 10, 12])
         path = f"/api/products/?sku=SKU-{product:05d}"
         return [request("GET", path, token=token, agent=APP), add(token, APP, product, quantity)]
 
     def statements(token: str) -> list[bytes]:
-        product = chance.randrange(len(shelf))
+        product = rng.randrange(len(shelf))
         path = f"/bare/same/{shelf[product]}/"
         add = request("POST", path, body={"quantity": 1}, token=token, agent=APP)
         return [request("GET", f"{path}?sku=SKU-{product:05d}", token=token, agent=APP), add]
 
     bare_phones = [server.log_in(APP) for _ in range(CONNECTIONS)]
     for token in bare_phones:
-        Connection(server.port).ask(statements(token)[0])  # makes the memory
+        Connection(server.port).ask(statements(token)[0])  # creates the row of the device's memory
     ways = {
-        WRITER: [[[add("", INTEGRATION, door="bare")]]] * CONNECTIONS,
+        WRITER: [[[add("", INTEGRATION, prefix="bare")]]] * CONNECTIONS,
         INTEGRATIONS: [[[add(token, INTEGRATION)]] for token in integrations],
         STATEMENTS: [[statements(token) for _ in range(QUEUE)] for token in bare_phones],
         PHONES: [],
@@ -249,7 +253,7 @@ def _throughput(server: Served, rounds: int) -> tuple[dict[str, list[float]], di
     rates: dict[str, list[float]] = {way: [] for way in ways}
     lost = dict.fromkeys(ways, 0)
     for _ in range(rounds):
-        # The queues of a round are new: the same ones again would be read as sent twice.
+        # The queues of each round are new: if the old ones were sent again, the server would take them for duplicates.
         ways[PHONES] = [[item(token) for _ in range(QUEUE)] for token in phones]
         for script, token in zip(ways[PHONES], phones, strict=True):
             pull = request("GET", "/api/products/", token=token, agent=APP)
@@ -264,7 +268,7 @@ def _throughput(server: Served, rounds: int) -> tuple[dict[str, list[float]], di
 
 
 def pieces(scripts: list[list[list[bytes]]], done: list[int]) -> int:
-    """How many pieces so many first steps of each script add."""
+    """How many pieces the completed steps add. done: for each script, how many; at its end a script begins anew."""
     return sum(
         json.loads(script[n % len(script)][-1].rpartition(b"\r\n\r\n")[2])["quantity"]
         for script, count in zip(scripts, done, strict=True)
@@ -274,9 +278,9 @@ def pieces(scripts: list[list[list[bytes]]], done: list[int]) -> int:
 
 # --- A long queue ---
 def queue(folder: Path, rounds: int) -> Figures:
-    """How long an item of a phone's queue takes, its look-up and its addition: the first ones and the last ones."""
+    """Measure how long the first and the last items of a phone's queue take, each a look-up and an addition."""
     with small(folder) as server:
-        early, late = _queues(server, rounds)
+        early, late = _measure_queues(server, rounds)
     longer = ratio(late, early)
     first, last = statistics.median(early), statistics.median(late)
     return (
@@ -285,8 +289,8 @@ def queue(folder: Path, rounds: int) -> Figures:
     ), [at_most("the last items of a long queue: to the first ones", longer, LATE_AT_MOST)]
 
 
-def _queues(server: Served, rounds: int) -> tuple[list[float], list[float]]:
-    """Milliseconds for an early and for a late item, medians of each of so many queues."""
+def _measure_queues(server: Served, rounds: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of an early and of a late item: the medians of each queue. One queue is sent per round."""
     early, late = list[float](), list[float]()
     for nth in range(rounds):
         token, connection, taken = server.log_in(APP), Connection(server.port), list[float]()
@@ -306,17 +310,17 @@ def _queues(server: Served, rounds: int) -> tuple[list[float], list[float]]:
 
 
 def on_hand(server: Served, token: str) -> int:
-    """How many pieces of all products are on hand."""
-    # Not the whole list, which is kept: the bare writer takes no revision.
+    """The sum of the quantities of all products."""
+    # Reads a page: the whole list is cached by revision, and the bare writer takes no revision.
     answer = Connection(server.port).ask(request("GET", "/api/products/?limit=500", token=token, agent=INTEGRATION))
     return sum(product["quantity"] for product in answer.json())  # type: ignore[attr-defined]
 
 
 # --- Photos ---
 def uploads(folder: Path, rounds: int) -> Figures:
-    """Look-ups per second of one camera, alone and while another phone uploads one photo after the other."""
+    """Measure look-ups per second of one camera, alone and while another phone uploads one photo after the other."""
     with small(folder) as server:
-        alone, beside, photos = _beside_uploads(server, rounds)
+        alone, beside, photos = _measure_uploads(server, rounds)
     slower = ratio(beside, alone)
     rate, with_photos, sent = (statistics.median(each) for each in (alone, beside, photos))
     return (
@@ -325,8 +329,8 @@ def uploads(folder: Path, rounds: int) -> Figures:
     ), [at_least("`?sku=` while photos are uploaded: of the rate without", slower, UPLOADS_AT_LEAST)]
 
 
-def _beside_uploads(server: Served, rounds: int) -> tuple[list[float], list[float], list[float]]:
-    """In each round: look-ups a second alone, and beside uploads; photos a second."""
+def _measure_uploads(server: Served, rounds: int) -> tuple[list[float], list[float], list[float]]:
+    """In each round: look-ups per second alone, look-ups per second during uploads, and photos per second."""
     camera, other = server.log_in(APP), server.log_in(APP)
     look_up = [[[request("GET", "/api/products/?sku=SKU-00001", token=camera, agent=APP)]]]
     path = f"/api/products/{server.products[0]}/upload_image/"
@@ -354,7 +358,7 @@ def _beside_uploads(server: Served, rounds: int) -> tuple[list[float], list[floa
 
 
 def photo() -> bytes:
-    """A photo as a phone's camera makes it: 12 megapixels, some 3 MB."""
+    """A photo as a phone's camera makes it: 12 megapixels, about 3 MB."""
     noise = Image.effect_noise((1000, 750), 40).resize((4000, 3000)).convert("RGB")
     file = BytesIO()
     noise.save(file, "JPEG", quality=90)

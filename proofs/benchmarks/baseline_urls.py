@@ -1,6 +1,6 @@
 """The plain implementations that our server is compared with, in the same process. Not part of the product.
 
-Besides the WSGI module that serves it, the only module of this folder that imports Django.
+The views here run inside gunicorn (baseline_wsgi.py), so this module imports Django.
 """
 
 # ruff: noqa: TID251
@@ -35,7 +35,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ProductSerializer(serializers.ModelSerializer[Product]):
-    """The fields of our list, as REST framework's tutorial would have them."""
+    """The fields of our list, written as in REST framework's tutorial."""
 
     class Meta:
         model = Product
@@ -72,7 +72,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
 
 class OrderViewSet(viewsets.ModelViewSet[Order]):
-    """The same for orders, with their lines and products prefetched."""
+    """A plain ModelViewSet for orders, with their lines and products prefetched."""
 
     queryset = Order.objects.filter(archived_at__isnull=True).prefetch_related("lines__product")
     serializer_class = OrderSerializer
@@ -82,7 +82,7 @@ class OrderViewSet(viewsets.ModelViewSet[Order]):
 
 
 def answer(data: object) -> HttpResponse:
-    """A JSON answer with its length, which no middleware adds here."""
+    """A JSON answer with `Content-Length`, which no middleware adds here."""
     body = json.dumps(data).encode()
     return HttpResponse(body, content_type="application/json", headers={"Content-Length": str(len(body))})
 
@@ -101,7 +101,7 @@ def bare_add_stock(request: HttpRequest, key: int) -> HttpResponse:
 
 
 def worker(request: HttpRequest) -> HttpResponse:
-    """Which process answers."""
+    """Answers with the id of the worker process that serves the connection."""
     return HttpResponse(str(os.getpid()), headers={"Content-Length": str(len(str(os.getpid())))})
 
 
@@ -118,8 +118,10 @@ def bare_look_up(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt
 def same_statements(request: HttpRequest, key: int) -> HttpResponse:
-    """The very statements of a phone's look-up (GET) and addition (POST), with a memory of usual size that nobody
-    reads: what an item of a queue costs at least, as long as it needs these."""
+    """Only the SQL statements of a phone's look-up (GET) and addition (POST): the least that a queue's item can cost.
+
+    The device's memory is written with its usual size, but never interpreted.
+    """
     now = timezone.now()
     device = tokens.device_with(request.META["HTTP_AUTHORIZATION"].removeprefix("Token "), now)
     assert device
@@ -140,22 +142,22 @@ def same_statements(request: HttpRequest, key: int) -> HttpResponse:
 
 
 @cache
-def packed_list(photos: str, what: str) -> bytes:
-    """The app's list of products or orders, compressed."""
+def compressed_list(photos: str, what: str) -> bytes:
+    """The app's list of products or orders, gzipped. photos: the prefix of photo URLs."""
     rows = lists.product_list(photos) if what == "products" else lists.order_list(photos, LONG_AGO, for_app=True)
     return gzip.compress(dump(rows), 6)
 
 
 def ready(request: HttpRequest, what: str) -> HttpResponse:
-    """The bare list: whoever asks gets ready bytes; no account, no revision, no middleware."""
-    body = packed_list(f"http://{request.get_host()}/media/", what)
+    """The bare list: bytes that were compressed before; no account, no revision, no middleware."""
+    body = compressed_list(f"http://{request.get_host()}/media/", what)
     headers = {"Content-Length": str(len(body)), "Content-Encoding": "gzip"}
     return HttpResponse(body, content_type="application/json", headers=headers)
 
 
 @transaction.atomic
 def fill(request: HttpRequest) -> HttpResponse:
-    """Create as many `products`, and `orders` of `lines` lines, as the query says. Returns the products' ids."""
+    """Create as many `products`, and `orders` of `lines` lines, as the query says. Answers with the products' ids."""
     now, wanted = timezone.now(), {name: int(str(value)) for name, value in request.GET.items()}
     shelf = Product.objects.bulk_create(
         Product(

@@ -23,24 +23,24 @@ with override_settings(MIDDLEWARE=[]):
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Serve a request. One with `X-Count` is told in `X-Statements` how many statements of SQL it took."""
+    """Serve a request. If it has `X-Count`, the answer says in `X-Statements` how many SQL statements it took."""
     if "HTTP_X_COUNT" not in environ:
         return answer(environ, start_response)
     statements = list[str]()
 
-    def note(execute: Callable[..., Any], sql: str, *more: Any) -> Any:
+    def count(execute: Callable[..., Any], sql: str, *more: Any) -> Any:
         statements.append(sql)
         return execute(sql, *more)
 
-    def start_and_tell(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+    def start_with_count(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         return start_response(status, [*headers, ("X-Statements", str(len(statements)))], *more)
 
-    with connection.execute_wrapper(note):
-        return answer(environ, start_and_tell)
+    with connection.execute_wrapper(count):
+        return answer(environ, start_with_count)
 
 
 def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Serve a request."""
+    """Serve a request by the handler without middleware if its path begins with `/bare/`, else by ours."""
     handler = bare if environ["PATH_INFO"].startswith("/bare/") else ours
     body: Iterable[bytes] = handler(environ, start_response)
     return body

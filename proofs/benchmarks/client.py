@@ -1,4 +1,4 @@
-"""Requests over plain sockets: the bytes are made beforehand, so that the client needs little CPU."""
+"""Requests over plain sockets. Their bytes are made in advance, so that the client needs little CPU."""
 
 import json
 import selectors
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 
 WORKER = "/bare/worker/"
-"""Answers which of the server's processes answers."""
+"""A path that answers with the id of the worker process that serves the connection."""
 BOUNDARY = "--dio-boundary-2806428157"
 
 
@@ -23,7 +23,7 @@ class Answer:
 
 
 def request(method: str, path: str, *, body: object = None, token: str = "", agent: str, **more: str) -> bytes:
-    """A whole HTTP request. more: further headers, `_` for `-`."""
+    """The bytes of an HTTP request. body: sent as JSON. agent: user agent. more: other headers, with `_` for `-`."""
     headers = {"host": "127.0.0.1", "user-agent": agent, "accept-encoding": "gzip"}
     if token:
         headers["authorization"] = f"Token {token}"
@@ -35,7 +35,7 @@ def request(method: str, path: str, *, body: object = None, token: str = "", age
 
 
 def form(method: str, path: str, image: bytes, *, token: str, agent: str) -> bytes:
-    """A whole request that uploads a photo as the app does."""
+    """The bytes of a request that uploads a photo as the app does."""
     head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="image"; filename="a.jpg"\r\n'
     payload = (
         f"{head}content-type: application/octet-stream\r\n\r\n".encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
@@ -53,88 +53,92 @@ def _whole(method: str, path: str, headers: dict[str, str], payload: bytes) -> b
 
 @dataclass(slots=True)
 class Connection:
-    """One kept-alive connection."""
+    """A kept-alive connection to the server on this port of 127.0.0.1."""
 
     port: int
-    link: socket.socket = field(init=False)
-    _rest: bytearray = field(init=False, default_factory=bytearray)
+    sock: socket.socket = field(init=False)
+    _buffer: bytearray = field(init=False, default_factory=bytearray)
 
     def __post_init__(self) -> None:
-        self.link = socket.create_connection(("127.0.0.1", self.port), timeout=120)
-        self.link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = socket.create_connection(("127.0.0.1", self.port), timeout=120)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data: bytes) -> None:
-        self.link.sendall(data)
+        self.sock.sendall(data)
 
-    def take(self) -> Answer | None:
-        """The answer if it is complete, else None. Raises ConnectionError if the server has closed the connection."""
-        more = self.link.recv(1 << 20)
+    def receive(self) -> Answer | None:
+        """Read what has arrived. Returns the answer if it is complete, else None.
+
+        Raises ConnectionError if the server has closed the connection.
+        """
+        more = self.sock.recv(1 << 20)
         if not more:
             raise ConnectionError("The server closed the connection.")
-        self._rest += more
-        end = self._rest.find(b"\r\n\r\n")
+        self._buffer += more
+        end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return None
-        first, *lines = self._rest[:end].decode("latin-1").split("\r\n")
+        first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status = int(first.split(" ", 2)[1])
         length = 0 if status in (204, 304) else int(headers["content-length"])
-        if len(self._rest) < end + 4 + length:
+        if len(self._buffer) < end + 4 + length:
             return None
-        body = bytes(self._rest[end + 4 : end + 4 + length])
-        del self._rest[: end + 4 + length]
+        body = bytes(self._buffer[end + 4 : end + 4 + length])
+        del self._buffer[: end + 4 + length]
         return Answer(status, headers, body)
 
     def ask(self, data: bytes) -> Answer:
         """Send a request and wait for its answer."""
         self.send(data)
-        while (answer := self.take()) is None:
+        while (answer := self.receive()) is None:
             pass
         return answer
 
 
 def spread(port: int, count: int, workers: int) -> list[Connection]:
-    """So many connections, the same number to each of the server's processes.
+    """Open `count` connections, spread evenly over the `workers` processes of the server.
 
-    The kernel gives a connection to any of them, and connections that are opened at once often all to one. It then
-    serves all their requests, beside processes without work.
+    The kernel gives a connection to any process, and connections that are opened at once often all to the same one.
+    That one would then serve all requests while the others have no work.
     """
-    kept: dict[bytes, list[Connection]] = {}
-    while sum(map(len, kept.values())) < count:
+    by_worker: dict[bytes, list[Connection]] = {}
+    while sum(map(len, by_worker.values())) < count:
         connection = Connection(port)
-        mine = kept.setdefault(connection.ask(request("GET", WORKER, agent="bench")).body, [])
-        if len(mine) < -(-count // workers):
-            mine.append(connection)
+        same_worker = by_worker.setdefault(connection.ask(request("GET", WORKER, agent="bench")).body, [])
+        if len(same_worker) < -(-count // workers):
+            same_worker.append(connection)
         else:
-            connection.link.close()
+            connection.sock.close()
             time.sleep(0.001)
-    return [connection for mine in kept.values() for connection in mine]
+    return [connection for same_worker in by_worker.values() for connection in same_worker]
 
 
 def saturate(port: int, scripts: list[list[list[bytes]]], seconds: float, workers: int) -> tuple[list[int], float]:
-    """Each script is sent on a connection of its own, every request as soon as the last answer is there, and begins
-    anew at its end. It is a list of steps, and a step one or more requests.
+    """Send requests as fast as the server answers them, for `seconds`.
 
-    workers: how many processes the server has. The last step is completed after the time is over; the time until the
-    last one has ended counts.
-    Returns how many steps of each script were completed, and in how many seconds.
+    scripts: one for each connection. A script is a list of steps, and a step one or more requests. A connection sends
+    its next request as soon as it has the answer to the last one; at its end a script begins anew. When the time is
+    over, steps that have begun are completed. workers: how many processes the server has.
+
+    Returns how many steps of each script were completed, and the seconds until the last one was.
     """
     chooser = selectors.DefaultSelector()
     open_connections = spread(port, len(scripts), workers)
-    turns = [cycle((data, data is step[-1]) for step in script for data in step) for script in scripts]
+    requests = [cycle((data, data is step[-1]) for step in script for data in step) for script in scripts]
     done, ends = [0] * len(scripts), [False] * len(scripts)
 
     def send(number: int) -> None:
-        data, ends[number] = next(turns[number])
+        data, ends[number] = next(requests[number])
         open_connections[number].send(data)
 
     start = time.perf_counter()
     for number, connection in enumerate(open_connections):
-        chooser.register(connection.link, selectors.EVENT_READ, number)
+        chooser.register(connection.sock, selectors.EVENT_READ, number)
         send(number)
     while chooser.get_map():
         for key, _ in chooser.select():
-            answer = open_connections[key.data].take()
+            answer = open_connections[key.data].receive()
             if answer is None:
                 continue
             assert answer.status == 200, answer
@@ -145,5 +149,5 @@ def saturate(port: int, scripts: list[list[list[bytes]]], seconds: float, worker
                 send(key.data)
     taken = time.perf_counter() - start
     for connection in open_connections:
-        connection.link.close()
+        connection.sock.close()
     return done, taken

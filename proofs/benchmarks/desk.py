@@ -1,9 +1,10 @@
-"""The desk's lists and searches with much in the database, compared with little: `python -m proofs.benchmarks.desk`.
+"""The desk's pages with a large database, compared with a small one: `python -m proofs.benchmarks.desk`.
 
-Two warehouses, of 1,000 products, 10,000 movements and 200 orders, and of a hundred times as many. Each page is asked
-for in both in turn, by Django's test client, in interleaved rounds. The figures are processor time (of Python and of
+The small warehouse has 1,000 products, 10,000 movements and 200 orders, the large one a hundred times as many. Django's
+test client requests each page of both in turn, in interleaved rounds. The figures are processor time (of Python and of
 the database), which other work on the machine changes least: medians, and the median of the rounds' ratios. The last
-column is the quickest time on the clock. Exit code 1: a page takes 12 queries or more, or more than 1.5 times its time.
+column is the shortest wall-clock time in the large one. Exit code 1: a page takes 12 queries or more, or more than 1.5
+times as long in the large one.
 """
 
 import argparse
@@ -44,28 +45,28 @@ PAGES = [
 
 
 class Desk:
-    """A process of `warehouse.py`."""
+    """A child process that runs `warehouse.py`. facts: its first answer, with values for the addresses in PAGES."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.facts = self.heard()
+        self.facts = self.read_answer()
 
-    def heard(self) -> dict[str, Any]:
-        """The next thing that it says."""
+    def read_answer(self) -> dict[str, Any]:
+        """Read the next answer of the child process."""
         assert self.process.stdout
         facts: dict[str, Any] = json.loads(self.process.stdout.readline())
         return facts
 
     def ask(self, page: str) -> dict[str, Any]:
-        """What a page took."""
+        """Have the child process open a page. Returns what the page took (see `warehouse.measure_page`)."""
         assert self.process.stdin
         print(quote(page.format(**self.facts), safe="/?&=-"), file=self.process.stdin, flush=True)
-        return self.heard()
+        return self.read_answer()
 
 
 @contextmanager
 def desk(kind: str, hundreds: int) -> Iterator[Desk]:
-    """A warehouse of this size in a database of its own."""
+    """A warehouse of `hundreds` of products in a new database. kind: `sqlite` or `postgresql`."""
     with temporary_folder() as folder, ExitStack() as stack:
         if kind == "sqlite":
             url = f"sqlite:///{folder / 'desk.sqlite3'}"
@@ -84,7 +85,7 @@ def desk(kind: str, hundreds: int) -> Iterator[Desk]:
 
 
 def main() -> int:
-    """Measure; returns 0 if all requirements are kept."""
+    """Measure all chosen pages. Returns 0 if all requirements are kept, else 1."""
     parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks.desk")
     parser.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
     parser.add_argument("--rounds", type=int, default=9)
@@ -102,9 +103,9 @@ def main() -> int:
 
 
 def measure(small: Desk, large: Desk, page: str, rounds: int) -> bool:
-    """Print what a page takes. Returns whether that is allowed."""
+    """Measure a page and print the figures. Returns whether it keeps the requirements."""
     for each in (small, large):
-        each.ask(page)  # what is read for the first time
+        each.ask(page)  # warms caches up
     pairs = [(small.ask(page), large.ask(page)) for _round in range(rounds)]
     bad = {one["status"] for pair in pairs for one in pair} - {200, 302}
     ratio = statistics.median(after["ms"] / before["ms"] for before, after in pairs)

@@ -1,4 +1,4 @@
-"""nginx before the server to measure, with the compression and the buffers of production."""
+"""nginx in front of the server to measure, with the compression and the buffers of production."""
 
 import os
 import re
@@ -36,12 +36,12 @@ http {{
 }}
 """
 COPIED = re.compile(r"^ *((?:gzip|gzip_\w+|proxy_buffers|proxy_buffer_size|proxy_http_version) [^;]+;)", re.MULTILINE)
-"""What is copied from the configuration of production."""
+"""The lines that are copied from the configuration of production."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A running nginx, in one process."""
+    """A running nginx, which has one process."""
 
     port: int
     pid: int
@@ -54,7 +54,7 @@ class Edge:
 
 @contextmanager
 def edge(backend: int, folder: Path) -> Iterator[Edge]:
-    """nginx before the server at this port of 127.0.0.1; it is stopped at the end."""
+    """Run nginx in front of the server on the port `backend` of 127.0.0.1, until the end of the block."""
     files = [BACKEND / "nginx" / name for name in ("nginx.conf", "site.conf")]
     # `gzip_static` is for a folder of files.
     settings = [line for file in files for line in COPIED.findall(file.read_text()) if "gzip_static" not in line]

@@ -1,4 +1,4 @@
-"""What the benchmarks share: processor time of a request, ratios of rounds, requirements."""
+"""Shared by the benchmarks: the processor time of a request, ratios of rounds, requirements, tables."""
 
 import statistics
 from collections.abc import Iterator
@@ -37,9 +37,9 @@ def cpu(
     server: Served | Edge, connection: Connection, data: bytes | Iterator[bytes], times: int,
     before: bytes | None = None,
 ) -> tuple[float, int]:  # fmt: skip
-    """Milliseconds of CPU for one such request, on average, and the answer's size in bytes.
+    """The average milliseconds of CPU for a request that is made `times` times, and the size of the answer in bytes.
 
-    data: the request, or one for each time. before: a request to make before each; its own cost is subtracted.
+    data: the request, or one for each time. before: a request to make before each one; its cost is subtracted.
     """
     alone = cpu(server, connection, before, 100)[0] if before else 0.0
     start = server.cpu_seconds()
@@ -74,6 +74,6 @@ def write_section(name: str, text: str) -> None:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """A table of Markdown, its numbers to the right."""
+    """A Markdown table, with all columns but the first aligned right."""
     marks = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, marks, *rows])

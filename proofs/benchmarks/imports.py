@@ -1,9 +1,9 @@
-"""Imports of 50,000 rows, and how long a phone waits meanwhile: `python -m proofs.benchmarks.imports`.
+"""Imports of 50,000 rows, and how long additions wait meanwhile: `python -m proofs.benchmarks.imports`.
 
-Three sheets one after the other, as the desk imports them: new products, other names and shelves of all of them, and
-what was counted of all of them. A second process books receipts meanwhile, of products that are in the sheet and of
-others. "locked": how long the revision counter is, which every change needs. Exit code 1: an import takes 60 s or more,
-or an addition to another product over 2 s.
+Three sheets are imported one after the other, as the desk does: new products, changed names and shelves of all of them,
+and counted stock of all of them. Meanwhile a second process books receipts of products in the sheet and of others.
+"locked" is how long an import holds the lock on the revision counter, which every change needs. Exit code 1: an import
+takes 60 s or more, or an addition to a product that is not in the sheet over 2 s.
 """
 
 # ruff: noqa: TID251
@@ -26,7 +26,7 @@ DONE = "done"
 
 
 def main() -> int:
-    """Start PostgreSQL and the two processes; returns 0 if all requirements are kept."""
+    """Start PostgreSQL, and run `import_all` in a child process. Returns its exit code."""
     durable = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit", "autovacuum"), "on")
     with temporary_folder() as folder, temporary_postgres(random_page_cost="1.1", **durable) as url:
         environment = clean_environment(database_url=url, folder=folder)
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def import_all() -> int:
-    """Import the sheets, each with a phone beside it."""
+    """Import the sheets one after the other. Returns 0 if all requirements are kept, else 1."""
     from django.utils import timezone
 
     from api.actor import Actor
@@ -61,7 +61,7 @@ def import_all() -> int:
 
 
 def measure(name: str, kind: str, content: bytes, by: object) -> bool:
-    """Import one sheet; print what it took. Returns whether that is allowed."""
+    """Import one sheet while a child process books receipts; print the figures. Returns whether the limits are kept."""
     from api import revision
     from api.actions import imports
 
@@ -69,7 +69,7 @@ def measure(name: str, kind: str, content: bytes, by: object) -> bool:
     locked: list[float] = []
     reach = revision.reach
 
-    def noted(number: int) -> None:
+    def reach_and_note(number: int) -> None:
         reach(number)
         locked.append(time.monotonic())
 
@@ -80,9 +80,9 @@ def measure(name: str, kind: str, content: bytes, by: object) -> bool:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as phone:
         assert phone.stdin
         assert phone.stdout
-        phone.stdout.readline()  # it has begun
+        phone.stdout.readline()  # wait until it has begun
         begun, cpu = time.monotonic(), time.process_time()
-        with patch.object(revision, "reach", noted):
+        with patch.object(revision, "reach", reach_and_note):
             steps += [step.done for step in imports.run(found.pk, by=by)]  # type: ignore[arg-type]
         held = time.monotonic() - locked[0]
         taken, cpu = time.monotonic() - begun, time.process_time() - cpu
@@ -94,7 +94,7 @@ def measure(name: str, kind: str, content: bytes, by: object) -> bool:
 
 
 def make_others(by: object) -> None:
-    """Products that are in no sheet."""
+    """Create products that are in no sheet."""
     from api.actions import products
 
     for number in range(OTHERS):
@@ -102,7 +102,10 @@ def make_others(by: object) -> None:
 
 
 def receive() -> int:
-    """Book receipts until nobody listens; say the longest time of one to another product, and to one of the sheet."""
+    """Book receipts in two threads until standard input is closed, then print two times in seconds.
+
+    They are the longest ones of a receipt of a product that is not in the sheet, and of one that is.
+    """
     from api.models import Product
 
     groups = [list(Product.objects.filter(sku__startswith=begin).order_by("?").values_list("pk", flat=True)[:OTHERS])
@@ -123,7 +126,7 @@ def receive() -> int:
 
 
 def receive_in_turn(goods: list[int], place: int, longest: list[float], ended: threading.Event) -> None:
-    """Book receipts of these products, one every 20 ms."""
+    """Book receipts of the products `goods`, one every 20 ms. longest[place]: set to the longest time, in seconds."""
     from django.db import connection
     from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""A server to measure: gunicorn on a temporary PostgreSQL that is migrated and filled."""
+"""The server to measure: gunicorn with the baselines, on a PostgreSQL database that is migrated and filled."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server. pid: gunicorn's master. products: their ids. start: seconds until it answered."""
+    """A running server. pid: of gunicorn's master. products: their ids. start: seconds until the first answer."""
 
     port: int
     pid: int
@@ -29,7 +29,7 @@ class Served:
     start: float
 
     def log_in(self, agent: str) -> str:
-        """The token of a new device with this user agent."""
+        """Log in as a new device with this user agent. Returns its token."""
         answer = Connection(self.port).ask(request("POST", "/api/auth/token/", body=PERSON, agent=agent))
         assert answer.status == 200, answer
         return answer.json()["token"]  # type: ignore[index]
@@ -40,7 +40,7 @@ class Served:
         return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICK
 
     def memory_mb(self) -> float:
-        """Memory of gunicorn's workers; what they share is counted once (PSS)."""
+        """Memory of gunicorn's workers in MB (PSS: memory that they share is counted once)."""
         rows = (Path(f"/proc/{child}/smaps_rollup").read_text().splitlines() for child in self._workers())
         return sum(int(row.split()[1]) for mine in rows for row in mine if row.startswith("Pss:")) / 1024
 
@@ -59,7 +59,10 @@ def served(
     orders: int = 0,
     lines: int = 0,
 ) -> Iterator[Served]:
-    """Migrate and fill an empty database, serve it, and stop the server at the end."""
+    """Migrate and fill an empty database, and serve it until the end of the block.
+
+    lines: of each order. folder: for the server's files.
+    """
     environment = clean_environment(database_url=database_url, folder=folder) | {
         "DJANGO_SUPERUSER_PASSWORD": PERSON["password"],
         "SECRET_KEY": "benchmarks-only-" * 4,
@@ -111,7 +114,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Return once the server answers. Raises RuntimeError if it ends or does not answer in time."""
+    """Wait until the server on this port answers. Raises RuntimeError if it ends, or gives no answer within 60 s."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:

@@ -1,11 +1,11 @@
-"""How the size of the warehouse tells: `python -m proofs.benchmarks.sizes [lists|flat] [--rounds 5] [--write]`.
+"""Costs by the size of the warehouse: `python -m proofs.benchmarks.sizes [lists|flat] [--rounds 5] [--write]`.
 
-    lists   lists of 1,000 and of 100,000 products: kept, and the first one after a write
-    flat    what should not depend on it, with 1,000 products of 10 movements and with 1,000,000; and the check of the
-            ledger over 10,000,000 movements. Takes 6 GB of disk, and some minutes.
+    lists   lists of 1,000 and of 100,000 products: from the cache, and the first one after a write
+    flat    requests whose cost should not depend on the size, with 1,000 and with 1,000,000 products of 10 movements
+            each; and the check of the ledger over 10,000,000 movements. Takes 6 GB of disk, and some minutes.
 
-PostgreSQL makes the data itself. CPU is that of gunicorn's worker and of PostgreSQL together. --write: the figures go
-into docs/benchmarks.md. Exit code 1: a limit is missed. Linux only.
+The data is generated in SQL. CPU is that of gunicorn's worker and of PostgreSQL together. --write: put the figures into
+docs/benchmarks.md. Exit code 1: a limit is missed. Linux only.
 """
 
 import argparse
@@ -33,8 +33,8 @@ APP, PROGRAM = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 LIST, EACH = "/api/products/", 10
 SMALL, LONG, HUGE = 1_000, 100_000, 1_000_000
 AFTER_A_WRITE, GROWS = 60.0, 1.5
-"""Milliseconds that the first list after a write may take more than a kept one; and how much more what should be flat
-may take in the large warehouse."""
+"""How many milliseconds longer than a cached list the first list after a write may take; and how many times as long a
+request whose cost should be flat may take in the large warehouse."""
 MOMENT = "timestamptz '2026-01-01' + make_interval(secs => {})"
 PRODUCTS = f"""
 INSERT INTO api_product (sku, name, location, quantity, min_quantity, image, thumbnail, unverified, revision,
@@ -59,12 +59,12 @@ SELECT first + n %% %(products)s, 'receipt', 5, 5 * (n / %(products)s + 1), '', 
     {MOMENT.format("n")}, {MOMENT.format("n")}
 FROM generate_series(0, %(products)s * %(each)s - 1) n, (SELECT min(id) first FROM api_product) known
 """
-"""In the order of time: each product once, then each once more."""
+"""In the order of time: one movement of each product, then the second one of each, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """A server and its database, with so many products."""
+    """A server and its database. products: how many. first: the first one's id. postmaster: PostgreSQL's process id."""
 
     server: Served
     url: str
@@ -80,13 +80,16 @@ class Warehouse:
 
 
 def filled(stack: ExitStack, folder: Path, products: int, **options: str) -> Warehouse:
-    """A served warehouse of so many products and EACH movements of each, until the stack is closed."""
+    """Serve a warehouse with `products` products, each with EACH movements, until the stack is closed.
+
+    options: of PostgreSQL.
+    """
     url = stack.enter_context(temporary_postgres(random_page_cost="1.1", max_wal_size="8GB", **options))
     (folder / str(products)).mkdir()
     server = stack.enter_context(served(url, folder / str(products), workers=1, threads=4, products=0))
     began = time.monotonic()
     with psycopg.connect(url, autocommit=True) as link:
-        # Nobody else writes: foreign keys hold by construction, and indexes are quicker made at the end.
+        # Foreign keys need no check, since the statements above keep them. Indexes are made faster at the end.
         link.execute("SET session_replication_role = replica")
         indexes = link.execute(
             "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('api_stockmovement', 'api_producttext')"
@@ -109,7 +112,7 @@ def filled(stack: ExitStack, folder: Path, products: int, **options: str) -> War
 
 
 class Client:
-    """One device in a warehouse."""
+    """A device in a warehouse: its token, its connection, and the bytes of its requests."""
 
     def __init__(self, warehouse: Warehouse, agent: str) -> None:
         self.warehouse, self.agent, self.token = warehouse, agent, warehouse.server.log_in(agent)
@@ -126,7 +129,7 @@ class Client:
         return request("POST", path, body={"quantity": quantity}, token=self.token, agent=self.agent)
 
     def cpu(self, data: list[bytes]) -> float:
-        """Milliseconds of CPU for each of these requests, on average."""
+        """Send these requests. Returns the average milliseconds of CPU for each."""
         start = self.warehouse.cpu_seconds()
         for each in data:
             answer = self.connection.ask(each)
@@ -138,7 +141,7 @@ class Client:
 
 
 def lists(folder: Path, rounds: int, *, write: bool) -> list[Requirement]:
-    """A short and a long list, in interleaved rounds."""
+    """Measure a short and a long list, in interleaved rounds."""
     spent: dict[tuple[str, int], list[float]] = {}
     first: dict[int, float] = {}
     with ExitStack() as stack:
@@ -168,7 +171,7 @@ def lists(folder: Path, rounds: int, *, write: bool) -> list[Requirement]:
 
 
 def flat(folder: Path, rounds: int, *, write: bool) -> list[Requirement]:
-    """What should take as long in a large warehouse as in a small one, in interleaved rounds."""
+    """Measure requests that should take as long in a large warehouse as in a small one, in interleaved rounds."""
     spent: dict[str, list[list[float]]] = {}
     with ExitStack() as stack:
         sizes = [filled(stack, folder, size) for size in (SMALL, HUGE)]
@@ -186,22 +189,23 @@ def flat(folder: Path, rounds: int, *, write: bool) -> list[Requirement]:
     head = ["CPU ms", *(f"{size:,} products, {size * EACH:,} movements" for size in (SMALL, HUGE)), "ratio"]
     text = (
         f"{rounds} rounds:\n\n{table(head, rows)}\n\n`check_ledger` over "
-        f"{HUGE * EACH:,} movements: {seconds:,.0f} s, {memory:,.0f} MB; it told {progress} times how far it was."
+        f"{HUGE * EACH:,} movements: {seconds:,.0f} s, {memory:,.0f} MB; it reported its progress {progress} times."
     )
     show("large warehouse", text, write=write)
     return [*requirements, Requirement(f"check_ledger in {memory:,.0f} MB (at most 200)", memory <= 200)]
 
 
 def one_round(warehouse: Warehouse, nth: int) -> Iterator[tuple[str, float]]:
-    """Each request that should be flat, with milliseconds of CPU."""
-    phone, program, chance = Client(warehouse, APP), Client(warehouse, PROGRAM), random.Random(nth)
-    yield "`?sku=` by a phone", phone.cpu([phone.look_up(chance.randrange(warehouse.products)) for _ in range(150)])
-    queue = [(chance.randrange(warehouse.products), number % 7 + 1) for number in range(100)]
+    """Yields the name of each request whose cost should be flat, and its milliseconds of CPU. nth: seeds the choice of
+    products."""
+    phone, program, rng = Client(warehouse, APP), Client(warehouse, PROGRAM), random.Random(nth)
+    yield "`?sku=` by a phone", phone.cpu([phone.look_up(rng.randrange(warehouse.products)) for _ in range(150)])
+    queue = [(rng.randrange(warehouse.products), number % 7 + 1) for number in range(100)]
     both = [data for number, pieces in queue for data in (phone.look_up(number), phone.add(number, pieces))]
     yield "look-up and addition by a phone", 2 * phone.cpu(both)
     yield (
         "addition by a program",
-        program.cpu([program.add(chance.randrange(warehouse.products), 1) for _ in range(150)]),
+        program.cpu([program.add(rng.randrange(warehouse.products), 1) for _ in range(150)]),
     )
     yield "first page of products", program.cpu([program.get(f"{LIST}?limit=100")] * 40)
     path = f"/api/movements/?limit=100&product={warehouse.first + 7}"
@@ -210,22 +214,22 @@ def one_round(warehouse: Warehouse, nth: int) -> Iterator[tuple[str, float]]:
 
 
 def check_ledger(warehouse: Warehouse, folder: Path) -> tuple[float, float, int]:
-    """Seconds and the most memory, in MB, of `manage.py check_ledger`, and how often it told how far it was."""
+    """Run `manage.py check_ledger`. Returns its seconds, its most memory in MB, and how often it reported progress."""
     environment = clean_environment(database_url=warehouse.url, folder=folder) | {"SECRET_KEY": "benchmarks-only-" * 4}
     command = [sys.executable, str(BACKEND / "manage.py"), "check_ledger"]
     began = time.monotonic()
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr
-    told = process.stderr.read().splitlines()
+    progress = process.stderr.read().splitlines()
     _pid, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, told
+    assert process.returncode == 0, progress
     assert isinstance(used, resource.struct_rusage)
-    return time.monotonic() - began, used.ru_maxrss / 1024, len(told)
+    return time.monotonic() - began, used.ru_maxrss / 1024, len(progress)
 
 
 def main() -> int:
-    """Measure what the command line names; returns 0 if all limits are kept."""
+    """Measure what the command line names. Returns 0 if all limits are kept, else 1."""
     parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks.sizes")
     parser.add_argument("what", nargs="?", choices=["lists", "flat", "all"], default="all")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds; medians are shown")

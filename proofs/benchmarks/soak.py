@@ -1,10 +1,11 @@
-"""Phones, a camera and a program for a while, at a share of what the server can do: does anything grow or fail?
+"""Phones, a camera and a program send requests for a while, below the server's full rate: does anything grow or fail?
 
     python -m proofs.benchmarks.soak [--minutes 15] [--load 0.7] [--write]
 
-First everybody sends as fast as they can, for half a minute, which tells how much that is. Then they keep to their
-share of it. Commits are on disk, as in production. Judged: errors, memory, processor time of a request, and that no
-piece is lost. Latencies are shown; they are those of the machine as well. --write: into docs/benchmarks.md. Linux only.
+First all clients send as fast as they can for half a minute; this gives the full rate. Then they keep to the share
+`--load` of it. Commits are on disk, as in production. There are limits on errors, memory, the processor time of a
+request, and lost pieces. Latencies are only shown, since they depend on the machine. --write: put the figures into
+docs/benchmarks.md. Linux only.
 """
 
 import argparse
@@ -27,25 +28,31 @@ from proofs.benchmarks.server import Served, served
 APP, PROGRAM = "Dart/3.5 (dart:io)", "warehouse-integration/1.0"
 PRODUCTS, PHONES, QUEUE, FULL_SECONDS, WINDOWS = 1000, 8, 20, 30.0, 15
 MEMORY_GROWS, CPU_GROWS = 1.15, 1.3
-"""The most of the last third, to the first third."""
+"""The highest ratios of the last third of the time to the first third."""
 LIST, ORDERS = "/api/products/", "/api/orders/"
 
 
 @dataclass(slots=True)
 class Sender:
-    """One connection. script: its requests, each with the pieces that it adds. taken: their milliseconds. pieces: what
-    was added, as far as it was answered."""
+    """A client with one connection.
+
+    script: its requests, each with the pieces that it adds. latencies: in milliseconds. pieces: the sum of all
+    acknowledged additions.
+    """
 
     port: int
     script: Iterator[tuple[bytes, int]]
-    taken: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     pieces: int = 0
 
-    def run(self, until: float, interval: float) -> None:
-        """Send until then, one request each `interval` seconds; what is late counts from when it was due."""
+    def run(self, end: float, interval: float) -> None:
+        """Send one request every `interval` seconds until `end`, by time.monotonic; with 0, as fast as possible.
+
+        Latency is measured from the time when a request was due, but from at most one second before it is sent.
+        """
         connection, due = Connection(self.port), time.monotonic() + random.random() * interval
-        while (now := time.monotonic()) < until:
+        while (now := time.monotonic()) < end:
             if due > now:
                 time.sleep(due - now)
             began = max(due, now - 1.0) if interval else now
@@ -60,37 +67,37 @@ class Sender:
                 if answer.status not in (200, 304):
                     self.errors.append(f"{answer.status} {answer.body[:200]!r}")
             ended = time.monotonic()
-            self.taken.append((ended - began) * 1000)
+            self.latencies.append((ended - began) * 1000)
             due = began + interval
 
 
-def phone(server: Served, chance: random.Random) -> Iterator[tuple[bytes, int]]:
-    """Passes of a queue: each item a look-up and an addition, then both lists."""
+def phone(server: Served, rng: random.Random) -> Iterator[tuple[bytes, int]]:
+    """The requests of a phone, endlessly: both lists, then a queue whose items are a look-up and an addition each."""
     token = server.log_in(APP)
     while True:
         for path in (LIST, ORDERS):
             yield request("GET", path, token=token, agent=APP), 0
         for _ in range(QUEUE):
-            number, quantity = chance.randrange(PRODUCTS), chance.choice([1, 1, 2, 5, 10, 12])
+            number, quantity = rng.randrange(PRODUCTS), rng.choice([1, 1, 2, 5, 10, 12])
             yield request("GET", f"{LIST}?sku=SKU-{number:05d}", token=token, agent=APP), 0
             path = f"{LIST}{server.products[number]}/add_stock/"
             yield request("POST", path, body={"quantity": quantity}, token=token, agent=APP), quantity
 
 
-def camera(server: Served, chance: random.Random) -> Iterator[tuple[bytes, int]]:
-    """One label after the other, each looked up again and again; every fifth is unknown."""
+def camera(server: Served, rng: random.Random) -> Iterator[tuple[bytes, int]]:
+    """The requests of a camera, endlessly: each label is looked up 30 times, and every fifth label is unknown."""
     token = server.log_in(APP)
     yield request("GET", LIST, token=token, agent=APP), 0
     for nth in count():
-        sku = f"SKU-{chance.randrange(PRODUCTS):05d}" if nth % 5 else f"NONE-{nth}"
+        sku = f"SKU-{rng.randrange(PRODUCTS):05d}" if nth % 5 else f"NONE-{nth}"
         yield from [(request("GET", f"{LIST}?sku={sku}", token=token, agent=APP), 0)] * 30
 
 
-def program(server: Served, chance: random.Random) -> Iterator[tuple[bytes, int]]:
-    """Reads the list, looks a product up and adds to it."""
+def program(server: Served, rng: random.Random) -> Iterator[tuple[bytes, int]]:
+    """The requests of a program, endlessly: it looks a product up, adds to it, and reads the list."""
     token = server.log_in(PROGRAM)
     while True:
-        number = chance.randrange(PRODUCTS)
+        number = rng.randrange(PRODUCTS)
         path = f"{LIST}{server.products[number]}/add_stock/"
         yield request("GET", f"{LIST}?sku=SKU-{number:05d}", token=token, agent=PROGRAM), 0
         yield request("POST", path, body={"quantity": 3}, token=token, agent=PROGRAM), 3
@@ -99,18 +106,18 @@ def program(server: Served, chance: random.Random) -> Iterator[tuple[bytes, int]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was seen in a part of the time. cpu: milliseconds of the workers for a request."""
+    """The figures of a part of the time. memory: of the workers, in MB. cpu: their milliseconds per request."""
 
     requests: int
-    milliseconds: list[float]
+    latencies: list[float]
     memory: float
     cpu: float
 
 
 def send(server: Served, senders: list[Sender], seconds: float, rate: float) -> None:
-    """Have all send for so long, `rate` requests a second in all; 0: as fast as they can."""
-    interval, until = (len(senders) / rate if rate else 0.0), time.monotonic() + seconds
-    threads = [Thread(target=sender.run, args=(until, interval)) for sender in senders]
+    """Let all senders send for `seconds`. rate: requests per second of all together; 0: as fast as they can."""
+    interval, end = (len(senders) / rate if rate else 0.0), time.monotonic() + seconds
+    threads = [Thread(target=sender.run, args=(end, interval)) for sender in senders]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -118,7 +125,7 @@ def send(server: Served, senders: list[Sender], seconds: float, rate: float) -> 
 
 
 def main() -> int:
-    """Measure; returns 0 if nothing has grown, failed or got lost."""
+    """Measure. Returns 0 if all limits are kept, else 1."""
     parser = argparse.ArgumentParser(prog="python -m proofs.benchmarks.soak")
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--load", type=float, default=0.7, help="the share of the rate at full speed")
@@ -132,23 +139,23 @@ def main() -> int:
 
 
 def soak(server: Served, minutes: float, load: float, *, write: bool) -> int:
-    """See the module. Returns the exit code."""
-    chance, before, reader = random.Random(1), 100 * PRODUCTS, server.log_in(PROGRAM)
-    scripts = [*(phone(server, chance) for _ in range(PHONES)), camera(server, chance), program(server, chance)]
+    """Measure a running server, as the module says. Returns 0 if all limits are kept, else 1."""
+    rng, before, reader = random.Random(1), 100 * PRODUCTS, server.log_in(PROGRAM)
+    scripts = [*(phone(server, rng) for _ in range(PHONES)), camera(server, rng), program(server, rng)]
     senders = [Sender(server.port, script) for script in scripts]
     send(server, senders, FULL_SECONDS, 0)
-    full = sum(len(sender.taken) for sender in senders) / FULL_SECONDS
+    full = sum(len(sender.latencies) for sender in senders) / FULL_SECONDS
     print(f"At full speed {full:.0f} requests a second; now {minutes:g} minutes at {load:.0%} of that.", flush=True)
     windows = list[Window]()
     for nth in range(WINDOWS):
         for sender in senders:
-            sender.taken.clear()
+            sender.latencies.clear()
         cpu = server.cpu_seconds()
         send(server, senders, minutes * 60 / WINDOWS, full * load)
-        taken = [milliseconds for sender in senders for milliseconds in sender.taken]
-        spent = (server.cpu_seconds() - cpu) / len(taken) * 1000
-        windows.append(Window(len(taken), taken, server.memory_mb(), spent))
-        print(f"{nth + 1:3}: {len(taken):7,} requests, {windows[-1].memory:6.1f} MB, {spent:5.2f} ms of CPU, "
+        latencies = [milliseconds for sender in senders for milliseconds in sender.latencies]
+        spent = (server.cpu_seconds() - cpu) / len(latencies) * 1000
+        windows.append(Window(len(latencies), latencies, server.memory_mb(), spent))
+        print(f"{nth + 1:3}: {len(latencies):7,} requests, {windows[-1].memory:6.1f} MB, {spent:5.2f} ms of CPU, "
               f"{sum(len(sender.errors) for sender in senders)} errors", flush=True)  # fmt: skip
     errors = [error for sender in senders for error in sender.errors]
     answer = Connection(server.port).ask(request("GET", LIST, token=reader, agent=PROGRAM, accept_encoding="identity"))
@@ -171,12 +178,12 @@ def report(
     thirds: list[list[Window]], memory: list[float], cpu: list[float], full: float, requests: int, minutes: float,
     load: float,
 ) -> str:  # fmt: skip
-    """The figures as Markdown."""
+    """The figures as Markdown. thirds, memory, cpu: of the first and the last third."""
     rows = []
     for name, third, mine, spent in zip(("first third", "last third"), thirds, memory, cpu, strict=True):
-        taken = sorted(milliseconds for window in third for milliseconds in window.milliseconds)
-        shown = [taken[int(len(taken) * share)] for share in (0.5, 0.95, 0.99)]
-        cells = [f"{mine:.0f}", f"{spent:.2f}", *(f"{one:.0f}" for one in (*shown, taken[-1]))]
+        latencies = sorted(milliseconds for window in third for milliseconds in window.latencies)
+        shown = [latencies[int(len(latencies) * share)] for share in (0.5, 0.95, 0.99)]
+        cells = [f"{mine:.0f}", f"{spent:.2f}", *(f"{one:.0f}" for one in (*shown, latencies[-1]))]
         rows.append([name, *cells])
     head = ["", "memory of 2 workers, MB", "CPU, ms a request", "median, ms", "95 %, ms", "99 %, ms", "longest, ms"]
     rate = requests / minutes / 60

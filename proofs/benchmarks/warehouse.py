@@ -1,9 +1,9 @@
 """A warehouse of a given size in an empty database, and its desk: the child process of `proofs.benchmarks.desk`.
 
-Like the baselines a module that imports Django. It writes the tables directly, since a million movements by the actions
-would take an hour. What the actions would write is there: quantities are the sums of their movements.
+Imports Django, like the baselines. It writes the tables directly, since a million movements by the actions would take
+an hour. The data is what the actions would write: quantities are the sums of their movements.
 
-    python -m proofs.benchmarks.warehouse SIZE    SIZE: hundreds of products. Reads addresses, answers each with JSON
+    python -m proofs.benchmarks.warehouse SIZE    SIZE: hundreds of products. Reads addresses, prints JSON for each
 """
 
 # ruff: noqa: TID251, E402
@@ -33,23 +33,24 @@ from api import models
 from api.texts import folded
 
 GOODS = ["Футболка", "Рубашка", "Носки", "Кружка", "Müslischale", "Schraube", "Куртка", "Ёлка"]
-LOOKS = ["красная", "зелёная"]
+COLOURS = ["красная", "зелёная"]
 DAYS = 400
 MOVEMENTS_EACH, LINES_EACH, OPEN_QUESTIONS, COUNTED = 10, 5, 60, 300
 
 
 class Warehouse:
-    """`hundreds` of products in hundreds, ten movements each, and all else in proportion. The same at each call.
+    """Data of a warehouse with `hundreds` × 100 products, ten movements each, and all else in proportion.
 
-    What is open at a time is of one size in all, as it is in life: questions, and the stocktake that is being counted.
-    Each page of a list is full in the smallest warehouse too; otherwise a longer page would pass for a slower one.
+    The data is equal at each call, but for its times. Open questions and the running stocktake have one size in all
+    warehouses, as in practice. Each page of a list is full in the smallest warehouse, too: otherwise a page would seem
+    slower only because it is longer.
     """
 
     def __init__(self, hundreds: int) -> None:
         self.products, self.orders = hundreds * 100, hundreds * 20
         self.running = 60 + self.orders // 100
         self.now = timezone.now()
-        self.chance = random.Random(1)
+        self.rng = random.Random(1)
         self.levels = [0] * self.products
         self.people = [
             models.User.objects.create_user(f"{name}@example.com", "x", username=name, is_staff=True)
@@ -57,6 +58,7 @@ class Warehouse:
         ]
 
     def fill(self) -> None:
+        """Write all rows into the empty tables."""
         self._devices()
         insert(models.Product, self._products())
         insert(models.ProductText, self._texts())
@@ -85,12 +87,12 @@ class Warehouse:
         )
         models.Revision.objects.update(value=self.products * MOVEMENTS_EACH)
 
-    def tidy(self) -> None:
-        """What PostgreSQL does by itself after a while. Nobody does it for SQLite."""
+    def vacuum(self) -> None:
+        """Vacuum and analyze the tables, as PostgreSQL does by itself after a while. SQLite never does it by itself."""
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE")
-                cursor.execute("SET max_parallel_workers_per_gather = 0")  # one process takes all the time, see cpu
+                cursor.execute("SET max_parallel_workers_per_gather = 0")  # all in the one process that `cpu` measures
 
     def ago(self, minutes: float) -> datetime:
         return self.now - timedelta(minutes=minutes)
@@ -111,7 +113,7 @@ class Warehouse:
         )
 
     def name(self, number: int) -> str:
-        return f"{GOODS[number % 8]} {LOOKS[number // 8 % 2]} № {number}"
+        return f"{GOODS[number % 8]} {COLOURS[number // 8 % 2]} № {number}"
 
     def shelf(self, number: int) -> str:
         return f"A{number % 97 + 1}-{number // 97 % 30:02d}-{number % 7:02d}" if number % 50 else ""
@@ -172,12 +174,12 @@ class Warehouse:
                 }  # fmt: skip
 
     def _movements(self) -> Iterator[dict[str, Any]]:
-        """Each product in turn; the first product also has every hundredth movement, as what sells best has."""
+        """Movements of each product in turn. Every hundredth is of the first product, as of one that sells best."""
         total, lines = self.products * MOVEMENTS_EACH, self.orders * LINES_EACH
         for number in range(total):
             product = 0 if number % 100 == 99 and number >= self.products else number % self.products
-            delta = 20 if number < self.products else self.chance.choice([-4, -3, -2, -1, 1, 2, 3, 4])
-            if number >= total - self.products and product % 18 in (5, 6):  # none on hand, and fewer
+            delta = 20 if number < self.products else self.rng.choice([-4, -3, -2, -1, 1, 2, 3, 4])
+            if number >= total - self.products and product % 18 in (5, 6):  # end with none on hand, or fewer
                 delta = (5 - product % 18) * 2 - self.levels[product] or 1
             self.levels[product] += delta
             at = self.ago((total - number) * DAYS * 1440 / total)
@@ -232,7 +234,7 @@ class Warehouse:
         )
 
     def _counts(self) -> None:
-        """One that is being counted, and posted ones."""
+        """Write posted stocktakes, and one that is being counted."""
         posted = max(25, self.products // 1000)
         for number in range(posted + 1):
             status = models.Count.Status.OPEN if number == posted else models.Count.Status.POSTED
@@ -252,7 +254,7 @@ class Warehouse:
 
 
 def insert(model: type[Any], rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows, all with the same columns, the quickest way that the database has."""
+    """Write rows, all with the same columns, in the fastest way that the database has."""
     rows = iter(rows)
     first = next(rows)
     table, names = model._meta.db_table, list(first)
@@ -277,22 +279,25 @@ def _for_sqlite(value: Any) -> Any:
 
 
 def main() -> None:
-    """Fill the database, say so by an empty line of JSON, then answer each address with what its page took."""
+    """Fill the database and print a line of facts about it; then print what each page on standard input takes."""
     warehouse = Warehouse(int(sys.argv[1]))
     with transaction.atomic():
         warehouse.fill()
-    warehouse.tidy()
+    warehouse.vacuum()
     client = Client()
     client.force_login(warehouse.people[0])
     client.cookies["django_language"] = "ru"
-    say({"sku": warehouse.sku(77), "count": models.Count.objects.values_list("pk", flat=True).latest("pk")})
+    print_line({"sku": warehouse.sku(77), "count": models.Count.objects.values_list("pk", flat=True).latest("pk")})
     for line in sys.stdin:
-        say(took(client, line.strip()))
+        print_line(measure_page(client, line.strip()))
 
 
-def took(client: Client, address: str) -> dict[str, Any]:
-    """What a page takes: queries (with those for session and person, which every page has), milliseconds of processor
-    time of this process and of its one in PostgreSQL, and milliseconds on the clock."""
+def measure_page(client: Client, address: str) -> dict[str, Any]:
+    """Open a page. Returns what it took.
+
+    queries: how many, with those for session and user that every page has. ms: processor time of this process and of
+    its backend process in PostgreSQL. clock: wall-clock time. Both in milliseconds. status: of the answer.
+    """
     queries = 0
 
     def count(execute: Any, *arguments: Any) -> Any:
@@ -308,14 +313,14 @@ def took(client: Client, address: str) -> dict[str, Any]:
 
 
 def cpu() -> float:
-    """Seconds of processor time so far. PostgreSQL's are read from Linux's /proc."""
+    """Seconds of processor time so far, of this process and of its backend process in PostgreSQL (Linux's /proc)."""
     if connection.vendor != "postgresql":
         return time.process_time()
     pid = connection.connection.info.backend_pid
     return time.process_time() + int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def say(facts: dict[str, Any]) -> None:
+def print_line(facts: dict[str, Any]) -> None:
     print(json.dumps(facts), flush=True)
 
 
