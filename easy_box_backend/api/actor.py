@@ -9,7 +9,7 @@ from api.models import Device, User
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Made once by the front door and passed on as `by`.
+    """Who does something, from where and when. A front door makes it for each request, and passes it on as `by`.
 
     user: the person, None for the server itself. device: the login it came through, None for the admin. at: now.
     connection: a name of the TCP connection, "" if unknown (`auth/callers.py`).
@@ -22,17 +22,17 @@ class Actor:
 
     @property
     def is_app(self) -> bool:
-        """Whether the request is to be read as the Easy Box app's (docs/reconciliation.md)."""
+        """Whether the request comes from the Easy Box app, and is read as such (docs/reconciliation.md)."""
         return self.device is not None and self.device.is_app
 
     @property
     def is_manager(self) -> bool:
-        """Whether they may do what a picker may not (docs/rights.md); the server itself may."""
+        """Whether the person may do what only managers may (docs/rights.md); the server itself may."""
         return self.user is None or self.user.is_manager
 
     @property
     def keeps_stock(self) -> bool:
-        """Whether they may set what is on hand; the server itself may."""
+        """Whether the person may set what is on hand; the server itself may."""
         return self.user is None or self.user.keeps_stock
 
     def then(self, at: datetime) -> Self:

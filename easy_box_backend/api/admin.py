@@ -1,6 +1,6 @@
 """Django's admin: every table, read-only, for administrators. Work is done at the desk (`desk/`).
 
-Everything that changes a table is an action, so nothing can be changed here.
+Tables are changed by actions only, so nothing can be changed here.
 """
 
 import re
@@ -17,8 +17,9 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 SECRET = {"password", "token"}
+"""Fields that are not shown."""
 COLUMNS = 8
-"""So many fields a list shows."""
+"""How many fields a list shows."""
 
 
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
@@ -32,7 +33,7 @@ def is_administrator(request: HttpRequest) -> bool:
 
 class List(ChangeList):
     def get_filters(self, request: HttpRequest) -> Any:
-        """Django's. Also treats a NUL and a year beyond 9999 as invalid filters: they would fail in the database."""
+        """The filters, as in Django. A NUL and a year beyond 9999 are invalid too: they would fail in the database."""
         for name, value in request.GET.items():
             if "\0" in value or (name.endswith("__year") and not re.fullmatch("[1-9][0-9]{0,3}", str(value))):
                 raise IncorrectLookupParameters
@@ -72,8 +73,8 @@ site.has_permission = is_administrator  # type: ignore[method-assign]
 # Importing the two modules registers their models, so this works in any order of the applications.
 assert django.contrib.auth.admin
 assert knox.admin
-for other in list(site._registry):
-    site.unregister(other)
+for registered in list(site._registry):
+    site.unregister(registered)
 for model in apps.get_app_config("api").get_models():
-    if model._meta.pk.remote_field is None:  # else a number too large is a fault in Django
+    if model._meta.pk.remote_field is None:  # with a foreign key as primary key, a number too large fails in Django
         site.register(model, ReadOnly, ordering=("-pk",))

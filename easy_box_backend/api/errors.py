@@ -13,9 +13,10 @@ class DomainError(Exception):
     """A request that was understood and is refused.
 
     code: a word for programs, stable across versions.
-    detail: a translatable sentence for people. sentence, field: these of all errors of a class.
+    detail: a translatable sentence for people. sentence: the `detail` of a class whose errors all have the same.
     facts: what a client or a log needs to understand the error, JSON-able.
-    fields: messages by field name, in REST framework's shape. field: the one field that `detail` is about.
+    fields: messages by field name, in REST framework's shape. field: the one field that `detail` is about, also as an
+    attribute of a class.
     retryable: whether the same request can succeed later unchanged.
     """
 
@@ -48,7 +49,7 @@ class Invalid(DomainError):
 
 
 class NoSuch(DomainError):
-    """A row that does not exist. code: `no_such_` and the kind of row, under which the facts have its key."""
+    """A row that does not exist. code: `no_such_` and the kind of row; the facts have its key under this kind."""
 
     def __init__(self, key: object) -> None:
         super().__init__(facts={self.code.removeprefix("no_such_"): key})
@@ -86,7 +87,7 @@ class TooLarge(DomainError):
 
 
 class TooSoon(DomainError):
-    """Too many requests. seconds: when to try again."""
+    """Too many requests. seconds: how long to wait before the next try."""
 
     code = "throttled"
     retryable = True

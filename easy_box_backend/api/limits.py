@@ -20,7 +20,7 @@ class Limit:
 
 
 def wait(keys: Collection[str], limit: Limit, *, at: datetime) -> timedelta:
-    """How long until all of these keys are below the limit; zero if they are now."""
+    """How long it takes until all of these keys are below the limit; zero if they are below it now."""
     return max((_wait(digest, limit, at) for digest in _digests(keys)), default=timedelta())
 
 
@@ -46,6 +46,7 @@ def _digests(keys: Collection[str]) -> list[str]:
 
 
 def _wait(digest: str, limit: Limit, at: datetime) -> timedelta:
+    """How long it takes until one key is below the limit."""
     ends = Occurrence.objects.filter(key=digest, until__gt=at).order_by("-until").values_list("until", flat=True)
     first = ends[limit.most - 1 : limit.most].first()
     return first - at if first is not None else timedelta()
@@ -60,8 +61,8 @@ def _lock(digests: Collection[str]) -> None:
 
 
 def delete_some(rows: "QuerySet", *, beyond: int = 0, most: int = 100) -> int:
-    """Delete at most `most` of these rows, after the first `beyond`. Rows that are locked are skipped, to avoid
-    deadlocks. Returns how many."""
+    """Delete at most `most` of these rows; the first `beyond` are kept. Locked rows are skipped, to avoid deadlocks.
+    Returns how many were deleted."""
     found = list(rows.values_list("pk", flat=True)[beyond : beyond + most])
     if not found:
         return 0

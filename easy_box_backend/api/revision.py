@@ -18,7 +18,7 @@ from api.models import Order, Product, Revision
 from backend import prepared
 
 AHEAD = 1_000_000
-"""More changes than are made while an import runs."""
+"""A number larger than that of the changes that can be made while an import runs."""
 _READ = "SELECT epoch, value FROM api_revision WHERE id = 1"
 _TAKE = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 
@@ -35,8 +35,8 @@ def take() -> int:
 
 
 def ahead() -> int:
-    """A revision for a long transaction: so far ahead that the counter is not locked, and keeps nobody waiting, before
-    `reach` takes it as the last lock."""
+    """A revision for a long transaction: AHEAD of the counter, which is not locked and makes nobody wait until `reach`
+    takes it as the last lock."""
     return current() + AHEAD
 
 
@@ -44,7 +44,7 @@ def reach(number: int) -> None:
     """Set the counter to a number that was `ahead`. It stays locked until the end of the surrounding transaction.
 
     All smaller numbers have been committed then, so this one becomes visible in its order too. Raises Stale if the
-    counter has come so far by itself, as by another long transaction.
+    counter is as far already, as after another long transaction.
     """
     with connection.cursor() as cursor:
         cursor.execute("UPDATE api_revision SET value = %s WHERE id = 1 AND value < %s", [number, number])
@@ -77,8 +77,8 @@ def require_held(row: Product | Order, held: Collection[int] | None) -> None:
 
 
 def since(old: str, new: str) -> int | None:
-    """The revision of the old tag: what has a greater one has changed until the new tag. None if nothing is known of
-    that: there is no old tag, or it is of another epoch or newer."""
+    """The revision of the old tag. Rows with a greater one have changed between the two tags. None if that cannot be
+    known: the old tag is empty, of another epoch, or newer than the new one."""
     epoch, _, value = old.rpartition("-")
     epoch_now, _, value_now = new.rpartition("-")
     return int(value) if epoch == epoch_now and int(value) <= int(value_now) else None

@@ -1,4 +1,5 @@
-"""The app's calls and their REST neighbours: products, stock, orders. A view parses, calls one action, answers."""
+"""The app's calls, and those of programs about the same: products, stock, orders. A view parses, calls one action,
+answers."""
 
 from typing import Any
 
@@ -189,7 +190,7 @@ class OrderDetail(PhoneView):
 
 
 def order_body(request: Request) -> Any:
-    """The fields of the order in a request. In a form, `lines` is JSON text. Raises ValidationError."""
+    """The fields of the order in a request. In a form, `lines` is a text in JSON. Raises ValidationError."""
     data: Any = request.data
     if isinstance(data, QueryDict):
         data = data.dict()
@@ -202,6 +203,7 @@ def order_body(request: Request) -> Any:
 
 
 def order_answer(request: Request, order_id: int, *, is_new: bool = False) -> HttpResponseBase:
+    """The answer with this order: 201 if it is new, else 200. Raises NoSuchOrder."""
     rows, for_app = Order.objects.live().filter(id=order_id), device_of(request).is_app
     found = lists.orders_json(rows, answers.photo_base(request), for_app=for_app)
     if not found:

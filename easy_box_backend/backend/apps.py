@@ -13,5 +13,5 @@ class ApiConfig(AppConfig):
         from api.ops import error_reporting
         from backend import checks, sqlite  # noqa: F401  (registers the system checks)
 
-        connection_created.connect(sqlite.teach_alphabets, dispatch_uid="sqlite-like")
+        connection_created.connect(sqlite.replace_like, dispatch_uid="sqlite-like")
         got_request_exception.connect(error_reporting.tell, dispatch_uid="faults")

@@ -1,4 +1,4 @@
-"""System checks for settings that production requires, each with a hint."""
+"""System checks of the settings and the demo accounts, each with a hint."""
 
 import re
 from typing import Any
@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]|\*", re.IGNORECASE | re.ASCII)
 """A usable entry of ALLOWED_HOSTS; nginx/hosts.sh has the same rule."""
 MAX_DAYS = 36_500
+"""The most days of ORDERS_KEPT_IN_APP."""
 ORIGIN = re.compile(r"https?://[^/\s]+", re.IGNORECASE)
 
 
@@ -55,7 +56,8 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)  # the tag whose checks gunicorn runs (wsgi.py)
 def days_in_the_app(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The list of orders goes back so many days; a date before the year 1 would be an error at each request."""
+    """ORDERS_KEPT_IN_APP must be plausible: the list of orders goes back this many days, and a date before the year 1
+    would be an error at each request."""
     if 0 <= settings.ORDERS_KEPT_IN_APP <= MAX_DAYS:
         return []
     hint = f"Set it to a number of days from 0 to {MAX_DAYS}, e.g. ORDERS_KEPT_IN_APP=7."
@@ -67,7 +69,7 @@ def demo_accounts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The demo password, which the README prints, must not work in production."""
     if not settings.PRODUCTION:
         return []
-    from api import demo  # not above: this module is imported before models can be
+    from api import demo  # not at the top: this module is imported before models can be imported
 
     found = demo.people_with_demo_password()
     if not found:

@@ -1,5 +1,5 @@
-"""Photos at Cloudinary (MEDIA_STORAGE=cloudinary), by its SDK. As large as the server needs: names are never reused, a
-file is never changed, and its address needs no signature."""
+"""Storage of photos at Cloudinary (MEDIA_STORAGE=cloudinary), by its SDK. It has only what this server needs: names are
+never reused, a file is never changed, and its address needs no signature."""
 
 import urllib.error
 import urllib.parse
@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
 SECONDS = 20
-"""How long one call may take. A request waits for it."""
+"""The timeout of a call to Cloudinary. A request waits for it."""
 PAGE = 500
 """The most files that Cloudinary lists at once."""
 
@@ -36,7 +36,7 @@ class CloudinaryStorage(Storage):
         return self._base + urllib.parse.quote(name or "")
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name itself: it has a random part. Asking for each would use up the account's calls."""
+        """The name itself, since it has a random part. Asking whether it exists would use up the account's calls."""
         return name
 
     def _save(self, name: str, content: File) -> str:
@@ -48,11 +48,12 @@ class CloudinaryStorage(Storage):
             return ContentFile(answer.read(), name)
 
     def delete(self, name: str) -> None:
-        """Also from Cloudinary's caches. A file that is gone already is no error."""
+        """Delete a file, also from Cloudinary's caches. It is no error if it does not exist."""
         uploader.destroy(_picture(name), invalidate=True, **self._account)
 
     def exists(self, name: str) -> bool:
-        """Whether the file can be loaded. Asks where phones load it from, which costs no call of the account."""
+        """Whether the file can be loaded. The request goes to the address from which phones load it: that is no call of
+        the account."""
         request = urllib.request.Request(self.url(name), method="HEAD")  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
@@ -63,7 +64,7 @@ class CloudinaryStorage(Storage):
             return False
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """No folders, and the names of the files in the folder `path`."""
+        """An empty list of folders, and the names of the files in the folder `path`."""
         names: list[str] = []
         more: dict[str, Any] = {}
         while True:
@@ -79,4 +80,5 @@ class CloudinaryStorage(Storage):
 
 
 def _picture(name: str) -> str:
+    """Cloudinary's name for a file: without the suffix."""
     return str(PurePosixPath(name).with_suffix(""))

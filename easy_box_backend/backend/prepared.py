@@ -1,6 +1,6 @@
-"""Prepared statements for the hottest queries: PostgreSQL parses and plans them once per connection, and they go to
-libpq without a cursor. Together that is an eighth of what Django's cursors cost, which never prepare
-(docs/benchmarks.md)."""
+"""Prepared statements for the most frequent queries: PostgreSQL parses and plans them once per connection, and they go
+to libpq without a cursor. Together that costs an eighth of Django's cursors, which never prepare (docs/benchmarks.md).
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +16,14 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 _MARK = re.compile(r"%s|%\((\w+)\)s")
-# How a value of PostgreSQL is read, by its type (`select oid, typname from pg_type`). Others are texts.
+# How a value from PostgreSQL is read, by its type (`select oid, typname from pg_type`). Other types are read as texts.
 _READ: dict[int, Callable[[bytes], Any]] = {
     16: b"t".__eq__, 20: int, 21: int, 23: int, 1184: lambda text: datetime.fromisoformat(text.decode()),
 }  # fmt: skip
 Prepared = tuple[bytes, list[str], list[tuple[int, Callable[[bytes], Any]]]]
-"""Its name on a connection, the names of its parameters, and how each of its columns is read."""
+"""A prepared statement: its name on a connection, the names of its parameters, and how each of its columns is read."""
 _known: WeakKeyDictionary[Any, dict[str, Prepared]] = WeakKeyDictionary()
-"""By connection and statement."""
+"""The prepared statements by connection and SQL."""
 
 
 def one_row(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
@@ -34,7 +34,7 @@ def one_row(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> An
 def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
     """The rows of the result. Raises Django's database errors.
 
-    On SQLite, if queries are logged or wrapped, or if nothing is to be prepared, it is an ordinary statement.
+    On SQLite, if queries are logged or wrapped, or if nothing may be prepared, it runs as an ordinary statement.
     parameters: texts, numbers, times and None.
     """
     db = connections[DEFAULT_DB_ALIAS]  # `connection` looks it up anew for each of its attributes
@@ -53,7 +53,7 @@ def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[
         _begin(link)
         try:
             return _rows(link, statement, parameters)
-        except InvalidSqlStatementName:  # somebody has deallocated them, such as a pooler
+        except InvalidSqlStatementName:  # the prepared statements were deallocated, as by a pooler
             _known.pop(link, None)
             if not link.autocommit:
                 raise  # the transaction is lost
@@ -61,7 +61,7 @@ def rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[
 
 
 def _begin(link: "psycopg.Connection[Any]") -> None:
-    """Send the BEGIN that is due, as psycopg's cursors do before the first statement of a transaction."""
+    """Send BEGIN before the first statement of a transaction, as psycopg's cursors do."""
     if not link.autocommit and link.pgconn.transaction_status == TransactionStatus.IDLE:
         _checked(link, link.pgconn.exec_(b"BEGIN"))
 
@@ -78,7 +78,7 @@ def _rows(link: "psycopg.Connection[Any]", statement: str, parameters: Sequence[
 
 
 def _prepared(link: "psycopg.Connection[Any]", statement: str) -> Prepared:
-    """The statement as it is prepared on this connection, which is done the first time."""
+    """The statement, prepared on this connection. The first time, this prepares it."""
     known = _known.setdefault(link, {})
     if (found := known.get(statement)) is None:
         name, (text, order) = f"hot_{len(known)}".encode(), _numbered(statement)
@@ -91,7 +91,7 @@ def _prepared(link: "psycopg.Connection[Any]", statement: str) -> Prepared:
 
 @cache
 def _numbered(statement: str) -> tuple[bytes, list[str]]:
-    """The statement with $1, $2 and so on, and the names of these, as far as they have any."""
+    """The statement with the parameters $1, $2 and so on, and their names; "" for one without a name."""
     order: list[str] = []
 
     def number(mark: re.Match[str]) -> str:
@@ -113,6 +113,7 @@ def _text(value: Any) -> bytes | None:
 
 
 def _checked(link: "psycopg.Connection[Any]", result: PGresult) -> PGresult:
+    """The result. Raises psycopg's error if the statement failed or the connection broke."""
     if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
         return result
     if link.pgconn.status != ConnStatus.OK:

@@ -125,7 +125,7 @@ DEBUG = boolean("DEBUG", False)
 VERSION = env.str("VERSION", default="development")
 SECRET_KEY = secret("SECRET_KEY") or DEVELOPMENT_SECRET_KEY
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
-# Secrets that begin with `$`: most likely a shell or Compose should have replaced `$NAME` (backend/checks.py).
+# Secrets that begin with `$`: probably a shell or Compose should have replaced `$NAME` (backend/checks.py).
 UNREPLACED = [
     name
     for name in (
@@ -158,7 +158,7 @@ if not SESSION_COOKIE_SECURE:
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-# Pages of the desk load nothing from elsewhere, and run no script that stands in a page.
+# Pages of the desk load nothing from other servers, and run no inline scripts.
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/"],
     "DIRECTIVES": {
@@ -233,9 +233,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 VAR_DIR = ROOT_DIR / "var"
 DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'easybox.sqlite3'}")}
 DB_POOL_MAX = natural("DB_POOL_MAX", 4)  # as many as gunicorn's threads
-# So long, in seconds, a request may wait: for PostgreSQL's answer to a statement, for a lock, for a connection; and a
-# transaction may be idle. Then it is rolled back, and the caller gets a 503 (api/rest/error_handler.py). Commands may
-# take longer (backend/wsgi.py).
+# How long, in seconds, a request may wait for a statement, for a lock and for a connection (DB_WAIT), and how long a
+# transaction may be idle. After that it is rolled back, and the caller gets a 503 (api/rest/error_handler.py).
+# Management commands may take longer (backend/wsgi.py).
 DB_LIMITS = {"statement_timeout": 30, "lock_timeout": 20, "idle_in_transaction_session_timeout": 60}
 DB_WAIT = 10
 _database = DATABASES["default"]
@@ -285,12 +285,13 @@ REST_KNOX = {
 # Requests of one phone closer together than this count as one pass of the app's queue, not as a person's actions. This
 # only decides which cases a manager is asked about; no addition is dropped because of it.
 PASS_GAP_MILLISECONDS = natural("PASS_GAP_MILLISECONDS", 2000)
-# A manager is asked about another explanation of what a phone sent that is up to e to the power of this less likely.
-# A higher one asks more often, a lower one is silently wrong more often.
+# A manager is asked about a second explanation of what a phone sent if it is at most e to the power of STORY_MARGIN
+# times less likely than the first. With a higher margin managers are asked more often, with a lower one the server is
+# silently wrong more often.
 STORY_MARGIN = natural("STORY_MARGIN", 7)
 
 # --- The app's list of orders -------------------------------------------------------------------------------------
-# Finished and cancelled orders leave it at the first midnight (TIME_ZONE) after so many days.
+# Finished and cancelled orders leave the list at the first midnight (TIME_ZONE) after this many days.
 ORDERS_KEPT_IN_APP = natural("ORDERS_KEPT_IN_APP", 7)
 
 # --- REST ---------------------------------------------------------------------------------------------------------
@@ -352,7 +353,7 @@ STATICFILES_DIRS = [BASE_DIR / "api" / "desk" / "static"]
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
-# In production nginx serves photos; elsewhere Django does, DEBUG or not.
+# In production nginx serves photos; in development Django does, with or without DEBUG.
 SERVE_MEDIA = boolean("SERVE_MEDIA", not PRODUCTION)
 CLOUDINARY_CLOUD_NAME = env.str("CLOUDINARY_CLOUD_NAME", default="").strip()
 CLOUDINARY_DELIVERY_URL = env.str("CLOUDINARY_DELIVERY_URL", default="https://res.cloudinary.com").rstrip("/")
@@ -367,7 +368,7 @@ STORAGES = {
     },
 }
 if MEDIA_STORAGE == "s3":
-    # A slash at the end means all that is below it; without one it is a single file (CSP 3, section 6.7.2.8).
+    # With a slash at the end it allows everything below; without one it is a single file (CSP 3, section 6.7.2.8).
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(env.str("S3_PUBLIC_URL").rstrip("/") + "/")
 elif MEDIA_STORAGE == "cloudinary":
     _options = STORAGES["default"]["OPTIONS"]
@@ -385,9 +386,9 @@ if bool(TELEGRAM_BOT_TOKEN) != bool(TELEGRAM_CHAT_ID):
     raise ImproperlyConfigured("TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID belong together: set both or none.")
 if not TELEGRAM_API_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"TELEGRAM_API_URL={TELEGRAM_API_URL!r} does not begin with http:// or https://.")
-# The worker touches it in each turn of its loop; `manage.py worker_health` checks its age.
+# The worker touches this file in each turn of its loop; `manage.py worker_health` checks its age.
 WORKER_HEARTBEAT = env.str("WORKER_HEARTBEAT", default="") or str(Path(tempfile.gettempdir()) / "easybox-worker")
-# An address outside that hears once a minute that the server is well (api/ops/heartbeat.py). A secret.
+# An address outside that gets a request once a minute while the server is well (api/ops/heartbeat.py). A secret.
 HEARTBEAT_URL = secret("HEARTBEAT_URL").strip()
 HEARTBEAT_CHECK = env.str("HEARTBEAT_CHECK", default="").strip()
 for _name, _url in (("HEARTBEAT_URL", HEARTBEAT_URL), ("HEARTBEAT_CHECK", HEARTBEAT_CHECK)):
@@ -396,7 +397,7 @@ for _name, _url in (("HEARTBEAT_URL", HEARTBEAT_URL), ("HEARTBEAT_CHECK", HEARTB
 CERTIFICATE_AT = env.str("CERTIFICATE_AT", default="").strip()
 if CERTIFICATE_AT and not re.fullmatch(r"\S+:\d{1,5}", CERTIFICATE_AT):
     raise ImproperlyConfigured(f"CERTIFICATE_AT={CERTIFICATE_AT!r} is not host:port.")
-# What this host is called, where several share the database (docs/operations.md#growth).
+# The name of this host, if several share the database (docs/operations.md#growth).
 HOST_NAME = env.str("HOST_NAME", default="").strip()
 if not re.fullmatch(r"[A-Za-z0-9.-]{0,20}", HOST_NAME):
     raise ImproperlyConfigured(f"HOST_NAME={HOST_NAME!r} is not up to 20 letters, digits, dots and hyphens.")
@@ -418,7 +419,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        # The request log has 4xx answers already; exceptions are logged with their traceback.
+        # 4xx answers are in the request log already; exceptions are logged with their traceback.
         "django.request": {"level": "ERROR"},
     },
 }

@@ -1,4 +1,4 @@
-"""Case-insensitive LIKE for SQLite in every alphabet: its own would not find "Куртка" by "куртка"."""
+"""LIKE for SQLite that ignores case in every alphabet. SQLite's own LIKE does not find "Куртка" by "куртка"."""
 
 import re
 from functools import lru_cache
@@ -7,6 +7,7 @@ from typing import Any
 
 @lru_cache(maxsize=200)
 def _expression(pattern: str, escape: str) -> re.Pattern[str]:
+    """The regular expression for a LIKE pattern."""
     parts: list[str] = []
     letters = iter(pattern)
     for letter in letters:
@@ -24,7 +25,7 @@ def like(pattern: Any, text: Any, escape: str = "") -> bool | None:
     return _expression(str(pattern), escape).fullmatch(str(text)) is not None
 
 
-def teach_alphabets(sender: Any, connection: Any, **kwargs: Any) -> None:
+def replace_like(sender: Any, connection: Any, **kwargs: Any) -> None:
     """Receiver of `connection_created`: replaces LIKE on connections to SQLite."""
     if connection.vendor == "sqlite":
         for arguments in (2, 3):

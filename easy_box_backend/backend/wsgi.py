@@ -16,8 +16,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
 
 def limit_requests() -> None:
-    """Let no statement of a request wait for ever (DB_LIMITS). Options in DATABASE_URL go first, and with a pooler that
-    knows no options they are set in the database."""
+    """Set DB_LIMITS on connections, so that no statement of a request waits for ever. Options in DATABASE_URL take
+    precedence. With a pooler that does not know options, the limits are set in the database."""
     if connection.vendor == "postgresql":
         options = " ".join(f"-c {name}={seconds}s" for name, seconds in settings.DB_LIMITS.items())
         connection.settings_dict["OPTIONS"].setdefault("options", options)
@@ -30,7 +30,7 @@ from api.rest.requests import ReadableRequest  # noqa: E402 (not before Django i
 
 _django.request_class = ReadableRequest
 
-# The first request would load the addresses and all views, which takes half a second in each process.
+# Load the URL configuration and all views now: it takes half a second, and the first request would have to wait.
 resolve("/api/products/")
 
 # manage.py runs the system checks before each command; gunicorn does not.
@@ -39,7 +39,7 @@ call_command("check", tags=["security"], fail_level="ERROR")
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """The WSGI entry point."""
-    # Only if the server decodes chunked bodies; otherwise a body of unknown length is refused (411).
+    # Only if the WSGI server decodes chunked bodies; otherwise a body of unknown length is refused (411).
     if environ.get("wsgi.input_terminated") and environ.pop("HTTP_TRANSFER_ENCODING", ""):
         measure_body(environ)
     return _django(environ, start_response)
@@ -48,8 +48,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 def measure_body(environ: dict[str, Any]) -> None:
     """Read a chunked body and set its CONTENT_LENGTH: Django reads a body without one as empty.
 
-    Reads little more than MAX_UPLOAD_BYTES, so that a longer body is refused as too large. A malformed or broken one is
-    announced one byte longer than it is, so that it is refused as incomplete.
+    Reads little more than MAX_UPLOAD_BYTES, so that a longer body is refused as too large. For a malformed or broken
+    body the length is set one byte too high, so that it is refused as incomplete.
     """
     body, missing = SpooledTemporaryFile(max_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE), 0  # noqa: SIM115 (Django reads it)
     try:

@@ -1,4 +1,5 @@
-"""What requests may hold. `fields.py` has the parts that they share, `rows.py` the JSON of answers."""
+"""Serializers that validate requests. `fields.py` has the fields that they share, `rows.py` makes the JSON of
+answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +30,7 @@ from api.serializers.fields import (
 
 
 class Login(serializers.Serializer[Any]):
-    email = AppText(255)  # an address that nobody can have is wrong, not invalid
+    email = AppText(255)  # an address that nobody can have is a wrong login, not an invalid request
     password = TriedPassword(max_length=None, allow_blank=True)
     device = Text(max_length=200, required=False, allow_blank=True)
     kind = serializers.ChoiceField(Device.Kind.choices, required=False)
@@ -66,7 +67,7 @@ class BarcodeQuery(serializers.Serializer[Any]):
 
 
 class AppProductCreate(ProductCreate):
-    """The same from an app device. Nothing that the app can send is refused."""
+    """`ProductCreate` from an app device. Nothing that the app can send is refused."""
 
     sku = AppSku()
     name = AppText(255)
@@ -76,6 +77,8 @@ class AppProductCreate(ProductCreate):
 
 
 class AppProductPut(AppProductCreate):
+    """`ProductPut` from an app device."""
+
     quantity = AnyWhole(required=False)
     image_url = AnyJson(required=False)
 
@@ -85,7 +88,7 @@ class Addition(serializers.Serializer[Any]):
 
 
 class AppAddition(serializers.Serializer[Any]):
-    """The same from an app device, whose queue stops at any refusal."""
+    """`Addition` from an app device, whose queue stops at any refusal."""
 
     quantity = AnyWhole()
 
@@ -104,7 +107,7 @@ class OrderLineIn(serializers.Serializer[Any]):
         if isinstance(data, Mapping):
             if isinstance(data.get("product"), Mapping):
                 data = {**data, "product": data["product"].get("id")}
-            # Also in a PATCH, where REST framework would accept a line without them:
+            # In a PATCH they are required too; REST framework would accept a line without them.
             missing = [name for name in ("product", "quantity_to_pick") if name not in data]
             if missing:
                 required = self.fields["product"].error_messages["required"]
@@ -127,7 +130,7 @@ class OrderIn(serializers.Serializer[Any]):
 
 
 class AppOrderIn(OrderIn):
-    """The same from an app device, which sends back every line that the order has."""
+    """`OrderIn` from an app device, which sends back every line that the order has."""
 
     customer_name = AppText(255)
     outside_number = due_on = note = None  # type: ignore[assignment]

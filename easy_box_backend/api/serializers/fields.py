@@ -1,4 +1,4 @@
-"""The parts of requests."""
+"""Fields of the serializers."""
 
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +49,8 @@ class Location(Text):
 
 
 class Flag(serializers.BooleanField):
-    """A boolean. Absent from a form it is not set; REST framework would read an unticked box."""
+    """A boolean. If it is absent from a form it is not set; REST framework would read it as an unticked box, as
+    false."""
 
     default_empty_html = empty
 
@@ -97,11 +98,12 @@ class AppText(Text):
         return super().run_validation(self.kept(data) if isinstance(data, str) else data)
 
     def kept(self, text: str) -> str:
+        """The text as it is stored."""
         return texts.cut(texts.tidy(texts.storable(text)), self.longest)
 
 
 class AppSku(AppText):
-    """A SKU from an app device. A longer one is replaced by a shorter, unique one."""
+    """A SKU from an app device. One that is too long is replaced by a shorter, unique one (`texts.sku_of`)."""
 
     def __init__(self) -> None:
         super().__init__(longest=texts.MAX_SKU)
@@ -111,7 +113,7 @@ class AppSku(AppText):
 
 
 class AppLocation(Location):
-    """A location from an app device. A longer one is cut."""
+    """A location from an app device. One that is too long is cut."""
 
     def run_validation(self, data: Any = empty) -> Any:
         return super().run_validation(AppText(100).kept(data) if isinstance(data, str) else data)
@@ -133,7 +135,7 @@ class Photo(serializers.Field[Any, Any, Any, Any]):
 
 
 class UnreadablePhoto(str):
-    """The reason why a file is no photo, as a sentence. Stands in the place of the photo."""
+    """The reason why a file is not a photo, as a sentence. It takes the place of the photo in the validated data."""
 
     __slots__ = ()
 
@@ -152,14 +154,14 @@ class AppPhoto(Photo):
 
 
 class Password(serializers.CharField):
-    """A password, with its spaces."""
+    """A password. Spaces around it belong to it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": 1000, "trim_whitespace": False, **kwargs})
 
 
 class TriedPassword(Password):
-    """A password to check. One that nobody can have is a wrong password, not an invalid request."""
+    """A password that is to be checked. One that nobody can have is a wrong password, not an invalid request."""
 
     def run_validation(self, data: Any = empty) -> Any:
         return super().run_validation(texts.storable(data[:1001]) if isinstance(data, str) else data)

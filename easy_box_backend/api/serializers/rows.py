@@ -25,7 +25,7 @@ LINE_FIELDS = (
     "product__location", "product__image", "product__thumbnail",
 )  # fmt: skip
 FOR_PROGRAMS = ("outside_number", "due_on", "note")
-"""What an order's JSON has for programs only. The app's answers stay as they are, byte for byte."""
+"""Keys of an order's JSON for programs only. The app's answers must stay the same, byte for byte."""
 
 
 def product_json(row: Mapping[str, Any], photos: str) -> dict[str, Any]:
@@ -56,7 +56,8 @@ def barcode_json(row: Barcode) -> dict[str, Any]:
 def order_json(
     row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], photos: str, *, for_app: bool
 ) -> dict[str, Any]:
-    """An order as the app reads it, from its row and the LINE_FIELDS of its lines; for programs with FOR_PROGRAMS."""
+    """An order as the app reads it, from its row and the LINE_FIELDS of its lines; with FOR_PROGRAMS unless
+    `for_app`."""
     running = row["status"] in Order.RUNNING
     more = {} if for_app else {name: row[name] for name in FOR_PROGRAMS}
     return {
@@ -72,8 +73,8 @@ def order_json(
 
 
 def line_json(line: Mapping[str, Any], photos: str, *, running: bool) -> dict[str, Any]:
-    """An order line. While the order is running, it has the product's current name and SKU, as on the shelf and in
-    the scanner; afterwards those under which it was picked."""
+    """An order line. While the order is running, it has the present name and SKU of the product, as they are on the
+    shelf and on the label that is scanned; afterwards those under which it was picked."""
     source = "product__" if running else ""
     image, thumbnail = line["product__image"], line["product__thumbnail"]
     return {
@@ -104,7 +105,7 @@ DISCREPANCY_FIELDS = (
 
 
 def _fields(row: object, names: Iterable[str]) -> dict[str, Any]:
-    """These fields of a row or an object. The id of another row is named without `_id`."""
+    """These attributes of an object, by name. `_id` is removed from the names of foreign keys."""
     return {name.removesuffix("_id"): getattr(row, name) for name in names}
 
 
@@ -126,7 +127,7 @@ def count_json(count: Count) -> dict[str, Any]:
 
 
 def count_line_json(line: CountLine, *, hidden: bool) -> dict[str, Any]:
-    """A line of a stocktake, of `CountLineQuerySet.compared`. hidden: without what should be there."""
+    """A line of a stocktake, from `CountLineQuerySet.compared`. hidden: do not show how many should be there."""
     product = line.product
     return {
         **_fields(line, ("product_id", "counted", "counted_at", "user_id", "device_id")),
@@ -138,11 +139,11 @@ def count_line_json(line: CountLine, *, hidden: bool) -> dict[str, Any]:
     }
 
 
-def discrepancy_json(told: Told) -> dict[str, Any]:
+def discrepancy_json(described: Told) -> dict[str, Any]:
     """A discrepancy with its description: `facts` are stored, `details` are the same with labels for people."""
     return {
-        **_fields(told.row, DISCREPANCY_FIELDS), "label": told.label, "sentence": told.sentence, "details": told.facts,
-        "answers": [answer_json(answer) for answer in told.answers],
+        **_fields(described.row, DISCREPANCY_FIELDS), "label": described.label, "sentence": described.sentence,
+        "details": described.facts, "answers": [answer_json(answer) for answer in described.answers],
     }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""Spreadsheets: read what people export from other programs, recognise its columns, write our own. Knows no table.
+"""Spreadsheets: reads what people export from other programs, recognises the columns, and writes our own. It does not
+use the database.
 
-`files` makes rows of a file, `columns` finds the header and what each column holds, `cells` reads one cell, `writing`
-makes files.
+`files` reads the rows of a file, `columns` finds the header and what each column holds, `cells` reads one cell,
+`writing` writes files.
 """
 
 from django.utils.functional import Promise

@@ -1,4 +1,5 @@
-"""What a cell says, if it says it clearly. A cell that does not is refused or asked about, never guessed."""
+"""Reads one cell as a text, SKU, number or date. A cell that is not clear is refused, or a person is asked; its value
+is never guessed."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -17,7 +18,7 @@ _GROUPS = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?!\d))")  # \s includes the no-br
 _THREE_PLACES = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#Н/Д", "#ССЫЛКА!", "#ЗНАЧ!", "#ИМЯ?"}
 MAX_EXACT_DIGITS = 15
-"""Spreadsheets keep so many digits of a number. A longer SKU that became a number has lost its end."""
+"""Spreadsheets keep this many digits of a number. A longer SKU that became a number has lost its last digits."""
 
 
 class Bad(Exception):
@@ -44,7 +45,8 @@ class Unclear(Bad):
 
 
 def safe(text: str) -> str:
-    """`text` for a cell, with an apostrophe before what a spreadsheet would run as a formula. `text` undoes it."""
+    """`text` for a cell, with an apostrophe before it if a spreadsheet would run it as a formula. The function `text`
+    removes the apostrophe."""
     return f"'{text}" if _RUNS.match(text) else text
 
 
@@ -73,7 +75,7 @@ def text(value: Cell, most: int = 255) -> str:
 def sku(value: Cell) -> str:
     """The cell as a SKU, "" if it is empty. Raises Bad, and Shortened for a number whose last digits are lost.
 
-    Leading zeros that a spreadsheet took away cannot be seen here; see `imports`.
+    Leading zeros that a spreadsheet has removed are not noticed here, but in `actions/import_skus.py`.
     """
     if isinstance(value, date | time | timedelta):  # a datetime is a date
         raise Bad(_("The spreadsheet made a date of this SKU. Make the column text and export it again."))
@@ -88,14 +90,14 @@ def sku(value: Cell) -> str:
 
 
 def shortened(digits: str, kept: int) -> str:
-    """A number in scientific notation with so many digits: 4.60123E+12."""
+    """A number in scientific notation with `kept` digits: 4.60123E+12 has six."""
     return f"{Decimal(digits):.{kept - 1}E}"
 
 
 def whole(value: Cell, decimal: str = "") -> int | None:
     """The cell as a whole number, None if it is empty. Raises Bad, and Unclear if it depends on `decimal`.
 
-    decimal: which of comma and point is the decimal one in this column, "" if that is not known.
+    decimal: the decimal separator in this column, comma or point; "" if it is not known.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -138,8 +140,8 @@ def _without_groups(found: str) -> str:
 
 
 def _decimal(plain: str) -> Decimal | None:
-    """A number without groups of spaces. Of comma and point, the last one is decimal if both are there; the one that is
-    repeated separates thousands."""
+    """The value of a number without spaces between thousands; None if it is not a number. If it has both comma and
+    point, the last one is the decimal separator. One that is repeated separates thousands."""
     marks = [mark for mark in plain if mark in ",."]
     if len(set(marks)) == 2:
         if marks.count(marks[-1]) > 1:
@@ -154,7 +156,7 @@ def _decimal(plain: str) -> Decimal | None:
 
 
 def decimal_of(value: Cell) -> str:
-    """Which of comma and point this cell shows to be the decimal one in its column; "" if it does not show it."""
+    """The decimal separator, comma or point, as far as this cell shows which one its column uses; else ""."""
     plain = _without_groups(value.strip()) if isinstance(value, str) else ""
     if match := re.fullmatch(r"\d{1,3}([.,])\d{3}(?:\1\d{3})+|\d{1,3}(?:([.,])\d{3})+(?!\2)[.,]\d+", plain):
         return "," if "." in (match[1], match[2]) else "."

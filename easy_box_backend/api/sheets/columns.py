@@ -1,4 +1,5 @@
-"""What the columns of a sheet hold, by the words that МойСклад, 1С, other programs and our own exports use."""
+"""Recognises what the columns of a sheet hold, by the headers that МойСклад, 1С, other programs and our own exports
+use."""
 
 import hashlib
 import json
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from api.sheets.files import Cell, Row
 
 HEADER_WITHIN = 30
-"""The header is among so many first rows."""
+"""The header is searched for in this many first rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def fields(kind: str) -> dict[str, Field]:
 
 
 def wording(header: Cell) -> str:
-    """A header as it is compared: in one case and spelling, without marks around it."""
+    """A header as it is compared: in lower case, with е for ё and single spaces, without marks around it."""
     plain = re.sub(r"\s+", " ", str("" if header is None else header)).casefold().replace("ё", "е")
     return plain.strip(" *:\"'«»")
 
@@ -131,7 +132,7 @@ def guess(kind: str, found: Sequence[str]) -> dict[str, int]:
 
 
 def digest(found: Sequence[str]) -> str:
-    """A name for this set of headers, whatever the order of the columns."""
+    """A digest of this set of headers, the same for any order of the columns."""
     return hashlib.sha256(json.dumps(sorted(found)).encode()).hexdigest()
 
 

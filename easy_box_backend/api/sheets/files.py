@@ -1,4 +1,4 @@
-"""The rows of an uploaded file: CSV in the encodings that Excel, МойСклад and 1С write, or XLSX."""
+"""Reads the rows of an uploaded file: a CSV in the encodings that Excel, МойСклад and 1С write, or an XLSX."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ MAX_ROWS = 100_000
 """The most rows that are not empty. An export of 100,000 products can be read again."""
 MAX_COLUMNS = 100
 LAST_ROW = 1_048_576
-"""Excel's last row. A file that claims more is forged."""
+"""Excel's last row. A file with more rows is forged."""
 
 ENCODINGS = {
     "utf-8-sig": "UTF-8",
@@ -36,9 +36,11 @@ DELIMITERS = {";": ";", ",": ",", "\t": "Tab", "|": "|"}
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _NOT_IN_XML = re.compile("[\x01-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
-"""Of UTF-16, little-endian and big-endian."""
+"""The byte order marks of UTF-16: little-endian, big-endian."""
 _SAMPLE = 64 * 1024
-# How large the parts of an XLSX may become when they are unpacked: sheets are read row by row, all else is held whole.
+"""The encoding and the delimiter are guessed from this many first bytes."""
+# How large the parts of an XLSX may become when they are unpacked. Sheets are read row by row, other parts are held in
+# memory.
 _MAX_SHEET, _MAX_TEXTS, _MAX_OTHER = 128 * 1024 * 1024, 48 * 1024 * 1024, 4 * 1024 * 1024
 
 
@@ -49,7 +51,7 @@ def is_xlsx(content: bytes) -> bool:
 def rows(content: bytes, encoding: str = "", delimiter: str = "") -> Iterator[Row]:
     """The rows of a file, also the empty ones, so that the first is row 1 of the spreadsheet.
 
-    encoding, delimiter: of a CSV, "" to find it out. Raises Unreadable, possibly after some rows.
+    encoding, delimiter: of a CSV; "" if they are to be recognised. Raises Unreadable, possibly after some rows.
     """
     if len(content) > MAX_BYTES:
         raise Unreadable(_("The file is too large. The limit is %(most)s MB.") % {"most": MAX_BYTES // 1024**2})
@@ -62,6 +64,7 @@ def rows(content: bytes, encoding: str = "", delimiter: str = "") -> Iterator[Ro
 
 
 def _bounded(found: Iterator[Row]) -> Iterator[Row]:
+    """The rows. Raises Unreadable if there are too many."""
     filled = 0
     for number, row in enumerate(found):
         filled += any(cell not in (None, "") for cell in row)
@@ -103,12 +106,13 @@ def encoding_of(content: bytes) -> str:
 
 
 def _looks_like_utf_16(start: bytes) -> bool:
-    """UTF-16 without a mark of its byte order, little-endian as Windows writes it: ASCII has zeros at odd places."""
+    """Whether this is UTF-16 without a byte order mark, little-endian as on Windows: in ASCII every second byte is
+    0."""
     return len(start) > 8 and start[1::2].count(0) * 5 > len(start)
 
 
 def delimiter_of(content: bytes, encoding: str) -> str:
-    """The delimiter with which the most of the first rows have the same number of columns."""
+    """The delimiter that gives the same number of columns to the most of the first rows."""
     text = content[:_SAMPLE].decode(encoding, errors="replace").lstrip("\ufeff")
     first, *_others = text.split("\n", 1)
     if _names_delimiter(first.strip()):
@@ -131,14 +135,14 @@ def _names_delimiter(line: str) -> bool:
 
 # --- XLSX ---------------------------------------------------------------------------------------------------------
 def _xlsx(content: bytes) -> Iterator[Row]:
-    """The rows of the first visible sheet with anything in it. Formulas count as what the spreadsheet computed last."""
+    """The rows of the first visible sheet that is not empty. A formula is read as the value that was computed last."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_sizes(archive.infolist())
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheets: list[Any] = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
         for sheet in sheets:
-            sheet.reset_dimensions()  # 1С writes wrong ones
+            sheet.reset_dimensions()  # 1С writes wrong dimensions
             found = sheet.iter_rows(max_col=MAX_COLUMNS, values_only=True)
             if sheet is sheets[-1] or any(any(row) for row in islice(found, 1000)):
                 break
@@ -161,7 +165,7 @@ def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:
 
 
 def _cells(row: tuple[Any, ...]) -> Row:
-    """The row without its empty end. Control characters, which XML cannot have, are written _x001D_."""
+    """The row without empty cells at its end. Control characters, which XML cannot contain, are written _x001D_."""
     end = len(row)
     while end and row[end - 1] in (None, ""):
         end -= 1

@@ -1,4 +1,5 @@
-"""Our own sheets, row by row: nothing is held whole. A program that opens one runs none of its texts."""
+"""Writes our own sheets row by row, so that no sheet is held in memory. A program that opens one runs none of its texts
+as a formula."""
 
 import csv
 import tempfile
@@ -12,18 +13,20 @@ from api.sheets.files import escaped
 
 
 def _safe(row: Iterable[Any]) -> list[Any]:
+    """The row with its texts as `cells.safe`."""
     return [safe(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 class _Echo:
-    """A file for the csv module that gives each line back instead of storing it."""
+    """A file object for the csv module that returns each line instead of storing it."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:
-    """A CSV as Excel opens it by a double click in Russia and Germany: UTF-8 with its mark, and semicolons."""
+    """The lines of a CSV that Excel opens by a double click in Russia and Germany: UTF-8 with a byte order mark, and
+    semicolons."""
     writer = csv.writer(_Echo(), delimiter=";")
     yield b"\xef\xbb\xbf"
     for row in rows:
@@ -31,7 +34,7 @@ def csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:
 
 
 def xlsx_file(rows: Iterable[Iterable[Any]]) -> IO[bytes]:
-    """An XLSX in a temporary file, at its beginning."""
+    """An XLSX in a temporary file, positioned at its beginning. The caller closes it."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
     for row in rows:
