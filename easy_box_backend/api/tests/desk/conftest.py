@@ -1,4 +1,4 @@
-"""A manager at the desk."""
+"""Fixtures: a manager who is logged in at the desk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.tests.conftest import MakeUser
 
 
 def enter(user: User, language: str = "en") -> Client:
-    """Log a person in to the desk, whatever their password."""
+    """A client in which this person is logged in at the desk, without a password."""
     client = Client()
     client.force_login(user)
     client.cookies["django_language"] = language
@@ -25,5 +25,5 @@ def vera(make_user: MakeUser) -> User:
 
 @pytest.fixture
 def desk(vera: User) -> Client:
-    """The manager at the desk, in English."""
+    """A client in which the manager is logged in at the desk, in English."""
     return enter(vera)

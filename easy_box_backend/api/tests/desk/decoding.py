@@ -17,7 +17,7 @@ FORMATS = zxingcpp.BarcodeFormats(list(NAMES))
 
 
 def codes_in(picture: bytes | Image.Image) -> list[tuple[str, str]]:
-    """Kind and text of each code in a picture, from the top to the bottom."""
+    """The kind and text of each code in a picture, from top to bottom."""
     image = picture if isinstance(picture, Image.Image) else Image.open(io.BytesIO(picture))
     found = zxingcpp.read_barcodes(image.convert("L"), formats=FORMATS, text_mode=zxingcpp.TextMode.Plain)
     found.sort(key=lambda code: (code.position.top_left.y, code.position.top_left.x))
@@ -25,12 +25,12 @@ def codes_in(picture: bytes | Image.Image) -> list[tuple[str, str]]:
 
 
 def codes_in_pdf(pdf: bytes, dpi: int = 203) -> list[list[tuple[str, str]]]:
-    """The codes on each page of a PDF, drawn with the dots of a label printer."""
+    """The codes on each page of a PDF, drawn at the resolution of a label printer."""
     return [codes_in(page.render(scale=dpi / 72).to_pil()) for page in pypdfium2.PdfDocument(pdf)]
 
 
 def drawn(svg: str, module: int = 3) -> Image.Image:
-    """An SVG of `api.desk.codes` as a picture with so many dots a module."""
+    """An SVG of `api.desk.codes` as a picture. module: the width of a module in pixels."""
     box = re.search(r'viewBox="0 0 (\d+) (\d+)"', svg)
     assert box
     width, height = int(box[1]), int(box[2])

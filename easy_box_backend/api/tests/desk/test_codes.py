@@ -11,11 +11,12 @@ from api.tests.desk.decoding import codes_in, drawn
 pytestmark = pytest.mark.any_database
 
 
-def read(text: str, room: float = 1000) -> tuple[str, str]:
+def scan(text: str, room: float = 1000) -> tuple[str, str]:
+    """The kind and the text that a scanner reads from the code of a text."""
     code = code_of(text, room)
-    [(kind, back)] = codes_in(drawn(code.svg))
+    [(kind, found)] = codes_in(drawn(code.svg))
     assert kind == code.kind
-    return kind, back
+    return kind, found
 
 
 @pytest.mark.parametrize(
@@ -41,16 +42,16 @@ def read(text: str, room: float = 1000) -> tuple[str, str]:
     ],
 )
 def test_a_scanner_reads_exactly_the_text(text: str, kind: str) -> None:
-    assert read(text, room=52) == (kind, text)
+    assert scan(text, room=52) == (kind, text)
 
 
-def test_every_printable_character_comes_back_in_every_neighbourhood() -> None:
+def test_random_texts_of_printable_characters_are_read_back_exactly() -> None:
     chance = random.Random(7)
-    signs = [chr(sign) for sign in range(32, 127)] + list("0123456789") * 8
+    characters = [chr(code) for code in range(32, 127)] + list("0123456789") * 8
     wrong = []
     for _ in range(400):
-        text = "".join(chance.choices(signs, k=chance.randint(1, 30))).strip() or "-"
-        if read(text)[1] != text:
+        text = "".join(chance.choices(characters, k=chance.randint(1, 30))).strip() or "-"
+        if scan(text)[1] != text:
             wrong.append(text)
     assert wrong == []
 
@@ -70,7 +71,7 @@ def test_bars_are_whole_dots_of_a_label_printer_and_fit_or_are_a_qr_code() -> No
         assert float(width[1]) <= 52
 
 
-def test_the_drawing_needs_no_style_and_shows_no_text_of_others_as_markup() -> None:
+def test_the_svg_has_no_style_and_escapes_the_text() -> None:
     svg = code_of("<b>&\"'").svg + qr("<b>я")
     assert "style" not in svg
     assert "<b>" not in svg

@@ -1,4 +1,4 @@
-"""Counting at the desk."""
+"""The pages of stocktakes."""
 
 from __future__ import annotations
 
@@ -26,22 +26,25 @@ def shelf(make_product: MakeProduct) -> list[Product]:
 
 
 def start(desk: Client, **typed: Any) -> str:
-    """Starts a stocktake and returns the address of its sheet."""
+    """Start a stocktake. Returns the address of its sheet."""
     answer = desk.post("/counts/", {"shelves": "A1", **typed})
     assert answer.status_code == 302, answer.content
     return answer.headers["Location"]
 
 
 def text(answer: Any) -> str:
+    """The text of a page."""
     assert answer.status_code == 200, answer.status_code
     return answer.content.decode()
 
 
 def enter(desk: Client, sheet: str, product: Product, number: str, query: str = "", **more: str) -> Any:
+    """Enter a number for a product. query: of the sheet's address. more: other fields of the form."""
     return desk.post(f"{sheet}enter/{query}", {"product": product.pk, "number": number, **more})
 
 
 def counted() -> dict[str, int | None]:
+    """The counted quantity of each line of the sheet, by SKU."""
     return dict(CountLine.objects.order_by("product__location").values_list("product__sku", "counted"))
 
 
@@ -54,7 +57,7 @@ def test_the_form_says_what_is_unknown_and_keeps_what_was_typed(desk: Client, sh
     assert "There are no such products." in page
 
 
-def test_a_nul_is_no_fault(desk: Client, shelf: list[Product]) -> None:
+def test_a_nul_character_is_no_server_error(desk: Client, shelf: list[Product]) -> None:
     assert "There are no such products." in text(desk.post("/counts/", {"shelves": "A\0"}))
     sheet = start(desk, shelves="A1, A\0")
     assert "Nothing has this code" in text(desk.get(sheet, {"code": "A\0"}))
@@ -93,7 +96,7 @@ def test_a_scan_selects_the_product_and_enter_saves_the_number(desk: Client, she
     assert counted() == {"P-1": None, "P-2": 18, "P-3": None}
 
 
-def test_shelf_by_shelf_the_next_one_is_offered(desk: Client, shelf: list[Product]) -> None:
+def test_shelf_by_shelf_the_next_product_is_offered(desk: Client, shelf: list[Product]) -> None:
     sheet = start(desk)
     assert "Thing 1" in text(desk.get(f"{sheet}?walk=1"))
     answer = enter(desk, sheet, shelf[0], "10", "?walk=1")
@@ -180,7 +183,9 @@ def test_a_refused_number_stays_in_the_field(desk: Client, shelf: list[Product])
     assert counted()["P-1"] is None
 
 
-def test_blind_shows_no_number_on_the_sheet_and_all_of_them_at_the_end(desk: Client, shelf: list[Product]) -> None:
+def test_a_blind_count_shows_no_quantity_on_the_sheet_and_all_of_them_at_the_end(
+    desk: Client, shelf: list[Product]
+) -> None:
     sheet = start(desk, blind="on")
     enter(desk, sheet, shelf[0], "777")
     for address in (sheet, f"{sheet}?code=P-2", f"{sheet}?view=left", f"{sheet}paper/"):
@@ -248,7 +253,9 @@ def test_the_paper_has_every_product_with_its_code(desk: Client, shelf: list[Pro
     assert all(product.name in page for product in shelf[:3])
 
 
-def test_an_unknown_address_is_a_404_and_a_reloaded_answer_leads_back(desk: Client, shelf: list[Product]) -> None:
+def test_an_unknown_address_is_a_404_and_a_reloaded_entry_leads_back_to_the_sheet(
+    desk: Client, shelf: list[Product]
+) -> None:
     sheet = start(desk)
     assert desk.get("/counts/4711/").status_code == 404
     assert desk.post(f"{sheet}enter/", {"product": "x", "number": "1"}).status_code == 404

@@ -1,4 +1,4 @@
-"""Forms of the desk that a double click sends twice: they act once, and the second answer is like the first."""
+"""Forms of the desk that a double click sends twice: they take effect once, and both responses are alike."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ ADJUST = {"do": "adjust", "adjust-quantity_delta": "5", "adjust-reason": "found"
 SOCK = {"sku": "SOCK", "name": "Socks", "quantity": "7", "form_token": "b"}
 
 
-def said(answer: Any) -> list[tuple[str, str]]:
+def messages_of(answer: Any) -> list[tuple[str, str]]:
+    """The messages of a response: the level and text of each."""
     return [(str(message.extra_tags), str(message)) for message in get_messages(answer.wsgi_request)]
 
 
-def act_once(first: Any, second: Any) -> None:
-    """Both go to the same place; the second says what the first did, and no error."""
+def assert_one_effect(first: Any, second: Any) -> None:
+    """Both responses redirect to the same page. The second shows the messages of the first, and no error."""
     assert (first.status_code, second.status_code) == (302, 302)
     assert first.headers["Location"] == second.headers["Location"]
-    told, again = said(first), said(second)
-    assert told
-    assert set(told) < set(again)
-    assert ("info", "The form was sent twice. It took effect once.") in again
-    assert "bad" not in {level for level, _words in again}
+    before, after = messages_of(first), messages_of(second)
+    assert before
+    assert set(before) < set(after)
+    assert ("info", "The form was sent twice. It took effect once.") in after
+    assert "bad" not in {level for level, _text in after}
 
 
 @pytest.mark.django_db
 def test_plus_five_sent_twice_is_plus_five(desk: Client, make_product: MakeProduct) -> None:
     page = f"/products/{make_product(quantity=10).pk}/"
-    act_once(desk.post(page, ADJUST), desk.post(page, ADJUST))
+    assert_one_effect(desk.post(page, ADJUST), desk.post(page, ADJUST))
     assert Product.objects.get().quantity == 15
 
 
 @pytest.mark.django_db
 def test_a_new_product_sent_twice_is_one_product_and_no_error(desk: Client) -> None:
-    act_once(desk.post("/products/new/", SOCK), desk.post("/products/new/", SOCK))
+    assert_one_effect(desk.post("/products/new/", SOCK), desk.post("/products/new/", SOCK))
     assert Product.objects.get().quantity == 7
 
 
@@ -58,12 +59,12 @@ def test_a_movement_reversed_by_a_double_click_is_reversed_once_and_no_error(
 ) -> None:
     product = make_product(quantity=5)
     sent = {"do": "reverse", "reverse-movement": product.movements.get().pk, "form_token": "c"}
-    act_once(*(desk.post(f"/products/{product.pk}/", sent) for _ in range(2)))
+    assert_one_effect(*(desk.post(f"/products/{product.pk}/", sent) for _ in range(2)))
     assert list(product.movements.order_by("id").values_list("quantity_delta", flat=True)) == [5, -5]
 
 
 @pytest.mark.django_db
-def test_a_page_that_is_gone_back_to_and_changed_is_another_form(desk: Client, make_product: MakeProduct) -> None:
+def test_a_form_changed_after_going_back_to_it_is_a_new_form(desk: Client, make_product: MakeProduct) -> None:
     page = f"/products/{make_product(quantity=10).pk}/"
     for by in ("5", "3"):
         assert desk.post(page, {**ADJUST, "adjust-quantity_delta": by}).status_code == 302
@@ -71,7 +72,7 @@ def test_a_page_that_is_gone_back_to_and_changed_is_another_form(desk: Client, m
 
 
 @pytest.mark.django_db
-def test_the_same_from_a_page_that_was_opened_anew_counts(desk: Client, make_product: MakeProduct) -> None:
+def test_the_same_values_from_a_page_opened_anew_are_a_new_form(desk: Client, make_product: MakeProduct) -> None:
     page = f"/products/{make_product(quantity=10).pk}/"
     for token in ("x", "y"):
         assert desk.post(page, {**ADJUST, "form_token": token}).status_code == 302
@@ -79,7 +80,7 @@ def test_the_same_from_a_page_that_was_opened_anew_counts(desk: Client, make_pro
 
 
 @pytest.mark.django_db
-def test_what_was_refused_may_be_sent_again(desk: Client, make_product: MakeProduct) -> None:
+def test_a_refused_form_may_be_sent_again(desk: Client, make_product: MakeProduct) -> None:
     taken = make_product("SOCK")
     answer = desk.post("/products/new/", SOCK)
     assert answer.status_code == 200
@@ -90,7 +91,9 @@ def test_what_was_refused_may_be_sent_again(desk: Client, make_product: MakeProd
 
 
 @pytest.mark.django_db
-def test_another_persons_form_is_another_form(desk: Client, make_user: MakeUser, make_product: MakeProduct) -> None:
+def test_the_same_form_of_another_person_is_a_new_form(
+    desk: Client, make_user: MakeUser, make_product: MakeProduct
+) -> None:
     page = f"/products/{make_product().pk}/"
     desk.post(page, ADJUST)
     enter(make_user("Boris", is_staff=True)).post(page, ADJUST)
@@ -107,7 +110,7 @@ def test_a_form_sent_twice_at_the_same_moment_acts_once() -> None:
         try:
             together.wait()
             adjusted, made = desk.post(f"/products/{product.pk}/", ADJUST), desk.post("/products/new/", SOCK)
-            levels = {level for answer in (adjusted, made) for level, _words in said(answer)}
+            levels = {level for answer in (adjusted, made) for level, _text in messages_of(answer)}
             return adjusted.status_code, made.status_code, levels
         finally:
             connection.close()
@@ -121,7 +124,7 @@ def test_a_form_sent_twice_at_the_same_moment_acts_once() -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_sent_is_forgotten_after_a_day() -> None:
+def test_sent_forms_are_forgotten_after_a_day() -> None:
     now = timezone.now()
     SentForm.objects.create(key="old", sent_at=now - timedelta(days=2))
     SentForm.objects.create(key="new", sent_at=now)

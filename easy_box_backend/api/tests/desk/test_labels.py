@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def text(answer: Any) -> str:
+    """The text of a page."""
     assert answer.status_code == 200, answer.status_code
     return answer.content.decode()
 
@@ -26,7 +27,7 @@ def printed(page: str) -> list[str]:
     return [codes_in(drawn(svg))[0][1] for svg in re.findall(r'<svg class="code.*?</svg>', page)]
 
 
-def test_a_scan_adds_a_product_and_a_shelf_adds_all_of_its(desk: Client, make_product: MakeProduct) -> None:
+def test_a_scan_adds_a_product_and_a_shelf_adds_all_its_products(desk: Client, make_product: MakeProduct) -> None:
     cup, one, two = make_product("CUP"), make_product("ONE", location="A1-01"), make_product("TWO", location="A1-02")
     make_product("ELSEWHERE", location="A10")
     answer = desk.get(
@@ -41,7 +42,7 @@ def test_a_scan_adds_a_product_and_a_shelf_adds_all_of_its(desk: Client, make_pr
     ]
 
 
-def test_as_many_as_on_hand_can_be_chosen(desk: Client, make_product: MakeProduct) -> None:
+def test_a_label_for_each_piece_on_hand_can_be_chosen(desk: Client, make_product: MakeProduct) -> None:
     cup = make_product("CUP", quantity=17)
     page = text(desk.get(f"/labels/?product={cup.pk}&shelf=A1&each=on_hand"))
     assert f'name="number-{cup.pk}" value="17"' in page
@@ -59,7 +60,9 @@ def test_each_label_has_the_exact_sku_as_a_code_and_in_words(desk: Client, make_
     assert printed(text(desk.post("/labels/print/", {"product": made[0].pk, "code": "qr"}))) == ["APRON-1"]
 
 
-def test_numbers_and_the_first_free_label_of_a_sheet(desk: Client, make_product: MakeProduct) -> None:
+def test_labels_are_printed_in_the_chosen_numbers_from_the_first_free_one_of_a_sheet(
+    desk: Client, make_product: MakeProduct
+) -> None:
     one, two, three = make_product("ONE"), make_product("TWO"), make_product("THREE")
     asked = {"product": [one.pk, two.pk, three.pk], f"number-{one.pk}": 20, f"number-{two.pk}": 3, "paper": "a4",
              f"number-{three.pk}": 0, "start": 3}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The screens of orders, without JavaScript: each form works by itself"""
+"""The pages of orders. Without JavaScript each form works by itself."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ NEW = "/orders/new/"
 
 @pytest.fixture
 def by(vera: User) -> Actor:
+    """The manager as the actor of actions."""
     return Actor(vera, at=timezone.now())
 
 
@@ -39,6 +40,7 @@ def hat(make_product: MakeProduct) -> Product:
 
 
 def text(client: Client, address: str) -> str:
+    """The text of a page."""
     answer = client.get(address)
     assert answer.status_code == 200, address
     return answer.content.decode()
@@ -55,6 +57,7 @@ def fields(page: str) -> dict[str, str]:
 
 
 def numbers(client: Client, query: str) -> list[int]:
+    """The numbers of the orders on the list."""
     return [one.order.pk for one in client.get(f"/orders/{query}").context["orders"]]
 
 
@@ -114,7 +117,7 @@ def test_a_customer_is_found_in_any_case(desk: Client, by: Actor, sought: str, c
 
 
 @each("text", ["\0", "9" * 400, "9" * 18, "%", "_", "'", " x ", "#", "№", "²"])
-def test_any_text_may_be_sought(desk: Client, by: Actor, text: str) -> None:
+def test_any_text_can_be_searched_for(desk: Client, by: Actor, text: str) -> None:
     orders.create(customer_name="Anna", lines=[], by=by)
     assert desk.get("/orders/", {"q": text}).context["orders"] == []
 
@@ -147,10 +150,10 @@ def test_an_order_is_entered_without_javascript(desk: Client, sock: Product, hat
     again = desk.post(NEW, sent)
     assert again.headers["Location"] == f"/orders/{order.pk}/", "a double click makes one order"
     assert Order.objects.count() == 1
-    assert not OrderDraft.objects.exists(), "and begins no other"
+    assert not OrderDraft.objects.exists(), "and leaves no draft"
 
 
-def test_what_is_refused_is_said_and_nothing_typed_is_lost(desk: Client, sock: Product) -> None:
+def test_a_refused_order_says_why_and_loses_nothing_typed(desk: Client, sock: Product) -> None:
     desk.post(NEW, {"do": "scan", "codes": "SOCK"})
     answer = desk.post(NEW, fields(text(desk, NEW)) | {"note": "Ring twice", "do": "save"})
     assert answer.context["form"].errors["customer_name"] == ["Enter the customer."]
@@ -213,7 +216,7 @@ def test_typing_finds_products_by_name(desk: Client, sock: Product, hat: Product
 
 
 # --- Changing an order --------------------------------------------------------------------------------------------
-def test_theirs_is_shown_beside_mine_and_neither_is_lost(
+def test_a_change_by_somebody_else_is_shown_beside_ones_own_and_neither_is_lost(
     desk: Client, by: Actor, make_user: MakeUser, sock: Product, hat: Product
 ) -> None:
     order = orders.create(customer_name="Anna", lines=[orders.Line(sock.pk, 5), orders.Line(hat.pk, 1)], by=by)
@@ -226,8 +229,8 @@ def test_theirs_is_shown_beside_mine_and_neither_is_lost(
     mine = {"customer_name": "Anna Petrova", "note": "Quickly", f"pieces:{hat.pk}": "2"}
     answer = desk.post(edit, fields(page) | mine | {"do": "save"})
     assert answer.status_code == 200
-    said = {str(row.label): (row.was, row.now, row.mine) for row in answer.context["theirs"]}
-    assert said == {
+    theirs = {str(row.label): (row.was, row.now, row.mine) for row in answer.context["theirs"]}
+    assert theirs == {
         "customer": ("Anna", "Anna Ivanova", "Anna Petrova"),
         "SOCK · Socks, to pick": ("5", "6", None),
         "HAT · Hat, picked": ("0", "1", None),
@@ -267,8 +270,8 @@ def test_the_page_of_an_order_says_by_shelf_who_picked_what_and_what_is_open(
     answer = desk.get(f"/orders/{order.pk}/")
     assert [line.product.sku for line in answer.context["goods"]] == ["HAT", "SOCK"], "A2 comes before A10"
     page = answer.content.decode()
-    for said in ("Z-17", "Ring twice", "2 of 6", "Paul", "−2", "fewer picked than ordered", "Created"):
-        assert said in page, said
+    for expected in ("Z-17", "Ring twice", "2 of 6", "Paul", "−2", "fewer picked than ordered", "Created"):
+        assert expected in page, expected
     assert [step.changes for step in answer.context["story"]] == [
         ["status: open → in progress", "Socks, picked: 0 → 2"], ["Created"],
     ]  # fmt: skip
@@ -308,8 +311,8 @@ def test_an_archived_order_is_read_and_an_unknown_one_is_404(desk: Client, by: A
         assert desk.get(address).status_code == 404, address
 
 
-# --- Several at once ----------------------------------------------------------------------------------------------
-def test_several_orders_are_cancelled_and_what_returns_is_said_before(
+# --- Many at once -------------------------------------------------------------------------------------------------
+def test_several_orders_are_cancelled_after_the_goods_that_return_are_shown(
     desk: Client, by: Actor, sock: Product, hat: Product
 ) -> None:
     one = orders.create(customer_name="Anna", lines=[orders.Line(sock.pk, 5, 2), orders.Line(hat.pk, 1, 1)], by=by)
@@ -354,7 +357,7 @@ def test_a_packing_slip_lists_what_is_in_the_parcel(desk: Client, by: Actor, soc
     assert [(line.sku, pieces) for line, pieces, _code in lines] == [("SOCK", 2)]
 
 
-# --- Who ----------------------------------------------------------------------------------------------------------
+# --- Rights -------------------------------------------------------------------------------------------------------
 def test_a_picker_sees_and_does_nothing(make_user: MakeUser, by: Actor, sock: Product) -> None:
     order = orders.create(customer_name="Anna", lines=[orders.Line(sock.pk, 5)], by=by)
     picker = enter(make_user("Paul"))

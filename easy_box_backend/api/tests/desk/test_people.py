@@ -1,4 +1,4 @@
-"""People and phones: accounts and roles, connecting a phone, naming it, its queue, logging it out."""
+"""The pages of people and phones: accounts and roles, connecting a phone, naming it, its queue, logging it out."""
 
 from __future__ import annotations
 
@@ -24,31 +24,34 @@ from api.tests.reconcile.people import Warehouse
 
 pytestmark = pytest.mark.django_db
 NEW: dict[str, Any] = {"username": "Newcomer", "email": "New@Example.com", "role": "picker"}
-WORD = re.compile(r"[a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4}")
+ONE_TIME_PASSWORD = re.compile(r"[a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4}")
 
 
 def text(answer: Any) -> str:
+    """The text of a page."""
     return answer.content.decode()
 
 
 def errors(answer: Any) -> str:
+    """The errors of the form on a page."""
     assert answer.status_code == 200
     return str(answer.context["form"].errors)
 
 
-def of(user: User, **changes: Any) -> dict[str, Any]:
-    """An account's form as it stands, with these changes."""
+def account_form(user: User, **changes: Any) -> dict[str, Any]:
+    """The fields that the form of an account sends, with these changes."""
     active = {"is_active": "on"} if user.is_active else {}
     return {"username": user.username, "email": user.email, "role": user.role, **active, **changes}
 
 
 def page_of(user: User) -> str:
+    """The address of a person's page."""
     return reverse("desk:person", args=[user.pk])
 
 
 @pytest.fixture
 def boss(make_user: MakeUser) -> Client:
-    """An administrator at the desk."""
+    """A client in which an administrator is logged in at the desk."""
     return enter(make_user("Boss", role="administrator"))
 
 
@@ -75,7 +78,7 @@ def test_a_new_person_has_a_role_and_no_password(desk: Client) -> None:
         ({"role": "nonsense"}, "Select a valid choice."),
     ],
 )
-def test_nonsense_is_an_error_in_the_form(desk: Client, values: dict[str, Any], words: str) -> None:
+def test_invalid_values_are_errors_in_the_form(desk: Client, values: dict[str, Any], words: str) -> None:
     assert words in errors(desk.post("/people/new/", {**NEW, **values}))
     assert User.objects.count() == 1
 
@@ -88,17 +91,17 @@ def test_a_form_sent_twice_makes_one_person(desk: Client) -> None:
 
 
 def test_a_manager_gives_the_lower_roles_only(desk: Client, picker: Caller) -> None:
-    assert desk.post(page_of(picker.user), of(picker.user, role="storekeeper")).status_code == 302
+    assert desk.post(page_of(picker.user), account_form(picker.user, role="storekeeper")).status_code == 302
     picker.user.refresh_from_db()
     assert picker.user.role == "storekeeper"
     for role in ("manager", "administrator"):
-        assert "Select a valid choice." in errors(desk.post(page_of(picker.user), of(picker.user, role=role)))
+        assert "Select a valid choice." in errors(desk.post(page_of(picker.user), account_form(picker.user, role=role)))
 
 
 def test_an_administrator_gives_every_role(boss: Client, picker: Caller) -> None:
     for role in ("manager", "administrator", "storekeeper", "picker"):
         user = User.objects.get(pk=picker.user.pk)
-        assert boss.post(page_of(user), of(user, role=role)).status_code == 302
+        assert boss.post(page_of(user), account_form(user, role=role)).status_code == 302
         assert User.objects.get(pk=user.pk).role == role
 
 
@@ -109,9 +112,9 @@ def test_a_manager_touches_no_other_manager(desk: Client, make_user: MakeUser, l
     shown = text(desk.get(page_of(peer.user)))
     assert "Only an administrator" in shown
     assert "<form" not in shown.partition("<main")[2]
-    desk.post(page_of(peer.user), of(peer.user, username="Fool", email="x@example.com"))
+    desk.post(page_of(peer.user), account_form(peer.user, username="Fool", email="x@example.com"))
     desk.post(page_of(peer.user) + "password/", {"new_password": "another battery staple"})
-    assert not WORD.search(text(desk.post(page_of(peer.user) + "connect/", follow=True)))
+    assert not ONE_TIME_PASSWORD.search(text(desk.post(page_of(peer.user) + "connect/", follow=True)))
     desk.post(page_of(peer.user) + "code/")
     desk.post(f"/phones/{peer.device.pk}/", {"name": "Mine"})
     assert "Only an administrator" in text(desk.post(f"/phones/{peer.device.pk}/out/", follow=True))
@@ -124,16 +127,18 @@ def test_ones_own_role_and_right_stay_whatever_is_sent(desk: Client, boss: Clien
     for client, user in ((desk, vera), (boss, User.objects.get(username="Boss"))):
         role = user.role
         assert (
-            client.post(page_of(user), {**of(user, username="Chief", role="picker"), "is_active": ""}).status_code
+            client.post(
+                page_of(user), {**account_form(user, username="Chief", role="picker"), "is_active": ""}
+            ).status_code
             == 302
         )
         user.refresh_from_db()
         assert (user.username, user.role, user.is_active) == ("Chief", role, True)
 
 
-@pytest.mark.parametrize("said", ["", "guess"])
-def test_ones_own_email_needs_ones_password(desk: Client, vera: User, said: str) -> None:
-    sent = of(vera, email="thief@example.com", current_password=said)
+@pytest.mark.parametrize("wrong", ["", "guess"])
+def test_ones_own_email_needs_ones_password(desk: Client, vera: User, wrong: str) -> None:
+    sent = account_form(vera, email="thief@example.com", current_password=wrong)
     assert "current password" in errors(desk.post(page_of(vera), sent))
     vera.refresh_from_db()
     assert vera.email == "vera@example.com"
@@ -142,15 +147,15 @@ def test_ones_own_email_needs_ones_password(desk: Client, vera: User, said: str)
     assert vera.email == "thief@example.com"
 
 
-def test_guessing_ones_password_there_has_a_limit(desk: Client, vera: User) -> None:
+def test_guessing_ones_own_password_in_the_form_has_a_limit(desk: Client, vera: User) -> None:
     for _ in range(10):
-        desk.post(page_of(vera), of(vera, email="thief@example.com", current_password="guess"))
-    sent = of(vera, email="thief@example.com", current_password=PASSWORD)
+        desk.post(page_of(vera), account_form(vera, email="thief@example.com", current_password="guess"))
+    sent = account_form(vera, email="thief@example.com", current_password=PASSWORD)
     assert "Too many failed logins" in errors(desk.post(page_of(vera), sent))
 
 
 def test_taking_the_right_to_log_in_away_logs_out_at_once(desk: Client, picker: Caller) -> None:
-    sent = of(picker.user)
+    sent = account_form(picker.user)
     del sent["is_active"]
     assert desk.post(page_of(picker.user), sent).status_code == 302
     assert picker.get("/api/users/me/").status_code == 401
@@ -158,7 +163,7 @@ def test_taking_the_right_to_log_in_away_logs_out_at_once(desk: Client, picker: 
 
 
 def test_saving_without_a_change_logs_nobody_out(desk: Client, picker: Caller) -> None:
-    assert desk.post(page_of(picker.user), of(picker.user)).status_code == 302
+    assert desk.post(page_of(picker.user), account_form(picker.user)).status_code == 302
     assert picker.get("/api/users/me/").status_code == 200
 
 
@@ -180,7 +185,7 @@ def test_ones_own_password_is_not_set_without_the_old_one(desk: Client, vera: Us
 
 
 # --- Roles at the desk --------------------------------------------------------------------------------------------
-def test_a_storekeeper_is_at_the_desk_and_manages_nobody(make_user: MakeUser, picker: Caller) -> None:
+def test_a_storekeeper_uses_the_desk_and_manages_nobody(make_user: MakeUser, picker: Caller) -> None:
     keeper = enter(make_user("Keeper", role="storekeeper"))
     first = keeper.get("/")
     assert first.status_code == 200
@@ -244,8 +249,8 @@ def test_the_sheet_has_all_that_a_phone_needs_and_is_shown_once(desk: Client, pi
     assert "http://box.example.com" in shown
     assert "picker@example.com" in shown
     assert 'aria-label="http://box.example.com/phone/"' in shown
-    (word,) = set(WORD.findall(shown))
-    assert not WORD.search(text(desk.get(page_of(picker.user))))
+    (word,) = set(ONE_TIME_PASSWORD.findall(shown))
+    assert not ONE_TIME_PASSWORD.search(text(desk.get(page_of(picker.user))))
     login = {"email": "picker@example.com", "password": word}
     assert Client().post("/api/auth/token/", login, headers={"User-Agent": "Dart/3.5"}).status_code == 200
 
@@ -264,7 +269,7 @@ def test_a_sheet_made_at_an_address_that_phones_cannot_reach_says_so(
 
 def test_nobody_makes_a_sheet_for_themselves(desk: Client, vera: User) -> None:
     shown = text(desk.post(page_of(vera) + "connect/", follow=True))
-    assert not WORD.search(shown)
+    assert not ONE_TIME_PASSWORD.search(shown)
     assert "with your own password" in shown
     assert desk.get(page_of(vera) + "connect/").status_code == 405
 
@@ -362,6 +367,8 @@ def test_without_the_setting_there_is_no_second_factor_anywhere(desk: Client, ve
 
 
 class TestSecondFactor:
+    """With the setting SECOND_FACTOR, and a clock that stands still."""
+
     @pytest.fixture(autouse=True)
     def on(self, settings: Any) -> Iterator[time_machine.Traveller]:
         settings.SECOND_FACTOR = True
@@ -370,21 +377,24 @@ class TestSecondFactor:
             yield clock
 
     def code(self, secret: str, steps: int = 0) -> str:
+        """The code that an authenticator app shows. steps: of 30 seconds from now."""
         import pyotp
 
         return pyotp.TOTP(secret).at(timezone.now(), counter_offset=steps)
 
     def set_up(self, client: Client, **changes: str) -> tuple[str, Any]:
+        """Send the form that sets it up, with these changes. Returns the secret and the response."""
         secret = str(client.get("/second-factor/").context["secret"])
         sent = {"secret": secret, "code": self.code(secret), "current_password": PASSWORD, **changes}
         return secret, client.post("/second-factor/", sent)
 
     def log_in(self, code: str, email: str = "vera@example.com", path: str = "/login/") -> bool:
+        """Whether a login with this code begins a session."""
         client = Client()
         client.post(path, {"email": email, "username": email, "password": PASSWORD, "code": code})
         return "_auth_user_id" in client.session
 
-    def test_who_has_set_it_up_needs_a_code_and_others_do_not(self, desk: Client, make_user: MakeUser) -> None:
+    def test_a_person_who_has_set_it_up_needs_a_code_and_others_do_not(self, desk: Client, make_user: MakeUser) -> None:
         make_user("Peer", is_staff=True)
         secret, answer = self.set_up(desk)
         assert answer.status_code == 302
@@ -395,7 +405,7 @@ class TestSecondFactor:
         assert not self.log_in(self.code(secret)), "a code is used once"
         assert self.log_in("", "peer@example.com")
 
-    def test_the_page_of_djangos_admin_is_no_way_around(self, desk: Client, make_user: MakeUser) -> None:
+    def test_the_login_of_the_admin_is_no_way_around_the_code(self, desk: Client, make_user: MakeUser) -> None:
         make_user("Peer", is_staff=True, is_superuser=True)
         self.set_up(desk)
         assert not self.log_in("", path="/admin/login/")
@@ -410,7 +420,7 @@ class TestSecondFactor:
         self.clock.shift(90)
         assert self.log_in(self.code(secret))
 
-    def test_it_is_set_up_and_taken_away_with_the_password_only(self, desk: Client, vera: User) -> None:
+    def test_setting_it_up_and_removing_it_need_the_password(self, desk: Client, vera: User) -> None:
         assert "current password" in text(self.set_up(desk, current_password="")[1])
         assert "The code is wrong" in text(self.set_up(desk, code="000000")[1])
         assert not User.objects.get(pk=vera.pk).totp_secret
@@ -424,7 +434,9 @@ class TestSecondFactor:
         secret, answer = self.set_up(desk, code="000000")
         assert answer.context["secret"] == secret
 
-    def test_an_administrator_helps_who_lost_the_app(self, desk: Client, boss: Client, vera: User) -> None:
+    def test_an_administrator_removes_it_for_a_person_who_lost_the_app(
+        self, desk: Client, boss: Client, vera: User
+    ) -> None:
         self.set_up(desk)
         assert "Ask for no code any more" in text(boss.get(page_of(vera)))
         desk.post(page_of(vera) + "code/")

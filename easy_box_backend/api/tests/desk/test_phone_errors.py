@@ -1,4 +1,4 @@
-"""Errors on phones, with who it probably was."""
+"""The pages of errors that phones reported, with the probable person and phone."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def report(message: str) -> ClientError:
 
 
 def text(client: Client, path: str, **query: str) -> str:
+    """The text of a page."""
     answer: Any = client.get(path, query)
     assert answer.status_code == 200
     return answer.content.decode()

@@ -1,4 +1,4 @@
-"""Products at the desk: the list and its search, rows, many at once, a product's page."""
+"""The pages of products: the list and its search, rows, many at once, a product's page."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ EAN, UPC = "4006381333931", "036000291452"
 
 
 def text(answer: Any) -> str:
+    """The text of a page."""
     assert answer.status_code == 200, answer
     return str(answer.content.decode())
 
 
 def found(desk: Client, **query: str) -> list[str]:
-    """The SKUs on the list, as its fragment shows them."""
+    """The SKUs on the list that htmx fetches for a query."""
     page = desk.get("/products/", query, headers={"HX-Request": "true"})
     assert "<html" not in text(page)
     return [product.sku for product in page.context["products"]]
 
 
-def said(answer: Any) -> list[str]:
+def messages_on(answer: Any) -> list[str]:
+    """The messages on a page."""
     return [str(message) for message in answer.context["messages"]]
 
 
@@ -49,11 +51,13 @@ def act(desk: Client, product: Product, verb: str, **values: Any) -> Any:
 
 
 def now(product: Product) -> Product:
+    """The product as it is in the database now."""
     return Product.objects.get(pk=product.pk)
 
 
 @pytest.fixture
 def by(vera: User) -> Actor:
+    """The manager as the actor of actions."""
     return Actor(vera, at=timezone.now())
 
 
@@ -95,12 +99,14 @@ def test_a_whole_code_and_enter_opens_its_product(desk: Client, by: Actor, make_
     assert "PEN-2" in text(desk.get("/products/?q=PE&open=1"))
 
 
-def test_what_is_not_found_can_be_created(desk: Client) -> None:
+def test_a_product_that_is_not_found_can_be_created(desk: Client) -> None:
     assert "/products/new/?sku=NEW%261" in text(desk.get("/products/", {"q": "NEW&1"}))
     assert 'value="NEW&amp;1"' in text(desk.get("/products/new/?sku=NEW%261"))
 
 
-def test_the_filters(desk: Client, by: Actor, make_product: MakeProduct) -> None:
+def test_the_list_is_filtered_by_stock_and_archived_products(
+    desk: Client, by: Actor, make_product: MakeProduct
+) -> None:
     make_product("LOW", 2, min_quantity=3)
     make_product("NONE")
     gone = make_product("GONE", 4)
@@ -116,7 +122,7 @@ def test_the_filters(desk: Client, by: Actor, make_product: MakeProduct) -> None
     assert len(found(desk, stock="nonsense", sort="nonsense")) == 4
 
 
-def test_the_order(desk: Client, by: Actor, make_product: MakeProduct) -> None:
+def test_the_list_is_sorted_by_name_sku_or_last_change(desk: Client, by: Actor, make_product: MakeProduct) -> None:
     make_product("C", name="ёж")
     last = make_product("B", name="Еда")
     make_product("A", name="жук")
@@ -127,7 +133,9 @@ def test_the_order(desk: Client, by: Actor, make_product: MakeProduct) -> None:
     assert found(desk, sort="-name") == ["A", "C", "B"]
 
 
-def test_it_is_sorted_by_shelf_and_on_hand_over_paging_and_search(desk: Client, make_product: MakeProduct) -> None:
+def test_the_list_is_sorted_by_shelf_and_on_hand_across_pages_and_in_a_search(
+    desk: Client, make_product: MakeProduct
+) -> None:
     for number in range(60):
         make_product(f"N-{number:02}", number, name="Sock", location=f"A{59 - number:02}")
     make_product("PEN", 99, name="Pen", location="Z")
@@ -141,7 +149,7 @@ def test_it_is_sorted_by_shelf_and_on_hand_over_paging_and_search(desk: Client, 
     assert "?sort=-quantity&amp;q=sock" in answer
 
 
-def test_on_hand_promised_and_free(desk: Client, by: Actor, make_product: MakeProduct) -> None:
+def test_a_row_shows_the_pieces_on_hand_promised_and_free(desk: Client, by: Actor, make_product: MakeProduct) -> None:
     pen = make_product("PEN", 5)
     orders.create(customer_name="Anna", lines=[orders.Line(pen.pk, 7, 0)], by=by)
     row = desk.get("/products/").context["products"][0]
@@ -161,8 +169,7 @@ def test_a_page_takes_few_queries_whatever_is_on_it(
 
 
 @pytest.mark.both_databases
-def test_the_search_reads_no_row_of_products_that_it_does_not_show(make_product: MakeProduct) -> None:
-    """What is searched is in a table and an index of its own, which no receipt writes to."""
+def test_the_search_has_a_table_and_an_index_that_no_receipt_writes_to(make_product: MakeProduct) -> None:
     product = make_product("PEN")
     with CaptureQueriesContext(connection) as queries:
         stock.receive(product.pk, 1, by=Actor(None, at=timezone.now()))
@@ -174,6 +181,7 @@ def test_the_search_reads_no_row_of_products_that_it_does_not_show(make_product:
 
 # --- In the row -------------------------------------------------------------------------------------------------------
 def set_in_row(desk: Client, product: Product, *, was: object, htmx: bool = True, **value: Any) -> Any:
+    """Set a field in a row of the list. was: the value that the row showed before."""
     headers = {"HX-Request": "true"} if htmx else {}
     return desk.post(f"/products/{product.pk}/row/", {"was": was, **value}, headers=headers, follow=not htmx)
 
@@ -191,7 +199,7 @@ def test_shelf_and_minimum_are_set_in_the_row(desk: Client, vera: User, make_pro
     assert (now(pen).location, now(pen).min_quantity) == ("", 0)
 
 
-def test_what_somebody_else_has_changed_meanwhile_is_told_and_kept(
+def test_a_change_by_somebody_else_meanwhile_is_shown_and_kept(
     desk: Client, by: Actor, make_product: MakeProduct
 ) -> None:
     pen = make_product("PEN", location="A1")
@@ -199,7 +207,7 @@ def test_what_somebody_else_has_changed_meanwhile_is_told_and_kept(
     stock.receive(pen.pk, 1, by=by)
     assert "Changed meanwhile, now: B2" in text(set_in_row(desk, pen, was="A1", location="C3"))
     assert now(pen).location == "B2"
-    assert "Changed meanwhile, now: B2" in said(set_in_row(desk, pen, was="A1", location="C3", htmx=False))
+    assert "Changed meanwhile, now: B2" in messages_on(set_in_row(desk, pen, was="A1", location="C3", htmx=False))
     assert "Changed" not in text(set_in_row(desk, pen, was="A1", location="B2")), "it is what they want"
 
 
@@ -209,20 +217,23 @@ def test_a_field_is_saved_while_the_one_before_it_is_being_saved(
     pen = make_product("PEN", location="A1")
     read = Product.objects.get(pk=pen.pk)  # the request for the minimum has read it
     products.update(pen.pk, {"location": "B2"}, by=by)  # the one for the shelf, sent just before
-    assert row_set(read, {"was": "0", "min_quantity": "20"}, by) == ""
-    assert "Changed meanwhile, now: 20" in row_set(read, {"was": "0", "min_quantity": "30"}, by)
+    assert call_set_in_row(read, {"was": "0", "min_quantity": "20"}, by) == ""
+    assert "Changed meanwhile, now: 20" in call_set_in_row(read, {"was": "0", "min_quantity": "30"}, by)
     pen.refresh_from_db()
     assert (pen.location, pen.min_quantity) == ("B2", 20)
 
 
-def row_set(product: Product, sent: dict[str, str], by: Actor) -> str:
+def call_set_in_row(product: Product, sent: dict[str, str], by: Actor) -> str:
+    """Call the view's function with a product as it was read. Returns why it refused, "" if it did not."""
     form = RowForm(sent)
     assert form.is_valid()
     return str(rows.set_in_row(product, form, by))
 
 
 @each("value", [{"min_quantity": "-1"}, {"min_quantity": EAN}, {"min_quantity": "x"}, {"location": "x" * 101}])
-def test_nonsense_in_a_row_is_told_there(desk: Client, make_product: MakeProduct, value: dict[str, Any]) -> None:
+def test_an_invalid_value_in_a_row_is_shown_there(
+    desk: Client, make_product: MakeProduct, value: dict[str, Any]
+) -> None:
     pen = make_product("PEN")
     assert 'role="alert"' in text(set_in_row(desk, pen, was="", **value))
     assert now(pen).revision == pen.revision
@@ -230,26 +241,29 @@ def test_nonsense_in_a_row_is_told_there(desk: Client, make_product: MakeProduct
 
 # --- Many at once -----------------------------------------------------------------------------------------------------
 def many(desk: Client, verb: str, *chosen: Product, **values: str) -> Any:
+    """Send the form for many products."""
     keys = [product.pk for product in chosen]
     return desk.post("/products/bulk/", {"do": verb, "product": keys, "form_token": "t1", **values}, follow=True)
 
 
-def test_shelf_and_minimum_of_many(desk: Client, make_product: MakeProduct) -> None:
+def test_shelf_and_minimum_of_many_products_are_set_at_once(desk: Client, make_product: MakeProduct) -> None:
     pen, cap, other = make_product("PEN", location="A1"), make_product("CAP"), make_product("OTHER")
     assert "PEN" in text(many(desk, "change", pen, cap))
-    assert said(many(desk, "save", pen, cap, min_quantity="4")) == ["2 products are changed."]
+    assert messages_on(many(desk, "save", pen, cap, min_quantity="4")) == ["2 products are changed."]
     assert [(row.location, row.min_quantity) for row in map(now, (pen, cap, other))] == [("A1", 4), ("", 4), ("", 0)]
     many(desk, "save", pen, cap, location="Z9")
     assert [(row.location, row.min_quantity) for row in map(now, (pen, cap, other))] == [("Z9", 4), ("Z9", 4), ("", 0)]
     assert "Enter a location or a minimum." in text(many(desk, "save", pen))
 
 
-def test_many_are_archived_after_a_look_at_what_is_on_hand(desk: Client, by: Actor, make_product: MakeProduct) -> None:
+def test_many_products_are_archived_after_their_quantities_are_shown(
+    desk: Client, by: Actor, make_product: MakeProduct
+) -> None:
     pen, cap = make_product("PEN", 7), make_product("CAP")
     orders.create(customer_name="Anna", lines=[orders.Line(pen.pk, 2, 0)], by=by)
     page = many(desk, "change", pen, cap)
     assert [(row.quantity, row.promised) for row in page.context["products"]] == [(7, 2), (0, 0)]
-    assert said(many(desk, "archive", pen, cap)) == ["2 products are archived."]
+    assert messages_on(many(desk, "archive", pen, cap)) == ["2 products are archived."]
     assert now(pen).is_archived
     assert now(cap).is_archived
 
@@ -265,12 +279,14 @@ def test_labels_and_export_get_the_chosen_products(
     assert desk.get(answer.headers["Location"]).status_code == 200
 
 
-def test_nothing_chosen_is_told(desk: Client) -> None:
-    assert said(many(desk, "archive")) == ["Choose products first."]
-    assert said(desk.post("/products/bulk/", {"do": "save", "product": "x"}, follow=True)) == ["Choose products first."]
+def test_a_message_says_that_no_product_is_chosen(desk: Client) -> None:
+    assert messages_on(many(desk, "archive")) == ["Choose products first."]
+    assert messages_on(desk.post("/products/bulk/", {"do": "save", "product": "x"}, follow=True)) == [
+        "Choose products first."
+    ]
 
 
-# --- A new one --------------------------------------------------------------------------------------------------------
+# --- A new product ----------------------------------------------------------------------------------------------------
 def test_a_product_is_created_with_stock_and_photo(desk: Client, vera: User) -> None:
     sent = {"sku": " PEN\u200b ", "name": "Pen", "location": "A1", "quantity": "5", "min_quantity": ""}
     answer = desk.post("/products/new/", {**sent, "photo": upload(photos.jpeg())}, follow=True)
@@ -280,7 +296,7 @@ def test_a_product_is_created_with_stock_and_photo(desk: Client, vera: User) -> 
     assert made.movements.get().user == vera
 
 
-def test_a_taken_sku_and_a_bad_photo_are_told_beside_their_fields(desk: Client, make_product: MakeProduct) -> None:
+def test_a_taken_sku_and_a_bad_photo_are_shown_beside_their_fields(desk: Client, make_product: MakeProduct) -> None:
     make_product("PEN")
     page = desk.post("/products/new/", {"sku": "PEN", "name": "Pen"})
     assert page.context["form"].errors == {"sku": ["A product with this SKU already exists."]}
@@ -290,11 +306,11 @@ def test_a_taken_sku_and_a_bad_photo_are_told_beside_their_fields(desk: Client, 
 
 
 # --- A product's page: stock ------------------------------------------------------------------------------------------
-def test_receive_count_and_correct(desk: Client, vera: User, make_product: MakeProduct) -> None:
+def test_stock_is_received_counted_and_corrected(desk: Client, vera: User, make_product: MakeProduct) -> None:
     pen = make_product("PEN", 10)
-    assert said(act(desk, pen, "receive", quantity="5")) == ["On hand now: 15."]
-    assert said(act(desk, pen, "count", counted="17")) == ["On hand now: 17."]
-    assert said(act(desk, pen, "adjust", quantity_delta="−2", reason="broken")) == ["On hand now: 15."]
+    assert messages_on(act(desk, pen, "receive", quantity="5")) == ["On hand now: 15."]
+    assert messages_on(act(desk, pen, "count", counted="17")) == ["On hand now: 17."]
+    assert messages_on(act(desk, pen, "adjust", quantity_delta="−2", reason="broken")) == ["On hand now: 15."]
     made = list(pen.movements.order_by("id").values_list("kind", "quantity_delta", "counted", "reason", "user"))[1:]
     assert made == [
         ("receipt", 5, None, "", vera.pk), ("count", 2, 17, "", vera.pk), ("adjustment", -2, None, "broken", vera.pk),
@@ -306,7 +322,7 @@ def test_receive_count_and_correct(desk: Client, vera: User, make_product: MakeP
     ("count", {"counted": "-1"}, "counted"), ("adjust", {"quantity_delta": "5"}, "reason"),
     ("adjust", {"quantity_delta": "0", "reason": "x"}, "quantity_delta"),
 ])  # fmt: skip
-def test_a_wrong_number_is_told_beside_its_field_and_moves_nothing(
+def test_a_wrong_number_is_shown_beside_its_field_and_moves_nothing(
     desk: Client, make_product: MakeProduct, verb: str, values: dict[str, str], field: str
 ) -> None:
     pen = make_product("PEN", 3)
@@ -321,12 +337,13 @@ def test_a_form_sent_twice_counts_once(desk: Client, make_product: MakeProduct) 
     for _ in range(2):
         answer = desk.post(f"/products/{pen.pk}/", {"do": "receive", "receive-quantity": "5", "form_token": "a"},
                            follow=True)  # fmt: skip
-    assert "It took effect once." in " ".join(said(answer))
+    assert "It took effect once." in " ".join(messages_on(answer))
     assert now(pen).quantity == 5
 
 
 # --- Description, photo, barcodes, archive ----------------------------------------------------------------------------
 def describe(desk: Client, product: Product, *, seen: int, **changes: str) -> Any:
+    """Send the form of a description. seen: the revision with which the page was made."""
     shown = {name: getattr(product, name) for name in ("sku", "name", "location", "min_quantity")}
     return act(desk, product, "describe", **{**shown, **changes}, revision=seen)
 
@@ -334,12 +351,12 @@ def describe(desk: Client, product: Product, *, seen: int, **changes: str) -> An
 def test_only_what_was_changed_is_written(desk: Client, by: Actor, make_product: MakeProduct) -> None:
     pen = make_product("PEN", location="A1", unverified=True)
     products.update(pen.pk, {"location": "B2", "min_quantity": 3}, by=by)
-    assert said(describe(desk, pen, seen=pen.revision, name="Ball pen")) == ["Saved."]
+    assert messages_on(describe(desk, pen, seen=pen.revision, name="Ball pen")) == ["Saved."]
     saved = now(pen)
     assert (saved.name, saved.location, saved.min_quantity, saved.unverified) == ("Ball pen", "B2", 3, False)
 
 
-def test_the_same_field_changed_by_two_is_told_and_saved_again_on_purpose(
+def test_a_field_that_two_people_changed_is_shown_and_saved_when_it_is_sent_again(
     desk: Client, by: Actor, make_product: MakeProduct
 ) -> None:
     pen = make_product("PEN", location="A1")
@@ -353,17 +370,17 @@ def test_the_same_field_changed_by_two_is_told_and_saved_again_on_purpose(
     assert now(pen).location == "C3"
 
 
-def test_a_photo(desk: Client, make_product: MakeProduct) -> None:
+def test_a_photo_is_saved_and_a_bad_one_is_refused(desk: Client, make_product: MakeProduct) -> None:
     pen = make_product("PEN")
-    assert said(act(desk, pen, "photo", photo=upload(photos.jpeg()))) == ["The new photo is saved."]
+    assert messages_on(act(desk, pen, "photo", photo=upload(photos.jpeg()))) == ["The new photo is saved."]
     assert now(pen).image
     assert "photo" in act(desk, pen, "photo", photo=upload(b"none")).context["forms"]["photo"].errors
 
 
 def test_barcodes_are_added_and_removed(desk: Client, make_product: MakeProduct) -> None:
     pen, cap = make_product("PEN"), make_product("CAP")
-    assert said(act(desk, pen, "barcode", code=EAN, pieces="12")) == [f"The barcode {EAN} is saved."]
-    assert "Its check digit is wrong" in said(act(desk, pen, "barcode", code="4006381333932"))[0]
+    assert messages_on(act(desk, pen, "barcode", code=EAN, pieces="12")) == [f"The barcode {EAN} is saved."]
+    assert "Its check digit is wrong" in messages_on(act(desk, pen, "barcode", code="4006381333932"))[0]
     assert "wrong check digit" in text(desk.get(f"/products/{pen.pk}/"))
     page = act(desk, cap, "barcode", code=EAN)
     assert page.context["forms"]["barcode"].errors == {"code": ["The product PEN · Product 1 has this code already."]}
@@ -373,15 +390,15 @@ def test_barcodes_are_added_and_removed(desk: Client, make_product: MakeProduct)
     assert "The product does not have this barcode." in text(act(desk, pen, "unbarcode", code=EAN))
 
 
-def test_archive_and_bring_back(desk: Client, by: Actor, make_product: MakeProduct) -> None:
+def test_a_product_is_archived_and_brought_back(desk: Client, by: Actor, make_product: MakeProduct) -> None:
     pen = make_product("PEN", 7)
     order = orders.create(customer_name="Anna", lines=[orders.Line(pen.pk, 2, 0)], by=by)
     page = text(desk.get(f"/products/{pen.pk}/"))
     assert "7 on hand, 2 promised to running orders." in page
     assert f'href="/orders/{order.pk}/"' in page
-    assert said(act(desk, pen, "archive")) == ["“PEN · Product 1” is archived."]
+    assert messages_on(act(desk, pen, "archive")) == ["“PEN · Product 1” is archived."]
     assert "receive-quantity" not in text(desk.get(f"/products/{pen.pk}/"))
-    assert said(act(desk, pen, "unarchive")) == ["“PEN · Product 1” is back on the list."]
+    assert messages_on(act(desk, pen, "unarchive")) == ["“PEN · Product 1” is back on the list."]
     act(desk, pen, "archive")
     make_product("PEN")
     assert "A product with this SKU already exists." in text(act(desk, pen, "unarchive"))
@@ -398,8 +415,8 @@ def test_verifying_answers_the_question(desk: Client, by: Actor, make_product: M
 
 
 # --- History ----------------------------------------------------------------------------------------------------------
-def lines(page: Any) -> list[str]:
-    """The history in short."""
+def history_lines(page: Any) -> list[str]:
+    """The history on a product's page, each entry in short."""
     return [
         f"{entry.movement.kind} {entry.movement.quantity_delta}" if entry.movement else "; ".join(entry.changes)
         for entry in page.context["history"].entries
@@ -418,18 +435,18 @@ def test_one_history_of_movements_and_changes_says_who_when_which_phone_and_orde
     barcodes.remove(pen.pk, EAN, by=by.then(timezone.now()))
     products.archive(pen.pk, by=by.then(timezone.now()))
     page = desk.get(f"/products/{pen.pk}/")
-    assert lines(page) == [
+    assert history_lines(page) == [
         "Archived", f"Barcode removed: {EAN}", "pick -1", f"Barcode added: {EAN} × 6",
         "location: A1 → B2; minimum: 0 → 2", "receipt 5", "Created",
     ]  # fmt: skip
-    for told in ("Anna", "tests", "Vera", f'href="/orders/{order.pk}/"', "+5"):
-        assert told in text(page)
+    for expected in ("Anna", "tests", "Vera", f'href="/orders/{order.pk}/"', "+5"):
+        assert expected in text(page)
 
 
 def test_a_movement_is_reversed_from_the_history(desk: Client, by: Actor, make_product: MakeProduct) -> None:
     pen = make_product("PEN", 5)
     movement = StockMovement.objects.get()
-    assert said(act(desk, pen, "reverse", movement=movement.pk)) == ["The movement is reversed."]
+    assert messages_on(act(desk, pen, "reverse", movement=movement.pk)) == ["The movement is reversed."]
     assert now(pen).quantity == 0
     page = act(desk, pen, "reverse", movement=movement.pk)
     assert "This movement is already reversed." in text(page)
@@ -447,7 +464,7 @@ def test_a_long_history_comes_in_pages_that_miss_and_repeat_nothing(
     while True:
         with django_assert_num_queries(11):
             page = desk.get(f"/products/{pen.pk}/{query}")
-        seen += lines(page)
+        seen += history_lines(page)
         if not (query := page.context["history"].older):
             break
     shelves = [f"location: {f'L{n - 1}' if n > 1 else '–'} → L{n}" for n in range(40, 0, -1)]
@@ -455,7 +472,7 @@ def test_a_long_history_comes_in_pages_that_miss_and_repeat_nothing(
     assert seen == [*expected, "Created"]
 
 
-# --- Who, and what is no product --------------------------------------------------------------------------------------
+# --- Rights, and unknown products -------------------------------------------------------------------------------------
 def test_a_picker_sees_and_changes_nothing(make_user: MakeUser, make_product: MakeProduct) -> None:
     pen, client = make_product("PEN", 3), Client()
     client.force_login(make_user("Picker"))
@@ -482,7 +499,7 @@ def test_a_storekeeper_does_all_but_reverse(make_user: MakeUser, make_product: M
     assert now(pen).quantity == 4
 
 
-def test_an_unknown_product_or_verb_is_no_fault(desk: Client, make_product: MakeProduct) -> None:
+def test_an_unknown_product_or_verb_is_no_server_error(desk: Client, make_product: MakeProduct) -> None:
     pen = make_product("PEN")
     assert desk.get("/products/99999999/").status_code == 404
     assert desk.post("/products/99999999/row/", {"location": "X"}).status_code == 404

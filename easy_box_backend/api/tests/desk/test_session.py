@@ -67,7 +67,7 @@ def test_a_password_that_was_typed_is_not_carried_through_a_login() -> None:
     assert "secret" not in answer.content.decode()
 
 
-def test_a_page_that_fetches_its_news_without_a_session_stays_and_says_so() -> None:
+def test_a_page_that_polls_without_a_session_stays_and_says_so() -> None:
     """A redirect would lose what somebody is typing there."""
     answer = Client().get("/live/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/orders/"})
     assert answer.status_code == 286, "htmx shows it and stops polling"
@@ -76,7 +76,7 @@ def test_a_page_that_fetches_its_news_without_a_session_stays_and_says_so() -> N
     assert 'href="/login/?next=http%3A%2F%2Ftestserver%2Forders%2F"' in answer.content.decode()
 
 
-def test_one_changes_ones_own_password_with_the_old_one(desk: Client, vera: User) -> None:
+def test_changing_ones_own_password_needs_the_old_one(desk: Client, vera: User) -> None:
     wrong = desk.post("/password/", {"current": "wrong", "new": "a brand new one 7"})
     assert wrong.context["form"].errors["current"]
     assert desk.post("/password/", {"current": PASSWORD, "new": "a brand new one 7"}).status_code == 302
@@ -91,7 +91,7 @@ def test_logging_out_ends_the_session(desk: Client) -> None:
     assert desk.get("/").status_code == 302
 
 
-def test_pages_load_nothing_from_elsewhere_and_run_no_script_of_their_own(desk: Client) -> None:
+def test_pages_load_nothing_from_other_servers_and_have_no_inline_script(desk: Client) -> None:
     answer = desk.get("/")
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy

@@ -1,4 +1,4 @@
-"""Settings that a manager may see."""
+"""The page of settings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.django_db
 def test_a_manager_sees_the_settings_with_the_names_of_their_variables(desk: Client, settings: Any) -> None:
     settings.ORDERS_KEPT_IN_APP, settings.PUBLIC_BASE_URL = 1, "https://box.example.com"
     page = desk.get("/settings/").content.decode()
-    for said in ("ORDERS_KEPT_IN_APP", "1 day<", "https://box.example.com", "TIME_ZONE", "UTC"):
-        assert said in page
+    for expected in ("ORDERS_KEPT_IN_APP", "1 day<", "https://box.example.com", "TIME_ZONE", "UTC"):
+        assert expected in page
 
 
 def test_nothing_secret_is_shown(desk: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "observe", lambda *_: None)  # it would keep counting in the folder of this test
+    monkeypatch.setattr(metrics, "observe", lambda *_: None)  # metrics would be written to the folder of this test
     secrets = {
         "TELEGRAM_BOT_TOKEN": "123456:AbCdEf", "TELEGRAM_CHAT_ID": "-100200300", "METRICS_TOKEN": "metrics-word",
         "BACKUP_STATUS_FILE": "/secret/place",
@@ -35,7 +35,7 @@ def test_nothing_secret_is_shown(desk: Client, settings: Any, monkeypatch: pytes
         assert value not in page
 
 
-def test_it_says_how_the_last_checks_went(desk: Client) -> None:
+def test_the_page_shows_how_the_last_checks_went(desk: Client) -> None:
     assert "the worker does not run" in desk.get("/settings/").content.decode()
     at = timezone.now()
     Job.objects.create(name="check_backup", due_at=at, ended_at=at, ok=True, report={"failed": True})

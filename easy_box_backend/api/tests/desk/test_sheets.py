@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def body(answer: Any) -> bytes:
+    """The whole body of a response, streamed or not."""
     return b"".join(answer.streaming_content) if answer.streaming else answer.content
 
 
@@ -40,27 +41,29 @@ def check(desk: Client, kind: str, content: bytes, **answers: str) -> tuple[str,
 
 
 def check_again(desk: Client, address: str, **answers: str) -> tuple[str, str]:
+    """Check an uploaded sheet with its columns as they are, and these answers. Returns as `check`."""
     found = Import.objects.get(pk=int(address.rstrip("/").rpartition("/")[2]))
     chosen = {f"column_{name}": column for name, column in found.reading["columns"].items()}
-    said = body(desk.post(address, {"do": "check", **chosen, **answers})).decode()
-    assert f'content="0; url={address}"' in said
+    sent = body(desk.post(address, {"do": "check", **chosen, **answers})).decode()
+    assert f'content="0; url={address}"' in sent
     return address, body(desk.get(address)).decode()
 
 
 def figures(page: str) -> list[str]:
+    """The numbers of the report: of all rows, and of each thing that will be done with them."""
     return re.findall(r"<dd>([\d ]+)</dd>", page)
 
 
-def test_a_manager_uploads_checks_imports_and_takes_back(desk: Client) -> None:
+def test_a_manager_uploads_checks_and_imports_a_sheet_and_takes_it_back(desk: Client) -> None:
     address, page = check(desk, "products", MOYSKLAD)
     assert figures(page) == ["2", "2", "0", "0", "0"]
     assert not Product.objects.exists()
     assert "Import" in page
     answer = desk.post(address, {"do": "run"})
     assert (answer.streaming, answer.headers["X-Accel-Buffering"]) == (True, "no")
-    said = body(answer).decode()
-    assert said.count("</html>") == 1
-    assert "<progress" in said
+    sent = body(answer).decode()
+    assert sent.count("</html>") == 1
+    assert "<progress" in sent
     assert Product.objects.live().count() == 2
     page = body(desk.get(address)).decode()
     assert "Take this import back" in page
@@ -102,7 +105,7 @@ def test_the_file_can_be_read_with_another_header_and_encoding(desk: Client) -> 
     assert "Фартук" in desk.get(address).content.decode()
 
 
-def test_missing_columns_and_unreadable_files_are_said(desk: Client) -> None:
+def test_missing_columns_and_unreadable_files_are_reported(desk: Client) -> None:
     assert "old Excel file" in desk.post(
         "/sheets/", {"kind": "stock", "file": SimpleUploadedFile("x.xls", b"\xd0\xcf\x11\xe0")}, follow=True
     ).content.decode()  # fmt: skip
@@ -132,9 +135,9 @@ def test_an_import_that_was_started_twice_is_booked_once_and_says_so(desk: Clien
     assert Product.objects.count() == 2
 
 
-@pytest.mark.parametrize(("error", "said"), [(OperationalError, "busy"), (RuntimeError, "did not work")])
-def test_a_failure_is_said_on_the_page_that_has_begun(
-    desk: Client, monkeypatch: pytest.MonkeyPatch, error: type[Exception], said: str
+@pytest.mark.parametrize(("error", "message"), [(OperationalError, "busy"), (RuntimeError, "did not work")])
+def test_a_failure_is_shown_on_the_page_whose_response_has_begun(
+    desk: Client, monkeypatch: pytest.MonkeyPatch, error: type[Exception], message: str
 ) -> None:
     def fail(*_args: Any, **_named: Any) -> Iterator[Progress]:
         yield Progress("x", 1)
@@ -143,7 +146,7 @@ def test_a_failure_is_said_on_the_page_that_has_begun(
     address, _page = check(desk, "products", MOYSKLAD)
     monkeypatch.setattr(imports, "run", fail)
     page = body(desk.post(address, {"do": "run"})).decode()
-    assert said in page
+    assert message in page
     assert page.rstrip().endswith("</html>")
 
 
@@ -154,7 +157,7 @@ def test_the_progress_is_in_the_persons_language(vera: User) -> None:
     assert "Zeilen werden geprüft" in page
 
 
-def test_the_moment_of_the_count_can_be_given(desk: Client, make_product: MakeProduct) -> None:
+def test_the_time_of_the_count_can_be_entered(desk: Client, make_product: MakeProduct) -> None:
     product = make_product("A", quantity=10)
     Product.objects.update(created_at=timezone.now() - timedelta(days=2))
     product.versions.update(changed_at=timezone.now() - timedelta(days=2))
@@ -167,6 +170,7 @@ def test_the_moment_of_the_count_can_be_given(desk: Client, make_product: MakePr
 # --- Export --------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def filled(make_product: MakeProduct, vera: User) -> list[Product]:
+    """Two products, a barcode and two orders, with values that a spreadsheet could change."""
     by = Actor(vera, at=timezone.now())
     first = make_product("007", name="=Apron", location="B1", quantity=-3, min_quantity=2)
     second = make_product("+B\x1dC", name="Belt; “long”", quantity=4)
@@ -196,7 +200,7 @@ def test_a_stock_export_that_is_imported_again_counts_the_same(desk: Client, fil
     assert "Fewer than 0 pieces" in page
 
 
-def test_exported_orders_are_not_made_again(desk: Client, filled: list[Product]) -> None:
+def test_exported_orders_that_are_imported_again_are_refused(desk: Client, filled: list[Product]) -> None:
     content = body(desk.get("/sheets/?export=orders&format=csv"))
     assert b"'@Bar" in content
     _address, page = check(desk, "orders", content)
@@ -211,7 +215,7 @@ def test_chosen_rows_are_exported(desk: Client, filled: list[Product]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["products", "stock", "barcodes", "orders"])
-def test_without_a_valid_choice_nothing_is_exported(desk: Client, filled: list[Product], kind: str) -> None:
+def test_if_no_chosen_id_is_valid_nothing_is_exported(desk: Client, filled: list[Product], kind: str) -> None:
     answer = desk.get(f"/sheets/?export={kind}&id=x&id={'9' * 30}", follow=True)
     assert "None of these can be exported" in answer.content.decode()
     rows = list(files.rows(body(desk.get(f"/sheets/?export={kind}&format=csv&id=987654")), "utf-8-sig", ","))

@@ -1,4 +1,4 @@
-"""The first page, and what keeps it live."""
+"""The first page, and the polling that keeps pages live."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ pytestmark = pytest.mark.django_db
 
 
 def text(client: Client, address: str = "/") -> str:
+    """The text of a page."""
     answer = client.get(address)
     assert answer.status_code == 200
     return answer.content.decode()
 
 
 def mark_of(answer: Any) -> str:
+    """The live mark with which a page was made."""
     return answer.wsgi_request.live_mark
 
 
-def test_it_names_what_needs_somebody(desk: Client, vera: User, make_product: MakeProduct) -> None:
+def test_the_first_page_names_what_needs_attention(desk: Client, vera: User, make_product: MakeProduct) -> None:
     by = Actor(vera, at=timezone.now())
     shirt = make_product("SHIRT", 3, min_quantity=5)
     make_product("460123", 1, unverified=True)
@@ -36,14 +38,14 @@ def test_it_names_what_needs_somebody(desk: Client, vera: User, make_product: Ma
     orders.create(customer_name="Anna", lines=[orders.Line(shirt.pk, 2, 0)], by=by)
     Job.objects.create(name="check_backup", due_at=by.at, report={"failed": True})
     page = text(desk)
-    for said in (
+    for expected in (
         "1 product is below its minimum", "1 product has no name yet", "not saved completely: 1", "1 order is waiting",
         "The last backup failed",
     ):  # fmt: skip
-        assert said in page
+        assert expected in page
 
 
-def test_it_says_so_when_nothing_needs_anybody(desk: Client) -> None:
+def test_the_first_page_says_when_nothing_needs_attention(desk: Client) -> None:
     assert "Nothing at the moment." in text(desk)
 
 
