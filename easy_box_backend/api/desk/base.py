@@ -166,7 +166,7 @@ def once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRespon
             return _answer_again(request, earlier.answer)
         response = answer()
         if response.status_code == 302:
-            shown = request.__dict__.get("told", [])
+            shown = request.__dict__.get("shown_messages", [])
             sent_forms.keep(key, {"location": response.headers["Location"], "said": shown})
         else:
             transaction.set_rollback(True)
@@ -174,6 +174,7 @@ def once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRespon
 
 
 def _answer_again(request: HttpRequest, kept: dict[str, Any] | None) -> HttpResponse:
+    """The response to a form that was sent before: its messages and redirect again. kept: None if they are unknown."""
     for level, text in kept["said"] if kept else []:
         tell(request, text, level)
     tell(request, gettext("The form was sent twice. It took effect once."), "info")
@@ -190,7 +191,7 @@ def _form_key(request: HttpRequest) -> str:
 
 def tell(request: HttpRequest, text: Text, level: str = "good") -> None:
     """Show a message on this page or the next one. level: "good", "bad" or "info"."""
-    request.__dict__.setdefault("told", []).append([level, str(text)])
+    request.__dict__.setdefault("shown_messages", []).append([level, str(text)])
     messages.add_message(request, messages.ERROR if level == "bad" else messages.SUCCESS, str(text), extra_tags=level)
 
 

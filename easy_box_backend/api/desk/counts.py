@@ -113,6 +113,7 @@ def count_page(request: HttpRequest, key: int) -> HttpResponseBase:
 
 
 def _sheet(request: HttpRequest, count: Count, product: Product | None, **entry: Any) -> HttpResponse:
+    """The page of a stocktake. product: whose number the field asks for. entry: other values of `Entry`."""
     done = _done(count)  # before the lines, so that the mark is never newer than they are
     lines = count.lines.compared().by_shelf().select_related("product", "user")
     view = request.GET.get("view", "")

@@ -139,6 +139,7 @@ def _save(request: HttpRequest, order: Order | None, held: int | None) -> HttpRe
 def _page(
     request: HttpRequest, order: Order | None, *, error: DomainError | None = None, added: Any = ()
 ) -> HttpResponse:
+    """The page of a draft. error: why it was refused. added: the products of the codes that were scanned just now."""
     read = timezone.now()
     if order is not None:
         order.refresh_from_db()

@@ -16,7 +16,7 @@ from api.errors import Text
 from api.models import MAX_QUANTITY, Product
 
 _NAMED_CHANGES = 3
-"""How many products the label of a button names. Of the others it gives the number."""
+"""How many products the label of a button names. If there are more, it says how many more."""
 
 
 class Deed(StrEnum):

@@ -122,7 +122,7 @@ class Case:
         return gettext("Noticed by the server on %(when)s.") % values
 
     def picked_goods(self) -> str:
-        """What was picked, in words: `2 × SHIRT · Shirts, 1 × CAP · Caps`."""
+        """The picked goods in words: `2 × SHIRT · Shirts, 1 × CAP · Caps`."""
         picked = self.facts.get("picked")
         if isinstance(picked, dict):
             named = {str(key): product for key, product in self.known.products.items() if str(key) in picked}

@@ -230,6 +230,7 @@ def _receive(product_id: int, quantity: int, *, by: Actor, came_at: datetime | N
 
 
 def _receive_archived(product_id: int, quantity: int, *, by: Actor, came_at: datetime | None) -> StockMovement:
+    """Book goods of an archived product, and ask a manager, unless one has chosen a product for such goods."""
     sku = Product.objects.values_list("sku", flat=True).get(id=product_id)
     chosen = unknown_goods.heir_of(product_id)
     heir = chosen or products.holder_of(sku, but=product_id)
