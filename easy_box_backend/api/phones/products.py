@@ -95,16 +95,15 @@ def _own_archived(memory: Memory, sku: str, name: str, by: Actor) -> Product | N
 
 # --- Photo --------------------------------------------------------------------------------------------------------
 def set_photo(key: str, photo: Photo, *, by: Actor) -> Product:
-    """Store a photo that the phone uploads, usually directly after a PUT. Raises NoSuchProduct."""
+    """Store a photo that the phone uploads, before the PUT that saves the page. Raises NoSuchProduct."""
     with remembered(by) as memory:
-        arrival = scanning.arrive(memory, "photo", by.at, by.connection)
+        scanning.arrive(memory, "photo", by.at, by.connection)
         product_id = id_of(key, memory, None, by) or 0
         product = stock.lock([product_id]).get(product_id)
         if product is None:
             raise products.NoSuchProduct(key[:100])
         products.apply(product, {}, photo=photo, by=by)
-        if not arrival.is_directly_after("put"):
-            memory.note_seen(product.pk, product.revision, kept=True)
+        memory.photos[product.pk] = photo.digest[:16]
         return product
 
 

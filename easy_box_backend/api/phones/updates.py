@@ -33,14 +33,13 @@ def put(
 ) -> Product | None:  # fmt: skip
     """Apply a whole product that the phone sends as it shows it. Returns the product; None if it is unknown.
 
-    key: the product's id, or the UUID under which the phone created it. image_url: matters only if it names a file on
-    the phone. lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). A blank name or SKU changes
-    nothing. Raises SkuTaken, but only the first time.
+    key: the product's id, or the UUID under which the phone created it. image_url: matters only if it names a photo
+    of the phone itself. lost: what the phone sent and cannot be kept (`discrepancies.kept_in_part`). A blank name or
+    SKU changes nothing. Raises SkuTaken, but only the first time.
     """
     taken: SkuTaken | None = None
-    file = image_url if isinstance(image_url, str) and not image_url.startswith("http") else ""
     description = {"name": name, "sku": sku, "location": location}
-    sent = Update(not key.isdecimal(), description, quantity, file, photo, min_quantity)
+    sent = Update(not key.isdecimal(), description, quantity, "", photo, min_quantity)
     with remembered(by) as memory:
         arrival = scanning.arrive(memory, "put", by.at, by.connection)
         product_id = id_of(key, memory, sent.fields, by)
@@ -52,12 +51,22 @@ def put(
             discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by, sku=sku, **facts)
         else:
             described = {"name": name or product.name, "sku": sku or product.sku, "location": location}
-            taken = _put(product, memory, arrival, replace(sent, fields=described), by)
+            file = _own_photo(image_url, memory.photos.get(product.pk))
+            taken = _put(product, memory, arrival, replace(sent, fields=described, file=file), by)
             if taken is None:
                 discrepancies.kept_in_part(lost or {}, by=by, product=product)
     if taken is not None:
         raise taken
     return product
+
+
+def _own_photo(image_url: Any, uploaded: str | None) -> str:
+    """See `updates.Sent.file`. uploaded: the digest of the photo of the product that the phone uploaded last."""
+    if not isinstance(image_url, str):
+        return ""
+    if not image_url.startswith("http"):
+        return image_url
+    return uploaded if uploaded and uploaded in image_url else ""
 
 
 def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: Actor) -> SkuTaken | None:

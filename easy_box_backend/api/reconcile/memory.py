@@ -57,7 +57,8 @@ class Shown(msgspec.Struct):
     """What the phone says of a product since its own last accepted PUT.
 
     first_request: the number of the request that was the first of its PUTs since the pull. fingerprints: of these.
-    fields, photo: the description, and the file on the phone, in the last of them. revision: of the product after it.
+    fields, photo: the description, and the phone's own photo (`updates.Sent.file`), in the last of them. revision: of
+    the product after it.
     """
 
     first_request: int = 0
@@ -70,7 +71,7 @@ class Shown(msgspec.Struct):
 class SeenProduct(msgspec.Struct):
     """A product in an answer of its own, which the person may have looked at.
 
-    kept: whether the app shows the answer from then on, as it does after a creation and an upload.
+    number: of the request. kept: whether the app shows the answer from then on, as it does after a creation.
     """
 
     product: int
@@ -105,10 +106,6 @@ class Arrival:
     connection: str = ""
     stream: int = 0
     timing: Timing = NO_TIMING
-
-    def is_directly_after(self, kind: str) -> bool:
-        """Whether the app itself sent this right after a request of that kind."""
-        return self.quick and self.previous_kind == kind
 
 
 class Memory(
@@ -188,6 +185,8 @@ class Memory(
     """By product that the phone created, or that a creation turned out to be: the description that it shows."""
     deleted: list[int] = []
     """The products that it deleted."""
+    photos: dict[int, str] = {}
+    """By product: the digest of the photo that it uploaded last, which the photo's URL contains."""
 
     @property
     def has_queues(self) -> bool:
@@ -293,7 +292,7 @@ class Memory(
         self.pull_unread = UNSEEN
         self.refused, self.misses, self.seen_products, self.implausible = [], {}, [], []
         self.shown, self.deleted, self.stuck_at_unknown_sku, self.stuck_at = {}, [], False, ""
-        self.lookups_in_a_row, self.missed_at = 0, {}
+        self.lookups_in_a_row, self.missed_at, self.photos = 0, {}, {}
 
     def saw_later(self, revision: int, instead_of: int) -> None:
         """The list of one of the pulls was of this revision."""

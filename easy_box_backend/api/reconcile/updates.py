@@ -10,8 +10,8 @@ from api.reconcile.memory import Arrival, Memory, Shown, fingerprint_of
 class Sent:
     """What a phone sent of a product.
 
-    local: whether it names the product by the phone's own UUID. quantity: None if it was not sent. file: the photo on
-    the phone that it names, "" for none.
+    local: whether it names the product by the phone's own UUID. quantity: None if it was not sent. file: the
+    phone's own photo that it names: the path on the phone, or the digest of one that it has uploaded; "" for none.
     """
 
     local: bool
@@ -25,9 +25,12 @@ class Sent:
 
 
 def is_edited(sent: Sent, latest: Shown | None, *, changed: bool) -> bool:
-    """Whether the PUT comes from the edit page. changed: whether it changes the description. latest: what the phone's
-    PUT before said, if any."""
-    return changed or (bool(sent.file) and sent.file != (latest.photo if latest else ""))
+    """Whether the PUT saves the page, and is no press of + or −.
+
+    changed: whether it changes the description. latest: what the phone's PUT before said, if any. After a save with a
+    new photo the page goes on uploading this photo at each press (docs/flutter-app.md, section 3).
+    """
+    return changed or sent.file not in ("", latest.photo if latest else "")
 
 
 def is_of_pass_before_pull(memory: Memory, arrival: Arrival, product: int, sent: int | None) -> bool:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 
 from api.models import Product, ProductVersion, StockMovement
-from api.tests import photos
 from api.tests.reconcile.people import Caller, Phone, Warehouse
 
 pytestmark = pytest.mark.any_database
@@ -111,19 +109,6 @@ def test_a_series_sent_again_ends_where_it_ended(anna: Phone, socks: int) -> Non
             anna.put(seen, location=shelf)
         anna.loses_connection()
     assert described(socks)["location"] == "D4"
-
-
-def test_a_photo_s_answer_that_hides_a_queued_edit_does_not_take_it_back(
-    warehouse: Warehouse, anna: Phone, socks: int
-) -> None:
-    """The queue with the new shelf is stuck; the answer to a photo shows the old shelf; then the name is edited."""
-    seen = anna.pull()["SOCK"]
-    photo = {"image": SimpleUploadedFile("photo.jpg", photos.jpeg())}
-    answer = anna.send("post", f"/api/products/{socks}/upload_image/", photo, "multipart").json()
-    warehouse.later()
-    anna.put(seen, location="B2", image_url=answer["image_url"])
-    anna.put(answer, name="Red socks")
-    assert described(socks) == {"name": "Red socks", "sku": "SOCK", "location": "B2"}
 
 
 # --- A pull whose answer was lost -------------------------------------------------------------------------------------

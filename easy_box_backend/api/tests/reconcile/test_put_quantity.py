@@ -324,16 +324,66 @@ def test_the_photo_of_before_in_the_next_press_is_no_edit(
     assert warehouse.questions() == []
 
 
-def test_the_answer_to_an_upload_is_what_the_phone_shows_from_then_on(
+def photographed(phone: Phone, seen: dict[str, Any], photo: bytes) -> str:
+    """Upload a photo as the app does before the PUT; returns the photo's URL."""
+    file = {"image": SimpleUploadedFile("photo.jpg", photo)}
+    answer = phone.send("post", f"/api/products/{seen['id']}/upload_image/", file, "multipart")
+    assert answer.status_code == 200, answer.content
+    return str(answer.json()["image_url"])
+
+
+def test_a_page_saved_with_a_new_photo_shows_the_number_that_it_was_opened_with(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
 ) -> None:
+    """Of the answer to the upload the app takes the URL only. So 10 is no press, although one more is on hand."""
+    boris.add("SOCK", 1)
+    warehouse.later()
+    anna.put(seen, image_url=photographed(anna, seen, photos.jpeg()))
+    anna.pull()
+    assert warehouse.movements("SOCK") == [10, 1]
+    assert warehouse.questions() == []
+
+
+def test_a_page_saved_again_after_the_put_was_lost_is_no_press(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    """The network ate the first PUT, and the person saves the page again."""
+    boris.add("SOCK", 1)
+    warehouse.later()
+    photographed(anna, seen, photos.jpeg())
+    warehouse.later(0.5)
+    anna.loses_connection()
+    anna.put(seen, image_url=photographed(anna, seen, photos.jpeg()))
+    anna.pull()
+    assert warehouse.movements("SOCK") == [10, 1]
+    assert warehouse.questions() == []
+
+
+def test_a_press_on_a_page_with_a_new_photo_counts(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    """The page shows the file on the phone, so each press uploads it once more."""
     boris.add("SOCK", 5)
     warehouse.later()
-    photo = {"image": SimpleUploadedFile("photo.jpg", photos.jpeg())}
-    fresh = anna.send("post", f"/api/products/{seen['id']}/upload_image/", photo, "multipart").json()
-    press(anna, fresh, 16)
-    assert warehouse.movements("SOCK") == [10, 5, 1]
+    anna.put(seen, image_url=photographed(anna, seen, photos.jpeg()))
+    for number in (11, 12):
+        warehouse.later(0.05)
+        anna.put(seen, quantity=number, image_url=photographed(anna, seen, photos.jpeg()))
+    anna.pull()
+    assert warehouse.movements("SOCK") == [10, 5, 1, 1]
     assert warehouse.questions() == []
+
+
+def test_a_new_photo_makes_a_number_that_is_one_off_no_press(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    """Her latest list, with 11, may have been lost. So 10 is what the one before shows, and not one less than 11."""
+    boris.add("SOCK", 1)
+    anna.pull()
+    anna.loses_connection()
+    warehouse.later()
+    anna.put(seen, image_url=photographed(anna, seen, photos.jpeg()))
+    assert warehouse.movements("SOCK") == [10, 1]
 
 
 def test_one_off_together_with_a_new_photo_is_no_button(
