@@ -1,4 +1,4 @@
-"""Accounts: create and change them, and who may change whose."""
+"""Accounts: creates and changes them, and checks who may change which."""
 
 from datetime import datetime
 from typing import Any

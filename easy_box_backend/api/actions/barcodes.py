@@ -43,9 +43,9 @@ class BarcodeTaken(Invalid):
 def add(product_id: int, code: str, *, pieces: int = 1, by: Actor) -> Barcode:
     """Give a live product another barcode. If it has it already, only the pieces are set.
 
-    pieces: how many the label stands for. A barcode of an archived product is free and moves. Takes a revision, since
-    phones get another answer to `?sku=`. A wrong check digit is no error (`texts.check_digit_ok`): labels have them.
-    Raises BadBarcode, BarcodeTaken, ImplausibleQuantity, NoSuchProduct, TooManyBarcodes.
+    pieces: how many the label stands for. A barcode of an archived product is taken from it. Takes a revision, since
+    phones get another answer to `?sku=`. A wrong check digit is no error (`texts.check_digit_ok`): some labels have
+    one. Raises BadBarcode, BarcodeTaken, ImplausibleQuantity, NoSuchProduct, TooManyBarcodes.
     """
     code = _checked(code)
     if not 1 <= pieces <= MAX_QUANTITY:

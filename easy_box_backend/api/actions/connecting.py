@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from api.errors import Forbidden, Invalid
 from api.models import User
 
-LASTS = timedelta(hours=24)
-AGAIN = timedelta(minutes=10)
+VALID_FOR = timedelta(hours=24)
+VALID_AFTER_LOGIN = timedelta(minutes=10)
 """How long it still works after its first login. The answer to that may be lost, and then the phone tries again."""
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """No two of them look alike. Twelve are 59 bits; the limit on wrong passwords holds for them too."""
@@ -33,16 +33,17 @@ def one_time_password(user: User, *, by: User, at: datetime) -> str:
     if not user.is_active:
         raise Invalid(_("This person may not log in."))
     password = "-".join("".join(secrets.choice(LETTERS) for _letter in range(4)) for _group in range(3))
-    User.objects.filter(pk=user.pk).update(one_time_digest=_digest(password), one_time_until=at + LASTS)
+    User.objects.filter(pk=user.pk).update(one_time_digest=_digest(password), one_time_until=at + VALID_FOR)
     return password
 
 
 def person_with(email: str, password: str, *, at: datetime) -> User | None:
-    """The active person whose one-time password this is, None if there is none. From now on it works for AGAIN only."""
+    """The active person with this one-time password, None if there is none. From now on it is valid for
+    VALID_AFTER_LOGIN only."""
     user = User.objects.filter(email=email, is_active=True, one_time_until__gt=at).first()
     if user is None or not constant_time_compare(user.one_time_digest, _digest(password)):
         return None
-    ends = at + AGAIN
+    ends = at + VALID_AFTER_LOGIN
     User.objects.filter(pk=user.pk, one_time_until__gt=ends).update(one_time_until=ends)
     return user
 

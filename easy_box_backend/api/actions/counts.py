@@ -76,8 +76,8 @@ def count_many(
 def take_back_many(
     counts: Sequence[StockMovement], products: Mapping[int, Product], *, by: Actor, number: int, reason: str
 ) -> list[StockMovement]:
-    """`take_back` for counts of as many locked products, none of which has moved since: what was on hand before the
-    count is on hand again."""
+    """`take_back` for counts of locked products, one each, without movements since: the quantity before the count is on
+    hand again."""
     moves = []
     for count in counts:
         product = products[count.product_id]

@@ -1,4 +1,4 @@
-"""What each answer to a discrepancy does. `settling.py` locks what it acts on and checks the answer first."""
+"""Carries out the answers to discrepancies. `settling.py` first takes the locks and checks the answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

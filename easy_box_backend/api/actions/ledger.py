@@ -18,8 +18,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BrokenLedger:
-    """quantity: what the product says; ledger: the sum of its movements; first_off: the first movement whose
-    `quantity_after` is not the sum up to it, None if all are."""
+    """A product whose quantity or running totals are wrong.
+
+    quantity: the quantity of the product. ledger: the sum of its movements. first_off: the id of the first movement
+    whose `quantity_after` is not the sum up to it, None if all are right.
+    """
 
     product: int
     sku: str

@@ -1,7 +1,7 @@
 """The limit on wrong passwords, and for whom they are counted (docs/rights.md).
 
 A stranger's wrong passwords count for the account and for the network, so neither many accounts nor many networks allow
-more guesses. A device or network where the account was logged in before has a count of its own, which no stranger can
+more guesses. A device or network where the account was logged in before has a limit of its own, which no stranger can
 use up: the right password always works there.
 """
 

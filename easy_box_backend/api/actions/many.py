@@ -118,7 +118,7 @@ def insert_orders(new: Sequence[NewOrder], goods: dict[int, Product]) -> None:
 
 
 def save_orders(new: Sequence[NewOrder], *, number: int, by: Actor) -> None:
-    """Give orders whose picked quantities are all 0 this revision, and write status and archiving."""
+    """Give orders in which nothing is picked this revision and its version, and save their status and `archived_at`."""
     for one in new:
         one.order.revision, one.order.updated_at = number, by.at
     stock.save_many([one.order for one in new], ["status", "archived_at", "revision", "updated_at"])

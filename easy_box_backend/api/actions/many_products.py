@@ -13,7 +13,7 @@ from api.actor import Actor
 def update(product_ids: Collection[int], changes: Mapping[str, Any], *, by: Actor) -> int:
     """Give these products the values in `changes` (keys of `products.DESCRIPTIVE`). Archived ones are left out.
 
-    Returns how many are live. All are locked before the first revision is taken, as everywhere.
+    Returns how many are live. All are locked before the first revision is taken.
     """
     live = [product for product in stock.lock(product_ids).values() if not product.is_archived]
     for product in live:

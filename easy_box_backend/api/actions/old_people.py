@@ -20,7 +20,7 @@ DEVICE = "Easy Box"
 
 @dataclass
 class Taken:
-    """What was taken over: numbers by what they are, and sentences about what a person should know."""
+    """What was taken over: numbers by kind, and sentences about what a person should know."""
 
     numbers: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)

@@ -135,7 +135,8 @@ def _by_table(columns: list[Row]) -> dict[str, set[str]]:
 
 
 def _reason(error: Exception) -> str:
-    """What the database said; of a failed connection nothing, since that text names the address."""
+    """The first line of a database error. For a failed connection a hint instead, since that error contains the
+    address."""
     if isinstance(error, psycopg.OperationalError):
         return "(is it reachable from here, and are name and password right?)"
     return str(error).split("\n")[0]

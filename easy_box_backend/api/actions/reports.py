@@ -35,7 +35,7 @@ def fingerprint(message: str) -> str:
 def record_client_error(message: str, *, user_agent: str, network: str = "", at: datetime) -> ClientError:
     """Save an error that a phone reports, and alert about it. A repeated error only increases its count.
 
-    Anybody can send errors, so there are limits: on a message (MAX_BYTES), on rows (MAX_ROWS, beside those that are
+    Anybody can send errors, so there are limits: on a message (MAX_BYTES), on rows (MAX_ROWS, plus those that are
     being written at this moment) and on alerts (`outbox.MOST_NEW`). A new row deletes a bounded number of old ones, so
     the cost of a report does not depend on the number of rows.
     """

@@ -98,8 +98,8 @@ def recount(count_id: int, product_ids: Collection[int]) -> None:
 def post(count_id: int, *, by: Actor) -> Count:
     """Post everything that was counted. What was not counted stays as it is.
 
-    Each product is counted as of the time when it was counted, so what moved meanwhile stands. Idempotent. Raises
-    NoSuchCount, CountClosed for a cancelled one, NothingToCount, and what `counts.count` raises.
+    Each product is counted as of the time when it was counted, so movements since then keep their effect. Idempotent.
+    Raises NoSuchCount, CountClosed for a cancelled one, NothingToCount, and what `counts.count` raises.
     """
     count = _lock(count_id)
     if count.status == Count.Status.POSTED:

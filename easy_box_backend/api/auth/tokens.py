@@ -47,8 +47,8 @@ WHERE token.digest = %s AND person.is_active
 
 
 class DeviceTokenAuthentication(TokenAuthentication):
-    """`Authorization: Token <key>`, looked up by its digest in one SELECT per request, which also reads what is
-    remembered of a phone.
+    """Authenticates by `Authorization: Token <key>`. The token is looked up by its digest in one SELECT per request,
+    which also reads the memory of a phone.
 
     Knox's own look-up reads all tokens of the user each time, and the ORM's costs three times this one's CPU
     (docs/benchmarks.md). Expired tokens are removed by a job.

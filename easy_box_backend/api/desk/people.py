@@ -203,7 +203,7 @@ def connect(request: HttpRequest, key: int) -> HttpResponseBase:
     except DomainError as error:
         tell(request, error.detail, "bad")
         return HttpResponseRedirect(reverse("desk:person", args=[key]))
-    context = {"shown": shown, "password": password, "until": at + connecting.LASTS, **_address(request)}
+    context = {"shown": shown, "password": password, "until": at + connecting.VALID_FOR, **_address(request)}
     return render(request, "desk/connect.html", context)
 
 

@@ -249,7 +249,7 @@ def _structure(raw: bytes) -> tuple[int, int, int | None]:
 def _draft(source: ImageFile) -> None:
     """Let libjpeg decode at the smallest of 1/2, 1/4 and 1/8 whose longer side is at least IMAGE_SIDE.
 
-    Pillow takes the scale at which *both* sides are at least what is asked, so both are given.
+    Pillow takes the scale at which *both* sides are at least as long as those given here, so both are given.
     """
     longer = max(source.size)
     scale = next(scale for scale in (8, 4, 2, 1) if scale == 1 or longer // scale >= IMAGE_SIDE)

@@ -19,7 +19,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestLogMiddleware:
-    """Gives each request an id (behind a trusted proxy that of `X-Request-ID`), logs it and counts it."""
+    """Gives each request an id (behind a trusted proxy the one in `X-Request-ID`), logs it and counts it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

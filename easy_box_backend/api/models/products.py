@@ -99,7 +99,7 @@ class Product(models.Model):
     objects = ProductQuerySet.as_manager()
 
     pack = 1
-    """How many pieces the code stands for by which this row was found (`by_code`)."""
+    """If the product was found by a code (`by_code`): how many pieces this code stands for."""
 
     class Meta:
         verbose_name = _("product")
@@ -220,7 +220,8 @@ class BarcodeQuerySet(models.QuerySet["Barcode"]):
 
 
 class Barcode(models.Model):
-    """A code on a product's labels besides its SKU, such as the manufacturer's. Stored as `texts.barcode_of` says.
+    """A code on a product's labels besides its SKU, such as the manufacturer's. It is stored as `texts.barcode_of`
+    returns it.
 
     pieces: how many the label stands for, as on the carton of a dozen.
     """

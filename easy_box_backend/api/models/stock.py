@@ -149,8 +149,8 @@ class CountLineQuerySet(models.QuerySet["CountLine"]):
         """The lines with two numbers. `expected`: how many should have been there at the time of counting (now, if it
         is not counted yet). `difference`: what posting books, that is, by how much the quantity on hand is wrong.
 
-        Computed as `actions.counts.count` does: what has moved since is no difference, and if a later count is valid
-        there is none. A posted line says what was booked.
+        Computed as in `actions.counts.count`: movements since the counting are no difference, and if a later count is
+        valid the difference is 0. A posted line has what was booked.
         """
         movements = StockMovement.objects.filter(product=OuterRef("product"))
         later = movements.counts().filter(occurred_at__gt=OuterRef("counted_at"))

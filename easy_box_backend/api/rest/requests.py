@@ -186,8 +186,8 @@ def find(model: type[M], key: str, not_found: type[Exception]) -> M:
 def revisions_held(request: Request) -> set[int] | None:
     """The row versions in `If-Match` (RFC 9110, section 13.1.1); None if the caller sets no condition.
 
-    A tag of another resource is no row version. Quotes may be missing, as when a body's `revision` is sent.
-    Raises Invalid if there is no tag in it.
+    A tag of another resource, such as a list, matches no row. Quotes may be missing, as when a body's `revision` is
+    sent. Raises Invalid if there is no tag in it.
     """
     text = request.headers.get("If-Match", "").strip()
     if text in ("", "*"):

@@ -30,7 +30,7 @@ class Bad(Exception):
 
 
 class Shortened(Bad):
-    """A SKU in scientific notation. number: what is left of it, as `shortened` writes it."""
+    """A SKU in scientific notation. written: the text of the cell. number: its remaining digits, as in `shortened`."""
 
     def __init__(self, written: str, number: str) -> None:
         super().__init__(

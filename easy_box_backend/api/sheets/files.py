@@ -101,8 +101,8 @@ def encoding_of(content: bytes) -> str:
     else:
         return "utf-8-sig"
     # Cyrillic words are runs of bytes above 0x7F; in German or French such a byte stands alone, between ASCII letters.
-    beside = sum(one > 0x7F and other > 0x7F for one, other in pairwise(start))
-    return "cp1251" if beside * 2 > sum(byte > 0x7F for byte in start) else "cp1252"
+    in_runs = sum(one > 0x7F and other > 0x7F for one, other in pairwise(start))
+    return "cp1251" if in_runs * 2 > sum(byte > 0x7F for byte in start) else "cp1252"
 
 
 def _looks_like_utf_16(start: bytes) -> bool:
