@@ -1,1 +1,1 @@
-"""Checks with the real parts: a Docker Engine, the images, the production stack, deploys, backups."""
+"""Checks of the real parts: a Docker Engine, the images, the production stack, deploys, backups."""

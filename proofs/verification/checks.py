@@ -1,4 +1,4 @@
-"""What the `make verify-…` commands share: the names that ARGS may hold, running checks, and the report."""
+"""Shared by the `make verify-…` commands: checking the names in ARGS, running checks, and the report."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from proofs.verification.engine import say
 
 WRONG_ARGUMENTS = 2
 MOST_SHOWN = 6000
-"""How many characters of an error's end are shown."""
+"""At most so many characters of an error are shown, from its end."""
 Result = tuple[str, bool, str]
-"""A check's name, whether it is good, and what is to be said about it."""
+"""A check's name, whether it passed, and a text with figures or the reason."""
 
 
 @dataclass
 class Checked:
-    """What is checked, with the results so far."""
+    """The base class of what is checked. It keeps the results so far."""
 
     results: list[Result] = field(default_factory=list, kw_only=True)
 
@@ -41,8 +41,8 @@ def check_names(chosen: Collection[str], known: Collection[str]) -> None:
         sys.exit(WRONG_ARGUMENTS)
 
 
-def broken_off(subject: C, checks: Iterable[Callable[[C], None]]) -> Iterator[Callable[[C], None]]:
-    """Run the checks; yields each that ended with an exception, after noting it. The caller may stop there."""
+def crashed(subject: C, checks: Iterable[Callable[[C], None]]) -> Iterator[Callable[[C], None]]:
+    """Run the checks in turn. Yields each that ended with an exception, after noting it; the caller may stop there."""
     for check in checks:
         say(f"--- {(check.__doc__ or check.__name__).splitlines()[0]}")
         try:
@@ -53,7 +53,7 @@ def broken_off(subject: C, checks: Iterable[Callable[[C], None]]) -> Iterator[Ca
 
 
 def report(results: Collection[Result], began: float, *more: str) -> int:
-    """Print all results, and lines about them. Returns 1 if one is not good, else 0. began: by time.monotonic."""
+    """Print all results, and the lines `more`. Returns 1 if a check failed, else 0. began: by time.monotonic."""
     failed = [name for name, good, _ in results if not good]
     print(f"\n{len(results) - len(failed)} of {len(results)} in {time.monotonic() - began:.0f} s")
     print(*more, sep="\n", end="\n" if more else "")
@@ -63,7 +63,7 @@ def report(results: Collection[Result], began: float, *more: str) -> int:
 
 
 def end_by_exception() -> None:
-    """From now on SIGTERM and SIGHUP raise an exception, so that everything that was started is stopped."""
+    """Let SIGTERM and SIGHUP raise an exception from now on, so that everything that was started is stopped."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
 

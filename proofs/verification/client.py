@@ -66,11 +66,11 @@ def jpeg(size: int) -> bytes:
 
 # --- Raw HTTP -----------------------------------------------------------------------------------------------------
 def ask(server: Server, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """One request on a connection of its own."""
+    """Make one request on a new connection. headers: with `_` for `-`. Returns status, headers and body."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body or None, given)
+        sent_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body or None, sent_headers)
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
@@ -78,18 +78,18 @@ def ask(server: Server, method: str, path: str, body: bytes = b"", **headers: st
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Whether the server has closed an idle connection. As Dart does, a client then sends nothing on it."""
+    """Whether the server has closed an idle connection. A client must then send nothing on it, as Dart does."""
     poller = select.poll()
     poller.register(connection, select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(poller.poll(0))
 
 
 class Load:
-    """Clients that make requests at a steady rate and remember what was acknowledged.
+    """Clients that make requests at a steady rate and remember which writes were acknowledged.
 
-    Each adds stock to a product of its own, one by one, and reads in between; connections are kept alive as by the app.
-    a_second: requests per second of all clients. writes: the share of writes. seen: the releases that have answered,
-    and when each did last.
+    Each adds to the stock of its own product, piece by piece, and reads in between; connections are kept alive as the
+    app does. a_second: requests per second of all clients together. writes: the share of writes. seen: the releases
+    that have answered, each with the time of its last answer.
     """
 
     def __init__(self, server: Server, a_second: float, clients: int = 4, writes: float = 0.5) -> None:
@@ -163,7 +163,7 @@ class Load:
         return set(self.seen)
 
     def lost(self) -> list[str]:
-        """Products whose stock is less than what was acknowledged, or more than what was sent."""
+        """A text for each product whose stock is less than was acknowledged, or more than was sent."""
         shown = {
             product.id: product.quantity for product in App(f"http://127.0.0.1:{self.server.port}").inventory.products()
         }
@@ -176,6 +176,6 @@ class Load:
         return wrong
 
     def longest_gap(self, since: float) -> float:
-        """The longest time without an acknowledged write, in seconds, from just before `since` on."""
+        """The longest time between two acknowledged writes, in seconds, from one second before `since` on."""
         moments = [moment for moment in self.moments if moment > since - 1]
         return max((later - earlier for earlier, later in itertools.pairwise(moments)), default=999.0)

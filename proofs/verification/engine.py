@@ -1,9 +1,9 @@
 """A temporary Docker Engine, and images to run on it. Standard library only.
 
-With VERIFY_DOCKER=existing this machine's Docker is used, with the official images. Else (Debian, as root) a second
-engine is started that shares nothing with one that may run here. As it may not reach a registry, stand-ins made of
-Debian packages replace the official images, under the same tags. They have Debian's builds of the same programs, and
-a small entry point of ours for PostgreSQL.
+With VERIFY_DOCKER=existing this machine's Docker is used, with the official images. Else (Debian, as root) a new engine
+is started that shares nothing with one that may run here. As it may not reach a registry, stand-ins made of Debian
+packages replace the official images, under the same tags. They have Debian's builds of the same programs, and a small
+entry point of our own for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ exec "$@"
 
 @dataclass(frozen=True)
 class StandIn:
-    """An image made of Debian packages that replaces the image `tag`."""
+    """An image made of Debian packages that replaces the official image `tag`."""
 
     tag: str
     suite: str
@@ -121,20 +121,20 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
 
 @dataclass(frozen=True)
 class Engine:
-    """How to call Docker: the client, and the environment that points it to our engine."""
+    """A Docker Engine: the path of the client, and the environment that makes the client use this engine."""
 
     client: str
     environment: dict[str, str]
 
     def docker(self, *arguments: str, **options: Any) -> str:
-        """`docker …`; returns what it printed."""
+        """Run `docker …`; returns its output."""
         environment = self.environment | options.pop("environment", {})
         return run([self.client, *arguments], env=environment, **options).stdout.strip()
 
 
 @contextlib.contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
-    """A Docker Engine that runs until the end of the block. folder: a temporary one for its data."""
+    """Run a Docker Engine until the end of the block. folder: a temporary one for its data."""
     if os.environ.get("VERIFY_DOCKER") == "existing":
         yield Engine("docker", dict(os.environ))
         return
@@ -151,7 +151,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     command += ["--default-address-pool", f"base={POOL}0.0/16,size=24"]
     rules = firewall()
     with (folder / "dockerd.log").open("wb") as log:
-        # A process group of its own, so that Ctrl-C reaches us only, and we can stop its containers first.
+        # In a new session, so that Ctrl-C reaches only us, and we can stop its containers first.
         daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for(ours, daemon, folder)
@@ -160,20 +160,23 @@ def engine(folder: Path) -> Iterator[Engine]:
         with contextlib.suppress(RuntimeError):
             remove_networks(ours)
         stop(daemon)
-        for mounted in (folder / "exec/netns").glob("*"):  # of containers in this machine's own network
+        for mounted in (folder / "exec/netns").glob("*"):  # left by containers in this machine's own network
             with contextlib.suppress(RuntimeError):
                 run(["umount", str(mounted)])
-        put_back(rules)
+        restore_firewall(rules)
 
 
 def firewall() -> str:
-    """This machine's rules, which Docker adds to, and sets FORWARD to DROP; without those of another engine."""
+    """This machine's firewall rules, to be restored later: an engine adds rules, and sets FORWARD to DROP.
+
+    Without rules of another running engine.
+    """
     rules = run(["iptables-save"]).stdout
     return without_docker(rules) if an_engine_runs() else rules
 
 
 def without_docker(rules: str) -> str:
-    """Rules as iptables-save prints them, without what a Docker Engine has added."""
+    """Remove from rules, as iptables-save prints them, those that a Docker Engine has added."""
     kept = [
         line
         for line in rules.splitlines()
@@ -182,9 +185,11 @@ def without_docker(rules: str) -> str:
     return "\n".join(line.replace(":FORWARD DROP", ":FORWARD ACCEPT") for line in kept) + "\n"
 
 
-def put_back(rules: str) -> None:
-    """Give this machine the rules that it had, and remove bridges that a killed engine has left. Not while another
-    engine runs, which has its own."""
+def restore_firewall(rules: str) -> None:
+    """Restore the firewall rules, and remove bridges that a killed engine has left.
+
+    Does nothing while another engine runs, which needs its own rules.
+    """
     if an_engine_runs():
         return
     run(["iptables-restore"], input=rules)
@@ -204,7 +209,7 @@ def _text(path: Path) -> str:
 
 
 def remove_networks(ours: Engine) -> None:
-    """Remove what is left in the engine: its networks are bridges of this machine."""
+    """Remove the engine's containers and networks, since its networks are bridges of this machine."""
     if containers := ours.docker("ps", "--all", "--quiet").split():
         ours.docker("rm", "--force", "--volumes", *containers)
     ours.docker("network", "prune", "--force")
@@ -267,8 +272,10 @@ PINNED = (
 
 
 def copy_project(target: Path) -> None:
-    """Copy the project, with uncommitted changes. With an engine of our own, images that are named by their digest lose
-    it: its stand-ins have none."""
+    """Copy the project, with uncommitted changes, into `target`.
+
+    Where stand-ins replace the official images, digests are removed from the names of images: stand-ins have none.
+    """
     listed = run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
@@ -281,7 +288,7 @@ def copy_project(target: Path) -> None:
 
 
 def provide_images(ours: Engine, folder: Path, *others: StandIn) -> None:
-    """Provide the images that our files name, and others: pulled, or stand-ins, which are kept in var/verification."""
+    """Pull the images that our files name, and `others`, or make stand-ins for them, which var/verification caches."""
     for image in [*STAND_INS, *others]:
         if os.environ.get("VERIFY_DOCKER") == "existing":
             ours.docker("pull", "--quiet", image.tag)
@@ -290,11 +297,11 @@ def provide_images(ours: Engine, folder: Path, *others: StandIn) -> None:
         if not base.exists():
             say(f"Making a stand-in for {image.tag}")
             CACHE.mkdir(parents=True, exist_ok=True)
-            half = base.with_suffix(".half.tar")
+            partial = base.with_suffix(".half.tar")
             # The signature of a testing suite expires soon, and a mirror may be older.
             command = ["mmdebstrap", "--quiet", "--variant=minbase", "--aptopt=Acquire::Check-Valid-Until false"]
-            run([*command, f"--include={','.join(image.packages)}", image.suite, str(half)])
-            half.rename(base)
+            run([*command, f"--include={','.join(image.packages)}", image.suite, str(partial)])
+            partial.rename(base)
         bare = f"stand-in-{re.sub('[:/]', '-', image.tag)}"
         ours.docker("import", str(base), bare)
         context = folder / bare

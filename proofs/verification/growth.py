@@ -2,11 +2,11 @@
 in front, as docs/operations.md says; then each host and the database are killed. Prints times and counts.
 
     make verify-growth                  everything, on an engine of its own (Debian, as root)
-    make verify-growth ARGS="hosts"     only these (names: see CHECKS), after the two hosts are up
+    make verify-growth ARGS="hosts"     only these checks (see CHECKS), after the two hosts are up
 
 A host is a clone of the repository with an .env, ports and a Compose project of its own, deployed by deploy/deploy.sh.
-HAProxy with deploy/haproxy.cfg is in front, moto's server stands for S3. While a check changes something, four clients
-make 20 requests a second through HAProxy, half of them writes; what was acknowledged must be there afterwards.
+HAProxy with deploy/haproxy.cfg is in front; moto's server stands in for S3. While a check changes something, four
+clients make 20 requests a second through HAProxy, half of them writes; no acknowledged write may be lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 
 from proofs.phone.app import InventoryRemote, Session
 from proofs.phone.dio import Dio, MultipartFile
-from proofs.verification.checks import Checked, broken_off, check_names, end_by_exception, report
+from proofs.verification.checks import Checked, check_names, crashed, end_by_exception, report
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, Server, ask, free_port, jpeg, new_sku
 from proofs.verification.deploy import commit_project, git, running, wait_until
 from proofs.verification.engine import HAPROXY, ROOT, Engine, engine, provide_images, run, say
@@ -40,7 +40,7 @@ BUCKET = "photos"
 CLIENTS, A_SECOND, KEPT = 4, 20, 5
 TOKEN, CHAT = "123456:" + "AbC-dEf_" * 4, "-100200300"
 PRIVATE = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
-"""Where a balancer on this machine seems to be, seen from a container: Docker's networks."""
+"""The addresses of Docker's networks, from which requests of a balancer on this machine seem to come in a container."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Host:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of its operator's shell."""
+        """The environment of an operator's shell on this host."""
         return self.engine.environment | {"PATH": f"{self.programs}:{os.environ['PATH']}"}
 
     @property
@@ -68,22 +68,22 @@ class Host:
         """The name of its Compose project."""
         return self.settings["STACK"]
 
-    def script(self, name: str, *arguments: str, given: str | None = None) -> str:
-        """A script of deploy/ on this host; returns what it printed."""
+    def script(self, name: str, *arguments: str, stdin: str | None = None) -> str:
+        """Run a script of deploy/ on this host; returns its output."""
         command = [str(self.checkout / "deploy" / name), *arguments]
-        return run(command, env=self.environment, input=given, timeout=500).stdout
+        return run(command, env=self.environment, input=stdin, timeout=500).stdout
 
     def compose(self, *arguments: str) -> str:
-        """`docker compose …` as an operator types it; returns what it printed."""
+        """Run `docker compose …` as an operator types it; returns its output."""
         folder = self.checkout / "easy_box_backend"
         return self.engine.docker("compose", "-f", "docker-compose.prod.yml", *arguments, cwd=folder, timeout=400)
 
     def write_env(self) -> None:
-        """The settings for the next deploy, from the standard input as the workflow does it."""
-        self.script("write-env.sh", given="".join(f"{name}={value}\0" for name, value in self.settings.items()))
+        """Pass the settings for the next deploy to write-env.sh, as the workflow does."""
+        self.script("write-env.sh", stdin="".join(f"{name}={value}\0" for name, value in self.settings.items()))
 
     def deploy(self, sha: str) -> float:
-        """deploy.sh; returns the seconds it took. Raises RuntimeError, with its log, if it fails."""
+        """Run deploy.sh; returns the seconds it took. Raises RuntimeError, with its log, if it fails."""
         began = time.monotonic()
         self.write_env()
         try:
@@ -94,13 +94,13 @@ class Host:
         return time.monotonic() - began
 
     def services(self) -> list[str]:
-        """The services whose containers run, one by one."""
+        """The service of each running container, sorted."""
         mine = f"label=com.docker.compose.project={self.project}"
         template = '{{.Label "com.docker.compose.service"}}'
         return sorted(self.engine.docker("ps", "--filter", mine, "--format", template).split())
 
-    def die(self) -> None:
-        """Kill every process of this host at once. Docker does not start again what was killed so."""
+    def kill(self) -> None:
+        """Kill all containers of this host at once. Docker does not start containers again that `docker kill` ended."""
         self.engine.docker("kill", *self.containers())
 
     def containers(self) -> list[str]:
@@ -109,19 +109,23 @@ class Host:
         return self.engine.docker("ps", "--quiet", "--filter", mine).split()
 
     def requests(self) -> list[dict[str, str]]:
-        """The requests that its nginx has logged, without probes."""
-        said = self.compose("logs", "--no-log-prefix", "nginx").splitlines()
-        found = [json.loads(line) for line in said if line.startswith('{"time"')]
-        return [one for one in found if one["uri"] != "/readyz"]
+        """The requests in the log of this host's nginx, without probes of readiness."""
+        output = self.compose("logs", "--no-log-prefix", "nginx").splitlines()
+        found = [json.loads(line) for line in output if line.startswith('{"time"')]
+        return [entry for entry in found if entry["uri"] != "/readyz"]
 
 
 @dataclass
 class Growth(Checked):
-    """Two hosts and what is outside of them. port: of the balancer."""
+    """Two hosts, and the services outside of them.
+
+    outside: the address at which the hosts reach those services. port: of the balancer. sent, failed, lost: sums of all
+    loads (lost: products with a lost write).
+    """
 
     engine: Engine
     folder: Path
-    outside: str  # the address under which the hosts reach what is outside
+    outside: str
     port: int
     photos_port: int
     telegram: Telegram
@@ -144,7 +148,7 @@ class Growth(Checked):
         return f"{self.one.project}-postgresql"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """A statement in the external PostgreSQL, as its superuser."""
+        """Run a statement in the external PostgreSQL, as its superuser; returns the output."""
         psql = (
             "psql",
             "--port",
@@ -173,7 +177,7 @@ class Growth(Checked):
 
     @contextmanager
     def load(self) -> Iterator[Load]:
-        """Requests through the balancer until the end of the block; afterwards counted, and what is lost too."""
+        """Make requests through the balancer until the end of the block; then add them to the sums."""
         with Load(self, A_SECOND, CLIENTS) as load:
             time.sleep(2)
             yield load
@@ -183,14 +187,14 @@ class Growth(Checked):
         self.lost += len(load.lost())
 
     def counts(self, load: Load) -> str:
-        """What the load saw, in words."""
+        """The figures of a load as text, with its first faults."""
         faults = "".join(f"\n    {fault}" for fault in [*load.faults[:10], *load.lost()])
         return f"{load.done} requests, {load.failed} failed, {len(load.lost())} lost{faults}"
 
 
 # --- Checks, in order ---------------------------------------------------------------------------------------------
 def one_server(growth: Growth) -> None:
-    """One server as everybody begins: its own database, photos in a folder."""
+    """One server, as everybody begins: with its own database, and photos in a folder."""
     host = growth.one
     seconds = host.deploy(growth.release("first"))
     fill(host)
@@ -198,7 +202,7 @@ def one_server(growth: Growth) -> None:
 
 
 def fill(host: Host) -> None:
-    """An account, and KEPT products with photos and stock."""
+    """Create an account, and KEPT products with photos and stock."""
     account = ("createsuperuser", "--no-input", "--email", EMAIL, "--username", "Admin")
     host.compose("exec", "-T", "-e", f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}", "worker", "python", "manage.py", *account)
     app = App(host.url)
@@ -208,26 +212,26 @@ def fill(host: Host) -> None:
         app.inventory.add_stock(product.id, number + 1)
 
 
-def shop(url: str) -> dict[str, tuple[str, int, str]]:
-    """Each product that is not of a load: name, quantity, and the SHA-256 of its photo as phones load it."""
+def stored_products(url: str) -> dict[str, tuple[str, int, str]]:
+    """All products, by id, but those of a load: name, quantity, and the SHA-256 of the photo as phones load it."""
     app = App(url)
     found = {}
-    for one in app.inventory.products():
-        if not one.name.startswith("Load"):
-            photo = hashlib.sha256(app.dio.get(one.image_url).raw).hexdigest() if one.image_url else ""
-            found[one.id] = (one.name, one.quantity, photo)
+    for product in app.inventory.products():
+        if not product.name.startswith("Load"):
+            photo = hashlib.sha256(app.dio.get(product.image_url).raw).hexdigest() if product.image_url else ""
+            found[product.id] = (product.name, product.quantity, photo)
     return found
 
 
 def is_ready(server: Server) -> bool:
-    """Whether it answers, and has what it needs."""
+    """Whether the server answers that it is ready (`/readyz`)."""
     with contextlib.suppress(OSError, http.client.HTTPException):
         return ask(server, "GET", "/readyz")[0] == http.client.OK
     return False
 
 
 def grow(growth: Growth) -> None:
-    """It moves to the database and the storage outside, by a backup and a restore; a second host joins."""
+    """The server moves to an external database and S3, by a backup and a restore; a second host joins."""
     host = growth.one
     host.compose("stop", "nginx")
     began = time.monotonic()
@@ -237,12 +241,12 @@ def grow(growth: Growth) -> None:
         one.settings |= outside(growth)
     with (host.checkout / "easy_box_backend/.env").open("a") as env:
         env.writelines(f"{name}={value}\n" for name, value in outside(growth).items())
-    said = host.compose("run", "--rm", "--no-deps", "-T", "migrate", "python", "manage.py", "copy_photos")
-    said += "\n" + host.script("restore.sh", "latest")
+    output = host.compose("run", "--rm", "--no-deps", "-T", "migrate", "python", "manage.py", "copy_photos")
+    output += "\n" + host.script("restore.sh", "latest")
     moved = time.monotonic() - began
-    print("\n".join(f"    {line}" for line in said.splitlines() if re.match(r"==>|.*(ledger|photo)", line)))
+    print("\n".join(f"    {line}" for line in output.splitlines() if re.match(r"==>|.*(ledger|photo)", line)))
     seconds = growth.two.deploy(git(growth.work, "rev-parse", "HEAD"))
-    found = shop(growth.url)
+    found = stored_products(growth.url)
     photos = sum(bool(photo) for _name, _quantity, photo in found.values())
     good = len(found) == photos == KEPT and not any("db" in one.services() for one in (growth.one, growth.two))
     text = f"moved in {moved:.0f} s, the second host after {seconds:.0f} s more; {len(found)} of {KEPT} products, "
@@ -250,7 +254,7 @@ def grow(growth: Growth) -> None:
 
 
 def hosts(growth: Growth) -> None:
-    """Both serve the same, new photos are in S3 only, and each host knows whose a request is."""
+    """Both hosts serve the same data, new photos are in S3 only, and each host logs the client's own address."""
     app = App(growth.url)
     product = app.inventory.create("New", new_sku(), None, MultipartFile(jpeg(50000), "p.jpg"))
     product = app.inventory.upload_image(product.id, MultipartFile(jpeg(60000), "p.jpg"))
@@ -267,19 +271,19 @@ def hosts(growth: Growth) -> None:
     seen = {host.name: {one["client"] for one in host.requests()[-3:]} for host in (growth.one, growth.two)}
     growth.note("clients behind the balancer", seen == {"one": {"127.0.0.1"}, "two": {"127.0.0.1"}}, f"{seen}")
     states = [host.script("status.sh") for host in (growth.one, growth.two)]  # raises if something needs attention
-    good = not any(re.search(r"^(ATTENTION|db\b)", said, re.MULTILINE) for said in states)
+    good = not any(re.search(r"^(ATTENTION|db\b)", output, re.MULTILINE) for output in states)
     ready = re.findall(r"^Ready: *(.*)", "\n".join(states), re.MULTILINE)
     growth.note("status.sh on both", good, " / ".join(ready))
 
 
 def networks(growth: Growth) -> None:
-    """With WEB_INTERNAL=false what must reach something elsewhere does; the database's network has no way out."""
+    """With WEB_INTERNAL=false the services that need other machines reach them; the network `data` has no way out."""
     host = growth.one
     with elsewhere(growth) as (address, port):
         program = f"import socket; socket.create_connection(('{address}', {port}), 5)"
         python = ("python", "-c", program)
         bash = f"timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"
-        tries: dict[str, Callable[[], object]] = {
+        attempts: dict[str, Callable[[], object]] = {
             "backend": lambda: host.compose("exec", "-T", "backend", *python),
             "worker": lambda: host.compose("exec", "-T", "worker", *python),
             "migrate": lambda: host.compose("run", "--rm", "--no-deps", "-T", "migrate", *python),
@@ -291,7 +295,7 @@ def networks(growth: Growth) -> None:
             ),
         }
         reached = []
-        for name, reach in tries.items():
+        for name, reach in attempts.items():
             with contextlib.suppress(RuntimeError):
                 reach()
                 reached.append(name)
@@ -301,9 +305,9 @@ def networks(growth: Growth) -> None:
 
 @contextmanager
 def elsewhere(growth: Growth) -> Iterator[tuple[str, int]]:
-    """Address and port of a server in a network namespace: to containers another machine, behind this one.
+    """Run a server in a network namespace, which to containers is another machine behind this one.
 
-    With an engine that is not ours, the address outside has to do.
+    Yields its address and port. With this machine's own Docker, the storage of the photos is used instead.
     """
     if os.environ.get("VERIFY_DOCKER") == "existing":
         yield growth.outside, growth.photos_port
@@ -329,7 +333,7 @@ def elsewhere(growth: Growth) -> Iterator[tuple[str, int]]:
 
 
 def workers(growth: Growth) -> None:
-    """Both hosts have a worker: alerts are sent once, common jobs are one row, and each host looks after itself."""
+    """Both hosts have a worker: each alert is sent once, common jobs have one row, and each host has its own checks."""
     texts = plant(growth.one, 20)
     with contextlib.suppress(RuntimeError):
         wait_until(lambda: all(times_sent(growth, texts)), 60, "every alert was sent")
@@ -356,7 +360,7 @@ for text in {texts}:
 
 
 def plant(host: Host, number: int) -> list[str]:
-    """Save so many alerts, half a second apart; returns their texts."""
+    """Save `number` alerts in the outbox, half a second apart. Returns their texts."""
     texts = [f"planted {secrets.token_hex(3)};" for _ in range(number)]
     host.compose(
         "exec", "-T", "worker", "python", "manage.py", "shell", "--no-imports", "-c", PLANT.format(texts=texts)
@@ -365,7 +369,7 @@ def plant(host: Host, number: int) -> list[str]:
 
 
 def times_sent(growth: Growth, texts: list[str]) -> list[int]:
-    """How many messages each text was in."""
+    """For each text, how many messages contained it."""
     return [sum(message.count(text) for message in growth.telegram.texts) for text in texts]
 
 
@@ -381,16 +385,16 @@ def rolling(growth: Growth) -> None:
 
 
 def dead_host(growth: Growth) -> None:
-    """Each host in turn dies under load with everything on it, and comes back."""
+    """Each host in turn is killed under load with all its containers, and comes back."""
     for host, other in ((growth.two, growth.one), (growth.one, growth.two)):
         with growth.load() as load:
             time.sleep(5)
             killed = time.monotonic()
-            host.die()
+            host.kill()
             time.sleep(15)
         late = [moment - killed for moment in load.failed_at]
         gap = load.longest_gap(killed)
-        # In flight: at most one request of each client, and only while nobody knows yet that the host is dead.
+        # At most one request of each client fails, the one in flight, and only until the balancer notices the failure.
         good = load.failed <= CLIENTS and all(0 <= moment < 5 for moment in late) and not load.lost() and gap < 5
         growth.note(f"host {host.name} dies", good, f"{growth.counts(load)}; longest gap between writes {gap:.1f} s")
         texts = plant(other, 1)
@@ -406,7 +410,7 @@ def dead_host(growth: Growth) -> None:
 
 
 def frozen_host(growth: Growth) -> None:
-    """A host hangs: it takes connections and answers nothing, as after a power cut. The balancer gives it up."""
+    """A host hangs: it accepts connections and answers nothing. The balancer takes it out of use."""
     host = growth.two
     mine = host.containers()
     try:
@@ -419,8 +423,8 @@ def frozen_host(growth: Growth) -> None:
         growth.engine.docker("unpause", *mine)
     late = max((moment - frozen for moment in load.failed_at), default=0.0)
     gap = load.longest_gap(frozen)
-    # The third probe that fails takes it out. If it hangs in the middle of a change, its locks make others wait until
-    # PostgreSQL ends its transaction, after a minute (DB_LIMITS).
+    # The third failed probe takes the host out of use. If it hangs in the middle of a change, its locks make the other
+    # host wait until PostgreSQL ends its transaction, after a minute (DB_LIMITS).
     good = late < 75 and not load.lost() and gap < 75
     growth.note("a host hangs", good, f"{growth.counts(load)}; the last {late:.1f} s after it; longest gap {gap:.1f} s")
     wait_until(lambda: is_ready(host), 60, "it is ready again")
@@ -439,13 +443,13 @@ def dead_database(growth: Growth) -> None:
     good = not load.lost() and gap < 30
     growth.note("the database dies", good, f"{load.done} requests, {load.failed} failed, {len(load.lost())} lost; "
                 f"longest gap between writes {gap:.1f} s, of which it was down 5 s")  # fmt: skip
-    said = growth.one.compose("exec", "-T", "worker", "python", "manage.py", "check_ledger")
-    growth.note("ledger after all that", "all ledgers are right" in said, said.splitlines()[-1])
+    output = growth.one.compose("exec", "-T", "worker", "python", "manage.py", "check_ledger")
+    growth.note("ledger after all that", "all ledgers are right" in output, output.splitlines()[-1])
 
 
 def restore(growth: Growth) -> None:
-    """The external database is lost, and restored by a host from the latest set. Photos stayed in S3."""
-    before = shop(growth.url)
+    """The external database is lost, and a host restores it from the latest set. Photos have stayed in S3."""
+    before = stored_products(growth.url)
     session = Session(App(growth.url).session.token)
     growth.one.script("backup.sh")
     growth.one.script("backup.sh", "verify", "latest")
@@ -454,19 +458,19 @@ def restore(growth: Growth) -> None:
     growth.sql("drop database easybox with (force)")
     growth.sql("create database easybox")
     began = time.monotonic()
-    said = growth.one.script("restore.sh", "latest")
+    output = growth.one.script("restore.sh", "latest")
     growth.two.compose("up", "--detach", "--wait", "--wait-timeout", "300")
     seconds = time.monotonic() - began
     wait_until(lambda: is_ready(growth), 60, "the balancer has a host again")
     phone = InventoryRemote(Dio(f"{growth.url}/api"), session).products()
-    good = shop(growth.url) == before and len(phone) >= len(before)
-    photos = "; ".join(re.findall(r".*photo.*", said))
+    good = stored_products(growth.url) == before and len(phone) >= len(before)
+    photos = "; ".join(re.findall(r".*photo.*", output))
     text = f"{seconds:.0f} s: {len(before)} products with their photos as before; {photos}"
     growth.note("restore into the external database", good, text)
 
 
 def lost_server(growth: Growth) -> None:
-    """A server with off-site copies is gone; a bare one with nothing but offsite.env gets everything back."""
+    """A server with off-site copies is lost; a bare one that has only offsite.env restores everything."""
     host = make_host("lost", growth.engine, growth.folder, growth.common)
     host.settings["COMPOSE_PROFILES"] = "offsite"
     kept = (
@@ -479,10 +483,10 @@ def lost_server(growth: Growth) -> None:
         host.deploy(git(growth.work, "rev-parse", "HEAD"))
         fill(host)
         token = App(host.url).session.token
-        before = shop(host.url)
+        before = stored_products(host.url)
         host.script("backup.sh")
         host.script("backup.sh", "offsite")
-        host.die()
+        host.kill()
         host.compose("down", "--volumes")
         shutil.rmtree(growth.folder / host.name)
         began = time.monotonic()
@@ -491,7 +495,7 @@ def lost_server(growth: Growth) -> None:
         run(["make", "restore", "FROM=offsite"], cwd=bare.checkout, env=bare.environment, timeout=500)
         seconds = time.monotonic() - began
         phone = ask(host, "GET", "/api/users/me/", Authorization=f"Token {token}")[0]
-        good = shop(host.url) == before and len(before) == KEPT and phone == 200
+        good = stored_products(host.url) == before and len(before) == KEPT and phone == 200
         text = f"back in {seconds:.0f} s: {len(before)} products and photos as before, the phone's token: {phone}"
         growth.note("make restore FROM=offsite on a bare server", good, f"{text}; {', '.join(host.services())}")
     finally:
@@ -506,7 +510,7 @@ CHECKS: list[Callable[[Growth], None]] = [
 
 # --- All together -------------------------------------------------------------------------------------------------
 def outside(growth: Growth) -> dict[str, str]:
-    """The settings that docs/operations.md names for two hosts; the same on both."""
+    """The settings that docs/operations.md names for two hosts; they are equal on both."""
     return {
         "OWN_DB": "0",
         "POSTGRES_HOST": growth.outside,
@@ -527,7 +531,8 @@ def outside(growth: Growth) -> dict[str, str]:
 
 @contextmanager
 def network(ours: Engine) -> Iterator[str]:
-    """An address of this machine that containers reach from networks with a way out, and from no internal one."""
+    """Create a network until the end of the block. Yields an address of this machine that containers can reach from
+    networks with a way out, but not from internal ones."""
     name = f"easybox-growth-{os.getpid()}"
     ours.docker("network", "create", name)
     try:
@@ -537,7 +542,7 @@ def network(ours: Engine) -> Iterator[str]:
 
 
 def start_database(growth: Growth) -> None:
-    """PostgreSQL, as a container that belongs to neither host, on the address outside."""
+    """Start PostgreSQL in a container that belongs to neither host, on the address `growth.outside`."""
     growth.engine.docker(
         *("run", "--detach", "--name", growth.database, "--network", "host", "--user", "999:999"),
         *("--tmpfs", "/run/postgresql:uid=999,gid=999,mode=0775", "--env", "POSTGRES_USER=easybox"),
@@ -548,7 +553,7 @@ def start_database(growth: Growth) -> None:
 
 
 def start_balancer(growth: Growth) -> None:
-    """HAProxy with deploy/haproxy.cfg, on 127.0.0.1. It also leads hosts and phones to the storage of the photos."""
+    """Start HAProxy with deploy/haproxy.cfg on 127.0.0.1. It also gives hosts and phones access to the photos."""
     text = (ROOT / "deploy/haproxy.cfg").read_text()
     for host, address in ((growth.one, "10.0.0.11:8082"), (growth.two, "10.0.0.12:8082")):
         assert address in text
@@ -567,7 +572,7 @@ def start_balancer(growth: Growth) -> None:
 
 
 def make_host(name: str, ours: Engine, folder: Path, common: dict[str, str]) -> Host:
-    """A clone with settings, nothing started."""
+    """Make a host: a clone with settings. Nothing is started yet. common: settings of both hosts."""
     port = free_port()
     run(["git", "clone", "--quiet", "--branch", "main", str(folder / "origin.git"), str(folder / name / "easy_box")])
     for kind in ("backups", "certs", "secrets"):
@@ -590,7 +595,7 @@ def make_host(name: str, ours: Engine, folder: Path, common: dict[str, str]) -> 
 
 @contextmanager
 def grown(folder: Path) -> Iterator[Growth]:
-    """Two hosts that are not started, and everything around them. All is removed afterwards."""
+    """Make two hosts, not started yet, and start everything around them. All is removed at the end of the block."""
     work, origin = folder / "work", folder / "origin.git"
     commit_project(work)
     run(["git", "clone", "--quiet", "--bare", str(work), str(origin)])
@@ -628,7 +633,7 @@ def grown(folder: Path) -> Iterator[Growth]:
 
 
 def make_buckets(port: int) -> None:
-    """The bucket of the photos, which everybody may load, and that of the off-site copies."""
+    """Create the bucket of the photos, which everybody may read, and that of the off-site copies."""
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
     for path, body in ((f"/{BUCKET}", ""), (f"/{BUCKET}?policy", policy), ("/offsite", "")):
@@ -649,7 +654,7 @@ def main(chosen: list[str]) -> int:
     try:
         with grown(folder) as growth:
             wanted = [one_server, grow, *(check for check in CHECKS if not chosen or check.__name__ in chosen)]
-            for check in broken_off(growth, wanted):
+            for check in crashed(growth, wanted):
                 if check in (one_server, grow):
                     break
     finally:

@@ -21,11 +21,12 @@ SUITE = "trixie"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAeGnHgRT2kVRuyvxgQ0H7IFGkkcrFZZAyk2XzFj6VbX ci"
 CI_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHc4bPmPqvK0uWbVJbZ2o5Cq7n0f3vQmZbZs5m1p0b3d deploys"
 CHANGING = ("proc", "dev", "sys", "run", "tmp", "var/log", "var/cache", "var/lib/apt/lists")
+"""Folders whose files may change at any run, as apt changes its lists."""
 Results = list[Result]
 
 
 def setup() -> Results:
-    """Returns the results: name, whether it is good, text."""
+    """Run the checks. Returns their results."""
     folder = Path(tempfile.mkdtemp(prefix="easybox-setup-"))
     try:
         return twice(bare_root(folder))
@@ -34,15 +35,17 @@ def setup() -> Results:
 
 
 def bare_root(folder: Path) -> Path:
-    """Make a Debian with nothing but apt, and the project's repository in /srv."""
+    """Make a root file system of Debian with apt and little else, and the project's repository in its /srv."""
     install()
     base = CACHE / f"{SUITE}-bare.tar"
     if not base.exists():
         say("Making a bare root file system")
         CACHE.mkdir(parents=True, exist_ok=True)
-        half = base.with_suffix(".half.tar")
-        run(["mmdebstrap", "--quiet", "--variant=apt", "--aptopt=Acquire::Check-Valid-Until false", SUITE, str(half)])
-        half.rename(base)
+        partial = base.with_suffix(".half.tar")
+        run(
+            ["mmdebstrap", "--quiet", "--variant=apt", "--aptopt=Acquire::Check-Valid-Until false", SUITE, str(partial)]
+        )
+        partial.rename(base)
     root = folder / "root"
     root.mkdir()
     run(["tar", "--extract", "--file", str(base), "--directory", str(root)])
@@ -58,6 +61,7 @@ def bare_root(folder: Path) -> Path:
 
 
 def twice(root: Path) -> Results:
+    """Run setup-server.sh in the root file system several times, and check what it did each time."""
     results: Results = []
 
     def note(name: str, good: bool, text: str) -> None:
@@ -66,15 +70,15 @@ def twice(root: Path) -> Results:
 
     options = ["--repository", "file:///srv/origin.git", "--public-key", KEY, "--ssh-port", "2222", "--swap", "16M"]
     options += ["--ci-key", CI_KEY, "--ssh-passwords", "off"]
-    code, said, seconds = call(root, *options)
-    say("\n    ".join(["It says", *said.splitlines()]))
-    note("setup-server.sh on a bare Debian", code == 0 and "done" in said, f"ended with {code} after {seconds:.0f} s")
+    code, output, seconds = call(root, *options)
+    say("\n    ".join(["Its output", *output.splitlines()]))
+    note("setup-server.sh on a bare Debian", code == 0 and "done" in output, f"ended with {code} after {seconds:.0f} s")
 
     before = snapshot(root)
-    code, said, seconds = call(root, *options)
+    code, output, seconds = call(root, *options)
     after = snapshot(root)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    again = [line for line in said.splitlines() if line.startswith("done")]
+    again = [line for line in output.splitlines() if line.startswith("done")]
     good = code == 0 and not changed and not again
     note("a second time changes nothing", good, f"{len(after)} files, {seconds:.0f} s; {changed[:5]} {again}")
 
@@ -100,14 +104,14 @@ def twice(root: Path) -> Results:
     keys = (home / ".ssh/authorized_keys").read_text().splitlines()
     note("a key of the workflow without limits", keys == [KEY, limited], "is replaced by the limited one")
 
-    code, said, _seconds = call(root, "--repository", "git@github.com:somebody/private.git", "--user", "other")
-    good = code == 1 and "deploy key" in said and "ssh-ed25519 " in said
-    note("a private repository", good, "says which key it needs" if good else said[-500:])
+    code, output, _seconds = call(root, "--repository", "git@github.com:somebody/private.git", "--user", "other")
+    good = code == 1 and "deploy key" in output and "ssh-ed25519 " in output
+    note("a private repository", good, "says which key it needs" if good else output[-500:])
     return results
 
 
 def chrooted(root: Path, *command: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in the root, in a process namespace of its own, so that all its processes end with it."""
+    """Run a command in the root file system, in its own process namespace, so that all its processes end with it."""
     mount = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/root"}
     return subprocess.run(
@@ -127,7 +131,7 @@ def call(root: Path, *options: str) -> tuple[int, str, float]:
 
 
 def snapshot(root: Path) -> dict[str, tuple[object, ...]]:
-    """Mode, owner and content of every file but those that any call of apt changes."""
+    """Mode, owner and content of every file, by path, without those in CHANGING."""
     found: dict[str, tuple[object, ...]] = {}
     for path in root.rglob("*"):
         name = str(path.relative_to(root))

@@ -1,7 +1,7 @@
 """`make verify-stack`: checks the production stack on a real Docker Engine, from the build to a restored backup.
 
     make verify-stack                  everything, on an engine of its own (Debian, as root)
-    make verify-stack ARGS="kill"      only these checks (names: see CHECKS), after the stack is up
+    make verify-stack ARGS="kill"      only these checks (see CHECKS), after the stack is up
     VERIFY_DOCKER=existing make verify-stack    on this machine's Docker, with the official images
 
 All data is in a temporary folder and in volumes of its own, and is removed at the end. Prints times and counts.
@@ -35,7 +35,7 @@ from proofs.phone.app import AuthRepository, InventoryRemote, Session
 from proofs.phone.desk import Browser, desk_pages
 from proofs.phone.dio import Dio, DioException, FormData, MultipartFile
 from proofs.phone.smoke import app_calls
-from proofs.verification.checks import Checked, broken_off, check_names, end_by_exception, report
+from proofs.verification.checks import Checked, check_names, crashed, end_by_exception, report
 from proofs.verification.client import EMAIL, PASSWORD, App, Load, ask, free_port, jpeg, new_sku
 from proofs.verification.engine import ROOT, Engine, copy_project, engine, provide_images, run
 
@@ -56,7 +56,7 @@ class Stack(Checked):
 
     @property
     def root(self) -> Path:
-        """A copy of the project, so that it can be changed meanwhile."""
+        """A copy of the project, so that the project itself can be changed during the checks."""
         return self.folder / "project"
 
     @property
@@ -72,12 +72,12 @@ class Stack(Checked):
         return self.engine.environment | self.variables
 
     def compose(self, *arguments: str, seconds: float = 300) -> str:
-        """`docker compose …` on the production file; returns what it printed."""
+        """Run `docker compose …` with the production file; returns its output."""
         files = ["--project-directory", str(self.backend), "-f", str(self.backend / "docker-compose.prod.yml")]
         return self.engine.docker("compose", *files, *arguments, environment=self.variables, timeout=seconds)
 
     def script(self, name: str, *arguments: str, **variables: str) -> str:
-        """A script of deploy/; returns what it printed."""
+        """Run a script of deploy/ with these variables; returns its output."""
         programs = self.folder / "bin"
         programs.mkdir(exist_ok=True)
         if not (programs / "docker").exists():
@@ -86,19 +86,19 @@ class Stack(Checked):
         return run([str(self.root / "deploy" / name), *arguments], env=environment, timeout=400).stdout
 
     def manage(self, *arguments: str) -> str:
-        """A manage.py command in a running backend."""
+        """Run a manage.py command in a running backend; returns its output."""
         return self.compose("exec", "-T", "backend", "python", "manage.py", *arguments)
 
     def manage_worker(self, *arguments: str) -> str:
-        """A manage.py command in the running worker."""
+        """Run a manage.py command in the running worker; returns its output."""
         return self.compose("exec", "-T", "worker", "python", "manage.py", *arguments)
 
     def container(self, service: str) -> str:
-        """The id of a service's container, of the first one if there are several."""
+        """The id of a service's container, or of its first one."""
         return self.compose("ps", "--all", "--quiet", service).split()[0]
 
     def app(self) -> App:
-        """The app on a phone, logged in."""
+        """A phone with the app, logged in."""
         return App(self.url)
 
 
@@ -164,7 +164,7 @@ def development(stack: Stack) -> None:
 
 
 def contract(stack: Stack) -> None:
-    """The contract tests through nginx; meanwhile other connections are idle."""
+    """The contract tests through nginx; meanwhile `idle` checks idle connections."""
     idling = threading.Thread(target=idle, args=(stack,))
     idling.start()
     environment = os.environ | {"EASYBOX_URL": stack.url, "EASYBOX_EMAIL": EMAIL, "EASYBOX_PASSWORD": PASSWORD}
@@ -181,7 +181,7 @@ def contract(stack: Stack) -> None:
 
 
 def photo(stack: Stack) -> None:
-    """20 MB are accepted, the backend refuses 21 MB by the field, nginx 26 MB, and connections stay usable."""
+    """A photo of 20 MB is accepted; the backend refuses 21 MB and names the field, nginx refuses 26 MB."""
     app = stack.app()
     product = app.inventory.create("Photo", new_sku())
     began = time.monotonic()
@@ -210,7 +210,7 @@ def photo(stack: Stack) -> None:
 
 def idle(stack: Stack) -> None:
     """Connections that were idle for 15 and 70 seconds still work."""
-    told = []
+    results = []
     for seconds in (15, 70):
         connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
         connection.connect()
@@ -223,24 +223,24 @@ def idle(stack: Stack) -> None:
             answer = connection.getresponse()
             answer.read()
             same = connection.sock is not None and connection.sock.getsockname() == before
-            told.append((answer.status == 201 and same, f"{seconds} s: {answer.status}"))
+            results.append((answer.status == 201 and same, f"{seconds} s: {answer.status}"))
         except (OSError, http.client.HTTPException) as error:
-            told.append((False, f"{seconds} s: {type(error).__name__} {error}"))
+            results.append((False, f"{seconds} s: {type(error).__name__} {error}"))
         connection.close()
-    stack.note("idle connections used again", all(good for good, _ in told), ", ".join(text for _, text in told))
+    stack.note("idle connections used again", all(good for good, _ in results), ", ".join(text for _, text in results))
 
 
 def edge(stack: Stack) -> None:
-    """Security headers, nginx's own answers, what is not public, and the confinement of containers."""
+    """Security headers, nginx's own error answers, paths that are not public, and the confinement of containers."""
     status, headers, _ = ask(stack, "GET", "/login/", Host="127.0.0.1")
     wanted = {"x-frame-options": "DENY", "x-content-type-options": "nosniff", "referrer-policy": "same-origin"}
     missing = [name for name, value in wanted.items() if headers.get(name) != value]
-    told = "version" if re.search(r"\d", headers.get("server", "")) else ""
+    leaked = "version" if re.search(r"\d", headers.get("server", "")) else ""
     stack.note(
-        "security headers", status == 200 and not missing and not told, f"{status} {missing or 'all there'} {told}"
+        "security headers", status == 200 and not missing and not leaked, f"{status} {missing or 'all there'} {leaked}"
     )
 
-    told_json = []
+    wrong = []
     for path, host, number in (
         ("/metrics", "127.0.0.1", 404),
         ("/media/none.jpg", "127.0.0.1", 404),
@@ -255,8 +255,8 @@ def edge(stack: Stack) -> None:
             right = status == number and {"code", "detail", "facts", "retryable"} <= json.loads(body).keys()
         except ValueError:
             right = False
-        told_json += [] if right else [f"{path[:40]} as {host[:40]}: {status} {body[:80]!r}"]
-    stack.note("what is not there or not ours is a JSON error", not told_json, "; ".join(told_json) or "7 of 7")
+        wrong += [] if right else [f"{path[:40]} as {host[:40]}: {status} {body[:80]!r}"]
+    stack.note("what is not there or not ours is a JSON error", not wrong, "; ".join(wrong) or "7 of 7")
 
     status, headers, body = ask(stack, "GET", "/api/schema/", Accept_Encoding="gzip", Host="127.0.0.1")
     stack.note("gzip", headers.get("content-encoding") == "gzip", f"/api/schema/ {status}, {len(body)} bytes")
@@ -293,13 +293,13 @@ def edge(stack: Stack) -> None:
 
 def deploy_check(stack: Stack) -> None:
     """`manage.py check --deploy`."""
-    said = stack.manage("check", "--deploy")
-    found = set(re.findall(r"security\.W\d+", said))
+    output = stack.manage("check", "--deploy")
+    found = set(re.findall(r"security\.W\d+", output))
     stack.note("check --deploy", found <= PLAIN_HTTP, f"{sorted(found) or 'clean'} (plain HTTP is meant to work)")
 
 
 def https(stack: Stack) -> None:
-    """HTTPS beside HTTP as soon as there is a certificate, without a restart; the same after its renewal."""
+    """HTTPS beside HTTP once there is a certificate, and with the renewed one once there is that; without a restart."""
     port, certificates = int(stack.variables["HTTPS_PORT"]), Path(stack.variables["CERTS_DIR"])
     names = ["-keyout", str(certificates / "privkey.pem"), "-out", str(certificates / "fullchain.pem")]
     seen: set[bytes] = set()
@@ -338,7 +338,7 @@ def certificate(port: int) -> bytes:
 
 
 def rolling(stack: Stack) -> None:
-    """Another release takes over under 20 requests per second, half of them writes."""
+    """Another release replaces the running one under 20 requests per second, half of them writes."""
     with Load(stack, 20) as load:
         time.sleep(3)
         began = time.monotonic()
@@ -358,23 +358,23 @@ def bad_release(stack: Stack) -> None:
     image = stack.variables["IMAGE"]
     context = stack.folder / "bad"
     context.mkdir(exist_ok=True)
-    # It listens and gives wrong answers: nginx alone could not tell it from a good one.
+    # It listens and gives wrong answers, so nginx alone would take it for a good one.
     (context / "Dockerfile").write_text(f'FROM {image}:release-1\nCMD ["python", "-m", "http.server", "8000"]\n')
     stack.engine.docker("build", "--quiet", "--tag", f"{image}:release-bad", str(context))
     good_version = stack.variables["VERSION"]
-    said = ""
+    failure = ""
     with Load(stack, 20) as load:
         stack.variables["VERSION"] = "release-bad"
         try:
             stack.script("replace-backends.sh")
         except RuntimeError as error:
-            said = next((line for line in str(error).splitlines() if line.startswith("FAILED")), str(error)[-300:])
+            failure = next((line for line in str(error).splitlines() if line.startswith("FAILED")), str(error)[-300:])
         stack.variables["VERSION"] = good_version
         began = time.monotonic()
         stack.script("replace-backends.sh")
         back = time.monotonic() - began
-    good = "did not become healthy" in said and not load.failed and not load.lost()
-    text = f"{said!r}; {load.done} requests, {load.failed} failed; the good one answers after {back:.0f} s more"
+    good = "did not become healthy" in failure and not load.failed and not load.lost()
+    text = f"{failure!r}; {load.done} requests, {load.failed} failed; the good one answers after {back:.0f} s more"
     stack.note("a bad release", good, text + "".join(f"\n    {fault}" for fault in load.faults[:5]))
 
 
@@ -397,8 +397,8 @@ def kill(stack: Stack) -> None:
         text = f"{len(load.moments)} writes acknowledged, {load.failed} failed, longest gap {gap:.1f} s, then: {state}"
         stack.note(f"kill -9 of {service}", good, text + "".join(f"\n    {line}" for line in wrong))
         time.sleep(8)  # Docker restarts a container sooner if it has run longer
-    said = stack.manage("check_ledger")
-    stack.note("ledger after all that", "all ledgers are right" in said, said.splitlines()[-1])
+    output = stack.manage("check_ledger")
+    stack.note("ledger after all that", "all ledgers are right" in output, output.splitlines()[-1])
 
 
 def unavailable(stack: Stack) -> None:
@@ -423,13 +423,15 @@ def unavailable(stack: Stack) -> None:
     stack.note("back", time.monotonic() - began < 30, f"after {time.monotonic() - began:.1f} s")
 
 
-HEARD = "from django.utils import timezone as t; from api.ops import conditions as c; print(c.check_offsite(t.now()))"
+CHECK_OFFSITE = (
+    "from django.utils import timezone as t; from api.ops import conditions as c; print(c.check_offsite(t.now()))"
+)
 
 
 def offsite(stack: Stack) -> None:
-    """The service `offsite` sends a set with .env, and the worker hears of it. The repository is in its own volume."""
+    """The service `offsite` sends a set with .env, and the worker sees its status. Its volume holds the repository."""
     keys, settings = stack.backend / "offsite.env", stack.backend / ".env"
-    assert not keys.exists(), f"{keys} belongs to somebody"
+    assert not keys.exists(), f"{keys} exists already"
     made_env = not settings.exists()
     try:
         settings.touch()
@@ -437,9 +439,9 @@ def offsite(stack: Stack) -> None:
         stack.script("backup.sh")
         stack.script("backup.sh", "offsite")
         listed = stack.compose("run", "--rm", "--no-deps", "-T", "offsite", "list")
-        heard = stack.manage_worker("shell", "--no-imports", "-c", HEARD)
-        good = "/project/.env" in listed and "{'failed': False}" in heard
-        stack.note("off-site copy", good, f"the worker: {heard.splitlines()[-1]}")
+        offsite_state = stack.manage_worker("shell", "--no-imports", "-c", CHECK_OFFSITE)
+        good = "/project/.env" in listed and "{'failed': False}" in offsite_state
+        stack.note("off-site copy", good, f"the worker: {offsite_state.splitlines()[-1]}")
         others = stack.compose("exec", "-T", "worker", "env")
         others += stack.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "env", "backup")
         stack.note("its password is in its container only", "kept elsewhere" not in others, "worker, backup")
@@ -475,7 +477,7 @@ def restore(stack: Stack) -> None:
     seconds = time.monotonic() - began
     print("\n".join(f"    {line}" for line in report.splitlines() if re.match(r"==>|.*(epoch|ledger|photo)", line)))
     fresh = Dio(f"{stack.url}/api")
-    session = Session(app.session.token)  # the phone's own token still works
+    session = Session(app.session.token)  # the old token must still work
     after = {one.id: one for one in InventoryRemote(fresh, session).products()}
     same = sum(hashlib.sha256(fresh.get(url).raw).hexdigest() == digest for url, digest in photos.items())
     good = after == before and same == len(photos) > 0
@@ -496,7 +498,7 @@ CHECKS: list[Callable[[Stack], None]] = [
 # --- All together -------------------------------------------------------------------------------------------------
 @contextmanager
 def temporary_stack(folder: Path) -> Iterator[Stack]:
-    """A stack that is not started yet, on an engine. Everything is removed afterwards."""
+    """Prepare a stack, not started yet, on an engine. Everything is removed at the end of the block."""
     for name in ("backups", "certs", "secrets"):
         (folder / name).mkdir()
     copy_project(folder / "project")
@@ -535,7 +537,7 @@ def main(chosen: list[str]) -> int:
     try:
         with temporary_stack(folder) as stack:
             wanted = [build, start, *(check for check in CHECKS if not chosen or check.__name__ in chosen)]
-            for check in broken_off(stack, wanted):
+            for check in crashed(stack, wanted):
                 if check in (build, start):
                     print(stack.compose("logs", "--tail", "20") if check is start else "")
                     break

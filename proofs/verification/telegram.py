@@ -1,4 +1,4 @@
-"""A server that stands for Telegram's Bot API: it takes messages and keeps their texts."""
+"""A server that stands in for Telegram's Bot API: it accepts messages and keeps their texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WRONG = "sent with a wrong token or to a wrong chat"
 
 
 class Telegram(ThreadingHTTPServer):
-    """`texts`: of all messages, in their order; WRONG for one that was not for this bot and chat."""
+    """texts: of all messages, in their order; WRONG for a message with another token or chat."""
 
     def __init__(self, token: str, chat: str, host: str) -> None:
         super().__init__((host, 0), _Call)
@@ -40,12 +40,12 @@ class _Call(BaseHTTPRequestHandler):
         self.wfile.write(b'{"ok":true}')
 
     def log_message(self, *args: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager
 def telegram(token: str, chat: str, host: str = "127.0.0.1") -> Iterator[Telegram]:
-    """The server, for as long as the block lasts. token, chat: of the bot and of the chat that it accepts."""
+    """Run the server until the end of the block. token, chat: those of the bot and the chat that it accepts."""
     with Telegram(token, chat, host) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

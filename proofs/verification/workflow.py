@@ -1,12 +1,12 @@
 """`make verify-workflow`: runs the GitHub workflow with act and with stand-ins for everything around it.
 
-    make verify-workflow                    every story
+    make verify-workflow                    every story (a run of the workflow with its check)
     make verify-workflow ARGS="rollback"    only the stories whose name contains this word
 
 It runs on this machine without containers. Stand-ins for the actions record their inputs; stand-ins for `make` and
-`ssh` on PATH record their arguments, standard input and environment; a local server stands for Telegram. The secrets
-are distinctive, with quotes, dollars and line breaks, and act does not mask them, so that a leak is visible. This does
-not check the real actions, GitHub's environments and its queue of runs. act sometimes loses the last output of a step
+`ssh` on PATH record their arguments, standard input and environment; a local server stands in for Telegram. Secrets
+are distinctive, with quotes, dollars and line breaks, and act does not mask them, so that a leak is visible. The real
+actions, GitHub's environments and its queue of runs are not checked. act sometimes loses the last output of a step
 that fails at once, so dev/tests/test_pipeline.py checks what the scripts print.
 """
 
@@ -66,11 +66,11 @@ OTHER_NAMES = {
 PLAIN = {"DOCKER_USERNAME", "DOCKERHUB_USERNAME", "CLOUDINARY_CLOUD_NAME"}
 PLAIN |= {"SERVER_HOST", "SERVER_PORT", "SERVER_USER", "STAGING_SERVER_HOST", "STAGING_SERVER_PORT"}
 PLAIN |= {"STAGING_SERVER_USER", "SERVER_HOST_KEY", "STAGING_SERVER_HOST_KEY"}
-"""Kept with the secrets but not secret: a host name may be in ssh's configuration and messages."""
+"""Stored like secrets, but not secret: a host name may appear in ssh's configuration and messages."""
 VARIABLES = {"ALLOWED_HOSTS": "box.example.com", "STAGING_ALLOWED_HOSTS": "staging.example.com"}
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-"""Of the image that the stand-in for the build has pushed."""
+"""The digest of the image that the stand-in for the build action reports."""
 
 MAKE = """\
 #!/bin/bash
@@ -118,21 +118,23 @@ class Played:
     results: dict[str, str]
     """Each job that ran, by its id: success or failure; a matrix has one for all of its jobs."""
     steps: dict[str, list[str]]
-    """The steps that ran, by job, in their order."""
+    """The steps that ran, by job, in order."""
     calls: list[str]
-    """Programs and actions, in their order."""
+    """The stand-ins that were called, programs and actions, in order."""
     records: dict[str, str]
     """All records of the stand-ins, by file name."""
-    told: list[str]
-    """Telegram's messages."""
+    messages: list[str]
+    """The texts of the messages to Telegram."""
     head: str
+    """The SHA of the newest commit."""
     before: str
+    """The SHA of the commit before it."""
 
     def ssh(self) -> list[str]:
-        """The commands on the server."""
+        """The commands that were sent to the server, in order."""
         return [call.split(" server ", 1)[1] for call in self.calls if call.startswith("ssh ")]
 
-    def noted(self, ending: str) -> list[str]:
+    def records_of_kind(self, ending: str) -> list[str]:
         """All records of one kind: stdin, env, inputs, ssh, processes."""
         return [text for name, text in sorted(self.records.items()) if name.endswith(f".{ending}")]
 
@@ -147,8 +149,8 @@ class Story:
     branch: str = "main"
     chosen: str = ""  # the commit chosen by hand; "before": the previous one
     failing: str = ""  # the call of make that fails
-    code: int = 0  # how deploy.sh ends
-    without: tuple[str, ...] = ()
+    code: int = 0  # the exit code of deploy.sh
+    without: tuple[str, ...] = ()  # secrets that are not set
     staging: bool = False
     other: dict[str, str] = field(default_factory=dict)  # further secrets
     variables: dict[str, str] = field(default_factory=dict)
@@ -173,7 +175,7 @@ TESTS = ["make test DB=postgresql", "make test DB=sqlite"]
 
 
 def a_push_to_main(run: Played) -> None:
-    """Tests, image and server, in this order, each with exactly the inputs that it needs."""
+    """Tests, image and deploy run in this order, each with exactly the inputs that it needs."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "success"})
     calls = [re.sub(r"^ssh .* server ", "ssh ", call) for call in run.calls]
     built = calls.index("docker/setup-buildx-action")
@@ -204,28 +206,28 @@ def a_push_to_main(run: Played) -> None:
     expect("scanned", scan["image"], f"somebody/easybox-backend@{DIGEST}")
     limits = (scan["severity-cutoff"], scan["only-fixed"], scan["fail-build"])
     expect("fails on high with a fix", limits, ("high", "true", "true"))
-    records = next(text for text in run.noted("stdin") if text).split("\0")
+    records = next(text for text in run.records_of_kind("stdin") if text).split("\0")
     expect("the image by its digest", records.pop(0), f"IMAGE_DIGEST={run.head}@{DIGEST}")
     names = ["DOCKER_USERNAME", "SECRET_KEY", "DATABASE_URL", "POSTGRES_PASSWORD", "TELEGRAM_BOT_TOKEN"]
     wanted = [f"{name}={SECRETS[name]}" for name in [*names, "TELEGRAM_CHAT_ID"]]
     telegram = [record for record in records if record.startswith("TELEGRAM_API_URL=")]
     wanted += [*telegram, f"METRICS_TOKEN={SECRETS['METRICS_TOKEN']}", f"ALLOWED_HOSTS={VARIABLES['ALLOWED_HOSTS']}"]
     expect("settings", records, [*wanted, *SECRETS["EXTRA_ENV"].splitlines(), ""])
-    for text in run.noted("ssh"):
+    for text in run.records_of_kind("ssh"):
         assert "StrictHostKeyChecking yes" in text, text
         assert "server ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIproduction\n" in text, text
-    expect("Telegram (the server tells it itself)", run.told, [])
+    expect("Telegram (the server tells it itself)", run.messages, [])
 
 
 def the_owners_names(run: Played) -> None:
-    """Docker Hub's secrets by their other names, the image that there was before, photos at Cloudinary."""
+    """Docker Hub's secrets have their other names, the image its earlier name, and photos are at Cloudinary."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "success"})
     build = inputs(run, "docker/build-push-action")
     expect("tags", build["tags"].split(), [f"owner/box:{run.head}", "owner/box:latest"])
     expect("packages", build["build-args"].split()[1], "REQUIREMENTS=requirements-cloudinary.txt")
     log_in = {"username": "owner", "password": OTHER_NAMES["DOCKERHUB_TOKEN"]}
     expect("log-in", inputs(run, "docker/login-action"), log_in)
-    records = next(text for text in run.noted("stdin") if text).split("\0")
+    records = next(text for text in run.records_of_kind("stdin") if text).split("\0")
     digest = f"IMAGE_DIGEST={run.head}@{DIGEST}"
     expect("image on the server", records[:3], ["IMAGE=owner/box", digest, "DOCKER_USERNAME=owner"])
     sent = [f"{name}={value}" for name, value in OTHER_NAMES.items() if name.startswith("CLOUDINARY")]
@@ -236,36 +238,36 @@ def a_failed_test(run: Played) -> None:
     """Nothing is built or deployed, and a message is sent."""
     expect("jobs", run.results, GOOD | {"tests": "failure", "report": "success"})
     expect("image and server", [call for call in run.calls if "docker/" in call or "ssh" in call], [])
-    told(run, "не удалось: тесты", run.head[:10], "/actions/runs/1")
+    expect_message(run, "не удалось: тесты", run.head[:10], "/actions/runs/1")
 
 
 def a_failed_check(run: Played) -> None:
     """Nothing is built or deployed, and a message is sent."""
     expect("jobs", run.results, GOOD | {"checks": "failure", "report": "success"})
     expect("image and server", [call for call in run.calls if "docker/" in call or "ssh" in call], [])
-    told(run, "не удалось: проверки кода")
+    expect_message(run, "не удалось: проверки кода")
 
 
 def a_pull_request(run: Played) -> None:
-    """It is tested, and no program sees a secret."""
+    """A pull request is tested only, and no program sees a secret."""
     expect("jobs", run.results, GOOD)
     expect("calls", sorted(call for call in run.calls if "/" not in call), sorted([*CHECKS, *TESTS]))
     expect("actions", {call for call in run.calls if "/" in call}, {"actions/setup-python"})
     for name, value in SECRETS.items():
         for record, text in run.records.items():
             assert not any(part in text for part in parts(name, value)), f"{name} is seen in {record}"
-    expect("Telegram", run.told, [])
+    expect("Telegram", run.messages, [])
 
 
 def a_rollback(run: Played) -> None:
     """The chosen release is deployed again, without tests and build."""
     expect("jobs", run.results, {"release": "success", "deploy": "success"})
-    assert "IMAGE_DIGEST" not in "".join(run.noted("stdin")), "the digest of another build"
+    assert "IMAGE_DIGEST" not in "".join(run.records_of_kind("stdin")), "the digest of another build"
     expect("last on the server", run.ssh()[-1].split()[:2], ["easy_box/deploy/deploy.sh", run.before])
 
 
 def a_run_by_hand(run: Played) -> None:
-    """Without a commit it is like a push."""
+    """A run by hand without a commit does the same as a push."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "success"})
     expect("last on the server", run.ssh()[-1].split()[:2], ["easy_box/deploy/deploy.sh", run.head])
 
@@ -273,37 +275,37 @@ def a_run_by_hand(run: Played) -> None:
 def a_strange_commit(run: Played) -> None:
     """An unknown commit is refused before anything else."""
     expect("jobs", run.results, {"release": "failure", "report": "success"})
-    told(run, "не удалось: выбор версии")
+    expect_message(run, "не удалось: выбор версии")
 
 
 def no_host_key(run: Played) -> None:
-    """Without a host key nothing is connected."""
+    """Without a host key no connection is made."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure", "report": "success"})
     expect("server", run.ssh(), [])
-    told(run, "нет связи с сервером или не приняты настройки")
+    expect_message(run, "нет связи с сервером или не приняты настройки")
 
 
 def no_docker_account(run: Played) -> None:
     """The run fails with a message, and nothing is deployed."""
     expect("jobs", run.results, GOOD | {"image": "failure", "report": "success"})
-    told(run, "не удалось: сборка образа")
+    expect_message(run, "не удалось: сборка образа")
 
 
 def a_release_that_the_server_refuses(run: Played) -> None:
     """The run fails. The server has sent the message, so the workflow sends none."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure"})
-    expect("Telegram", run.told, [])
+    expect("Telegram", run.messages, [])
     expect("steps of deploy", run.steps["deploy"][-1], "Forget the key")
 
 
 def a_lost_connection(run: Played) -> None:
     """The message says that the deploy may still succeed."""
     expect("jobs", run.results, GOOD | {"image": "success", "deploy": "failure", "report": "success"})
-    told(run, "Связь с сервером прервалась", "deploy/status.sh")
+    expect_message(run, "Связь с сервером прервалась", "deploy/status.sh")
 
 
 def develop_alone(run: Played) -> None:
-    """It is built without the tag `latest`. Production is not changed, although its secrets are set."""
+    """A push to develop is built without the tag `latest`. Production is not changed, although its secrets are set."""
     expect("jobs", run.results, GOOD | {"image": "success", "staging": "success"})
     build = inputs(run, "docker/build-push-action")
     expect("tags", build["tags"].split(), [f"somebody/easybox-backend:{run.head}"])
@@ -311,12 +313,12 @@ def develop_alone(run: Played) -> None:
 
 
 def develop_with_staging(run: Played) -> None:
-    """It is deployed to the staging server with only that server's secrets."""
+    """A push to develop is deployed to the staging server with only that server's secrets."""
     expect("jobs", run.results, GOOD | {"image": "success", "staging": "success"})
     expect("last on the server", run.ssh()[-1].split()[:2], ["easy_box/deploy/deploy.sh", run.head])
-    for text in run.noted("ssh"):
+    for text in run.records_of_kind("ssh"):
         assert "HostName 198.51.100.7\n" in text, text
-    sent = "".join(run.noted("stdin"))
+    sent = "".join(run.records_of_kind("stdin"))
     assert f"SECRET_KEY={STAGING['STAGING_SECRET_KEY']}\0" in sent
     assert "leak-secret-key" not in sent
 
@@ -377,11 +379,11 @@ FAULTS = [
 ]
 
 
-def told(run: Played, *words: str) -> None:
+def expect_message(run: Played, *words: str) -> None:
     """Exactly one message was sent, and it contains these words. Raises AssertionError."""
-    assert len(run.told) == 1, f"Telegram was told {run.told}"
+    assert len(run.messages) == 1, f"messages: {run.messages}"
     for word in words:
-        assert word in run.told[0], f"{word!r} is not in {run.told[0]!r}"
+        assert word in run.messages[0], f"{word!r} is not in {run.messages[0]!r}"
 
 
 def inputs(run: Played, action: str) -> dict[str, str]:
@@ -392,7 +394,7 @@ def inputs(run: Played, action: str) -> dict[str, str]:
 
 
 def parts(name: str, value: str) -> list[str]:
-    """The texts that reveal a secret: its lines, plain and encoded."""
+    """The texts that would reveal a secret: its lines, plain, encoded, and their beginnings."""
     if name in PLAIN:
         return []
     lines = [line for line in value.splitlines() if "leak" in line] or [value]
@@ -404,8 +406,8 @@ def parts(name: str, value: str) -> list[str]:
 
 
 def nothing_leaked(story: Story, run: Played) -> None:
-    """No secret is in the log or in an argument, and none in the environment of tests and checks."""
-    arguments = run.noted("call") + run.noted("processes")
+    """Check that no secret is in the log or in an argument, nor in the environment of tests and checks."""
+    arguments = run.records_of_kind("call") + run.records_of_kind("processes")
     environments = [
         text
         for name, text in run.records.items()
@@ -452,11 +454,11 @@ class Stage:
 
     @staticmethod
     def used_actions() -> list[str]:
-        """Every action that the workflow names, with its commit."""
+        """The actions that the workflow uses, each with its commit."""
         return sorted(set(re.findall(r"uses: (\S+@\S+)", (ROOT / WORKFLOW).read_text(encoding="utf-8"))))
 
     def make_action(self, action: str) -> Path:
-        """Create a stand-in that records its inputs."""
+        """Create a stand-in for an action, which records its inputs. Returns its folder."""
         name = action.partition("@")[0]
         folder = self.folder / "actions" / name
         folder.mkdir(parents=True)
@@ -470,7 +472,7 @@ class Stage:
         return folder
 
     def play(self, story: Story) -> Played:
-        """Run act for a story."""
+        """Run act for a story. Returns the record of the run."""
         shutil.rmtree(self.records, ignore_errors=True)
         self.records.mkdir()
         (self.folder / "failing").write_text(story.failing)
@@ -508,7 +510,7 @@ class Stage:
             return self.read(done.stdout, bot.texts)
 
     def read(self, log: str, texts: list[str]) -> Played:
-        """The record of a run, from act's log and the stand-ins' records."""
+        """The record of a run, from act's log, the stand-ins' records and Telegram's messages."""
         results: dict[str, str] = {}
         steps: dict[str, list[str]] = {}
         for line in log.splitlines():
@@ -526,7 +528,7 @@ class Stage:
 
 
 def main() -> int:
-    """Returns 0 if every story has the expected result, and every planted fault was noticed.
+    """Run the chosen stories; without words also plant the faults. Returns 0 if all went as expected, else 1.
 
     Exits with 2 if a word is in no story's name.
     """
@@ -536,7 +538,7 @@ def main() -> int:
     stories = [story for story in STORIES if not words or any(word in story.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="easybox-workflow-") as folder:
         stage = Stage(Path(folder))
-        bad = sum(not tell(stage, story) for story in stories)
+        bad = sum(not play_and_print(stage, story) for story in stories)
         print(f"\n{len(stories) - bad} of {len(stories)} stories as expected; no secret in a log or an argument.\n")
         if not words:
             missed = sum(not is_noticed(stage, *fault) for fault in FAULTS)
@@ -545,14 +547,14 @@ def main() -> int:
     return 1 if bad else 0
 
 
-def tell(stage: Stage, story: Story) -> bool:
+def play_and_print(stage: Stage, story: Story) -> bool:
     """Play one story and print the result. Returns whether it is as expected."""
     began = time.monotonic()
     run = stage.play(story)
     problem = problem_of(story, run)
     jobs = ", ".join(f"{job}{'' if how == 'success' else ' FAILS'}" for job, how in run.results.items())
     print(f"{story.name:24} {time.monotonic() - began:4.1f} s  {'FAILED' if problem else 'ok':6}  {jobs}")
-    for text in run.told:
+    for text in run.messages:
         print(f"{'':40} Telegram: {text.splitlines()[0]}")
     if problem:
         print(f"{readable(run.log)}\n{problem}")
@@ -560,7 +562,7 @@ def tell(stage: Stage, story: Story) -> bool:
 
 
 def problem_of(story: Story, run: Played) -> str:
-    """What is not as expected, or ""."""
+    """What is not as expected in a run, as text; "" if nothing."""
     try:
         story.check(run)
         nothing_leaked(story, run)
