@@ -156,7 +156,8 @@ def once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRespon
     """Make a form idempotent: sent twice, as by a double click, it takes effect once and gets the same response.
 
     The form has a `{% form_token %}`. answer: does what the form asks for and returns the response, in one transaction.
-    Any response but a redirect means that nothing was done: it is rolled back, and the form may be sent again.
+    Any response but a redirect means that nothing was done: it is rolled back, and the form may be sent again. So it
+    may after a redirect with nothing but refusals.
     """
     if not request.POST.get(FORM_TOKEN):
         return answer()
@@ -165,11 +166,13 @@ def once(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRespon
         if earlier := sent_forms.claim(key, at=timezone.now()):
             return _answer_again(request, earlier.answer)
         response = answer()
-        if response.status_code == 302:
-            shown = request.__dict__.get("shown_messages", [])
-            sent_forms.keep(key, {"location": response.headers["Location"], "said": shown})
-        else:
+        shown = request.__dict__.get("shown_messages", [])
+        if response.status_code != 302:
             transaction.set_rollback(True)
+        elif {level for level, _text in shown} == {"bad"}:
+            sent_forms.forget(key)
+        else:
+            sent_forms.keep(key, {"location": response.headers["Location"], "said": shown})
     return response
 
 

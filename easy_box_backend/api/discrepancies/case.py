@@ -118,7 +118,7 @@ class Case:
         if self.person and self.device:
             return gettext("Sent on %(when)s by %(person)s, device “%(device)s”.") % values
         if self.person:
-            return gettext("Entered on %(when)s by %(person)s in the admin.") % values
+            return gettext("Entered on %(when)s by %(person)s at the desk.") % values
         return gettext("Noticed by the server on %(when)s.") % values
 
     def picked_goods(self) -> str:

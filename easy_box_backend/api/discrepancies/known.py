@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import BigIntegerField, OuterRef, Subquery, prefetch_related_objects
+from django.db.models import BigIntegerField, DecimalField, OuterRef, Subquery, prefetch_related_objects
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext
@@ -27,6 +27,8 @@ from api.models import (
 if TYPE_CHECKING:
     from api.discrepancies.case import Case
 
+ANY_NUMBER = DecimalField(max_digits=40, decimal_places=0)
+"""What a phone's number can come to beside what is on hand may need more than 64 bits."""
 _NO_MOVEMENT = 2**62
 """Stands for the first booked movement where nothing was booked: every receipt has a smaller id."""
 _BEFORE, _AFTER = 4, 2
@@ -153,7 +155,7 @@ def _movements_of(rows: Sequence[Discrepancy], *, around: bool) -> tuple[dict[in
         id__lt=OuterRef("first_booked"), recorded_at__lte=OuterRef("created_at"),
     )  # fmt: skip
     found = Discrepancy.objects.filter(id__in=wanted).annotate(
-        each=Cast(Coalesce(KT("facts__pending__0__delta"), KT("facts__quantity")), BigIntegerField()),
+        each=Cast(Coalesce(KT("facts__pending__0__delta"), KT("facts__quantity")), ANY_NUMBER),
         first_booked=Coalesce(Cast(KT("facts__booked__0"), BigIntegerField()), _NO_MOVEMENT),
         alike=_nth(alike.order_by("-id"), 0),
     )  # fmt: skip

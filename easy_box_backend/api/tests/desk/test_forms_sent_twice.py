@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from api.actions import products
+from api.actions import orders, products
 from api.actor import Actor
 from api.models import Product, SentForm, StockMovement, User
 from api.ops import pruning
@@ -88,6 +88,18 @@ def test_a_refused_form_may_be_sent_again(desk: Client, make_product: MakeProduc
     desk.post(f"/products/{taken.pk}/", {"do": "archive"})
     assert desk.post("/products/new/", SOCK).status_code == 302
     assert Product.objects.get(archived_at=None).quantity == 7
+
+
+@pytest.mark.django_db
+def test_a_form_refused_with_a_redirect_does_not_say_that_it_took_effect(desk: Client) -> None:
+    """Somebody else has changed the order meanwhile: both responses say so, and nothing else."""
+    order = orders.create(customer_name="Boris", lines=[], by=Actor(None, at=timezone.now()))
+    sent = {"do": "start", "held": str(order.revision), "form_token": "d"}
+    orders.update(order.pk, customer_name="Boris B.", by=Actor(None, at=timezone.now()))
+    answers = [desk.post(f"/orders/{order.pk}/", sent) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert {level for answer in answers for level, _text in messages_of(answer)} == {"bad"}
+    assert not SentForm.objects.exists()
 
 
 @pytest.mark.django_db

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from api.actions import barcodes, orders, stock
@@ -15,6 +16,7 @@ from api.discrepancies import kinds
 from api.models import Discrepancy, Product, StockMovement, User
 from api.tests.conftest import MakeUser
 from api.tests.discrepancy_examples import Examples
+from api.tests.reconcile.people import Warehouse
 
 pytestmark = pytest.mark.django_db
 Kind = Discrepancy.Kind
@@ -177,13 +179,16 @@ def test_the_answer_leads_back_to_the_list_as_it_was_filtered(desk: Client, exam
     assert targets == [backs[0], "/questions/"]
 
 
-@pytest.mark.parametrize("sent", ["", "apply", "nonsense:x", ":"])
+@pytest.mark.parametrize("sent", ["", "nonsense:x", ":"])
 def test_an_invalid_answer_changes_nothing(desk: Client, examples: Examples, sent: str) -> None:
     row = ask_about_duplicate(examples)
-    if sent != "apply":  # without a token the answer is taken as it is now
-        assert desk.post(f"/questions/{row.pk}/", {"answer": sent}).status_code == 302
-        row.refresh_from_db()
-        assert row.status == "open"
+    assert desk.post(f"/questions/{row.pk}/", {"answer": sent}).status_code == 302
+    row.refresh_from_db()
+    assert row.status == "open"
+    assert on_hand("SOCK") == 12
+
+
+def test_an_answer_to_a_question_that_is_not_there_is_404(desk: Client, examples: Examples) -> None:
     assert desk.post("/questions/987654/", {"answer": "apply:"}).status_code == 404
 
 
@@ -196,6 +201,27 @@ def test_a_number_is_entered_for_an_implausible_quantity(
     assert 'name="quantity"' in text(desk)
     answer(desk, row, "apply", quantity=quantity)
     assert on_hand("SOCK") == 12 + booked
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(("on_hand", "sent"), [(12, -(2**63)), (12, -(10**30)), (-12, 2**63 - 1), (-12, 10**30)])
+def test_a_question_about_a_number_beyond_64_bits_is_shown(
+    desk: Client, examples: Examples, on_hand: int, sent: int
+) -> None:
+    """A phone can send any number, and the change offered is that number less what is on hand."""
+    product = examples.sock
+    if on_hand < 0:
+        stock.adjust(product.pk, on_hand - 12, reason="sold", by=Actor(None, at=timezone.now()))
+    phone = Warehouse(None).phone("Boris")
+    phone.add("SOCK", 1)
+    seen = phone.pull()["SOCK"]
+    assert phone.put(seen, quantity=sent).status_code == 200
+    phone.pull()
+    row = Discrepancy.objects.get(kind=Kind.IMPLAUSIBLE_QUANTITY)
+    assert abs(row.facts["pending"][0]["delta"]) > 10**18
+    assert "SOCK" in text(desk)
+    assert "SOCK" in text(desk, f"/questions/{row.pk}/")
+    assert "SOCK" in text(desk, f"/products/{product.pk}/")
 
 
 def test_the_card_leads_to_a_count_of_its_shelf(desk: Client, examples: Examples) -> None:
