@@ -25,7 +25,7 @@ def address(product: Product) -> str:
 
 
 @pytest.mark.parametrize("kind", BODY_KINDS)
-def test_goods_arrive_and_it_is_written_down_who_booked_them(
+def test_received_goods_are_booked_with_the_user_who_booked_them(
     picker: Caller, box: Product, make_product: MakeProduct, kind: str
 ) -> None:
     other = make_product(quantity=1)
@@ -39,7 +39,7 @@ def test_goods_arrive_and_it_is_written_down_who_booked_them(
     assert Product.objects.get(pk=other.pk).quantity == 1
 
 
-def test_the_answer_is_the_movement_as_the_ledger_lists_it(picker: Caller, box: Product) -> None:
+def test_the_response_is_the_movement_as_the_movement_list_shows_it(picker: Caller, box: Product) -> None:
     made = picker.post(address(box), {"quantity": 4}).json()
     assert picker.get(f"/api/products/{box.pk}/movements/").json()[0] == made
 
@@ -51,7 +51,7 @@ def test_three_identical_scans_are_three_boxes(picker: Caller, box: Product) -> 
 
 
 @pytest.mark.parametrize("quantity", [1, "1", "+1", " 1 ", 1.0, 1_000_000])
-def test_a_whole_number_however_it_is_written(picker: Caller, box: Product, quantity: Any) -> None:
+def test_a_whole_number_is_accepted_in_every_notation(picker: Caller, box: Product, quantity: Any) -> None:
     assert picker.post(address(box), {"quantity": quantity}).status_code == 200
     assert Product.objects.get(pk=box.pk).quantity == 3 + int(quantity)
 
@@ -71,9 +71,7 @@ NO_NUMBERS = [
         if kind == "json" or not (isinstance(quantity, float) or quantity is None)  # forms hold text
     ],
 )
-def test_what_is_no_number_of_pieces_is_400_and_books_nothing(
-    picker: Caller, box: Product, kind: str, quantity: Any
-) -> None:
+def test_an_invalid_quantity_is_400_and_books_nothing(picker: Caller, box: Product, kind: str, quantity: Any) -> None:
     answer = send(picker, "POST", address(box), {"quantity": quantity}, kind)
     assert "quantity" in check_error(answer, 400)
     assert Product.objects.get(pk=box.pk).quantity == 3
@@ -90,6 +88,6 @@ def test_a_guest_books_nothing(guest: APIClient, box: Product) -> None:
     assert Product.objects.get(pk=box.pk).quantity == 3
 
 
-def test_only_post(picker: Caller, box: Product) -> None:
+def test_only_post_is_allowed(picker: Caller, box: Product) -> None:
     for method in ("get", "put", "patch", "delete"):
         check_error(getattr(picker, method)(address(box)), 405, "method_not_allowed")

@@ -27,7 +27,7 @@ def address(product: Product) -> str:
 
 @pytest.mark.parametrize("kind", BODY_KINDS)
 @pytest.mark.parametrize("delta", [4, -2])
-def test_a_manager_corrects_the_stock_and_says_why(
+def test_a_manager_corrects_the_stock_with_a_reason(
     manager: Caller, box: Product, make_product: MakeProduct, kind: str, delta: int
 ) -> None:
     other = make_product(quantity=1)
@@ -43,19 +43,19 @@ def test_a_manager_corrects_the_stock_and_says_why(
     assert ledger.broken_ledgers() == []
 
 
-def test_twice_is_twice(manager: Caller, box: Product) -> None:
+def test_two_equal_adjustments_are_both_booked(manager: Caller, box: Product) -> None:
     for _ in range(2):
         manager.post(address(box), {"quantity_delta": 1, "reason": "found"})
     assert Product.objects.get(pk=box.pk).quantity == 5
 
 
-def test_below_none_is_recorded_and_asked_about(manager: Caller, box: Product) -> None:
+def test_an_adjustment_below_zero_is_booked_and_becomes_a_question(manager: Caller, box: Product) -> None:
     assert manager.post(address(box), {"quantity_delta": -5, "reason": "lost"}).status_code == 200
     assert Product.objects.get(pk=box.pk).quantity == -2
-    asked = Discrepancy.objects.get()
-    assert (asked.kind, asked.facts) == ("negative_stock", {"on_hand": -2, "change": -5})
+    question = Discrepancy.objects.get()
+    assert (question.kind, question.facts) == ("negative_stock", {"on_hand": -2, "change": -5})
     manager.post(address(box), {"quantity_delta": -1, "reason": "lost"})
-    assert Discrepancy.objects.count() == 1, "it was below none already"
+    assert Discrepancy.objects.count() == 1, "it was below zero already"
 
 
 @each(
@@ -74,12 +74,12 @@ def test_a_bad_field_is_named_and_nothing_changes(
     assert StockMovement.objects.count() == 1
 
 
-def test_by_nothing_is_no_correction(manager: Caller, box: Product) -> None:
+def test_an_adjustment_by_zero_is_refused(manager: Caller, box: Product) -> None:
     check_error(manager.post(address(box), {"quantity_delta": 0, "reason": "x"}), 400, "implausible_quantity")
     assert StockMovement.objects.count() == 1
 
 
-def test_only_a_manager(picker: Caller, guest: APIClient, box: Product) -> None:
+def test_only_a_manager_adjusts_the_stock(picker: Caller, guest: APIClient, box: Product) -> None:
     body = {"quantity_delta": 1, "reason": "x"}
     check_error(picker.post(address(box), body), 403)
     check_error(guest.post(address(box), body), 401)

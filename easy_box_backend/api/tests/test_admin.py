@@ -1,4 +1,4 @@
-"""Django's admin: every table to an administrator, read-only; nothing to anybody else."""
+"""Django's admin shows every table to an administrator, read-only, and nothing to anybody else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def owner(make_user: MakeUser) -> User:
 
 @pytest.fixture
 def admin(owner: User, make_product: MakeProduct, log_in: LogIn) -> Client:
-    """An administrator, where some tables have rows."""
+    """A client of an administrator; some tables have rows."""
     by, shirt = Actor(owner, at=timezone.now()), make_product("SHIRT")
     log_in(owner)
     stock.receive(shirt.pk, 5, by=by)
@@ -58,7 +58,7 @@ def test_no_secret_is_shown(admin: Client, owner: User) -> None:
 
 
 @pytest.mark.parametrize("rights", [{}, {"is_staff": True}])
-def test_who_is_no_administrator_sees_nothing(make_user: MakeUser, rights: dict[str, bool]) -> None:
+def test_only_an_administrator_sees_anything(make_user: MakeUser, rights: dict[str, bool]) -> None:
     client = enter(make_user("Vera", **rights))
     answer = client.get("/admin/api/product/")
     assert answer.status_code == 302
@@ -66,7 +66,7 @@ def test_who_is_no_administrator_sees_nothing(make_user: MakeUser, rights: dict[
     assert client.get(answer["Location"]).headers["Location"].startswith("/login/?next=")
 
 
-def test_tables_of_other_applications_are_not_there(admin: Client) -> None:
+def test_only_our_own_tables_are_shown(admin: Client) -> None:
     page = admin.get("/admin/").content.decode()
     assert "/admin/knox/" not in page
     assert "/admin/auth/" not in page

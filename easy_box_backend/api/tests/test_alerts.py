@@ -1,4 +1,4 @@
-"""The outbox: what gets into it, what a message says, and that each is sent, once, whatever fails."""
+"""The outbox of alerts: what creates an alert, the text of a message, and that each is sent once, whatever fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bot_api(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[BotApi]:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The worker's clock; its only element is now."""
+    """The worker's clock: a list whose only element is the current time."""
     now = [LATER]
     monkeypatch.setattr("api.ops.worker.timezone.now", lambda: now[0])
     return now
@@ -51,27 +51,27 @@ def kinds() -> list[str]:
     return list(Alert.objects.order_by("id").values_list("kind", flat=True))
 
 
-# --- What gets in -------------------------------------------------------------------------------------------------
-def test_falling_below_the_minimum_is_told_when_the_line_is_crossed_and_not_at_each_piece(
+# --- What creates an alert ----------------------------------------------------------------------------------------
+def test_one_alert_is_created_each_time_the_stock_falls_below_the_minimum(
     make_product: MakeProduct,
 ) -> None:
     product = make_product("TSH-1", quantity=10, min_quantity=5)
-    for delta, told in ((-5, 0), (-1, 1), (-1, 1), (+1, 1), (+1, 1), (-1, 2), (+9, 2), (-4, 2)):
+    for delta, alerts in ((-5, 0), (-1, 1), (-1, 1), (+1, 1), (+1, 1), (-1, 2), (+9, 2), (-4, 2)):
         stock.adjust(product.pk, delta, reason="", by=NOBODY.then(NOW))
-        assert kinds() == ["low_stock"] * told, delta
+        assert kinds() == ["low_stock"] * alerts, delta
     assert Alert.objects.order_by("id")[0].facts == {
         "product": product.pk, "sku": "TSH-1", "name": product.name, "on_hand": 4, "minimum": 5,
     }  # fmt: skip
 
 
-def test_without_a_minimum_nothing_is_low(make_product: MakeProduct) -> None:
+def test_a_product_without_a_minimum_is_never_low_on_stock(make_product: MakeProduct) -> None:
     product = make_product(quantity=2)
     stock.adjust(product.pk, -2, reason="", by=NOBODY.then(NOW))
     stock.receive(product.pk, 1, by=NOBODY.then(NOW))
     assert kinds() == []
 
 
-def test_a_pick_can_make_it_low_too(make_product: MakeProduct) -> None:
+def test_a_pick_can_make_a_product_low_on_stock(make_product: MakeProduct) -> None:
     product = make_product(quantity=3, min_quantity=3)
     lines = [orders.Line(product.pk, quantity_to_pick=1, quantity_picked=1)]
     orders.create(customer_name="A", lines=lines, status="picked", by=NOBODY.then(NOW))
@@ -80,7 +80,7 @@ def test_a_pick_can_make_it_low_too(make_product: MakeProduct) -> None:
 
 
 @pytest.mark.both_databases
-def test_what_is_rolled_back_is_not_told(make_product: MakeProduct) -> None:
+def test_a_rollback_removes_the_alert(make_product: MakeProduct) -> None:
     product = make_product(quantity=3, min_quantity=3)
 
     class Broken(Exception):
@@ -98,7 +98,7 @@ def test_what_is_rolled_back_is_not_told(make_product: MakeProduct) -> None:
 
 
 @pytest.mark.both_databases
-def test_a_storm_of_one_client_error_is_one_alert_with_a_count() -> None:
+def test_many_reports_of_one_client_error_are_one_alert_with_a_count() -> None:
     for number in range(50):
         reports.record_client_error(f"boom at 0x{number:x}", user_agent="Dart", at=NOW)
     reports.record_client_error("another", user_agent="Dart", at=NOW)
@@ -108,7 +108,7 @@ def test_a_storm_of_one_client_error_is_one_alert_with_a_count() -> None:
     ]
 
 
-def test_a_fault_of_the_server_is_told_by_error_and_route(picker: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_error_is_one_alert_with_its_error_and_route(picker: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def fault(*_args: Any, **_kwargs: Any) -> None:
         raise ZeroDivisionError("password=hunter2 and Token " + "a" * 64)
 
@@ -126,7 +126,7 @@ def test_a_fault_of_the_server_is_told_by_error_and_route(picker: Caller, monkey
     assert "aaaa" not in str(alert.facts)
 
 
-def test_a_refusal_is_no_fault(picker: Caller) -> None:
+def test_a_refused_request_is_no_server_error(picker: Caller) -> None:
     for answer in (picker.get("/api/products/999/"), picker.post("/api/products/", {}), picker.get("/nowhere")):
         assert answer.status_code in (400, 404)
     assert kinds() == []
@@ -147,7 +147,7 @@ def test_discrepancies_of_a_minute_are_one_message_with_links(bot_api: BotApi, m
     assert text.count("•") == 3
 
 
-def test_nothing_is_sent_before_its_window_ends(bot_api: BotApi) -> None:
+def test_no_message_is_sent_before_its_window_ends(bot_api: BotApi) -> None:
     outbox.tell("discrepancy", at=NOW + timedelta(seconds=1), what="sku_taken", sku="A")
     assert worker.send_next_message(NOW + timedelta(seconds=59)) is False
     assert worker.send_next_message(NOW + timedelta(seconds=60)) is True
@@ -158,7 +158,7 @@ LETTERS = ["a", "Ж", "😀", "&", "<", "\n", "\0"]
 
 
 def long_alerts(letter: str) -> dict[str, Alert]:
-    """One of each kind, with texts that are far too long."""
+    """An alert of each kind, with texts that are far too long. letter: what they consist of."""
     long = letter * 5000
     facts: dict[str, dict[str, Any]] = {
         "server_error": {"error": long, "route": long, "text": long, "place": long, "request_id": long},
@@ -173,13 +173,13 @@ def long_alerts(letter: str) -> dict[str, Alert]:
     return {kind: Alert(kind=kind, facts=what, created_at=NOW, count=7) for kind, what in facts.items()}
 
 
-def has_room(batch: list[Alert]) -> None:
-    """What is made of them is no longer than Telegram takes, and every mark is closed."""
+def check_message(batch: list[Alert]) -> None:
+    """Assert that the message about these alerts is within Telegram's limit, and that every HTML tag is closed."""
     text = messages.compose(batch)
-    said = (batch[0].kind, len(batch), batch[0].facts)
-    assert 0 < telegram.units(text) <= telegram.MAX_UNITS, str(said)[:200]
-    assert text.count("<b>") == text.count("</b>"), str(said)[:200]
-    assert text.count("<a ") == text.count("</a>"), str(said)[:200]
+    context = (batch[0].kind, len(batch), batch[0].facts)
+    assert 0 < telegram.units(text) <= telegram.MAX_UNITS, str(context)[:200]
+    assert text.count("<b>") == text.count("</b>"), str(context)[:200]
+    assert text.count("<a ") == text.count("</a>"), str(context)[:200]
 
 
 @pytest.mark.parametrize("language", ["ru", "de", "en"])
@@ -189,18 +189,20 @@ def test_no_message_is_longer_than_telegram_takes(bot_api: BotApi, settings: Any
     for kind in of_letter[0]:
         each = [alerts_of[kind] for alerts_of in of_letter]
         for alert in each:
-            has_room([alert])
-        has_room(each * 3)
+            check_message([alert])
+        check_message(each * 3)
     text = messages.compose([Alert(kind="client_error", facts={"text": "x" * 300}, created_at=NOW)] * 100)
-    assert "…" in text.splitlines()[-2], "what has no room is counted"
+    assert "…" in text.splitlines()[-2], "alerts that do not fit are counted"
 
 
 @pytest.mark.any_database
 @pytest.mark.parametrize("letter", LETTERS)
-def test_nor_is_one_of_a_hundred_that_are_alike(bot_api: BotApi, settings: Any, letter: str) -> None:
+def test_no_message_about_a_hundred_equal_alerts_is_longer_than_telegram_takes(
+    bot_api: BotApi, settings: Any, letter: str
+) -> None:
     settings.ADMIN_LANGUAGE_CODE = "ru"
     for alert in some(long_alerts(letter).values(), letter):
-        has_room([alert] * 100)
+        check_message([alert] * 100)
 
 
 def test_an_alert_without_facts_can_be_sent_too() -> None:
@@ -208,8 +210,8 @@ def test_an_alert_without_facts_can_be_sent_too() -> None:
         assert messages.compose([Alert(kind=kind, facts={}, created_at=NOW)])
 
 
-# --- Each once ----------------------------------------------------------------------------------------------------
-def test_a_storm_is_one_message_and_its_rest_one_more_after_the_quiet_time(
+# --- Each alert is sent once --------------------------------------------------------------------------------------
+def test_repeated_alerts_are_one_message_and_later_ones_another_after_the_quiet_time(
     bot_api: BotApi, clock: list[datetime]
 ) -> None:
     for _ in range(100):
@@ -226,7 +228,7 @@ def test_a_storm_is_one_message_and_its_rest_one_more_after_the_quiet_time(
 
 
 @pytest.mark.both_databases
-def test_what_happens_while_its_message_is_on_the_way_is_told_later(bot_api: BotApi) -> None:
+def test_errors_that_are_counted_while_their_message_is_sent_are_reported_later(bot_api: BotApi) -> None:
     outbox.count_up("server_error", key="E", at=NOW, error="E")
     batch = outbox.claim(LATER)
     outbox.count_up("server_error", key="E", at=LATER, error="E")
@@ -237,19 +239,19 @@ def test_what_happens_while_its_message_is_on_the_way_is_told_later(bot_api: Bot
 
 
 @pytest.mark.both_databases
-def test_what_one_worker_has_claimed_another_does_not_get_until_the_first_is_taken_for_dead() -> None:
+def test_an_alert_that_a_worker_has_claimed_is_free_again_once_the_claim_expires() -> None:
     outbox.tell("backup_failed", at=NOW, text="x")
     (mine,) = outbox.claim(NOW)
     assert outbox.claim(NOW + timedelta(seconds=119)) == []
     (theirs,) = outbox.claim(NOW + timedelta(seconds=121))
-    outbox.put_back([mine], until=NOW, error="late")  # the first one was only slow: its claim is void
+    outbox.put_back([mine], until=NOW, error="late")  # the first worker was only slow: its claim has expired
     assert Alert.objects.get().claim == theirs.claim
     outbox.sent([theirs], at=LATER)
     assert Alert.objects.get().sent_at == LATER
 
 
 # --- When Telegram fails ------------------------------------------------------------------------------------------
-def test_retry_after_is_honoured_and_everything_waits(bot_api: BotApi, clock: list[datetime]) -> None:
+def test_retry_after_of_telegram_delays_all_messages(bot_api: BotApi, clock: list[datetime]) -> None:
     outbox.tell("backup_failed", at=NOW, text="first")
     outbox.tell("low_stock", at=NOW, sku="A", name="B")
     bot_api.script = [error(429, "Too Many Requests", retry_after=40)]
@@ -263,7 +265,9 @@ def test_retry_after_is_honoured_and_everything_waits(bot_api: BotApi, clock: li
     assert len(bot_api.texts) == 2
 
 
-def test_while_telegram_is_down_nothing_is_lost_and_the_waits_grow(bot_api: BotApi, clock: list[datetime]) -> None:
+def test_while_telegram_is_down_no_alert_is_lost_and_the_retries_get_rarer(
+    bot_api: BotApi, clock: list[datetime]
+) -> None:
     outbox.tell("backup_failed", at=NOW, text="x")
     bot_api.script = [error(500, "down")] * 12
     waits = []
@@ -281,7 +285,9 @@ def test_while_telegram_is_down_nothing_is_lost_and_the_waits_grow(bot_api: BotA
     assert (Alert.objects.get().sent_at, Alert.objects.get().error) == (clock[0], "")
 
 
-def test_nobody_listening_loses_nothing(settings: Any, clock: list[datetime], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_connection_loses_no_alert(
+    settings: Any, clock: list[datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("no_proxy", "*")
     settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, "1"
     settings.TELEGRAM_API_URL = "http://127.0.0.1:1"
@@ -290,7 +296,7 @@ def test_nobody_listening_loses_nothing(settings: Any, clock: list[datetime], mo
     assert list(Alert.objects.due(clock[0] + timedelta(minutes=1))) == list(Alert.objects.all())
 
 
-def test_a_wrong_token_or_chat_holds_all_back_and_drops_nothing(bot_api: BotApi, clock: list[datetime]) -> None:
+def test_a_wrong_token_or_chat_delays_all_alerts_and_drops_none(bot_api: BotApi, clock: list[datetime]) -> None:
     for text in ("a", "b"):
         outbox.tell("backup_failed", at=NOW, text=text)
     bot_api.script = [error(401, "Unauthorized"), error(400, "Bad Request: chat not found")]
@@ -303,7 +309,9 @@ def test_a_wrong_token_or_chat_holds_all_back_and_drops_nothing(bot_api: BotApi,
     assert not Alert.objects.open().exists()
 
 
-def test_a_message_that_is_never_taken_does_not_block_the_others(bot_api: BotApi, clock: list[datetime]) -> None:
+def test_a_message_that_telegram_always_refuses_does_not_block_the_others(
+    bot_api: BotApi, clock: list[datetime]
+) -> None:
     outbox.tell("low_stock", at=NOW, sku="A", name="B")
     outbox.tell("backup_failed", at=NOW, text="x")
     bot_api.script = [error(400, "Bad Request: message is odd")] * 2
@@ -323,7 +331,7 @@ def test_the_token_is_in_no_log(bot_api: BotApi, clock: list[datetime], caplog: 
     assert TOKEN not in caplog.text + Alert.objects.get().error
 
 
-def test_without_a_token_nothing_is_sent_and_old_alerts_are_let_go(settings: Any) -> None:
+def test_without_a_token_nothing_is_sent_and_old_alerts_are_dropped(settings: Any) -> None:
     settings.TELEGRAM_BOT_TOKEN = ""
     outbox.tell("backup_failed", at=NOW, text="old")
     outbox.tell("backup_failed", at=NOW + timedelta(hours=23), text="young")
@@ -333,7 +341,7 @@ def test_without_a_token_nothing_is_sent_and_old_alerts_are_let_go(settings: Any
 
 
 # --- Commands -----------------------------------------------------------------------------------------------------
-def test_the_channel_can_be_tried(bot_api: BotApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_sends_a_test_message(bot_api: BotApi, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("send_alerts", test=True)
     assert "alerts work" in bot_api.texts[0]
     bot_api.script = [error(401, "Unauthorized")]
@@ -341,7 +349,7 @@ def test_the_channel_can_be_tried(bot_api: BotApi, capsys: pytest.CaptureFixture
         call_command("send_alerts", test=True)
 
 
-def test_a_script_can_tell_and_send(bot_api: BotApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_creates_and_sends_an_alert(bot_api: BotApi, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("alert", "backup_failed", "pg_dump: postgres://u:secret@db/x: no space")
     call_command("send_alerts")
     assert "no space" in bot_api.texts[0]

@@ -34,7 +34,7 @@ def look_up(caller: Caller, code: str) -> list[str]:
 
 
 # --- Looking up -------------------------------------------------------------------------------------------------------
-def test_a_product_is_found_by_each_of_its_barcodes_and_the_answer_bears_its_sku(
+def test_a_product_is_found_by_each_of_its_barcodes_and_the_response_has_its_sku(
     manager: Caller, picker: Caller, make_product: MakeProduct
 ) -> None:
     pen, cap = make_product("PEN"), make_product("CAP")
@@ -60,7 +60,7 @@ def test_an_article_number_is_one_barcode_in_each_spelling(
     assert Barcode.objects.count() == 1
 
 
-def test_a_number_with_a_wrong_check_digit_is_kept_as_it_stands_and_told(
+def test_a_number_with_a_wrong_check_digit_is_stored_unchanged_and_the_response_says_so(
     manager: Caller, picker: Caller, make_product: MakeProduct
 ) -> None:
     pen = make_product("PEN")
@@ -73,7 +73,7 @@ def test_a_number_with_a_wrong_check_digit_is_kept_as_it_stands_and_told(
     ]
 
 
-def test_an_archived_products_barcode_finds_nothing_and_is_free(
+def test_the_barcode_of_an_archived_product_finds_nothing_and_can_be_given_to_another(
     manager: Caller, picker: Caller, make_product: MakeProduct
 ) -> None:
     pen, cap = make_product("PEN"), make_product("CAP")
@@ -96,7 +96,7 @@ def test_a_look_up_takes_one_more_statement_only_if_no_sku_is_found(
 
 
 # --- Reading and writing ----------------------------------------------------------------------------------------------
-def test_everybody_reads_them_and_only_a_manager_writes(
+def test_everybody_reads_barcodes_and_only_a_manager_writes_them(
     manager: Caller, picker: Caller, make_product: MakeProduct
 ) -> None:
     pen = make_product("PEN")
@@ -106,7 +106,7 @@ def test_everybody_reads_them_and_only_a_manager_writes(
     assert picker.get(address(pen)).json() == [{"code": EAN, "pieces": 12, "check_digit_ok": True}]
 
 
-def test_one_that_it_has_gets_other_pieces_and_the_same_again_changes_nothing(
+def test_a_barcode_that_is_added_again_gets_the_new_pieces_and_a_duplicate_changes_nothing(
     manager: Caller, make_product: MakeProduct
 ) -> None:
     pen = make_product("PEN")
@@ -137,7 +137,9 @@ def test_each_change_takes_a_revision_and_is_in_the_products_history(
     assert versions.last().user == manager.user  # type: ignore[union-attr]
 
 
-def test_what_was_removed_finds_nothing_and_a_second_removal_is_404(manager: Caller, make_product: MakeProduct) -> None:
+def test_a_removed_barcode_finds_nothing_and_a_second_removal_is_404(
+    manager: Caller, make_product: MakeProduct
+) -> None:
     pen = make_product("PEN")
     give(manager, pen, UPC[1])
     assert manager.delete(address(pen) + f"?code={UPC[0]}").status_code == 204
@@ -148,12 +150,12 @@ def test_what_was_removed_finds_nothing_and_a_second_removal_is_404(manager: Cal
 
 @each("body", [{}, {"code": ""}, {"code": " \u200b "}, {"code": "x" * 256}, {"code": "A", "pieces": 0}, {"code": ["A"]},
                {"code": "A", "pieces": MAX_QUANTITY + 1}, {"code": "A", "pieces": "many"}])  # fmt: skip
-def test_what_can_be_no_barcode_is_refused(manager: Caller, make_product: MakeProduct, body: dict[str, Any]) -> None:
+def test_an_invalid_barcode_is_refused(manager: Caller, make_product: MakeProduct, body: dict[str, Any]) -> None:
     check_error(manager.post(address(make_product("PEN")), body), 400)
     assert not Barcode.objects.exists()
 
 
-def test_a_product_has_at_most_a_hundred(manager: Caller, make_product: MakeProduct) -> None:
+def test_a_product_has_at_most_a_hundred_barcodes(manager: Caller, make_product: MakeProduct) -> None:
     pen = make_product("PEN")
     Barcode.objects.bulk_create(Barcode(product=pen, code=f"B-{number}") for number in range(100))
     check_error(give(manager, pen, "one more"), 400, "too_many_barcodes")
@@ -171,7 +173,7 @@ def test_an_unknown_or_archived_product_is_404(manager: Caller, make_product: Ma
 
 
 # --- One code, one product --------------------------------------------------------------------------------------------
-def test_a_live_sku_of_another_product_is_refused_in_each_spelling_and_its_own_is_not(
+def test_the_sku_of_another_live_product_is_refused_as_a_barcode_in_each_spelling(
     manager: Caller, make_product: MakeProduct
 ) -> None:
     pen, other = make_product(EAN), make_product(UPC[0])
@@ -200,7 +202,9 @@ def test_a_product_cannot_get_the_barcode_of_another_as_its_sku(manager: Caller,
     assert manager.patch(f"/api/products/{pen.pk}/", {"sku": UPC[0]}).status_code == 200, "its own"
 
 
-def test_one_whose_sku_is_anothers_barcode_by_now_stays_archived(manager: Caller, make_product: MakeProduct) -> None:
+def test_a_product_is_not_restored_if_its_sku_has_become_the_barcode_of_another(
+    manager: Caller, make_product: MakeProduct
+) -> None:
     old, pen = make_product(EAN), make_product("PEN")
     manager.delete(f"/api/products/{old.pk}/")
     assert give(manager, pen, EAN).status_code == 200
@@ -208,7 +212,7 @@ def test_one_whose_sku_is_anothers_barcode_by_now_stays_archived(manager: Caller
     assert Product.objects.get(pk=old.pk).is_archived
 
 
-def test_the_sku_goes_before_a_barcode_that_came_back_from_the_archive(
+def test_a_sku_takes_precedence_over_an_equal_barcode_of_a_restored_product(
     manager: Caller, make_product: MakeProduct
 ) -> None:
     old = make_product("OLD")
@@ -219,7 +223,7 @@ def test_the_sku_goes_before_a_barcode_that_came_back_from_the_archive(
     assert look_up(manager, EAN) == [EAN]
 
 
-def test_the_database_keeps_a_code_to_one_product_and_with_pieces(make_product: MakeProduct) -> None:
+def test_database_constraints_allow_a_code_once_and_with_positive_pieces_only(make_product: MakeProduct) -> None:
     pen, cap = make_product(), make_product()
     Barcode.objects.create(product=pen, code="A")
     for wrong in ({"code": "A"}, {"code": ""}, {"code": "B", "pieces": 0}):
@@ -228,7 +232,7 @@ def test_the_database_keeps_a_code_to_one_product_and_with_pieces(make_product: 
 
 
 # --- For the desk -----------------------------------------------------------------------------------------------------
-def test_by_code_says_how_many_pieces_the_label_stands_for(manager: Caller, make_product: MakeProduct) -> None:
+def test_by_code_returns_how_many_pieces_a_barcode_stands_for(manager: Caller, make_product: MakeProduct) -> None:
     pen = make_product("PEN")
     give(manager, pen, UPC[1], pieces=12)
     for text, pack in ((UPC[0], 12), (f" {UPC[2]}\u200b", 12), ("PEN", 1)):

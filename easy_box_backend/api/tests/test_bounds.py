@@ -1,4 +1,4 @@
-"""One operation moves at most a million pieces, and on hand never leaves its bounds, by whatever way."""
+"""One operation moves at most a million pieces, and no operation takes on hand beyond its bounds."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def box(make_product: MakeProduct) -> Product:
 
 @pytest.fixture
 def full(make_product: MakeProduct) -> Product:
-    """As many as there can be, less 3."""
-    return lies(make_product("FULL", quantity=1), MAX_ON_HAND - 3)
+    """A product with 3 pieces fewer than the upper bound."""
+    return stock_up(make_product("FULL", quantity=1), MAX_ON_HAND - 3)
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def anna(box: Product) -> Phone:
     return Warehouse(None).phone("Anna")
 
 
-def lies(product: Product, quantity: int) -> Product:
-    """So many lie there, as if they had come in many deliveries."""
+def stock_up(product: Product, quantity: int) -> Product:
+    """Set on hand to `quantity`, as if the pieces had come in many deliveries."""
     StockMovement.objects.filter(product=product).update(quantity_delta=quantity, quantity_after=quantity)
     Product.objects.filter(pk=product.pk).update(quantity=quantity)
     product.refresh_from_db()
@@ -67,31 +67,37 @@ def test_a_quantity_of_a_million_is_set(manager: Caller, box: Product) -> None:
     assert on_hand(box) == MAX_QUANTITY
 
 
-def test_who_has_more_than_a_million_can_still_set_and_count_them(manager: Caller, make_product: MakeProduct) -> None:
-    screws = lies(make_product("SCREW", quantity=1), 3_000_000)
+def test_more_than_a_million_on_hand_can_still_be_set_and_counted(manager: Caller, make_product: MakeProduct) -> None:
+    screws = stock_up(make_product("SCREW", quantity=1), 3_000_000)
     assert manager.patch(f"/api/products/{screws.pk}/", {"quantity": 3_000_100}).status_code == 200
     assert manager.post(f"/api/products/{screws.pk}/count/", {"counted": 2_999_000}).status_code == 200
     assert on_hand(screws) == 2_999_000
 
 
-def test_nonsense_of_earlier_days_is_counted_away(manager: Caller, make_product: MakeProduct) -> None:
-    """A barcode that was booked as a quantity by an earlier release."""
-    product = lies(make_product("X", quantity=1), 4_006_381_333_999)
+def test_an_impossible_quantity_of_an_earlier_release_is_corrected_by_a_count(
+    manager: Caller, make_product: MakeProduct
+) -> None:
+    """An earlier release could book a barcode as a quantity."""
+    product = stock_up(make_product("X", quantity=1), 4_006_381_333_999)
     assert manager.patch(f"/api/products/{product.pk}/", {"name": "Renamed"}).status_code == 200
     answer = manager.post(f"/api/products/{product.pk}/count/", {"counted": 5})
     assert answer.status_code == 200, answer.content
     assert on_hand(product) == 5
 
 
-def test_nonsense_of_earlier_days_is_reversed(manager: Caller, make_product: MakeProduct) -> None:
-    product = lies(make_product("X", quantity=1), 4_006_381_333_999)
+def test_an_impossible_quantity_of_an_earlier_release_can_be_reversed(
+    manager: Caller, make_product: MakeProduct
+) -> None:
+    product = stock_up(make_product("X", quantity=1), 4_006_381_333_999)
     movement = StockMovement.objects.get(product=product)
     assert manager.post(f"/api/movements/{movement.pk}/reverse/").status_code == 200
     assert on_hand(product) == 0
 
 
-def test_nor_is_a_number_that_no_phone_can_read_booked_beside_a_count(manager: Caller, box: Product) -> None:
-    """As an earlier release let one in; the migration has made up for it."""
+def test_a_movement_that_no_phone_can_read_is_not_booked_by_a_reversal_of_a_count(
+    manager: Caller, box: Product
+) -> None:
+    """An earlier release accepted such a movement; a migration has compensated it."""
     first = StockMovement.objects.get(product=box)
     StockMovement.objects.filter(pk=first.pk).update(quantity_delta=2**63 - 20, quantity_after=2**63 - 20)
     assert manager.post(f"/api/products/{box.pk}/count/", {"counted": 100}).status_code == 200
@@ -128,7 +134,7 @@ def test_lines_that_repeat_a_product_past_the_limit_are_refused(
     assert on_hand(box) == 10
 
 
-def test_they_are_refused_in_a_change_too(manager: Caller, box: Product) -> None:
+def test_such_lines_are_refused_in_a_change_of_an_order_too(manager: Caller, box: Product) -> None:
     line = {"product": box.pk, "quantity_to_pick": 600_000}
     order = manager.post("/api/orders/", {"customer_name": "A", "lines": [line]}).json()["id"]
     check_error(manager.patch(f"/api/orders/{order}/", {"lines": [line] * 2}), 400, "implausible_quantity")
@@ -145,34 +151,36 @@ def test_a_phone_that_repeats_a_product_past_the_limit_is_asked_about(
     for _ in range(2):
         assert anna.finish(seen, lines=twice).status_code == 200
     assert on_hand(box) == 10
-    asked = Discrepancy.objects.get()
-    assert (asked.kind, asked.order_id, asked.product) == ("implausible_quantity", order, box)
-    assert asked.facts["picked"] == 2 * MAX_QUANTITY
+    question = Discrepancy.objects.get()
+    assert (question.kind, question.order_id, question.product) == ("implausible_quantity", order, box)
+    assert question.facts["picked"] == 2 * MAX_QUANTITY
 
 
-# --- What was held back -----------------------------------------------------------------------------------------------
+# --- Pieces that were held back ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("quantity", [MAX_QUANTITY + 1, 4_006_381_333_931, 2**53, 2**63 - 1])
 def test_an_implausible_quantity_is_never_applied_as_it_is(
     manager: Caller, anna: Phone, box: Product, quantity: int
 ) -> None:
     assert anna.book(box.pk, quantity).status_code == 200
-    asked = Discrepancy.objects.get()
-    url = f"/api/discrepancies/{asked.pk}/resolve/"
+    question = Discrepancy.objects.get()
+    url = f"/api/discrepancies/{question.pk}/resolve/"
     body = check_error(manager.post(url, {"action": "apply"}), 400, "implausible_quantity")
     assert body["facts"] == {"quantity": quantity, "most": MAX_QUANTITY}
     assert on_hand(box) == 10
-    asked.refresh_from_db()
-    assert asked.status == "open"
+    question.refresh_from_db()
+    assert question.status == "open"
     assert anna.book(box.pk, 2).status_code == 200
     assert on_hand(box) == 12
     assert manager.post(url, {"action": "dismiss"}).status_code == 200
 
 
-def test_nor_is_a_number_that_a_phone_set(manager: Caller, anna: Phone, box: Product) -> None:
+def test_an_implausible_number_that_a_phone_set_is_never_applied_as_it_is(
+    manager: Caller, anna: Phone, box: Product
+) -> None:
     anna.put(anna.pull()["BOX"], quantity=2**63 - 1)
     anna.pull()
-    asked = Discrepancy.objects.get()
-    url = f"/api/discrepancies/{asked.pk}/resolve/"
+    question = Discrepancy.objects.get()
+    url = f"/api/discrepancies/{question.pk}/resolve/"
     check_error(manager.post(url, {"action": "apply"}), 400, "implausible_quantity")
     assert on_hand(box) == 10
 
@@ -210,7 +218,7 @@ def test_a_reversal_beyond_the_bounds_is_refused(manager: Caller, full: Product)
     assert on_hand(full) == MAX_ON_HAND
 
 
-def test_goods_that_come_back_beyond_the_bounds_are_refused(manager: Caller, full: Product) -> None:
+def test_returned_goods_beyond_the_bounds_are_refused(manager: Caller, full: Product) -> None:
     lines = [{"product": full.pk, "quantity_to_pick": 9, "quantity_picked": 9}]
     order = manager.post("/api/orders/", {"customer_name": "A", "lines": lines}).json()["id"]
     manager.post(f"/api/products/{full.pk}/add_stock/", {"quantity": 12})
@@ -219,7 +227,7 @@ def test_goods_that_come_back_beyond_the_bounds_are_refused(manager: Caller, ful
 
 
 def test_picking_below_the_bounds_is_refused(manager: Caller, make_product: MakeProduct) -> None:
-    empty = lies(make_product("EMPTY", quantity=1), 3 - MAX_ON_HAND)
+    empty = stock_up(make_product("EMPTY", quantity=1), 3 - MAX_ON_HAND)
     lines = [{"product": empty.pk, "quantity_to_pick": 9, "quantity_picked": 9}]
     answer = manager.post("/api/orders/", {"customer_name": "A", "lines": lines})
     check_error(answer, 400, "on_hand_out_of_bounds")
@@ -230,11 +238,13 @@ def test_a_phones_addition_beyond_the_bounds_is_held_back_and_asked_about(anna: 
     anna.pull()
     anna.add("FULL", 4)
     assert on_hand(full) == MAX_ON_HAND - 3
-    asked = Discrepancy.objects.get()
-    assert (asked.kind, asked.facts["pending"]) == ("implausible_quantity", [{"product": full.pk, "delta": 4}])
+    question = Discrepancy.objects.get()
+    assert (question.kind, question.facts["pending"]) == ("implausible_quantity", [{"product": full.pk, "delta": 4}])
 
 
-def test_goods_of_an_archived_product_beyond_the_bounds_too(manager: Caller, anna: Phone, full: Product) -> None:
+def test_goods_of_an_archived_product_beyond_the_bounds_are_held_back_and_asked_about(
+    manager: Caller, anna: Phone, full: Product
+) -> None:
     anna.pull()
     manager.delete(f"/api/products/{full.pk}/")
     assert anna.book(full.pk, 4).status_code == 200
@@ -243,7 +253,7 @@ def test_goods_of_an_archived_product_beyond_the_bounds_too(manager: Caller, ann
 
 
 def test_a_phones_press_beyond_the_bounds_is_held_back_and_asked_about(anna: Phone, full: Product) -> None:
-    lies(full, MAX_ON_HAND)
+    stock_up(full, MAX_ON_HAND)
     assert anna.put(anna.pull()["FULL"], quantity=MAX_ON_HAND + 1, name="Full").status_code == 200
     assert anna.put(anna.pull()["FULL"], quantity=MAX_ON_HAND + 1).status_code == 200
     anna.pull()
@@ -254,7 +264,7 @@ def test_a_phones_press_beyond_the_bounds_is_held_back_and_asked_about(anna: Pho
 def test_a_phones_order_below_the_bounds_is_held_back_and_asked_about(
     manager: Caller, anna: Phone, make_product: MakeProduct
 ) -> None:
-    empty = lies(make_product("EMPTY", quantity=1), 1 - MAX_ON_HAND)
+    empty = stock_up(make_product("EMPTY", quantity=1), 1 - MAX_ON_HAND)
     lines = [{"product": empty.pk, "quantity_to_pick": 2}]
     manager.post("/api/orders/", {"customer_name": "A", "lines": lines})
     (seen,) = anna.pull_orders()
@@ -264,7 +274,7 @@ def test_a_phones_order_below_the_bounds_is_held_back_and_asked_about(
     assert [found.kind for found in Discrepancy.objects.all()] == ["implausible_quantity"]
 
 
-def test_what_a_manager_applies_stays_within_the_bounds(manager: Caller, anna: Phone, full: Product) -> None:
+def test_a_question_is_not_applied_beyond_the_bounds(manager: Caller, anna: Phone, full: Product) -> None:
     anna.pull()
     anna.add("FULL", 4)
     url = f"/api/discrepancies/{Discrepancy.objects.get().pk}/resolve/"
@@ -274,6 +284,6 @@ def test_what_a_manager_applies_stays_within_the_bounds(manager: Caller, anna: P
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("quantity", [2**53, -(2**53)])
-def test_the_database_itself_takes_no_number_that_a_phone_cannot_read(box: Product, quantity: int) -> None:
+def test_a_database_constraint_refuses_a_number_that_no_phone_can_read(box: Product, quantity: int) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Product.objects.filter(pk=box.pk).update(quantity=quantity)

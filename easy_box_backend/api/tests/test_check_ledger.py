@@ -1,4 +1,4 @@
-"""check_ledger finds every product whose quantity is not what its movements say, and can repair it."""
+"""check_ledger finds every product whose quantity is not the sum of its movements, and can repair it."""
 
 from datetime import UTC, datetime
 from io import StringIO
@@ -41,7 +41,7 @@ def found_by_check() -> str:
     return out.getvalue()
 
 
-def test_a_right_ledger_passes() -> None:
+def test_a_correct_ledger_passes() -> None:
     product_with(5, -2, 7)
     product_with(sku="TSH-2")
     assert "2 products checked, all ledgers are right" in check()
@@ -51,7 +51,7 @@ def test_an_empty_database_passes() -> None:
     assert "0 products checked" in check()
 
 
-def test_a_quantity_changed_behind_the_ledger_is_found() -> None:
+def test_a_quantity_changed_without_a_movement_is_found() -> None:
     product = product_with(5, -2)
     right = product_with(4, sku="TSH-2")
     Product.objects.filter(id=product.pk).update(quantity=9)
@@ -65,7 +65,7 @@ def test_a_quantity_without_any_movement_is_found() -> None:
     assert "on hand 5, movements add up to 0" in found_by_check()
 
 
-def test_goods_of_an_archived_product_count_too() -> None:
+def test_archived_products_are_checked_too() -> None:
     product = product_with(5)
     products.archive(product.pk, by=NOBODY.then(NOW))
     Product.objects.filter(id=product.pk).update(quantity=0)
@@ -79,13 +79,13 @@ def test_a_removed_movement_is_found() -> None:
     assert f"on hand 6, movements add up to 3, running total off at movement {last.pk}" in found_by_check()
 
 
-def test_a_wrong_running_total_is_found_though_the_sum_is_right() -> None:
+def test_a_wrong_running_total_is_found_even_if_the_sum_is_correct() -> None:
     first, *_ = product_with(5, 3).movements.order_by("id")
     StockMovement.objects.filter(id=first.pk).update(quantity_after=6)
     assert f"on hand 8, movements add up to 8, running total off at movement {first.pk}" in found_by_check()
 
 
-def test_repair_believes_the_movements_and_phones_see_it() -> None:
+def test_repair_sets_the_quantity_to_the_sum_of_the_movements_with_a_new_revision() -> None:
     product = product_with(5, 3, -2)
     Product.objects.filter(id=product.pk).update(quantity=100)
     StockMovement.objects.filter(product=product).update(quantity_after=F("quantity_after") + 1)
@@ -99,7 +99,7 @@ def test_repair_believes_the_movements_and_phones_see_it() -> None:
     assert "all ledgers are right" in check()
 
 
-def test_repairing_what_is_right_changes_nothing() -> None:
+def test_repairing_a_correct_product_changes_nothing() -> None:
     product = product_with(5)
     before = revision.current()
     assert ledger.repair(product.pk, by=NOBODY) is False
@@ -119,7 +119,7 @@ def test_three_queries_check_a_thousand_products(django_assert_num_queries) -> N
         assert ledger.broken_ledgers() == []
 
 
-def test_a_check_of_many_tells_how_far_it_is_and_misses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_of_many_products_prints_its_progress_and_misses_none(monkeypatch: pytest.MonkeyPatch) -> None:
     made = [product_with(5, -1, sku=f"TSH-{number}").pk for number in range(7)]
     Product.objects.filter(id__in=[made[0], made[2], made[6]]).update(quantity=9)
     assert [(so_far, [found.product for found in broken]) for so_far, broken in ledger.check(batch=3)] == [
@@ -127,7 +127,7 @@ def test_a_check_of_many_tells_how_far_it_is_and_misses_none(monkeypatch: pytest
     ]  # fmt: skip
     assert [so_far for so_far, _broken in ledger.check(batch=7)] == [7]
     monkeypatch.setattr(check_ledger, "SECONDS", -1.0)
-    told = StringIO()
+    output = StringIO()
     with pytest.raises(CommandError):
-        call_command("check_ledger", stdout=StringIO(), stderr=told)
-    assert "7 products checked so far, 3 of them wrong" in told.getvalue()
+        call_command("check_ledger", stdout=StringIO(), stderr=output)
+    assert "7 products checked so far, 3 of them wrong" in output.getvalue()

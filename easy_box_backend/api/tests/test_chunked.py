@@ -1,4 +1,4 @@
-"""A body in chunks, without a Content-Length (RFC 9112, section 7.1), straight to gunicorn: it is read."""
+"""gunicorn reads a body in chunks, without a Content-Length (RFC 9112, section 7.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BACKEND = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A gunicorn of the project's own settings, on a database of its own that has all tables and no account."""
+    """The port of a gunicorn with the project's own settings, on a database with all tables and no account."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -66,7 +66,7 @@ def head(path: str, kind: str = "application/json") -> bytes:
 
 
 def answers(port: int, sent: bytes, count: int = 1) -> list[tuple[int, dict[str, Any]]]:
-    """Status and body of so many answers on one connection."""
+    """Send these bytes on one connection; returns the status and body of `count` responses."""
     found = []
     with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         connection.sendall(sent)
@@ -108,7 +108,7 @@ def test_the_next_request_on_the_connection_gets_its_own_answer(port: int) -> No
     assert [status for status, _body in answers(port, sent, 3)] == [400, 404, 201]
 
 
-def test_a_body_without_an_end_is_refused_and_what_is_too_large_too(port: int) -> None:
+def test_a_body_without_an_end_and_one_that_is_too_large_are_refused(port: int) -> None:
     for broken in (b"zz\r\nabc", chunks(b'{"message": "boom"}')[:-5], b"5\r\nab"):
         ((status, body),) = answers(port, head("/log-client-error") + broken)
         assert (status, body["code"]) == (400, "parse_error")
@@ -118,7 +118,9 @@ def test_a_body_without_an_end_is_refused_and_what_is_too_large_too(port: int) -
 
 
 @pytest.mark.django_db
-def test_a_server_that_leaves_the_chunks_to_us_gets_411_and_nothing_is_done(owner: Caller, guest: APIClient) -> None:
+def test_under_a_server_that_does_not_decode_chunks_the_response_is_411_and_nothing_changes(
+    owner: Caller, guest: APIClient
+) -> None:
     for client, path in ((owner, "/api/products/"), (guest, "/api/auth/token/"), (guest, "/log-client-error")):
         answer = client.generic("POST", path, "", HTTP_TRANSFER_ENCODING="chunked")
         check_error(answer, 411, "length_required")

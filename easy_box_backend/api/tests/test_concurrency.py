@@ -1,4 +1,4 @@
-"""Many at once, on real connections and real transactions: nothing is lost."""
+"""Many requests in parallel, with real connections and real transactions, lose nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_two_people_adding_to_one_product_from_8_connections_lose_nothing(live_s
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_sku_made_by_8_at_once_is_made_once(live_server: Any, tokens: list[str]) -> None:
+def test_a_sku_that_8_requests_create_at_once_is_created_once(live_server: Any, tokens: list[str]) -> None:
     def make(token: str) -> int:
         try:
             call(f"{live_server.url}/api/products/", token, "POST", {"sku": "A", "name": "A"})

@@ -1,4 +1,4 @@
-"""Conditions of the server: each change is told once, also that all is well again."""
+"""Conditions of the server, such as a full disk: each change creates one alert, also the change back to normal."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Usage = namedtuple("Usage", "total used free")
 GIGABYTE = 2**30
 
 
-def told() -> list[tuple[str, str]]:
+def condition_alerts() -> list[tuple[str, str]]:
     """Name and level of each alert about a condition."""
     return [(alert.facts["condition"], alert.facts["level"]) for alert in Alert.objects.order_by("id")]
 
 
 # --- The disks ----------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_a_disk_is_told_at_15_and_at_5_percent_and_when_it_has_room_again(
+def test_a_disk_below_15_and_below_5_percent_free_is_reported_and_its_recovery_too(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MEDIA_ROOT, settings.BACKUP_STATUS_FILE = str(tmp_path), str(tmp_path / "status.json")
@@ -41,27 +41,27 @@ def test_a_disk_is_told_at_15_and_at_5_percent_and_when_it_has_room_again(
     for percent in (40, 15, 14, 10, 15, 16, 5, 4, 3, 5, 6, 7, 10, 16, 17, 16, 15):
         free = percent * GIGABYTE
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: Usage(100 * GIGABYTE, 0, free))
-        before = len(told())
+        before = len(condition_alerts())
         conditions.check_disks(NOW)
-        seen += [(percent, *change) for change in told()[before:]]
+        seen += [(percent, *change) for change in condition_alerts()[before:]]
     assert seen == [
         (14, "disk data", "low"), (4, "disk data", "critical"), (7, "disk data", "low"), (17, "disk data", "well"),
     ]  # fmt: skip
 
 
 @pytest.mark.django_db
-def test_the_disk_of_the_backups_is_told_by_itself_if_it_is_another(
+def test_the_disk_of_the_backups_is_reported_separately_if_it_is_another_one(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MEDIA_ROOT, settings.BACKUP_STATUS_FILE = str(tmp_path), "/proc/status.json"  # another file system
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100, 0, 4 if str(path) == "/proc" else 50))
     assert conditions.check_disks(NOW) == {"data": 50, "backups": 4}
-    assert told() == [("disk backups", "critical")]
+    assert condition_alerts() == [("disk backups", "critical")]
     assert conditions.critical() == ["disk backups"]
 
 
 @pytest.mark.django_db
-def test_two_hosts_with_one_database_tell_of_their_own_disks_and_hold_back_their_own_heartbeat(
+def test_two_hosts_with_one_database_each_report_their_own_disk_and_stop_their_own_heartbeat(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MEDIA_ROOT, settings.BACKUP_STATUS_FILE = str(tmp_path), ""
@@ -70,13 +70,13 @@ def test_two_hosts_with_one_database_tell_of_their_own_disks_and_hold_back_their
         monkeypatch.setattr(shutil, "disk_usage", lambda _, percent=percent: Usage(100, 0, percent))
         conditions.check_disks(NOW)
         assert conditions.critical() == (["disk data @one"] if (host, percent) == ("one", 3) else [])
-    assert told() == [("disk data @one", "critical"), ("disk data @one", "well")]
+    assert condition_alerts() == [("disk data @one", "critical"), ("disk data @one", "well")]
 
 
 # --- The certificate ----------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate that is valid for thirty days, and its key."""
+    """The files of a certificate that is valid for thirty days, and of its key."""
     folder = tmp_path_factory.mktemp("certificate")
     key, made = folder / "key.pem", folder / "made.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -86,7 +86,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.django_db
-def test_the_certificate_that_is_served_is_told_21_days_before_its_end_and_when_it_is_renewed(
+def test_the_served_certificate_is_reported_21_days_before_its_end_and_its_renewal_too(
     certificate: tuple[Path, Path], settings: Any
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -107,7 +107,7 @@ def test_the_certificate_that_is_served_is_told_21_days_before_its_end_and_when_
     thread.join()
     listener.close()
     assert days == [29, 21, 19, -2, 28]
-    assert told() == [("certificate", "low"), ("certificate", "critical"), ("certificate", "well")]
+    assert condition_alerts() == [("certificate", "low"), ("certificate", "critical"), ("certificate", "well")]
     assert conditions.check_certificate(now) == {}, "nothing is served any more"
 
 
@@ -134,7 +134,7 @@ def test_a_certificate_of_the_far_future_is_read_too() -> None:
         ({"ok": True, "at": 5}, "TypeError"),
     ],
 )
-def test_a_backup_that_failed_or_is_old_or_unknown_is_told(
+def test_a_backup_that_failed_or_is_old_or_unknown_is_reported(
     settings: Any, tmp_path: Path, status: Any, says: str | None
 ) -> None:
     settings.BACKUP_STATUS_FILE = str(tmp_path / "status.json")
@@ -146,12 +146,12 @@ def test_a_backup_that_failed_or_is_old_or_unknown_is_told(
 
 
 @pytest.mark.django_db
-def test_a_failed_backup_is_told_once_and_once_more_when_there_is_a_good_one(settings: Any, tmp_path: Path) -> None:
+def test_a_failed_backup_is_reported_once_and_the_next_good_one_too(settings: Any, tmp_path: Path) -> None:
     settings.BACKUP_STATUS_FILE = str(tmp_path / "status.json")
     for good in (True, False, False, False, True, True):
         (tmp_path / "status.json").write_text(json.dumps({"ok": good, "at": "2026-05-04T03:00:00Z"}))
         conditions.check_backup(NOW)
-    assert told() == [("backup", "critical"), ("backup", "well")]
+    assert condition_alerts() == [("backup", "critical"), ("backup", "well")]
 
 
 @pytest.mark.django_db
@@ -173,7 +173,7 @@ def test_an_off_site_copy_is_a_condition_of_its_own_once_there_are_any(settings:
         (tmp_path / "status.json").write_text(json.dumps({"at": "2026-05-04T03:00:00Z", **status}))
         conditions.check_offsite(NOW)
     conditions.check_offsite(NOW + timedelta(hours=30))
-    assert told() == [("offsite", "critical"), ("offsite", "well"), ("offsite", "critical")]
+    assert condition_alerts() == [("offsite", "critical"), ("offsite", "well"), ("offsite", "critical")]
     assert Alert.objects.first().facts["text"] == "s3: no such bucket"  # type: ignore[union-attr]
 
 
@@ -191,7 +191,7 @@ def test_off_site_copies_that_never_begin_are_told_after_26_hours(
 
 # --- The queue of alerts ------------------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_alerts_that_can_not_be_sent_are_a_condition_too(settings: Any) -> None:
+def test_alerts_that_can_not_be_sent_are_reported_as_a_condition(settings: Any) -> None:
     settings.TELEGRAM_BOT_TOKEN = "123456:abcdefghijklmnopqrstuvwxyz"
     alert = outbox.tell("job_failed", at=NOW)
     assert conditions.check_queue(NOW + timedelta(hours=2)) == {"waiting": 0}, "nobody has tried to send it yet"
@@ -208,18 +208,18 @@ def test_alerts_that_can_not_be_sent_are_a_condition_too(settings: Any) -> None:
     assert list(levels) == ["critical", "well"]
 
 
-# --- In words -----------------------------------------------------------------------------------------------------
+# --- The texts ----------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", ["en", "ru", "de"])
 def test_each_level_of_each_condition_has_a_sentence(settings: Any, language: str) -> None:
     settings.ADMIN_LANGUAGE_CODE = language
     facts = {"percent": 4, "megabytes": 900, "days": 5, "text": "no room; password=hunter2", "waiting": 3}
-    said = set()
+    sentences = set()
     for name in ("disk data", "disk backups", "disk data @two", "certificate", "backup", "offsite", "alerts"):
         for level in ("well", "low", "critical"):
             text = messages.compose([outbox.tell("condition", at=NOW, condition=name, level=level, **facts)])
             assert "%" not in text.replace(" %", ""), text
             assert "hunter2" not in text
             assert ("<b>two</b>: " in text) is name.endswith("two")
-            said.add(text.split("\n")[1])
-    assert len(said) >= 12
+            sentences.add(text.split("\n")[1])
+    assert len(sentences) >= 12

@@ -1,4 +1,4 @@
-"""POST /api/products/{id}/count/: a stocktake, posted later than it was made."""
+"""POST /api/products/{id}/count/: a stocktake of one product that is posted later than it was counted."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TEN = datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - ti
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """Ten o'clock."""
+    """A clock that stands at ten o'clock."""
     with time_machine.travel(TEN, tick=False) as clock:
         yield clock
 
 
 @pytest.fixture
 def box(clock: time_machine.Traveller, make_product: MakeProduct, picker: Caller) -> Product:
-    """At ten there are 10; at half past ten 5 more arrive; now it is eleven."""
+    """A product with 10 on hand at ten o'clock and 15 from half past ten on; the clock then stands at eleven."""
     made = make_product("BOX", quantity=10)
     clock.shift(timedelta(minutes=30))
     picker.post(f"/api/products/{made.pk}/add_stock/", {"quantity": 5})
@@ -50,7 +50,7 @@ def on_hand(product: Product) -> int:
 
 
 @pytest.mark.parametrize("kind", BODY_KINDS)
-def test_the_variance_is_against_that_moment_and_what_came_later_stands(
+def test_the_variance_is_against_the_moment_of_the_count_and_later_movements_stay(
     manager: Caller, box: Product, kind: str
 ) -> None:
     answer = send(manager, "POST", address(box), {"counted": 8, "counted_at": at(10, 15), "reason": "shelf"}, kind)
@@ -67,7 +67,7 @@ def test_the_variance_is_against_that_moment_and_what_came_later_stands(
     assert answer.json()["movement"] == manager.get("/api/movements/").json()[0]
 
 
-def test_now_if_no_moment_is_given(manager: Caller, box: Product) -> None:
+def test_a_count_without_a_moment_is_as_of_now(manager: Caller, box: Product) -> None:
     assert manager.post(address(box), {"counted": 8}).json()["variance"] == -7
     assert on_hand(box) == 8
 
@@ -100,12 +100,12 @@ def test_two_counts_posted_in_the_wrong_order_leave_the_later_one(manager: Calle
     assert on_hand(box) == 12
 
 
-def test_none_is_a_count(manager: Caller, box: Product) -> None:
+def test_zero_can_be_counted(manager: Caller, box: Product) -> None:
     manager.post(address(box), {"counted": 0})
     assert on_hand(box) == 0
 
 
-def test_a_moment_in_another_zone_is_that_moment(manager: Caller, box: Product) -> None:
+def test_a_moment_may_be_given_in_another_time_zone(manager: Caller, box: Product) -> None:
     zone = (TEN + timedelta(minutes=15)).astimezone(tz=None).isoformat()
     assert manager.post(address(box), {"counted": 10, "counted_at": zone}).json()["variance"] == 0
 

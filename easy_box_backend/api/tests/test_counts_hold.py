@@ -1,4 +1,4 @@
-"""A count says what lay there then: corrections of what came before it change nothing, what comes after adds."""
+"""A count holds: corrections of movements from before it do not change on hand, later movements do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEN = datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - ti
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """Ten o'clock."""
+    """A clock that stands at ten o'clock."""
     with time_machine.travel(TEN, tick=False) as clock:
         yield clock
 
@@ -42,7 +42,7 @@ def later(clock: time_machine.Traveller, hours: float = 1) -> None:
 
 
 def receive(who: Caller, product: Product, pieces: int) -> int:
-    """Returns the movement's id."""
+    """Book a receipt; returns the movement's id."""
     return int(who.post(f"/api/products/{product.pk}/add_stock/", {"quantity": pieces}).json()["id"])
 
 
@@ -69,8 +69,8 @@ def on_hand(product: Product) -> int:
     return running
 
 
-# --- What came before the count ---------------------------------------------------------------------------------------
-def test_a_receipt_from_before_the_count_is_reversed_and_the_count_holds(
+# --- Movements from before the count ----------------------------------------------------------------------------------
+def test_reversing_a_receipt_from_before_the_count_leaves_the_counted_quantity(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     received = receive(manager, box, 3)
@@ -82,7 +82,7 @@ def test_a_receipt_from_before_the_count_is_reversed_and_the_count_holds(
     assert on_hand(box) == 5
 
 
-def test_a_count_that_agreed_holds_as_well(manager: Caller, box: Product, clock: time_machine.Traveller) -> None:
+def test_a_count_without_a_variance_holds_too(manager: Caller, box: Product, clock: time_machine.Traveller) -> None:
     received = receive(manager, box, 5)
     later(clock)
     assert count(manager, box, 5)["variance"] == 0
@@ -91,7 +91,7 @@ def test_a_count_that_agreed_holds_as_well(manager: Caller, box: Product, clock:
     assert on_hand(box) == 5
 
 
-def test_a_receipt_from_after_the_count_is_reversed_and_goes(
+def test_reversing_a_receipt_from_after_the_count_takes_its_pieces_away(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     count(manager, box, 5)
@@ -103,7 +103,7 @@ def test_a_receipt_from_after_the_count_is_reversed_and_goes(
     assert on_hand(box) == 5
 
 
-def test_a_movement_at_the_very_moment_of_the_count_but_booked_after_it_adds(
+def test_a_movement_at_the_moment_of_the_count_that_was_booked_after_it_adds(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     count(manager, box, 5)
@@ -113,7 +113,7 @@ def test_a_movement_at_the_very_moment_of_the_count_but_booked_after_it_adds(
     assert on_hand(box) == 5
 
 
-def test_nobody_is_alarmed_by_a_correction_that_moves_nothing(
+def test_a_correction_that_does_not_change_the_stock_creates_no_alert(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     received = receive(manager, box, 30)
@@ -125,7 +125,7 @@ def test_nobody_is_alarmed_by_a_correction_that_moves_nothing(
     assert not Discrepancy.objects.exists()
 
 
-def test_goods_picked_before_the_count_and_given_back_after_it_are_there_again(
+def test_goods_picked_before_the_count_and_returned_after_it_are_on_hand_again(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     receive(manager, box, 10)
@@ -138,7 +138,7 @@ def test_goods_picked_before_the_count_and_given_back_after_it_are_there_again(
     assert on_hand(box) == 10
 
 
-def test_a_pick_from_before_the_count_that_never_was_leaves_the_order_and_not_the_count(
+def test_reversing_a_pick_from_before_the_count_changes_the_order_and_not_the_stock(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     receive(manager, box, 10)
@@ -166,7 +166,7 @@ def settle(manager: Caller, action: str) -> None:
     assert answer.status_code == 200, answer.content
 
 
-def test_what_was_held_back_before_the_count_is_in_it(
+def test_pieces_held_back_before_the_count_are_included_in_it(
     manager: Caller, box: Product, warehouse: Warehouse, clock: time_machine.Traveller
 ) -> None:
     receive(manager, box, 10)
@@ -180,7 +180,7 @@ def test_what_was_held_back_before_the_count_is_in_it(
     assert on_hand(box) == 11
 
 
-def test_what_was_held_back_after_the_count_is_booked(
+def test_pieces_held_back_after_the_count_are_booked(
     manager: Caller, box: Product, warehouse: Warehouse, clock: time_machine.Traveller
 ) -> None:
     receive(manager, box, 10)
@@ -194,13 +194,13 @@ def test_what_was_held_back_after_the_count_is_booked(
     assert on_hand(box) == 11
 
 
-def test_what_was_booked_on_a_guess_before_the_count_is_reversed_and_the_count_holds(
+def test_reversing_a_guess_from_before_the_count_leaves_the_counted_quantity(
     manager: Caller, box: Product, warehouse: Warehouse, clock: time_machine.Traveller
 ) -> None:
     anna = warehouse.phone("Anna")
     seen = anna.pull()["BOX"]
     anna.add("BOX", 1)
-    anna.put(seen, quantity=1)  # + from 0, or the page counts the piece received
+    anna.put(seen, quantity=1)  # a press of + from 0, or the page includes the received piece
     anna.pull()
     later(clock)
     count(manager, box, 12)
@@ -209,7 +209,7 @@ def test_what_was_booked_on_a_guess_before_the_count_is_reversed_and_the_count_h
     assert on_hand(box) == 12
 
 
-def test_the_servers_own_undoing_of_additions_leaves_the_count_alone(
+def test_a_duplicate_that_the_server_reverses_leaves_the_counted_quantity(
     manager: Caller, box: Product, warehouse: Warehouse, clock: time_machine.Traveller
 ) -> None:
     anna = warehouse.phone("Anna")
@@ -220,13 +220,13 @@ def test_the_servers_own_undoing_of_additions_leaves_the_count_alone(
     later(clock)
     turns_out_to_be_a_duplicate(anna, booked)
     assert StockMovement.objects.filter(reverses=booked).exists()
-    assert on_hand(box) == 4, "what it had brought is in the count"
+    assert on_hand(box) == 4, "its pieces are included in the count"
 
 
-def test_goods_that_were_taken_for_a_repetition_before_the_count_are_in_it(
+def test_goods_held_back_as_a_duplicate_before_the_count_are_included_in_it(
     manager: Caller, box: Product, warehouse: Warehouse, clock: time_machine.Traveller
 ) -> None:
-    """The answer was lost, the screen said so, and Anna enters the same again."""
+    """The response was lost, the screen showed an error, and Anna enters the same addition again."""
     anna = warehouse.phone("Anna")
     for _ in range(2):
         anna.add("BOX", 24)
@@ -241,7 +241,7 @@ def test_goods_that_were_taken_for_a_repetition_before_the_count_are_in_it(
 
 
 # --- Several counts ---------------------------------------------------------------------------------------------------
-def test_a_count_older_than_the_latest_changes_nothing_and_says_so(
+def test_a_count_older_than_the_latest_one_changes_nothing_and_the_response_says_so(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     later(clock, 2)
@@ -253,7 +253,7 @@ def test_a_count_older_than_the_latest_changes_nothing_and_says_so(
     assert latest["later_count"] is None
 
 
-def test_an_older_count_counts_once_the_later_one_is_reversed(
+def test_an_older_count_holds_again_once_the_later_one_is_reversed(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     later(clock, 2)
@@ -263,7 +263,7 @@ def test_an_older_count_counts_once_the_later_one_is_reversed(
     assert on_hand(box) == 8
 
 
-def test_reversing_the_count_brings_back_what_the_movements_say(
+def test_reversing_the_count_restores_the_sum_of_the_other_movements(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     received, other = receive(manager, box, 3), receive(manager, box, 4)
@@ -278,7 +278,7 @@ def test_reversing_the_count_brings_back_what_the_movements_say(
     assert on_hand(box) == 1
 
 
-def test_reversing_an_overtaken_count_changes_nothing(
+def test_reversing_a_count_older_than_the_latest_one_changes_nothing(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     receive(manager, box, 3)
@@ -289,7 +289,7 @@ def test_reversing_an_overtaken_count_changes_nothing(
     assert on_hand(box) == 5
 
 
-def test_what_makes_a_count_hold_is_not_reversed_by_itself(
+def test_the_movement_that_makes_a_count_hold_can_not_be_reversed_alone(
     manager: Caller, box: Product, clock: time_machine.Traveller
 ) -> None:
     received = receive(manager, box, 3)
@@ -320,22 +320,22 @@ def test_before_the_product_was_entered_nobody_counted_it(manager: Caller, box: 
     assert body["facts"]["product_since"]
 
 
-def test_a_clock_that_is_a_minute_ahead_is_forgiven_and_taken_as_now(manager: Caller, box: Product) -> None:
-    said = count(manager, box, 7, TEN + timedelta(seconds=60))
-    assert datetime.fromisoformat(said["movement"]["occurred_at"]) == TEN
+def test_a_moment_up_to_a_minute_ahead_is_taken_as_now(manager: Caller, box: Product) -> None:
+    answer = count(manager, box, 7, TEN + timedelta(seconds=60))
+    assert datetime.fromisoformat(answer["movement"]["occurred_at"]) == TEN
     assert on_hand(box) == 7
 
 
-def test_a_clock_that_is_more_than_a_minute_ahead_is_not(manager: Caller, box: Product) -> None:
+def test_a_moment_more_than_a_minute_ahead_is_refused(manager: Caller, box: Product) -> None:
     moment = (TEN + timedelta(seconds=61)).isoformat()
     answer = manager.post(f"/api/products/{box.pk}/count/", {"counted": 1, "counted_at": moment})
     assert check_error(answer, 400, "bad_counted_at")["counted_at"]
     assert on_hand(box) == 0
 
 
-# --- Whatever happens -------------------------------------------------------------------------------------------------
+# --- Any sequence of operations ---------------------------------------------------------------------------------------
 class Truth:
-    """What is on the shelf by the rule: the latest count that stands, and what happened behind it."""
+    """What is on the shelf by the rule: the latest count that is not reversed, plus all later movements."""
 
     def __init__(self) -> None:
         self.events: dict[int, tuple[tuple[datetime, int], int]] = {}
@@ -359,7 +359,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=14))
-def test_after_whatever_happens_in_whatever_order_the_stock_is_the_latest_count_and_what_came_behind_it(
+def test_after_any_sequence_of_operations_the_stock_is_the_latest_count_plus_later_movements(
     manager: Caller, make_product: MakeProduct, clock: time_machine.Traveller, steps: list[tuple[Any, ...]]
 ) -> None:
     clock.move_to(TEN)
@@ -384,8 +384,8 @@ def test_after_whatever_happens_in_whatever_order_the_stock_is_the_latest_count_
                 made = StockMovement.objects.filter(product=product, kind="adjustment").latest("id").pk
                 truth.events[made] = ((past, 0), args[0])
             case "count" | "count now":
-                said = count(manager, product, args[0], past)
-                truth.counts[said["movement"]["id"]] = ((past, number), args[0])
+                answer = count(manager, product, args[0], past)
+                truth.counts[answer["movement"]["id"]] = ((past, number), args[0])
             case "reverse":
                 known = sorted({*truth.events, *truth.counts})
                 if known:

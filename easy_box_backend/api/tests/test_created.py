@@ -1,4 +1,4 @@
-"""Where a new thing is found: `Location` (RFC 9110, section 15.3.2), absolute, at the address that was called."""
+"""`Location` of a new row (RFC 9110, section 15.3.2): an absolute URL, at the address that was called."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
     ("path", "body"),
     [("/api/products/", PRODUCT), ("/api/orders/", {**ORDER, "lines": []}), ("/api/users/", USER)],
 )
-def test_what_was_made_is_found_where_the_answer_says(owner: Caller, path: str, body: dict[str, Any]) -> None:
+def test_location_is_the_address_of_the_new_row(owner: Caller, path: str, body: dict[str, Any]) -> None:
     answer = owner.post(path, body, HTTP_HOST="box.local:8000")
     assert answer.status_code == 201
     made = answer.json()
@@ -41,7 +41,7 @@ def test_what_was_made_is_found_where_the_answer_says(owner: Caller, path: str, 
         ("count", {"counted": 3}),
     ],
 )
-def test_a_movement_is_found_where_the_answer_says(
+def test_location_is_the_address_of_the_new_movement(
     owner: Caller, make_product: MakeProduct, verb: str, body: dict[str, Any]
 ) -> None:
     product = make_product(quantity=5)
@@ -53,7 +53,7 @@ def test_a_movement_is_found_where_the_answer_says(
     assert owner.get(reversal["Location"]).json()["reverses"] == movement["id"]
 
 
-def test_a_count_without_a_variance_is_written_down_too(owner: Caller, make_product: MakeProduct) -> None:
+def test_a_count_without_a_variance_has_a_location_too(owner: Caller, make_product: MakeProduct) -> None:
     product = make_product(quantity=5)
     answer = owner.post(f"/api/products/{product.pk}/count/", {"counted": 5})
     made = answer.json()["movement"]
@@ -61,12 +61,12 @@ def test_a_count_without_a_variance_is_written_down_too(owner: Caller, make_prod
     assert answer.headers["Location"].endswith(f"/api/movements/{made['id']}/")
 
 
-def test_behind_the_public_address_it_bears_that_one(owner: Caller, settings: Any) -> None:
+def test_location_is_under_the_public_address(owner: Caller, settings: Any) -> None:
     settings.PUBLIC_BASE_URL = "https://box.example.com"
     assert owner.post("/api/products/", PRODUCT)["Location"].startswith("https://box.example.com/api/products/")
 
 
-def test_a_phones_creation_that_comes_again_names_the_product_that_is_there(owner: Caller, log_in: LogIn) -> None:
+def test_a_duplicate_creation_by_a_phone_has_the_location_of_the_existing_product(owner: Caller, log_in: LogIn) -> None:
     phone = log_in(owner.user, kind=Device.Kind.APP)
     first, again = (phone.post("/api/products/", {"sku": "SOCK", "name": "Sock"}) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
@@ -74,7 +74,9 @@ def test_a_phones_creation_that_comes_again_names_the_product_that_is_there(owne
     assert first["Location"].endswith(f"/api/products/{Product.objects.get().pk}/")
 
 
-def test_the_short_way_says_it_too(owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_short_way_sets_location_too(
+    owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
     product = make_product()
     monkeypatch.setattr("api.views.AddStock.post", None)
     answer = owner.post(f"/api/products/{product.pk}/add_stock/", {"quantity": 1}, HTTP_HOST="box.local")

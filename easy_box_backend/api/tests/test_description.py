@@ -1,4 +1,4 @@
-"""The OpenAPI description says what a program needs besides bodies: headers, ids, refusals."""
+"""The OpenAPI description includes what a program needs besides bodies: headers, ids, errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from api.tests.test_garbage import filled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-TOLD = {"ETag", "Link", "Location", "Retry-After"}
+DESCRIBED_HEADERS = {"ETag", "Link", "Location", "Retry-After"}
 CONDITIONS = {"If-Match", "If-None-Match"}
 NOWHERE = {"/log-client-error": "what a phone reports can't be read by programs"}
 
@@ -34,15 +34,15 @@ def description(owner: Caller) -> dict[str, Any]:
 
 
 def operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of every call; the description of itself is none."""
+    """Method, path and description of every call, except those of the documentation itself."""
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
             if path != "/api/docs/":
                 yield method, path, operation
 
 
-def asked(operation: dict[str, Any], place: str) -> dict[str, Any]:
-    """The parameters of a call that stand in this place, with their types."""
+def parameters(operation: dict[str, Any], place: str) -> dict[str, Any]:
+    """By name: the schemas of a call's parameters. place: `path`, `query` or `header`."""
     return {p["name"]: p["schema"] for p in operation.get("parameters", []) if p["in"] == place}
 
 
@@ -53,15 +53,15 @@ def headers(operation: dict[str, Any], code: int) -> set[str]:
 def test_ids_are_integers(description: dict[str, Any]) -> None:
     with_id = [operation for _method, path, operation in operations(description) if "{" in path]
     assert len(with_id) >= 15
-    assert {schema["type"] for operation in with_id for schema in asked(operation, "path").values()} == {"integer"}
+    assert {schema["type"] for operation in with_id for schema in parameters(operation, "path").values()} == {"integer"}
     for name, schema in description["components"]["schemas"].items():
         for field, kind in schema.get("properties", {}).items():
             if field in ("id", "product", "order", "device", "user", "reverses") and "$ref" not in kind:
-                said = kind if "type" in kind else kind.get("allOf", [{}])[0]
-                assert said.get("type", "integer") == "integer" or name.startswith("Login"), (name, field)
+                schema = kind if "type" in kind else kind.get("allOf", [{}])[0]
+                assert schema.get("type", "integer") == "integer" or name.startswith("Login"), (name, field)
 
 
-def test_every_refusal_has_the_one_body_and_too_many_say_when_to_come_again(description: dict[str, Any]) -> None:
+def test_every_refusal_has_the_same_body_and_429_has_retry_after(description: dict[str, Any]) -> None:
     seen = 0
     for method, path, operation in operations(description):
         for code, answer in operation["responses"].items():
@@ -74,7 +74,7 @@ def test_every_refusal_has_the_one_body_and_too_many_say_when_to_come_again(desc
     assert set(error["required"]) == {"code", "detail", "facts", "retryable"}
 
 
-def test_what_is_made_says_where_it_is(description: dict[str, Any]) -> None:
+def test_every_creation_has_a_location_header(description: dict[str, Any]) -> None:
     makes = [(path, operation) for _m, path, operation in operations(description) if "201" in operation["responses"]]
     assert len(makes) >= 4
     for path, operation in makes:
@@ -82,7 +82,7 @@ def test_what_is_made_says_where_it_is(description: dict[str, Any]) -> None:
 
 
 SHORT = "/api/products/{key}/barcodes/"
-"""A list of at most 100 (`barcodes.MOST`), which comes as a whole."""
+"""A list without pages: it has at most 100 rows (`barcodes.MOST`)."""
 
 
 def test_every_list_of_the_api_has_pages(description: dict[str, Any]) -> None:
@@ -93,14 +93,14 @@ def test_every_list_of_the_api_has_pages(description: dict[str, Any]) -> None:
             lists += 1
             if path == SHORT:
                 continue
-            assert {"limit", "after"} <= set(asked(operation, "query")), path
+            assert {"limit", "after"} <= set(parameters(operation, "query")), path
             assert "Link" in headers(operation, 200), path
     assert lists == 9
 
 
-def test_what_has_a_tag_can_be_asked_for_and_changed_by_it(description: dict[str, Any]) -> None:
+def test_what_has_an_etag_accepts_if_none_match_and_if_match(description: dict[str, Any]) -> None:
     for method, path, operation in operations(description):
-        conditions = set(asked(operation, "header")) & CONDITIONS
+        conditions = set(parameters(operation, "header")) & CONDITIONS
         has_tag = "ETag" in headers(operation, 200)
         if method == "get":
             assert conditions == ({"If-None-Match"} if has_tag else set()), path
@@ -126,7 +126,7 @@ def ids(owner: Caller, make_user: MakeUser, make_product: MakeProduct) -> dict[s
 
 
 @each("endpoint", [e for e in ENDPOINTS if e.path not in ("/api/schema/", "/api/docs/")])
-def test_a_real_answer_has_no_header_and_no_status_that_is_not_described(
+def test_a_real_response_has_only_headers_and_a_status_that_are_described(
     owner: Caller, ids: dict[str, int], description: dict[str, Any], endpoint: Endpoint
 ) -> None:
     path = re.sub(r"\{\w+\}", "{key}", endpoint.path)
@@ -139,8 +139,10 @@ def test_a_real_answer_has_no_header_and_no_status_that_is_not_described(
     else:
         answer = send(owner, endpoint.method, address, filled(endpoint.body, ids))
     assert str(answer.status_code) in operation["responses"], answer.content
-    assert set(answer.headers) & TOLD <= headers(operation, answer.status_code)
+    assert set(answer.headers) & DESCRIBED_HEADERS <= headers(operation, answer.status_code)
     if answer.status_code in (200, 201):
         of_a_page = {"Link", "ETag"} if "limit" in endpoint.query else set()  # only the whole list has a tag
-        assert headers(operation, answer.status_code) - of_a_page <= set(answer.headers), "what is described is there"
-        assert ("limit" in endpoint.query) <= ("Link" in answer.headers), "one row is a whole page of one"
+        assert headers(operation, answer.status_code) - of_a_page <= set(answer.headers), (
+            "described headers are missing"
+        )
+        assert ("limit" in endpoint.query) <= ("Link" in answer.headers), "even a page with one row has a Link"

@@ -34,13 +34,15 @@ def test_a_person_sees_their_own_devices_and_which_one_is_calling(
     assert all(picker.token[:15] not in str(row) for row in rows.values())
 
 
-def test_a_manager_may_see_everybodys_and_others_may_not(picker: Caller, manager: Caller) -> None:
+def test_a_manager_may_see_all_devices_and_others_may_not(picker: Caller, manager: Caller) -> None:
     assert ids(manager.get(DEVICES)) == {manager.device.pk}
     assert ids(manager.get(DEVICES, {"all": "1"})) == {manager.device.pk, picker.device.pk}
     assert ids(picker.get(DEVICES, {"all": "1"})) == {picker.device.pk}
 
 
-def test_a_revoked_device_is_out_at_once_and_revoking_twice_is_once(picker: Caller, log_in: LogIn) -> None:
+def test_a_revoked_device_is_logged_out_at_once_and_revoking_it_again_changes_nothing(
+    picker: Caller, log_in: LogIn
+) -> None:
     lost = log_in(picker.user)
     for _ in range(2):
         assert picker.delete(f"{DEVICES}{lost.device.pk}/").status_code == 204
@@ -48,14 +50,14 @@ def test_a_revoked_device_is_out_at_once_and_revoking_twice_is_once(picker: Call
     assert picker.get(DEVICES).status_code == 200
 
 
-def test_other_peoples_devices_are_404_and_live_on(picker: Caller, colleague: Caller) -> None:
+def test_another_persons_device_is_404_and_stays_logged_in(picker: Caller, colleague: Caller) -> None:
     check_error(colleague.delete(f"{DEVICES}{picker.device.pk}/"), 404, "no_such_device")
     unknown = check_error(colleague.delete(f"{DEVICES}99999999/"), 404, "no_such_device")
     assert unknown["facts"] == {"device": 99999999}
     assert picker.get(DEVICES).status_code == 200
 
 
-def test_a_manager_revokes_a_pickers_and_an_administrator_anybodys(
+def test_a_manager_revokes_a_pickers_device_and_an_administrator_any_device(
     picker: Caller, manager: Caller, owner: Caller, make_user: MakeUser, log_in: LogIn
 ) -> None:
     peer = log_in(make_user("Peer", is_staff=True))
@@ -78,7 +80,7 @@ def test_a_program_that_logs_in_for_each_request_does_not_fill_the_tables(
     assert picker.user.devices.filter(token__isnull=False).count() == 5
     assert [caller.get(DEVICES).status_code for caller in callers] == [401] * 15 + [200] * 5
     check_error(picker.get(DEVICES), 401)
-    assert picker.user.devices.count() == 6, "the one that history names stays"
+    assert picker.user.devices.count() == 6, "the device that history names stays"
 
 
 def test_without_a_token_there_is_nothing_to_see_or_revoke(guest: APIClient, picker: Caller) -> None:
@@ -87,7 +89,7 @@ def test_without_a_token_there_is_nothing_to_see_or_revoke(guest: APIClient, pic
 
 
 @pytest.mark.parametrize("key", ["0", "-1", "abc", "1.0", "99999999999999999999", "１", "%00", "%F0%9F%93%A6"])
-def test_an_id_that_can_be_none_is_404(picker: Caller, key: str) -> None:
+def test_an_impossible_id_is_404(picker: Caller, key: str) -> None:
     check_error(picker.delete(f"{DEVICES}{key}/"), 404)
 
 
@@ -102,7 +104,7 @@ def test_a_fixed_number_of_queries_however_many_devices(
         assert len(picker.get(DEVICES).json()) == 21
 
 
-def test_a_device_is_named_by_those_who_may_log_it_out(manager: Caller, picker: Caller, owner: Caller) -> None:
+def test_a_device_may_be_renamed_by_those_who_may_log_it_out(manager: Caller, picker: Caller, owner: Caller) -> None:
     devices.rename(manager.user, picker.device.pk, " Forklift\u200b ")
     picker.device.refresh_from_db()
     assert str(picker.device) == f"Forklift #{picker.device.pk}"

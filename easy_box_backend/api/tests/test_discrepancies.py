@@ -25,8 +25,8 @@ Kind = Discrepancy.Kind
 
 
 @pytest.fixture
-def asked(picker: Caller, make_product: MakeProduct) -> list[Discrepancy]:
-    """The oldest first: of a product, of an order, of neither."""
+def questions(picker: Caller, make_product: MakeProduct) -> list[Discrepancy]:
+    """Three discrepancies, the oldest first: about a product, about an order, and about neither."""
     by = Actor(picker.user, picker.device, at=timezone.now())
     order = Order.objects.create(customer_name="Petrova")
     return [
@@ -43,10 +43,12 @@ def kinds(answer: Any) -> list[str]:
     return [row["kind"] for row in answer.json()]
 
 
-def test_a_bare_array_the_latest_first_with_all_that_is_known(manager: Caller, asked: list[Discrepancy]) -> None:
+def test_the_list_is_a_bare_array_the_latest_first_with_all_facts(
+    manager: Caller, questions: list[Discrepancy]
+) -> None:
     rows = manager.get(URL).json()
-    assert [row["id"] for row in rows] == [found.pk for found in reversed(asked)]
-    first = asked[0]
+    assert [row["id"] for row in rows] == [found.pk for found in reversed(questions)]
+    first = questions[0]
     assert {name: rows[2][name] for name in rows[2] if name not in ("sentence", "details", "answers")} == {
         "id": first.pk,
         "kind": "name_differs",
@@ -62,17 +64,17 @@ def test_a_bare_array_the_latest_first_with_all_that_is_known(manager: Caller, a
         "resolved_at": None,
         "note": "",
     }
-    assert (rows[1]["order"], rows[1]["product"], rows[1]["sku"]) == (asked[1].order_id, None, "")
+    assert (rows[1]["order"], rows[1]["product"], rows[1]["sku"]) == (questions[1].order_id, None, "")
     assert (rows[0]["sku"], rows[0]["product"]) == ("CAP", None)
 
 
-def test_none_are_an_empty_array(manager: Caller) -> None:
+def test_the_list_without_discrepancies_is_an_empty_array(manager: Caller) -> None:
     assert manager.get(URL).json() == []
 
 
-def test_the_open_ones_unless_asked_otherwise(manager: Caller, asked: list[Discrepancy]) -> None:
-    assert manager.post(f"{URL}{asked[0].pk}/resolve/", {"action": "dismiss"}).status_code == 200
-    assert manager.post(f"{URL}{asked[2].pk}/resolve/", {"action": "dismiss"}).status_code == 200
+def test_the_list_has_the_open_ones_unless_status_says_otherwise(manager: Caller, questions: list[Discrepancy]) -> None:
+    assert manager.post(f"{URL}{questions[0].pk}/resolve/", {"action": "dismiss"}).status_code == 200
+    assert manager.post(f"{URL}{questions[2].pk}/resolve/", {"action": "dismiss"}).status_code == 200
     assert kinds(manager.get(URL)) == ["picked_after_cancel"]
     assert kinds(manager.get(URL, {"status": "open"})) == ["picked_after_cancel"]
     assert kinds(manager.get(URL, {"status": "dismissed"})) == ["unknown_product", "name_differs"]
@@ -80,18 +82,18 @@ def test_the_open_ones_unless_asked_otherwise(manager: Caller, asked: list[Discr
     assert len(kinds(manager.get(URL, {"status": "all"}))) == 3
 
 
-def test_of_one_kind(manager: Caller, asked: list[Discrepancy]) -> None:
+def test_the_list_can_be_filtered_by_kind(manager: Caller, questions: list[Discrepancy]) -> None:
     assert kinds(manager.get(URL, {"kind": "name_differs"})) == ["name_differs"]
     assert kinds(manager.get(URL, {"kind": "name_differs", "status": "applied"})) == []
 
 
 @each("name", ["status", "kind"])
 @each("value", ["x", "\x00", "OPEN", "1"])
-def test_a_strange_filter_is_a_400_that_names_it(manager: Caller, name: str, value: str) -> None:
+def test_an_invalid_filter_is_a_400_that_names_it(manager: Caller, name: str, value: str) -> None:
     assert name in check_error(manager.get(URL, {name: value}), 400, "invalid")
 
 
-def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, asked: list[Discrepancy]) -> None:
+def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, questions: list[Discrepancy]) -> None:
     with CaptureQueriesContext(connection) as few:
         manager.get(URL)
     for number in range(20):
@@ -101,15 +103,15 @@ def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, asked: l
     assert len(few) == len(many) <= 9
 
 
-def test_it_is_told_in_words_with_named_facts_and_what_each_answer_does(
-    manager: Caller, asked: list[Discrepancy]
+def test_a_discrepancy_has_its_sentence_its_named_facts_and_what_each_answer_does(
+    manager: Caller, questions: list[Discrepancy]
 ) -> None:
     row = manager.get(URL, {"kind": "name_differs"}).json()[0]
     assert row["sentence"] == (
         "The phone created SKU SOCK as “Red socks”, but a product with this SKU already existed: “Socks”. Its "
         "name was kept. Sent on 4 May 2026, 12:00 by Picker, device “tests”."
     )
-    product = asked[0].product
+    product = questions[0].product
     assert product is not None
     details = {fact["name"]: fact for fact in row["details"]}
     assert details["product"]["value"] == {"id": product.pk, "sku": "SOCK", "name": product.name}
@@ -123,7 +125,7 @@ def test_it_is_told_in_words_with_named_facts_and_what_each_answer_does(
     assert (dismiss["action"], dismiss["changes"], dismiss["asks"]) == ("dismiss", [], [])
 
 
-def test_it_is_told_in_the_callers_language(manager: Caller, asked: list[Discrepancy]) -> None:
+def test_the_sentence_is_in_the_callers_language(manager: Caller, questions: list[Discrepancy]) -> None:
     german = manager.get(URL, {"kind": "name_differs"}, headers={"accept-language": "de"}).json()[0]
     assert german["label"] == "eine Artikelnummer, zwei Namen"
     assert german["sentence"].startswith("Das Telefon hat die Artikelnummer SOCK als „Red socks“ angelegt")
@@ -131,7 +133,9 @@ def test_it_is_told_in_the_callers_language(manager: Caller, asked: list[Discrep
 
 
 @pytest.mark.both_databases
-def test_the_same_open_question_is_asked_once_and_told_once(picker: Caller, make_product: MakeProduct) -> None:
+def test_a_duplicate_of_an_open_question_is_neither_recorded_nor_sent_to_telegram(
+    picker: Caller, make_product: MakeProduct
+) -> None:
     product, by = make_product("SOCK"), Actor(picker.user, picker.device, at=timezone.now())
     facts: dict[str, Any] = {"sent": "A", "kept": "B"}
     made = [discrepancies.record(Kind.NAME_DIFFERS, by=by.then(NOON), product=product, **facts) for _ in range(2)]
@@ -145,18 +149,20 @@ def test_the_same_open_question_is_asked_once_and_told_once(picker: Caller, make
     assert Alert.objects.count() == Discrepancy.objects.count() == 2
 
 
-def test_what_was_settled_is_asked_anew(manager: Caller, asked: list[Discrepancy]) -> None:
-    manager.post(f"{URL}{asked[2].pk}/resolve/", {"action": "dismiss"})
-    by = Actor(asked[2].user, asked[2].device, at=timezone.now())
+def test_after_a_question_is_settled_the_next_one_like_it_is_a_new_question(
+    manager: Caller, questions: list[Discrepancy]
+) -> None:
+    manager.post(f"{URL}{questions[2].pk}/resolve/", {"action": "dismiss"})
+    by = Actor(questions[2].user, questions[2].device, at=timezone.now())
     again = discrepancies.record(Kind.UNKNOWN_PRODUCT, by=by.then(NOON), sku="CAP", id="uuid")
-    assert again.pk != asked[2].pk
+    assert again.pk != questions[2].pk
     assert len(kinds(manager.get(URL))) == 3
 
 
-def test_only_reading(manager: Caller) -> None:
+def test_the_list_can_only_be_read(manager: Caller) -> None:
     for method in ("post", "put", "patch", "delete"):
         check_error(getattr(manager, method)(URL), 405, "method_not_allowed")
 
 
-def test_a_guest_sees_nothing(guest: APIClient, asked: list[Discrepancy]) -> None:
+def test_a_guest_sees_nothing(guest: APIClient, questions: list[Discrepancy]) -> None:
     check_error(guest.get(URL), 401)

@@ -1,4 +1,4 @@
-"""What is said of each kind of discrepancy: to programs, at the desk, in Telegram and in the documentation."""
+"""The texts about each kind of discrepancy: for programs, at the desk, in Telegram and in the documentation."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ def examples(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
 
 
 @pytest.fixture
-def asked(db: None, examples: None) -> list[Discrepancy]:
-    """In the order of the kinds."""
+def questions(db: None, examples: None) -> list[Discrepancy]:
+    """The recorded examples, in the order of the kinds."""
     return list(Discrepancy.objects.order_by("pk"))
 
 
-def told(asked: list[Discrepancy], language: str = "en") -> list[Told]:
+def descriptions(questions: list[Discrepancy], language: str = "en") -> list[Told]:
     with translation.override(language):
-        return kinds.describe([Discrepancy.objects.get(pk=row.pk) for row in asked])
+        return kinds.describe([Discrepancy.objects.get(pk=row.pk) for row in questions])
 
 
-def test_every_kind_is_described_and_every_deed_can_be_done() -> None:
+def test_every_kind_has_a_description_and_every_deed_an_implementation() -> None:
     assert set(KINDS) == set(Discrepancy.Kind)
     assert set(settling.DEEDS) == set(Deed)
 
 
-def test_the_examples_are_of_every_kind_and_form(asked: list[Discrepancy]) -> None:
+def test_the_examples_are_of_every_kind_and_form(questions: list[Discrepancy]) -> None:
     for kind in Discrepancy.Kind:
-        assert sum(row.kind == kind for row in asked) >= len(KINDS[kind].rows)
+        assert sum(row.kind == kind for row in questions) >= len(KINDS[kind].rows)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_kind_is_told_whole_in_every_language(asked: list[Discrepancy], language: str) -> None:
-    english = {one.row.pk: one for one in told(asked)}
-    for one in told(asked, language):
+def test_every_kind_has_a_complete_sentence_in_every_language(questions: list[Discrepancy], language: str) -> None:
+    english = {one.row.pk: one for one in descriptions(questions)}
+    for one in descriptions(questions, language):
         texts = [one.label, one.sentence, *(answer.text for answer in one.answers),
                  *(str(fact.label) for fact in one.facts), *(fact.text for fact in one.facts),
                  *(str(ask.label) for answer in one.answers for ask in answer.asks)]  # fmt: skip
@@ -72,14 +72,12 @@ def test_every_kind_is_told_whole_in_every_language(asked: list[Discrepancy], la
             assert one.what != same.what
             for mine, theirs in zip(one.answers, same.answers, strict=True):
                 assert mine.text != theirs.text
-                assert mine.token == theirs.token, "a page in another language does the same"
+                assert mine.token == theirs.token, "the token does not depend on the language of the page"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_was_held_back_is_said_to_be_not_booked_and_nothing_else_is(
-    asked: list[Discrepancy], language: str
-) -> None:
-    for one in told(asked, language):
+def test_only_texts_about_held_back_pieces_say_not_booked(questions: list[Discrepancy], language: str) -> None:
+    for one in descriptions(questions, language):
         says = NOT_BOOKED[language] in one.what.lower()
         held = "pending" in one.row.facts
         never = one.row.kind in (Discrepancy.Kind.UNKNOWN_ORDER, Discrepancy.Kind.PICKED_AFTER_CANCEL)
@@ -87,9 +85,9 @@ def test_what_was_held_back_is_said_to_be_not_booked_and_nothing_else_is(
         assert says == (held or never), one.what
 
 
-def test_nothing_is_called_by_a_number_of_the_database(asked: list[Discrepancy]) -> None:
-    """Orders have their number on paper; products, people and phones have names."""
-    for one in told(asked):
+def test_no_text_shows_a_database_id(questions: list[Discrepancy]) -> None:
+    """Except orders, whose number is on the paper; products, people and phones have names."""
+    for one in descriptions(questions):
         words = [one.sentence, *(answer.text for answer in one.answers), *(fact.text for fact in one.facts)]
         order = f"#{Order.objects.get().pk} "
         for text in words:
@@ -99,14 +97,14 @@ def test_nothing_is_called_by_a_number_of_the_database(asked: list[Discrepancy])
         assert not {"id", "requests"} & {fact.name for fact in one.facts}
 
 
-def test_a_taken_sku_names_the_product_that_has_it(asked: list[Discrepancy]) -> None:
-    one = next(one for one in told(asked) if one.row.kind == "sku_taken")
+def test_a_taken_sku_names_the_product_that_has_it(questions: list[Discrepancy]) -> None:
+    one = next(one for one in descriptions(questions) if one.row.kind == "sku_taken")
     assert "which belongs to SHIRT · Рубашка белая" in one.sentence
     assert {fact.name: fact.text for fact in one.facts}["taken_by"] == "SHIRT · Рубашка белая"
 
 
-def test_a_possible_repeat_names_the_receipt_that_it_looks_like(asked: list[Discrepancy]) -> None:
-    booked, held = [one for one in told(asked) if one.row.kind == "possible_duplicate"]
+def test_a_possible_duplicate_names_the_receipt_that_it_equals(questions: list[Discrepancy]) -> None:
+    booked, held = [one for one in descriptions(questions) if one.row.kind == "possible_duplicate"]
     for one in (booked, held):
         assert "The same phone sent 5 pieces on " in one.sentence
     earlier = {fact.name: fact for fact in booked.facts}["earlier"]
@@ -115,8 +113,8 @@ def test_a_possible_repeat_names_the_receipt_that_it_looks_like(asked: list[Disc
     assert held.answers[0].text == "Book 5 pieces: 22 → 27"
 
 
-def test_a_long_number_is_written_in_groups_and_never_offered_to_be_booked(asked: list[Discrepancy]) -> None:
-    one = next(one for one in told(asked, "ru") if one.row.kind == "implausible_quantity")
+def test_a_long_number_is_written_in_groups_and_never_offered_to_be_booked(questions: list[Discrepancy]) -> None:
+    one = next(one for one in descriptions(questions, "ru") if one.row.kind == "implausible_quantity")
     assert "4 006 381 333 999" in one.sentence.replace("\xa0", " ")
     assert [ask.name for ask in one.answers[0].asks] == ["quantity"]
     assert str(BARCODE) not in one.answers[0].text
@@ -131,45 +129,45 @@ def test_a_long_number_is_written_in_groups_and_never_offered_to_be_booked(asked
     ],
 )
 def test_a_button_says_what_it_does_with_the_numbers(
-    asked: list[Discrepancy], language: str, apply: str, reverse: str
+    questions: list[Discrepancy], language: str, apply: str, reverse: str
 ) -> None:
-    booked, held = [one for one in told(asked, language) if one.row.kind == "possible_duplicate"]
+    booked, held = [one for one in descriptions(questions, language) if one.row.kind == "possible_duplicate"]
     assert (held.answers[0].text, booked.answers[1].text) == (apply, reverse)
 
 
-def test_one_piece_is_a_piece(asked: list[Discrepancy]) -> None:
-    texts = [answer.text for one in told(asked) for answer in one.answers]
+def test_one_piece_is_written_in_the_singular(questions: list[Discrepancy]) -> None:
+    texts = [answer.text for one in descriptions(questions) for answer in one.answers]
     assert "Put 1 piece back: 4 → 5" in texts
     assert not [text for text in texts if re.search(r"\b1 pieces", text)]
 
 
 def test_many_are_described_in_as_many_queries_as_one(
-    asked: list[Discrepancy], django_assert_max_num_queries: object
+    questions: list[Discrepancy], django_assert_max_num_queries: object
 ) -> None:
     with django_assert_max_num_queries(9):  # type: ignore[operator]
-        kinds.describe(asked)
+        kinds.describe(questions)
 
 
-def test_one_after_the_other_each_begins_where_the_one_before_ends(asked: list[Discrepancy]) -> None:
-    held = [row for row in asked if row.kind == "possible_duplicate" and "pending" in row.facts] * 2
+def test_the_changes_of_several_questions_build_on_each_other(questions: list[Discrepancy]) -> None:
+    held = [row for row in questions if row.kind == "possible_duplicate" and "pending" in row.facts] * 2
     with translation.override("en"):
         first, second = kinds.describe(held, in_turn="apply")
     assert (first.answers[0].text, second.answers[0].text) == ("Book 5 pieces: 22 → 27", "Book 5 pieces: 27 → 32")
 
 
-def test_telegram_tells_what_happened_and_links_to_it(asked: list[Discrepancy], settings: object) -> None:
+def test_telegram_tells_what_happened_and_links_to_it(questions: list[Discrepancy], settings: object) -> None:
     settings.ADMIN_LANGUAGE_CODE = "ru"  # type: ignore[attr-defined]
     settings.PUBLIC_BASE_URL = "https://box.example.com"  # type: ignore[attr-defined]
-    row = next(row for row in asked if row.kind == "over_picked" and "pending" in row.facts)
+    row = next(row for row in questions if row.kind == "over_picked" and "pending" in row.facts)
     message = messages.compose(list(Alert.objects.filter(facts__discrepancy=row.pk)))
     assert "Не проведено." in message
     assert "Анна, устройство «Pixel 7»" in message
     assert f"/questions/{row.pk}/" in message
 
 
-def test_telegram_tells_both_stories_if_they_are_short(asked: list[Discrepancy], settings: object) -> None:
+def test_telegram_tells_both_stories_if_they_are_short(questions: list[Discrepancy], settings: object) -> None:
     settings.ADMIN_LANGUAGE_CODE = "en"  # type: ignore[attr-defined]
-    row = next(row for row in asked if row.kind == "possible_duplicate" and "pending" in row.facts)
+    row = next(row for row in questions if row.kind == "possible_duplicate" and "pending" in row.facts)
     alert = Alert.objects.filter(facts__discrepancy=row.pk)
     message = messages.compose(list(alert))
     assert "\n<i>the server believes</i>: " in message
@@ -196,8 +194,8 @@ def test_the_managers_guide_in_russian_names_the_kinds_as_the_desk_does() -> Non
     assert {row.split(" | ")[0].removeprefix("| ") for row in rows} == labels
 
 
-def test_the_documentation_offers_what_the_buttons_offer(asked: list[Discrepancy]) -> None:
-    described = told(asked)
+def test_the_documentation_offers_what_the_buttons_offer(questions: list[Discrepancy]) -> None:
+    described = descriptions(questions)
     for kind in Discrepancy.Kind:
         offered = {answer.action for one in described if one.row.kind == kind for answer in one.answers}
         rows = KINDS[kind].rows

@@ -1,4 +1,4 @@
-"""A full disk: changes are refused with a clear answer, and all else goes on."""
+"""On a full disk, changes are refused with a clear error, and everything else works."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.any_database
 
 @pytest.fixture
 def full(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk with 99 MB left of the 100 that are wanted."""
+    """A disk with 99 MB free, where the settings require 100."""
     settings.MIN_FREE_DISK_MB = 100
     monkeypatch.setattr(health, "free_disk_mb", lambda: 99)
 
@@ -41,12 +41,12 @@ def test_a_change_is_refused_and_reading_goes_on(full: None, picker: Caller, mak
         assert body["retryable"] is True
     assert StockMovement.objects.count() == before
     assert picker.get("/api/products/").json()[0]["quantity"] == 5
-    said = picker.post(f"/api/products/{product.pk}/add_stock/", {"quantity": 3}, HTTP_ACCEPT_LANGUAGE="ru").json()
-    assert said["detail"].startswith("Диск сервера заполнен")
+    body = picker.post(f"/api/products/{product.pk}/add_stock/", {"quantity": 3}, HTTP_ACCEPT_LANGUAGE="ru").json()
+    assert body["detail"].startswith("Диск сервера заполнен")
 
 
 @pytest.mark.django_db
-def test_one_can_log_in_and_the_apps_report_is_dropped(full: None, picker: Caller) -> None:
+def test_logging_in_works_and_the_apps_error_report_is_dropped(full: None, picker: Caller) -> None:
     guest = APIClient()
     answer = guest.post("/api/auth/token/", {"email": picker.user.email, "password": PASSWORD})
     assert answer.status_code == 200
@@ -56,7 +56,7 @@ def test_one_can_log_in_and_the_apps_report_is_dropped(full: None, picker: Calle
 
 
 @pytest.mark.django_db
-def test_with_room_enough_all_is_as_always(
+def test_with_enough_room_changes_are_accepted(
     settings: Any, monkeypatch: pytest.MonkeyPatch, picker: Caller, make_product: MakeProduct
 ) -> None:
     settings.MIN_FREE_DISK_MB = 100
@@ -73,7 +73,7 @@ class DiskFull(Exception):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("cause", [DiskFull("could not extend file"), Exception("database or disk is full")])
-def test_a_database_without_room_is_the_same_answer(
+def test_a_database_without_room_gives_the_same_response(
     picker: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch, cause: Exception
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_database_without_room_is_the_same_answer(
 
 
 @pytest.mark.django_db
-def test_a_photo_without_room_is_the_same_answer_and_nothing_has_changed(
+def test_a_photo_without_room_gives_the_same_response_and_changes_nothing(
     picker: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any) -> None:

@@ -1,4 +1,5 @@
-"""The short way to the app's hot calls answers what REST framework's views answer, for every kind of device."""
+"""The app's frequent calls have a short way past REST framework (api/rest/door.py). Its responses and effects are those
+of REST framework's views, for every kind of device."""
 
 from __future__ import annotations
 
@@ -45,48 +46,48 @@ def box(make_product: MakeProduct) -> Product:
     return product
 
 
-def told(value: Any) -> Any:
-    """A JSON answer without what differs from one request to the next."""
+def comparable(value: Any) -> Any:
+    """A JSON value without the fields that differ from one request to the next."""
     if isinstance(value, dict):
-        return {name: told(part) for name, part in value.items() if name not in VARYING}
-    return [told(part) for part in value] if isinstance(value, list) else value
+        return {name: comparable(part) for name, part in value.items() if name not in VARYING}
+    return [comparable(part) for part in value] if isinstance(value, list) else value
 
 
-class Ways:
-    """Sends each request both ways, on the same data."""
+class BothWays:
+    """Sends each request by the short way and by the view, on the same data."""
 
     def __init__(self, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
         self.caller, self.patch, self.short = caller, monkeypatch, False
 
     def outcome(self, send: Callable[[], Any]) -> dict[str, Any]:
-        """What the answer is, and what has changed in the database; then it is undone."""
+        """Send a request; returns its response and its effects on the database, which are then rolled back."""
         ready.forget()
         with transaction.atomic():
             answer = send()
             headers = {name: answer.headers.get(name) for name in HEADERS}
             content = gzip.decompress(answer.content) if headers["Content-Encoding"] else answer.content
-            body = told(json.loads(content)) if content else None
+            body = comparable(json.loads(content)) if content else None
             books = list(
                 StockMovement.objects.order_by("id").values_list("product", "kind", "quantity_delta", "quantity_after")
             )
             memory = [
                 json.loads(state) for state in DeviceMemory.objects.order_by("pk").values_list("state", flat=True)
             ]
-            asked = list(Discrepancy.objects.order_by("id").values_list("kind", flat=True))
+            questions = list(Discrepancy.objects.order_by("id").values_list("kind", flat=True))
             if answer.status_code >= 400 or answer.request["REQUEST_METHOD"] == "POST":
                 del headers["Content-Length"]  # ids of rows differ in length
             assert ledger.broken_ledgers() == []
             transaction.set_rollback(True)
         remembered = [[state.get(name) for name in ("last_kind", "number", "pulls")] for state in memory]
-        return {"status": answer.status_code, "headers": headers, "body": body, "books": books, "asked": asked,
+        return {"status": answer.status_code, "headers": headers, "body": body, "books": books, "questions": questions,
                 "remembered": remembered}  # fmt: skip
 
-    def same(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[dict[str, Any], bool]:
-        """The outcome, and whether the short way was taken."""
+    def compare(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[dict[str, Any], bool]:
+        """Assert that both ways have the same outcome; returns it, and whether the short way took the request."""
         kind = headers.pop("content_type", "application/json") if body or method == "POST" else ""
         answer, taken = door.answer, list[bool]()
 
-        def noted(*args: Any, **more: Any) -> Any:
+        def record_whether_taken(*args: Any, **more: Any) -> Any:
             found = answer(*args, **more)
             taken.append(found is not None)
             return found
@@ -94,7 +95,7 @@ class Ways:
         def send() -> Any:
             return self.caller.generic(method, path, body, content_type=kind, headers=headers)
 
-        self.patch.setattr(door, "answer", noted)
+        self.patch.setattr(door, "answer", record_whether_taken)
         short = self.outcome(send)
         self.patch.setattr(door, "answer", lambda *_args, **_more: None)
         long = self.outcome(send)
@@ -104,8 +105,8 @@ class Ways:
 
 
 @pytest.fixture
-def ways(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> Ways:
-    return Ways(caller, monkeypatch)
+def ways(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> BothWays:
+    return BothWays(caller, monkeypatch)
 
 
 BODIES = [
@@ -138,10 +139,10 @@ CASES: list[tuple[str, str, bytes, dict[str, str]]] = [
 
 
 @each(("method", "path", "body", "headers"), CASES)
-def test_every_request_has_the_same_outcome(
-    ways: Ways, box: Product, method: str, path: str, body: bytes, headers: dict[str, str]
+def test_every_request_has_the_same_outcome_both_ways(
+    ways: BothWays, box: Product, method: str, path: str, body: bytes, headers: dict[str, str]
 ) -> None:
-    ways.same(method, path.replace("{}", str(box.pk)), body, **headers)
+    ways.compare(method, path.replace("{}", str(box.pk)), body, **headers)
 
 
 @each(
@@ -149,23 +150,27 @@ def test_every_request_has_the_same_outcome(
     [("GET", LIST, b""), ("GET", ORDERS, b""), ("GET", f"{LIST}?sku=BOX", b""),
      ("POST", "/api/products/{}/add_stock/", b'{"quantity": 2}')],
 )  # fmt: skip
-def test_ordinary_requests_take_the_short_way(ways: Ways, box: Product, method: str, path: str, body: bytes) -> None:
-    outcome, taken = ways.same(method, path.replace("{}", str(box.pk)), body)
+def test_ordinary_requests_take_the_short_way(
+    ways: BothWays, box: Product, method: str, path: str, body: bytes
+) -> None:
+    outcome, taken = ways.compare(method, path.replace("{}", str(box.pk)), body)
     assert taken
     assert outcome["status"] == 200
 
 
-def test_an_archived_product_has_the_same_outcome(ways: Ways, manager: Caller, box: Product) -> None:
+def test_an_addition_to_an_archived_product_has_the_same_outcome_both_ways(
+    ways: BothWays, manager: Caller, box: Product
+) -> None:
     manager.delete(f"/api/products/{box.pk}/")
-    outcome, _short = ways.same("POST", f"/api/products/{box.pk}/add_stock/", b'{"quantity": 1}')
+    outcome, _short = ways.compare("POST", f"/api/products/{box.pk}/add_stock/", b'{"quantity": 1}')
     assert outcome["status"] == (200 if ways.caller.device.is_app else 404)
-    ways.same("GET", f"{LIST}?sku=BOX")
+    ways.compare("GET", f"{LIST}?sku=BOX")
 
 
-def test_what_does_not_fit_on_the_shelf_has_the_same_outcome(ways: Ways, box: Product) -> None:
+def test_an_addition_beyond_the_bounds_has_the_same_outcome_both_ways(ways: BothWays, box: Product) -> None:
     Product.objects.update(quantity=1_000_000_000)
     StockMovement.objects.filter(product=box).update(quantity_delta=1_000_000_000, quantity_after=1_000_000_000)
-    outcome, _short = ways.same("POST", f"/api/products/{box.pk}/add_stock/", b'{"quantity": 1}')
+    outcome, _short = ways.compare("POST", f"/api/products/{box.pk}/add_stock/", b'{"quantity": 1}')
     assert outcome["status"] == (200 if ways.caller.device.is_app else 400)
 
 
@@ -190,20 +195,22 @@ NO_TOKENS = ("", "Token", "Token ", "Token x", "Token a b", "Basic eA==", "Token
 
 
 @each("lock_out", [expired, revoked, inactive, *map(header, NO_TOKENS)])
-def test_who_may_not_in_may_not_in_by_either_way(ways: Ways, box: Product, lock_out: Callable[[Caller], None]) -> None:
-    lock_out(ways.caller)
+def test_an_invalid_token_is_refused_both_ways(
+    ways: BothWays, box: Product, invalidate: Callable[[Caller], None]
+) -> None:
+    invalidate(ways.caller)
     for method, path, body in (("POST", f"/api/products/{box.pk}/add_stock/", b'{"quantity": 1}'), ("GET", LIST, b""),
                                ("GET", f"{LIST}?sku=BOX", b""), ("GET", ORDERS, b"")):  # fmt: skip
-        assert ways.same(method, path, body)[0]["status"] == 401
+        assert ways.compare(method, path, body)[0]["status"] == 401
     ways.caller.credentials(HTTP_AUTHORIZATION=f"Token {ways.caller.token}")
 
 
-def test_another_host_is_refused_both_ways(ways: Ways, box: Product, settings: Any) -> None:
+def test_another_host_is_refused_both_ways(ways: BothWays, box: Product, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["box.example.com"]
-    assert ways.same("GET", LIST)[0]["status"] == 400
+    assert ways.compare("GET", LIST)[0]["status"] == 400
 
 
-def test_a_token_about_to_be_renewed_is_renewed(caller: Caller, box: Product) -> None:
+def test_the_short_way_renews_a_token_that_is_due(caller: Caller, box: Product) -> None:
     soon = timezone.now() + timedelta(days=1)
     AuthToken.objects.filter(user=caller.user).update(expiry=soon)
     Device.objects.update(last_seen_at=timezone.now() - timedelta(days=1))
@@ -212,7 +219,9 @@ def test_a_token_about_to_be_renewed_is_renewed(caller: Caller, box: Product) ->
     assert Device.objects.filter(last_seen_at__gt=timezone.now() - timedelta(minutes=1)).exists()
 
 
-def test_its_line_in_the_log_is_complete(caller: Caller, box: Product, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_line_of_the_short_way_is_complete(
+    caller: Caller, box: Product, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, logger="api.middleware.request_log"):
         answer = caller.post(f"/api/products/{box.pk}/add_stock/", {"quantity": 1})
     (record,) = [record for record in caplog.records if record.name == "api.middleware.request_log"]

@@ -1,4 +1,4 @@
-"""Drafts of orders: what a manager enters is stored at once, and somebody else's changes are not overwritten"""
+"""Drafts of orders: a manager's input is stored at once, and somebody else's changes are not overwritten."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_row_is_read_as_code_and_pieces(row: str, readings: list[tuple[str, in
 
 
 # --- A new order --------------------------------------------------------------------------------------------------
-def test_scans_become_lines_and_the_same_again_adds(vera: Actor, sock: Product, hat: Product) -> None:
+def test_scans_become_lines_and_a_repeated_code_adds_pieces(vera: Actor, sock: Product, hat: Product) -> None:
     drafts.enter(None, "SOCK", batch="1", by=vera)
     added = drafts.enter(None, "HAT\nSOCK×5\r\nSOCK", batch="2", by=vera)
     assert [(product.sku, pieces) for product, pieces in added] == [("HAT", 1), ("SOCK", 5), ("SOCK", 1)]
@@ -107,13 +107,15 @@ def test_the_barcode_of_a_carton_adds_its_pieces(vera: Actor, sock: Product) -> 
     assert draft(vera).values == {f"pieces:{sock.pk}": 37}
 
 
-def test_a_batch_sent_again_counts_once_and_equal_codes_in_another_count_again(vera: Actor, sock: Product) -> None:
+def test_a_batch_that_is_sent_twice_counts_once_and_the_same_codes_in_another_batch_count_again(
+    vera: Actor, sock: Product
+) -> None:
     for batch in ("1", "1", "2"):
         drafts.enter(None, "SOCK\nSOCK", batch=batch, by=vera)
     assert draft(vera).values == {f"pieces:{sock.pk}": 4}
 
 
-def test_unknown_codes_are_listed_and_block_nothing(vera: Actor, sock: Product, hat: Product) -> None:
+def test_unknown_codes_are_listed_and_do_not_block_the_draft(vera: Actor, sock: Product, hat: Product) -> None:
     products.archive(hat.pk, by=vera)
     text = f"HAT\nSOCK\t2\nSOCK\t2,5\nSOCK×{MAX_QUANTITY}\n 4006381333931 \n\nSOCK×0\nHAT"
     drafts.enter(None, text, batch="1", by=vera)
@@ -151,7 +153,7 @@ def test_each_person_has_a_draft_of_their_own(vera: Actor, boris: Actor, sock: P
         ({"lines": None}, "lines"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_and_the_draft_stays(
+def test_an_invalid_value_is_named_and_the_draft_stays(
     vera: Actor, sock: Product, values: dict[str, Any], field: str
 ) -> None:
     drafts.enter(None, "SOCK", batch="1", by=vera)
@@ -208,7 +210,9 @@ def test_nothing_is_saved_over_a_state_that_the_person_has_not_seen(
     assert (changed.customer_name, lines(changed)["SOCK"]) == ("Anna Ivanova", (7, 0))
 
 
-def test_what_was_picked_is_returned_when_a_manager_corrects_it(vera: Actor, order: Order, sock: Product) -> None:
+def test_picked_goods_are_returned_when_a_manager_lowers_the_picked_quantity(
+    vera: Actor, order: Order, sock: Product
+) -> None:
     orders.pick_in_full(order.pk, by=vera)
     drafts.change(order.pk, {f"picked:{sock.pk}": 4}, by=vera)
     assert lines(drafts.save(order.pk, by=vera)) == {"SOCK": (5, 4), "HAT": (2, 2)}
@@ -216,7 +220,7 @@ def test_what_was_picked_is_returned_when_a_manager_corrects_it(vera: Actor, ord
     assert sock.quantity == 6
 
 
-def test_an_order_that_is_gone_is_no_draft(vera: Actor, order: Order) -> None:
+def test_an_archived_order_has_no_draft(vera: Actor, order: Order) -> None:
     drafts.change(order.pk, {"note": "x"}, by=vera)
     orders.archive(order.pk, by=vera)
     for verb in (lambda: drafts.save(order.pk, by=vera), lambda: drafts.change(order.pk, {}, by=vera)):

@@ -1,4 +1,4 @@
-"""The one shape of every refusal: code, detail, facts, retryable, beside messages by field name; and no 5xx."""
+"""Every error has the same body: code, detail, facts, retryable, and messages by field name. No input is a 5xx."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_another_media_type_is_415(picker: Caller) -> None:
         check_error(answer, 415, "unsupported_media_type")
 
 
-def test_an_accept_header_that_asks_for_something_else_is_no_reason_to_fail(picker: Caller) -> None:
+def test_an_accept_header_for_another_media_type_is_ignored(picker: Caller) -> None:
     for accept in ("text/html", "image/png", "nonsense", "*/*;q=0", "", "application/xml", "\x00", "a" * 5000):
         answer = picker.get(PRODUCTS, headers={"Accept": accept})
         assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
@@ -49,7 +49,7 @@ def test_a_host_that_is_not_ours_is_400(guest: APIClient, settings: Any, host: s
     assert host not in answer.content.decode() or not host
 
 
-def test_a_fault_of_ours_is_500_in_the_same_shape_and_tells_nothing(
+def test_a_server_error_is_500_in_the_same_shape_without_details(
     picker: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fault(*_args: Any, **_kwargs: Any) -> None:
@@ -63,7 +63,7 @@ def test_a_fault_of_ours_is_500_in_the_same_shape_and_tells_nothing(
 
 
 @pytest.mark.parametrize("language", ["xx", "", "\x00", "ru;q=x", "a" * 5000, "*", "de-AT-1996", "zh-Hans"])
-def test_a_strange_language_is_no_reason_to_fail(picker: Caller, language: str) -> None:
+def test_an_invalid_accept_language_is_ignored(picker: Caller, language: str) -> None:
     assert picker.get(PRODUCTS, headers={"Accept-Language": language}).status_code == 200
 
 
@@ -75,7 +75,7 @@ def test_a_strange_language_is_no_reason_to_fail(picker: Caller, language: str) 
      b'{"a":' * 100_000, b'{"a":[' * 50_000 + b"]}" * 50_000, b'{"sku":1}x', b'{"quantity":1e999}', b"\x00",
      b'{"sku": "a", "name": "b", "quantity": 1' + b"0" * 5000 + b"}", '{"sku":"x"}'.encode("utf-16")],
 )  # fmt: skip
-def test_what_is_no_json_object_is_400(picker: Caller, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_400(picker: Caller, body: bytes) -> None:
     check_error(picker.generic("POST", PRODUCTS, body, content_type="application/json"), 400)
     assert not Product.objects.exists()
 
@@ -89,15 +89,15 @@ def test_what_is_no_json_object_is_400(picker: Caller, body: bytes) -> None:
         (r"\uD83D\u0041", "\ufffdA"), (r"\"\udfff", '"\ufffd'),
     ],
 )  # fmt: skip
-def test_half_an_emoji_is_taken_as_the_sign_for_what_cannot_be_read(picker: Caller, written: str, read: str) -> None:
-    """A text that a phone cuts at a number of UTF-16 units can end within a pair."""
+def test_half_a_surrogate_pair_is_read_as_the_replacement_character(picker: Caller, written: str, read: str) -> None:
+    """A phone that cuts a text at a number of UTF-16 units can cut a surrogate pair, such as an emoji, in two."""
     body = '{"sku":"A","name":"' + written + '"}'
     answer = picker.generic("POST", PRODUCTS, body, content_type="application/json")
     assert answer.status_code == 201, answer.content
     assert answer.json()["name"] == read
 
 
-def test_a_huge_body_of_halves_is_read_in_no_time() -> None:
+def test_a_huge_body_of_half_surrogate_pairs_is_read_quickly() -> None:
     from time import process_time
 
     from api.rest import requests
@@ -110,7 +110,7 @@ def test_a_huge_body_of_halves_is_read_in_no_time() -> None:
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "latin-1", "utf-16", "rot13", "zlib", "nonsense", "undefined", ""])
-def test_json_is_utf_8_whatever_charset_is_declared(picker: Caller, charset: str) -> None:
+def test_json_is_read_as_utf_8_with_any_declared_charset(picker: Caller, charset: str) -> None:
     body = json.dumps({"sku": "Арт", "name": "Я"}, ensure_ascii=False).encode()
     answer = picker.generic("POST", PRODUCTS, body, content_type=f"application/json; charset={charset}")
     assert answer.status_code == 201, answer.content
@@ -182,12 +182,12 @@ def test_too_many_fields_or_files_are_400_and_too_much_text_is_413(picker: Calle
     check_error(picker.generic("POST", PRODUCTS, "sku=" + "x" * 10_000_000, content_type=FORM), 413, "too_large")
 
 
-def test_a_field_given_twice_is_no_fault(picker: Caller) -> None:
+def test_a_field_given_twice_is_no_5xx(picker: Caller) -> None:
     answer = picker.generic("POST", PRODUCTS, "sku=A&sku=B&name=x", content_type=FORM)
     assert answer.status_code == 201
 
 
-def test_a_request_that_breaks_off_is_400(picker: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_whose_body_breaks_off_is_400(picker: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: Any, **_kwargs: Any) -> bytes:
         raise UnreadablePostError("reset by peer")
 

@@ -1,5 +1,5 @@
-"""What holds for every route, also for one that is added tomorrow: who gets in, which methods there are, and that no
-address, parameter or method is a fault of ours."""
+"""Rules for every route, also for routes that are added later: who has access, which methods are allowed, and that no
+address, parameter or method causes a 5xx."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OPEN = {
 
 
 def routes(patterns: list[URLPattern | URLResolver] | None = None, before: str = "") -> Iterator[str]:
-    """All routes of the server; what varies in one is X."""
+    """All routes of the server, with X in place of each variable part."""
     for entry in get_resolver().url_patterns if patterns is None else patterns:
         route = re.sub(r"\(\?P<\w+>(\\.|\[[^]]*\]|\([^)]*\)|[^()])*\)", "X", str(entry.pattern))
         route = re.sub(r"<[^>]+>", "X", route)
@@ -73,7 +73,7 @@ def test_no_other_route_is_open_without_a_token(guest: APIClient, route: str) ->
 
 
 @pytest.mark.parametrize("route", sorted(OPEN))
-def test_what_is_open_is_meant_to_be_and_exists(route: str) -> None:
+def test_every_route_that_is_listed_as_open_exists(route: str) -> None:
     assert route in set(routes())
 
 
@@ -85,7 +85,7 @@ def test_every_route_of_the_api_is_in_the_table_of_endpoints() -> None:
 
 @pytest.mark.any_database
 @each("endpoint", [e for e in ENDPOINTS if e.is_for_staff])
-def test_what_is_for_staff_is_403_for_others(picker: Caller, endpoint: Endpoint) -> None:
+def test_a_call_for_staff_is_403_for_others(picker: Caller, endpoint: Endpoint) -> None:
     path = re.sub(r"\{\w+\}", "1", endpoint.path)
     check_error(getattr(picker, endpoint.method.lower())(path, endpoint.body), 403, "permission_denied")
 
@@ -96,7 +96,7 @@ def paths() -> list[str]:
 
 @pytest.mark.any_database
 @each("path", paths())
-def test_any_other_method_is_405_and_names_those_that_there_are(owner: Caller, path: str) -> None:
+def test_a_method_that_a_path_does_not_have_is_405_with_the_allowed_ones(owner: Caller, path: str) -> None:
     there = {endpoint.method for endpoint in ENDPOINTS if endpoint.path == path}
     address = re.sub(r"\{\w+\}", "1", path)
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - there:
@@ -120,7 +120,8 @@ ODD = [
     quote("\u00b2"), "%25", "%2e%2e%2f", quote("\u202e📦"), "%0d%0aX:1", "None", "1.0", "x" * 4096,
     "550e8400-e29b-41d4-a716-446655440000",
 ]  # fmt: skip
-"""What an address or a parameter can hold instead of an id, as it is sent; the worst first. In the admin _00 is NUL."""
+"""Values, URL-encoded, that an address or a parameter can have instead of an id, the worst first. In the admin _00 is
+NUL."""
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "X" * 300]
 
@@ -129,7 +130,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 def callers(
     guest: APIClient, owner: Caller, log_in: LogIn, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:
-    """Everybody who can call: nobody, a program, a phone, a person at the desk. They stay logged in."""
+    """By name: clients of a guest, a program, a phone, and a person at the desk. They stay logged in."""
     make_product()
     monkeypatch.setattr("api.rest.accounts.devices.revoke", lambda *_args, **_kwargs: None)
     phone = log_in(owner.user, Device.Kind.APP)
@@ -140,14 +141,14 @@ def callers(
 
 
 def who_calls(callers: dict[str, Any], route: str) -> list[Any]:
-    """The callers to whom a route makes a difference."""
+    """The callers for whom a route behaves differently."""
     if route.startswith("api/") and route not in OPEN:
         return [callers["program"], callers["phone"]]
     return [callers["guest"] if route in OPEN or route.startswith("media/") else callers["desk"]]
 
 
 def call(client: Any, method: str, address: str, body: dict[str, Any] | None = None, **extra: Any) -> Any:
-    """Call it: the answer is no fault of ours, and in the one shape if the API refuses."""
+    """Send a request, and assert that the response is no 5xx, and has the body of all errors if the API refuses it."""
     if not isinstance(client, APIClient):  # a form, as a page of the desk would send it
         kind, text = "application/x-www-form-urlencoded", "post=yes&action=x&_selected_action=1"
     else:
@@ -160,24 +161,24 @@ def call(client: Any, method: str, address: str, body: dict[str, Any] | None = N
 
 
 def bodies_of(route: str) -> dict[str, dict[str, Any]]:
-    """The methods of a route with a valid body each, so that what is looked at is the address."""
+    """The methods of a route, each with a valid body, so that the request is not refused because of its body."""
     there = {e.method: e.body for e in ENDPOINTS if re.sub(r"\{\w+\}", "X", e.path) == f"/{route}"}
     return there or {"GET": {}, "POST": {}}
 
 
 DIFFERENT = sorted(route for route in {*routes()} if not re.match("admin/api/(?!product/)", route))
-"""The tables of Django's admin are all alike, so one stands for them."""
+"""Routes, but only one table of Django's admin: they all work the same way."""
 
 
 @each("route", [route for route in DIFFERENT if "X" in route])
-def test_nothing_in_an_address_is_a_fault(callers: dict[str, Any], route: str) -> None:
+def test_no_value_in_an_address_is_a_5xx(callers: dict[str, Any], route: str) -> None:
     for client, odd, (method, body) in some(product(who_calls(callers, route), ODD, bodies_of(route).items()), route):
         call(client, method, "/" + route.replace("X", odd), body)
 
 
 @pytest.mark.any_database
 @each("route", [route for route in DIFFERENT if route not in ("admin/logout/", "logout/")])
-def test_no_method_is_a_fault(callers: dict[str, Any], route: str) -> None:
+def test_no_method_is_a_5xx(callers: dict[str, Any], route: str) -> None:
     address = "/" + route.replace("X", "1")
     for method in some(METHODS, route):
         for client in who_calls(callers, route):
@@ -203,8 +204,8 @@ LISTS = sorted(
 
 
 @each("route", LISTS)
-def test_no_parameter_of_a_list_in_the_desk_is_a_fault(callers: dict[str, Any], route: str) -> None:
-    """With e=1 an error of the query is a page of Django's admin; without, the same error leads to that page."""
+def test_no_parameter_of_a_list_in_the_desk_is_a_5xx(callers: dict[str, Any], route: str) -> None:
+    """With e=1, Django's admin answers an invalid query with an error page; without it, it redirects to that page."""
     queries = [f"{name}={ODD[0]}" for name in PARAMETERS]
     queries += ["&".join(f"{name}={odd}" for name in PARAMETERS) + "&e=1" for odd in ODD[:6]]
     for query in some(queries, route):

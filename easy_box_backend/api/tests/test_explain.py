@@ -1,4 +1,4 @@
-"""explain says in words what a phone is believed to be doing, and changes nothing."""
+"""`manage.py explain` prints what the server believes a phone to be doing, and changes nothing."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def anna(warehouse: Warehouse) -> Phone:
     return phone
 
 
-def explained(phone: Phone) -> str:
-    """What is said of a phone. It only reads."""
+def explain_output(phone: Phone) -> str:
+    """The output of `explain` about a phone. Asserts that the command writes nothing."""
     out = StringIO()
     with CaptureQueriesContext(
         connection,
@@ -51,45 +51,45 @@ def test_a_queue_that_broke_off_is_named_with_what_it_holds(warehouse: Warehouse
     for sku, pieces in (("SOCK", 5), ("CAP", 3), ("SHIRT", 2)):
         anna.add(sku, pieces)
     anna.loses_connection()
-    text = explained(anna)
+    text = explain_output(anna)
     assert f"Device {anna.device.pk}: Anna, Dart/3.5 (dart:io)." in text
     assert f"Last contact {MORNING.year}-" in text
     assert "7 requests read" in text
     assert "Its queue probably still holds: SOCK × 5, CAP × 3, SHIRT × 2." in text
     assert "  1. 0.0: a pass runs or has broken off; it has sent 3 of 3 known items\n" in text
     anna.pull()
-    text = explained(anna)
+    text = explain_output(anna)
     assert "  1. 0.0: at rest; no queue is known\n" in text
     assert re.search(r"Its queue still holds, if story [2-9] is true: SOCK × 5, CAP × 3, SHIRT × 2\.", text)
 
 
-def test_a_doubt_is_told_with_both_stories_and_its_question(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_doubt_is_printed_with_both_stories_and_its_question(warehouse: Warehouse, anna: Phone) -> None:
     anna.add("SOCK", 5)
     anna.loses_connection()
     warehouse.later(0.3)
     anna.add("SOCK", 5)
-    asked = Discrepancy.objects.get()
-    text = explained(anna)
+    question = Discrepancy.objects.get()
+    text = explain_output(anna)
     assert "Additions that are not settled:" in text
     assert re.search(r"SOCK × 5 at .*, not booked\n +story 1: entered again: 0 pieces\n", text)
     assert re.search(r"\n +story \d: by hand: 5 pieces\n", text), "the likeliest story that books it"
     assert re.search(r"Doubts about SOCK:\n +\+5 in a story of cost \d\.\d \(\+5 for addition 2\)", text)
-    assert f"discrepancy {asked.pk}: possible_duplicate, SOCK; its next requests may answer it" in text
+    assert f"discrepancy {question.pk}: possible_duplicate, SOCK; its next requests may answer it" in text
 
 
-def test_the_numbers_of_plus_and_minus_are_told_with_their_readings(warehouse: Warehouse, anna: Phone) -> None:
+def test_the_numbers_of_plus_and_minus_are_printed_with_their_readings(warehouse: Warehouse, anna: Phone) -> None:
     seen = anna.find("SOCK")
     assert seen
     for quantity in (11, 12):
         anna.put(seen, quantity=quantity)
-    text = explained(anna)
+    text = explain_output(anna)
     assert "Numbers of + and − for SOCK: 11, 12; booked: +2. Read as:\n  0.0: +2; the page shows 12" in text
     assert "No open question." in text
 
 
-def test_a_phone_of_which_nothing_is_known(warehouse: Warehouse) -> None:
+def test_a_phone_without_a_memory_is_reported_as_such(warehouse: Warehouse) -> None:
     boris = warehouse.phone("Boris")
-    text = explained(boris)
+    text = explain_output(boris)
     assert "It has never fetched the product list.\nNothing more is known of it." in text
 
 

@@ -1,4 +1,4 @@
-"""No input causes a 5xx, at any field of any call: a table of nasty values, and whatever hypothesis thinks of."""
+"""No input in any field of any call causes a 5xx: a table of nasty values, and values that hypothesis generates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NASTY: list[Any] = [
 
 @pytest.fixture
 def ids(owner: Caller, make_product: MakeProduct) -> dict[str, int]:
-    """One of everything that an address can name."""
+    """By name: the id of an existing row of each kind that an address can contain."""
     product = make_product("P", quantity=5)
     order = orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(owner.user, at=timezone.now()))
     discrepancy = Discrepancy.objects.create(
@@ -54,12 +54,12 @@ def ids(owner: Caller, make_product: MakeProduct) -> dict[str, int]:
 
 
 def filled(value: Any, ids: dict[str, int]) -> Any:
-    """A valid body with the ids that exist."""
+    """A valid body, with existing ids in place of its `{…}`."""
     return json.loads(re.sub(r'"\{(\w+)\}"', lambda found: str(ids[found[1]]), json.dumps(value)))
 
 
 def bodies(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The body with each field, also of its lines, replaced by each nasty value."""
+    """Bodies with one field, also of a line, replaced by one nasty value: all combinations."""
     found = [{**body, name: value} for name in body for value in NASTY]
     for line in body.get("lines", []):
         found += [{**body, "lines": [{**line, name: value}]} for name in line for value in NASTY]
@@ -67,8 +67,8 @@ def bodies(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def rotated(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The body with all fields replaced at once, and each by each value: as many bodies as there are values. What
-    stands in a line changes likewise, in bodies of their own."""
+    """Bodies with all fields replaced at once, so that each field has each nasty value in one of them: as many bodies
+    as there are values. For the fields of a line there are as many more."""
 
     def turn(fields: dict[str, Any], by: int) -> dict[str, Any]:
         return {name: NASTY[(by + 7 * place) % len(NASTY)] for place, name in enumerate(fields)}
@@ -79,8 +79,8 @@ def rotated(body: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def one_by_one(good: dict[str, Any], bad: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Each field that is not as in the good body, with its value and the good body with this one value."""
+def one_bad_field_each(good: dict[str, Any], bad: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """For each field where `bad` differs from `good`: its name, its value, and the good body with this one value."""
     for name, value in bad.items():
         if name != "lines" or bad | {"lines": 0} != good | {"lines": 0}:
             yield name, value, {**good, name: value}
@@ -90,12 +90,12 @@ def one_by_one(good: dict[str, Any], bad: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def as_text(value: Any) -> str:
-    """How a form or an address says it: 0 and "0" are the same there."""
+    """A value as a form or an address contains it. There 0 and "0" are the same."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def encoded(body: Any, kind: str) -> tuple[str, str]:
-    """The bytes of a body, and their type."""
+    """A body as text, and its media type."""
     if kind == "json":
         return json.dumps(body), "application/json"
     flat = {name: as_text(value) for name, value in body.items()}
@@ -103,7 +103,7 @@ def encoded(body: Any, kind: str) -> tuple[str, str]:
 
 
 def send(caller: Caller, method: str, path: str, body: Any, kind: str = "json", **extra: Any) -> None:
-    """Send it; the answer is no 5xx, and in the one shape if it is a refusal."""
+    """Send a request, and assert that the response is no 5xx, and has the body of all errors if it is an error."""
     data, content_type = encoded(body, kind)
     answer = caller.generic(method, path, data, content_type=content_type, **extra)
     assert answer.status_code < 500, (method, path, str(body)[:300])
@@ -113,7 +113,7 @@ def send(caller: Caller, method: str, path: str, body: Any, kind: str = "json", 
 
 @pytest.fixture(autouse=True)
 def no_limits(monkeypatch: pytest.MonkeyPatch, owner: Caller) -> None:
-    """Every call is looked at, however many there were; and the one who calls stays logged in."""
+    """Switch the rate limit off, and keep the caller logged in, so that every request is processed."""
     monkeypatch.setattr(logins, "LIMIT", limits.Limit(10**6, timedelta(minutes=1)))
     monkeypatch.setattr("api.rest.accounts.devices.revoke", lambda *_args, **_kwargs: None)
     owner.raise_request_exception = False
@@ -129,14 +129,14 @@ def test_a_nasty_value_at_any_field_of_json(owner: Caller, ids: dict[str, int], 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.body], ids=str)
 def test_a_nasty_value_at_any_field_of_a_form(owner: Caller, ids: dict[str, int], endpoint: Endpoint) -> None:
-    """All fields of a form are nasty at once. The values one at a time, in an otherwise good body, are JSON's."""
+    """All fields of a form are nasty at once. One nasty value in an otherwise good body is tested with JSON."""
     good, path = filled(endpoint.body, ids), endpoint.path.format(**ids)
     different = {encoded(body, "form"): body for body in rotated(good)}
     for bad in some(different.values(), endpoint):
         try:
             send(owner, endpoint.method, path, bad, "form")
         except AssertionError as error:
-            for field, value, body in one_by_one(good, bad):
+            for field, value, body in one_bad_field_each(good, bad):
                 try:
                     send(owner, endpoint.method, path, body, "form")
                 except AssertionError:
@@ -170,7 +170,7 @@ json_values = st.recursive(
 
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_is_sent_anywhere(owner: Caller, ids: dict[str, int], data: st.DataObject) -> None:
+def test_no_generated_body_or_query_is_a_5xx(owner: Caller, ids: dict[str, int], data: st.DataObject) -> None:
     endpoint = data.draw(st.sampled_from(ENDPOINTS))
     body = filled(endpoint.body, ids)
     names = st.sampled_from([*body, "x"]) | st.text(max_size=5)
@@ -183,7 +183,7 @@ def test_whatever_is_sent_anywhere(owner: Caller, ids: dict[str, int], data: st.
     send(owner, endpoint.method, endpoint.path.format(**ids), {**body, **changes}, kind, QUERY_STRING=query)
 
 
-def test_afterwards_the_ledger_still_agrees(owner: Caller, ids: dict[str, int]) -> None:
+def test_after_nasty_values_the_ledger_is_correct(owner: Caller, ids: dict[str, int]) -> None:
     for endpoint in ENDPOINTS:
         different = [body for body in bodies(filled(endpoint.body, ids))[::7] if "quantity" in str(body)]
         for body in some(different, endpoint):

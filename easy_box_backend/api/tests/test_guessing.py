@@ -1,4 +1,4 @@
-"""Guessing passwords: slowed for whoever guesses, not for the owner and not for the warehouse around them."""
+"""Guessing passwords is slowed down for the guesser, but not for the owner or other people of the warehouse."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def people(make_user: MakeUser) -> dict[str, User]:
 
 
 # --- The owner ----------------------------------------------------------------------------------------------------
-def test_strangers_guesses_do_not_lock_the_owner_out_where_they_have_logged_in(people: dict[str, User]) -> None:
+def test_guesses_from_elsewhere_do_not_lock_the_owner_out_at_a_known_address(people: dict[str, User]) -> None:
     assert enter("anna") == 200
     for n in range(30):
         enter("anna", "wrong", f"203.0.113.{n}")
@@ -52,7 +52,7 @@ def test_the_owners_own_typing_error_is_still_a_401_while_strangers_guess(people
     assert enter("anna", "tpyo") == 429
 
 
-def test_guesses_at_one_account_do_not_lock_out_the_others_of_the_warehouse(people: dict[str, User]) -> None:
+def test_guesses_at_one_account_do_not_lock_out_the_other_people_of_the_warehouse(people: dict[str, User]) -> None:
     for name in ("anna", "boris"):
         assert enter(name) == 200
     assert guess("anna", 11, WAREHOUSE) == [401] * 10 + [429]
@@ -60,7 +60,7 @@ def test_guesses_at_one_account_do_not_lock_out_the_others_of_the_warehouse(peop
     assert enter("boris") == 200
 
 
-def test_where_an_account_is_known_guessing_has_its_limit_too(people: dict[str, User]) -> None:
+def test_guesses_from_a_known_address_are_limited_too(people: dict[str, User]) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         enter("anna")
         assert guess("anna", 12, WAREHOUSE) == [401] * 10 + [429] * 2
@@ -68,7 +68,7 @@ def test_where_an_account_is_known_guessing_has_its_limit_too(people: dict[str, 
         assert enter("anna") == 200
 
 
-def test_an_address_is_known_for_thirty_days_after_the_last_time(people: dict[str, User]) -> None:
+def test_an_address_is_known_for_thirty_days_after_its_last_use(people: dict[str, User]) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         enter("anna")
         clock.shift(timedelta(days=29, hours=23))
@@ -91,7 +91,7 @@ def test_a_phone_that_stays_logged_in_keeps_its_address_known(people: dict[str, 
         assert enter("anna") == 200
 
 
-def test_a_device_that_shows_its_token_is_known_anywhere_and_has_a_count_of_its_own(
+def test_a_device_that_sends_its_token_is_known_at_any_address_and_has_a_limit_of_its_own(
     people: dict[str, User], picker: Caller
 ) -> None:
     guess("picker", 10)
@@ -99,20 +99,20 @@ def test_a_device_that_shows_its_token_is_known_anywhere_and_has_a_count_of_its_
     assert enter("picker", address="192.0.2.1") == 429
     assert enter("picker", address="192.0.2.1", **shown) == 200
     assert [enter("picker", "wrong", "192.0.2.9", **shown) for _ in range(11)] == [401] * 10 + [429]
-    assert enter("picker", address="192.0.2.1") == 200, "where the login before made it known"
+    assert enter("picker", address="192.0.2.1") == 200, "the previous login made this address known"
     guess("anna", 10, "203.0.113.67")
     assert enter("anna", address="192.0.2.1", **shown) == 429, "somebody else's token"
 
 
-# --- Whoever guesses ----------------------------------------------------------------------------------------------
-def test_ones_own_account_opens_no_further_guesses_at_another(people: dict[str, User]) -> None:
+# --- The guesser --------------------------------------------------------------------------------------------------
+def test_a_successful_login_allows_no_more_guesses_at_another_account(people: dict[str, User]) -> None:
     assert guess("anna", 9) == [401] * 9
     assert enter("boris", address=ELSEWHERE) == 200
     assert guess("anna", 2) == [401, 429]
     assert guess("clara", 1) == [429]
 
 
-def test_of_ipv6_a_whole_64_is_one_caller_and_the_next_is_another(people: dict[str, User]) -> None:
+def test_a_whole_ipv6_64_network_is_one_caller(people: dict[str, User]) -> None:
     for n in range(10):
         assert enter(f"nobody{n}", "wrong", f"2001:db8:0:1:{n}::{n}") == 401
     assert enter("anna", address="2001:db8:0:1:ffff:ffff:ffff:ffff") == 429
@@ -126,7 +126,7 @@ def test_an_ipv4_address_is_the_same_when_it_is_written_as_ipv6(people: dict[str
     assert enter("anna", address="::ffff:203.0.113.67") == 200
 
 
-def test_a_known_ipv6_network_is_known_whatever_the_address_in_it(people: dict[str, User]) -> None:
+def test_every_address_in_a_known_ipv6_network_is_known(people: dict[str, User]) -> None:
     assert enter("anna", address="2001:db8:0:1::1") == 200
     guess("anna", 10)
     assert enter("anna", address="2001:db8:0:1:1234::9") == 200
@@ -135,7 +135,7 @@ def test_a_known_ipv6_network_is_known_whatever_the_address_in_it(people: dict[s
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("known", [False, True])
-def test_guesses_in_parallel_get_no_more_tries_than_one_after_another(people: dict[str, User], known: bool) -> None:
+def test_parallel_guesses_have_the_same_limit_as_sequential_ones(people: dict[str, User], known: bool) -> None:
     if known:
         enter("anna")
 
@@ -169,8 +169,8 @@ def test_no_lock_of_the_database_is_held_while_a_password_is_hashed(
     assert seen == [False, False]
 
 
-# --- Nothing is told, nothing grows -------------------------------------------------------------------------------
-def test_an_account_and_a_made_up_one_are_answered_alike_to_strangers(people: dict[str, User]) -> None:
+# --- Nothing is revealed, and nothing piles up --------------------------------------------------------------------
+def test_strangers_get_the_same_responses_for_an_account_and_an_unknown_email(people: dict[str, User]) -> None:
     enter("anna")
     with time_machine.travel(NOON, tick=False):
         real = [enter("anna", "wrong", f"203.0.113.{n}") for n in range(12)]
@@ -178,14 +178,14 @@ def test_an_account_and_a_made_up_one_are_answered_alike_to_strangers(people: di
     assert real == made_up
 
 
-def test_an_account_that_may_not_log_in_is_known_nowhere(people: dict[str, User]) -> None:
+def test_an_inactive_account_has_no_known_address(people: dict[str, User]) -> None:
     enter("anna")
     User.objects.filter(email="anna@example.com").update(is_active=False)
     guess("nobody", 10, WAREHOUSE)
     assert enter("anna") == 429
 
 
-def test_what_is_counted_does_not_pile_up_and_names_nobody(people: dict[str, User]) -> None:
+def test_the_counters_are_removed_after_a_while_and_hold_no_names(people: dict[str, User]) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         for n in range(60):
             enter(f"nobody{n}", "wrong", f"203.0.113.{n}")
@@ -194,7 +194,7 @@ def test_what_is_counted_does_not_pile_up_and_names_nobody(people: dict[str, Use
     assert all("nobody" not in row.key and "203.0" not in row.key for row in Occurrence.objects.all())
 
 
-def test_the_places_of_a_person_are_bounded_and_the_latest_are_kept(
+def test_the_number_of_known_addresses_of_a_person_is_limited_and_the_latest_are_kept(
     people: dict[str, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logins, "PLACES_KEPT", 5)

@@ -14,7 +14,7 @@ from backend import hashers
 pytestmark = pytest.mark.any_database
 
 
-def test_many_log_ins_at_once_hash_one_after_the_other(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parallel_logins_hash_one_after_the_other(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.PASSWORD_HASHERS = ["backend.hashers.Argon2"]
     running, most = 0, 0
 

@@ -1,4 +1,4 @@
-"""The probes: is the process alive, can it serve?"""
+"""The health probes: whether the process is alive, and whether it can serve."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_migrated", set())
 
 
-def test_healthz_asks_no_database_and_no_host(guest: APIClient, settings: Any) -> None:
+def test_healthz_uses_no_database_and_accepts_any_host(guest: APIClient, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["box.example.com"]
     settings.VERSION = "abc1234"
     answer = guest.get("/healthz", HTTP_HOST="10.0.0.7:8000")  # a test without a database mark: a query would fail
@@ -57,7 +57,7 @@ def test_without_its_database_it_is_not_ready(guest: APIClient, monkeypatch: pyt
 
 
 @pytest.mark.django_db
-def test_with_a_migration_to_come_it_is_not_ready_and_is_asked_again(
+def test_with_a_pending_migration_it_is_not_ready_and_the_next_probe_checks_again(
     guest: APIClient, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.MIN_FREE_DISK_MB = 0
@@ -66,7 +66,7 @@ def test_with_a_migration_to_come_it_is_not_ready_and_is_asked_again(
         check_unavailable(guest.get("/readyz"), "migrations")
     assert guest.get("/readyz").status_code == 200
     monkeypatch.setattr("api.ops.health.MigrationExecutor.migration_plan", lambda *_args: 1 / 0)
-    assert guest.get("/readyz").status_code == 200, "what is migrated is not asked again"
+    assert guest.get("/readyz").status_code == 200, "once all migrations have run, the probe does not check again"
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""The heartbeat: sent while the server is well, and only then. Its address is in no log."""
+"""The heartbeat: a request to an outside service, sent only while the server is healthy. Its URL is in no log."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ SECRET = "0a1b2c3d-secret-uuid"
 
 
 class Outside:
-    """`asked`: the paths of requests. `statuses`: by path, 200 for others."""
+    """A fake outside service. paths: those of the requests. statuses: of responses, by path; 200 for other paths."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.paths: list[str] = []
         self.statuses: dict[str, int] = {}
         self.url = ""
 
 
 @pytest.fixture
 def outside(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
-    """The service that the heartbeat goes to, which also plays our own nginx."""
+    """A running fake service that receives the heartbeat. It also stands in for our own nginx (`/readyz`)."""
     monkeypatch.setenv("no_proxy", "*")
     kept = Outside()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            kept.asked.append(self.path)
+            kept.paths.append(self.path)
             self.send_response(kept.statuses.get(self.path, 200))
             self.send_header("Location", "/elsewhere")
             self.end_headers()
@@ -48,22 +48,22 @@ def outside(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]
 
 
 @pytest.mark.django_db
-def test_a_server_that_is_well_says_so(outside: Outside) -> None:
+def test_a_healthy_server_sends_a_heartbeat(outside: Outside) -> None:
     assert heartbeat.send(NOW) == {"sent": True, "reason": ""}
-    assert outside.asked == ["/readyz", f"/{SECRET}"]
+    assert outside.paths == ["/readyz", f"/{SECRET}"]
 
 
 @pytest.mark.django_db
-def test_a_server_that_does_not_answer_its_own_edge_stays_silent(outside: Outside, settings: Any) -> None:
+def test_a_server_whose_own_nginx_gives_no_good_response_sends_no_heartbeat(outside: Outside, settings: Any) -> None:
     outside.statuses["/readyz"] = 503
     assert heartbeat.send(NOW) == {"sent": False, "reason": "not ready (it answered 503)"}
     settings.HEARTBEAT_CHECK = "http://127.0.0.1:1/readyz"
     assert heartbeat.send(NOW)["reason"] == "not ready (ConnectionRefusedError)"
-    assert outside.asked == ["/readyz"]
+    assert outside.paths == ["/readyz"]
 
 
 @pytest.mark.django_db
-def test_without_an_edge_the_worker_looks_itself(
+def test_without_an_nginx_the_worker_checks_readiness_itself(
     outside: Outside, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.HEARTBEAT_CHECK, settings.MIN_FREE_DISK_MB = "", 0
@@ -74,7 +74,7 @@ def test_without_an_edge_the_worker_looks_itself(
 
 
 @pytest.mark.django_db
-def test_a_critical_condition_silences_it_until_all_is_well_again(outside: Outside) -> None:
+def test_a_critical_condition_stops_the_heartbeat_until_it_is_over(outside: Outside) -> None:
     conditions.note("disk data", conditions.LOW, at=NOW)
     assert heartbeat.send(NOW)["sent"] is True
     conditions.note("backup", conditions.CRITICAL, at=NOW)
@@ -85,7 +85,7 @@ def test_a_critical_condition_silences_it_until_all_is_well_again(outside: Outsi
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", [301, 404, 500, None])
-def test_a_failure_out_there_is_noted_without_the_address(
+def test_a_failed_heartbeat_is_logged_without_its_url(
     outside: Outside,
     settings: Any,
     caplog: pytest.LogCaptureFixture,
@@ -104,11 +104,11 @@ def test_a_failure_out_there_is_noted_without_the_address(
     for where in (caplog.text, str(report), repr(caplog.records)):
         assert SECRET not in where
         assert "no-such-host" not in where
-    assert "/elsewhere" not in outside.asked
+    assert "/elsewhere" not in outside.paths
 
 
 @pytest.mark.django_db
-def test_without_an_address_nothing_is_asked(outside: Outside, settings: Any) -> None:
+def test_without_a_url_no_request_is_sent(outside: Outside, settings: Any) -> None:
     settings.HEARTBEAT_URL = ""
     assert heartbeat.send(NOW) == {}
-    assert outside.asked == []
+    assert outside.paths == []

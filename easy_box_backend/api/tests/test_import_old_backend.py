@@ -1,4 +1,4 @@
-"""`manage.py import_old_backend`: from databases with the tables that the two former backends made."""
+"""`manage.py import_old_backend` imports databases with the tables of the two former backends."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ def tables(family: str, pictures: str) -> str:
 
 
 def fill(run: Any, family: str = "core", pictures: str = "image varchar(255)", mark: str = "?") -> None:
-    """Make the tables of a former backend and its rows. run: executes a statement with values."""
+    """Create the tables and rows of a former backend.
+
+    run: a function that executes a statement with values. family: the prefix of the tables. pictures: the columns of
+    pictures. mark: the database's placeholder for a value.
+    """
     for statement in tables(family, pictures).split(";"):
         if statement.strip():
             run(statement, ())
@@ -76,38 +80,38 @@ def fill(run: Any, family: str = "core", pictures: str = "image varchar(255)", m
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> str:
-    """The address of a former backend's database (`core_*`)."""
-    return made(tmp_path / "old.sqlite3")
+def old_url(tmp_path: Path) -> str:
+    """The URL of a former backend's database (`core_*`)."""
+    return create_database(tmp_path / "old.sqlite3")
 
 
-def made(path: Path, **how: str) -> str:
+def create_database(path: Path, **how: str) -> str:
     with sqlite3.connect(path) as lite:
         fill(lite.execute, **how)
     lite.close()
     return f"sqlite:///{path}"
 
 
-def take(url: str, *options: str) -> str:
+def run_import(url: str, *options: str) -> str:
     out = StringIO()
     call_command("import_old_backend", url, *options, stdout=out)
     return out.getvalue()
 
 
 @pytest.mark.django_db
-def test_without_commit_it_says_what_it_would_do_and_does_nothing(old: str) -> None:
-    said = take(old)
+def test_without_commit_it_prints_what_it_would_do_and_changes_nothing(old_url: str) -> None:
+    output = run_import(old_url)
     assert not User.objects.exists()
     assert not Product.objects.exists()
     assert not StockMovement.objects.exists()
     for line in ("3 people", "1 logins", "3 products", "10 pieces on hand", "4 orders", "2 pictures to load"):
-        assert f" {line}\n" in said, said
-    assert "Nothing was changed" in said
+        assert f" {line}\n" in output, output
+    assert "Nothing was changed" in output
 
 
 @pytest.mark.django_db
-def test_everything_is_here_afterwards(old: str) -> None:
-    take(old, "--commit")
+def test_with_commit_everything_is_imported(old_url: str) -> None:
+    run_import(old_url, "--commit")
     found = Product.objects.order_by("id").values_list("id", "sku", "name", "quantity", "location")
     assert list(found) == [
         (7, "TSH-1", "Футболка", 12, "A1-01"),
@@ -117,17 +121,17 @@ def test_everything_is_here_afterwards(old: str) -> None:
     assert list(Order.objects.order_by("id").values_list("id", "customer_name", "status")) == ORDERS
     lines = Order.objects.get(id=8).lines.values_list("product", "sku", "quantity_to_pick", "quantity_picked")
     assert list(lines) == [(9, "SOCK", 5, 2)]
-    assert Order.objects.get(id=6).lines.get().quantity_picked == 0, "what was picked of a cancelled order is back"
+    assert Order.objects.get(id=6).lines.get().quantity_picked == 0, "picked goods of a cancelled order are returned"
     assert Order.objects.sought("core 5").get().id == 5
     assert ledger.broken_ledgers() == []
-    assert Discrepancy.objects.get().kind == Discrepancy.Kind.NEGATIVE_STOCK, "of the hat; picks make no questions"
+    assert Discrepancy.objects.get().kind == Discrepancy.Kind.NEGATIVE_STOCK, "about the hat; picks create no questions"
     roles = dict(User.objects.values_list("email", "is_superuser"))
     assert roles == {"owner@example.com": True, "picker@example.com": False, "gone@example.com": False}
 
 
 @pytest.mark.django_db
-def test_people_log_in_with_their_passwords_and_phones_stay_logged_in(old: str, guest: APIClient) -> None:
-    said = take(old, "--commit")
+def test_people_log_in_with_their_passwords_and_phones_stay_logged_in(old_url: str, guest: APIClient) -> None:
+    output = run_import(old_url, "--commit")
     answer = guest.post("/api/auth/token/", {"email": "owner@example.com", "password": PASSWORD})
     assert answer.status_code == 200
     phone = APIClient(headers={"User-Agent": "Dart/3.4 (dart:io)", "Authorization": f"Token {TOKEN}"})
@@ -135,25 +139,25 @@ def test_people_log_in_with_their_passwords_and_phones_stay_logged_in(old: str, 
     assert phone.post("/api/products/9/add_stock/", {"quantity": 5}).status_code == 200
     assert Product.objects.get(id=9).quantity == 5
     assert APIClient(headers={"Authorization": f"Token {'f' * 40}"}).get("/api/users/me/").status_code == 401
-    assert "The password of gone@example.com" in said
+    assert "The password of gone@example.com" in output
 
 
 @pytest.mark.django_db
-def test_a_second_time_adds_only_what_is_new_and_revives_no_login(old: str) -> None:
-    take(old, "--commit")
+def test_a_second_import_adds_only_new_rows_and_restores_no_login(old_url: str) -> None:
+    run_import(old_url, "--commit")
     by = Actor(None, at=timezone.now())
     picker = User.objects.get(email="picker@example.com")
     devices.revoke_all(picker, at=by.at)
     products.update(7, {"name": "Shirt"}, quantity=99, by=by)
     products.create(sku="NEW", name="New", by=by)
     before = StockMovement.objects.count()
-    with sqlite3.connect(old.removeprefix("sqlite:///")) as lite:
+    with sqlite3.connect(old_url.removeprefix("sqlite:///")) as lite:
         lite.execute("INSERT INTO core_product VALUES (20, 'LATE', 'Late', 3, NULL, NULL)")
         lite.execute("INSERT INTO core_order VALUES (21, 'Late', 'picked')")
         lite.execute("INSERT INTO core_orderline VALUES (22, 21, 7, 1, 1)")
         lite.execute("INSERT INTO core_order VALUES (23, 'Without lines', 'open')")
     lite.close()
-    said = take(old, "--commit")
+    output = run_import(old_url, "--commit")
     for line in (
         "3 people who were here",
         "3 products that were here",
@@ -161,8 +165,8 @@ def test_a_second_time_adds_only_what_is_new_and_revives_no_login(old: str) -> N
         "1 products",
         "2 orders",
     ):
-        assert f" {line}\n" in said, said
-    assert Product.objects.get(id=7).quantity == 99, "what was picked there is not taken from what is here"
+        assert f" {line}\n" in output, output
+    assert Product.objects.get(id=7).quantity == 99, "picks in the former backend do not change on hand here"
     assert Product.objects.get(sku="LATE").quantity == 3
     assert StockMovement.objects.count() == before + 1 + 3  # the new count; count, pick and its compensation
     assert not Order.objects.filter(revision=0).exists()
@@ -171,8 +175,8 @@ def test_a_second_time_adds_only_what_is_new_and_revives_no_login(old: str) -> N
 
 
 @pytest.mark.django_db
-def test_what_happens_afterwards_counts(old: str) -> None:
-    take(old, "--commit")
+def test_imported_orders_and_counts_behave_like_our_own(old_url: str) -> None:
+    run_import(old_url, "--commit")
     by = Actor(None, at=timezone.now())
     orders.update(5, status=Order.Status.CANCELLED, by=by)
     assert Product.objects.get(id=9).quantity == 30, "the goods of a cancelled order come back"
@@ -185,36 +189,36 @@ def test_what_happens_afterwards_counts(old: str) -> None:
 
 
 @pytest.mark.django_db
-def test_ids_that_are_taken_here_are_changed_and_then_no_login_is_taken_over(old: str) -> None:
+def test_ids_that_are_taken_are_changed_and_then_no_login_is_imported(old_url: str) -> None:
     by = Actor(None, at=timezone.now())
     mine = products.create(sku="MINE", name="Mine", by=by)
     Product.objects.filter(pk=mine.pk)
-    with sqlite3.connect(old.removeprefix("sqlite:///")) as lite:
+    with sqlite3.connect(old_url.removeprefix("sqlite:///")) as lite:
         lite.execute("UPDATE core_product SET id = ? WHERE id = 9", [mine.pk])
         lite.execute("UPDATE core_orderline SET product_id = ? WHERE product_id = 9", [mine.pk])
     lite.close()
-    said = take(old, "--commit")
+    output = run_import(old_url, "--commit")
     socks = Product.objects.get(sku="SOCK")
     assert socks.pk not in (mine.pk, 9)
     assert Order.objects.get(id=8).lines.get().product == socks
-    assert "1 products and 0 orders have other ids" in said
-    assert " logins" not in said.split("!")[0]
-    assert products.create(sku="NEXT", name="Next", by=by).pk > 12, "ids go on above those that were taken over"
+    assert "1 products and 0 orders have other ids" in output
+    assert " logins" not in output.split("!")[0]
+    assert products.create(sku="NEXT", name="Next", by=by).pk > 12, "new ids are above the imported ones"
 
 
 @pytest.mark.django_db
-def test_the_later_backend_has_its_pictures_as_addresses(tmp_path: Path) -> None:
-    url = made(tmp_path / "api.sqlite3", family="api", pictures="image_url varchar(2048), extra text")
-    said = take(url, "--commit")
-    assert "Tables api_*" in said
+def test_the_later_backends_pictures_are_urls(tmp_path: Path) -> None:
+    url = create_database(tmp_path / "api.sqlite3", family="api", pictures="image_url varchar(2048), extra text")
+    output = run_import(url, "--commit")
+    assert "Tables api_*" in output
     assert Product.objects.count() == 3
-    assert "Not known, so not read: api_product.extra" in said
+    assert "Not known, so not read: api_product.extra" in output
 
 
 # --- Pictures -----------------------------------------------------------------------------------------------------
 @pytest.fixture
 def pictures() -> Iterator[str]:
-    """A server of pictures: shirt.jpg, and a 404 for anything else."""
+    """The URL of a server that has shirt.jpg and answers 404 to other paths."""
     shirt = plain_jpeg("red")
 
     class Handler(BaseHTTPRequestHandler):
@@ -230,43 +234,43 @@ def pictures() -> Iterator[str]:
 
 @pytest.mark.django_db
 def test_pictures_are_loaded_and_those_that_fail_are_named_and_tried_again(
-    old: str, pictures: str, monkeypatch: pytest.MonkeyPatch
+    old_url: str, pictures: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "*")
-    said = take(old, "--commit")
-    assert "The picture of product 7: it is a name without an address" in said
-    said = take(old, "--commit", "--pictures", pictures)
-    assert "1 of 2 pictures loaded" in said
-    assert "The picture of product 12: it can't be loaded (HTTP Error 404: Not Found)" in said
+    output = run_import(old_url, "--commit")
+    assert "The picture of product 7: it is a name without an address" in output
+    output = run_import(old_url, "--commit", "--pictures", pictures)
+    assert "1 of 2 pictures loaded" in output
+    assert "The picture of product 12: it can't be loaded (HTTP Error 404: Not Found)" in output
     shirt = Product.objects.get(id=7)
     assert shirt.image.name.startswith("products/")
     assert shirt.quantity == 12
-    assert "0 of 1 pictures loaded" in take(old, "--commit", "--pictures", pictures)
+    assert "0 of 1 pictures loaded" in run_import(old_url, "--commit", "--pictures", pictures)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("server", ["https://res.cloudinary.com", "https://photos.example.com"])
-def test_the_account_at_cloudinary_says_where_its_pictures_are(
-    old: str, settings: Any, monkeypatch: pytest.MonkeyPatch, server: str
+def test_the_account_at_cloudinary_gives_the_urls_of_its_pictures(
+    old_url: str, settings: Any, monkeypatch: pytest.MonkeyPatch, server: str
 ) -> None:
     settings.CLOUDINARY_CLOUD_NAME, settings.CLOUDINARY_DELIVERY_URL = "box", server
-    asked: list[str] = []
+    requested: list[str] = []
 
     def refuse(url: str, timeout: float) -> None:
-        asked.append(url)
+        requested.append(url)
         raise OSError("no network")
 
     monkeypatch.setattr("api.actions.old_pictures.urllib.request.urlopen", refuse)
-    take(old, "--commit")
-    assert asked == [f"{server}/box/image/upload/v17/shirt.jpg"]
+    run_import(old_url, "--commit")
+    assert requested == [f"{server}/box/image/upload/v17/shirt.jpg"]
 
 
-# --- What it refuses ----------------------------------------------------------------------------------------------
+# --- Databases that are refused -----------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_what_is_no_former_backend_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_refused_with_a_reason(tmp_path: Path) -> None:
     def refusal(url: str, *options: str) -> str:
         with pytest.raises(CommandError) as raised:
-            take(url, *options)
+            run_import(url, *options)
         return str(raised.value)
 
     with sqlite3.connect(tmp_path / "x.sqlite3") as lite:
@@ -281,14 +285,14 @@ def test_what_is_no_former_backend_is_refused_in_words(tmp_path: Path) -> None:
         assert "this backend itself" in refusal(f"sqlite:///{tmp_path / 'x.sqlite3'}")
     lite.close()
     assert "can't be read" in refusal(f"sqlite:///{tmp_path / 'none.sqlite3'}")
-    said = refusal("postgres://somebody:s3cret@127.0.0.1:1/x")
-    assert "reachable" in said
-    assert "s3cret" not in said
+    output = refusal("postgres://somebody:s3cret@127.0.0.1:1/x")
+    assert "reachable" in output
+    assert "s3cret" not in output
     assert "neither postgres" in refusal("mysql://x")
 
 
 @pytest.mark.django_db
-def test_a_database_on_postgresql_is_read_and_left_as_it_is() -> None:
+def test_a_database_on_postgresql_is_read_and_not_changed() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("needs a server of PostgreSQL")
     about = connection.settings_dict
@@ -300,8 +304,8 @@ def test_a_database_on_postgresql_is_read_and_left_as_it_is() -> None:
     try:
         with psycopg.connect(url) as former:
             fill(former.execute, mark="%s")
-        said = take(url, "--commit")
-        assert " 3 products\n" in said
+        output = run_import(url, "--commit")
+        assert " 3 products\n" in output
         assert Product.objects.get(id=7).quantity == 12
         with psycopg.connect(url) as former:
             assert former.execute("SELECT count(*) FROM core_product").fetchone() == (3,)

@@ -1,4 +1,4 @@
-"""Imports of sheets: the check, all or nothing, the questions, and taking back."""
+"""Imports of sheets: the check, an import as a whole or not at all, the questions, and taking an import back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def by(db: None) -> Actor:
 
 
 def finish(steps: Generator[Progress, None, T]) -> T:
-    """The result of long work."""
+    """Run a generator of progress to its end; returns its result."""
     while True:
         try:
             next(steps)
@@ -42,7 +42,7 @@ def finish(steps: Generator[Progress, None, T]) -> T:
 
 
 def checked(kind: str, content: bytes, by: Actor, **changes: Any) -> Import:
-    """An upload after its check. changes: of its reading."""
+    """Upload and check a sheet. changes: to how it is read, such as its columns."""
     found = imports.upload(kind, "sheet.csv", content, by=by)
     if changes:
         imports.read_as(found.pk, Reading(**{**found.reading, **changes}), by=by)
@@ -55,8 +55,8 @@ def booked(kind: str, content: bytes, by: Actor, *, leave_out: bool = False, **c
     return finish(imports.run(found.pk, leave_out=leave_out, by=by))
 
 
-def taken_back(found: Import, by: Actor) -> list[list[str]]:
-    """What stays."""
+def take_back(found: Import, by: Actor) -> list[list[str]]:
+    """Take an import back; returns what stays, as pairs of a name and a reason."""
     return list(finish(imports.undo(found.pk, by=by)).report["left"])
 
 
@@ -139,15 +139,15 @@ def test_bad_rows_are_left_out_only_when_somebody_says_so(by: Actor) -> None:
     assert live() == {"A": "Apron"}
 
 
-def test_a_picker_who_stored_nothing_sees_everything_after_an_import(by: Actor) -> None:
-    """Old rows and rows with a greater revision are a fresh list."""
+def test_a_phones_old_list_plus_the_changes_after_an_import_is_a_fresh_list(by: Actor) -> None:
+    """All products of the sheet have a revision greater than before."""
     before = Revision.objects.get().value
     booked("products", MOYSKLAD, by)
     assert set(Product.objects.filter(revision__gt=before).values_list("sku", flat=True)) == {"JACKET-1", "SOCKS-2"}
 
 
 # --- All or nothing ------------------------------------------------------------------------------------------------
-def test_what_changed_since_the_check_stops_the_import(by: Actor, make_product: MakeProduct) -> None:
+def test_a_change_after_the_check_stops_the_import(by: Actor, make_product: MakeProduct) -> None:
     found = checked("products", MOYSKLAD, by)
     make_product("SOCKS-2")
     with pytest.raises(imports.NotNow, match="Check again"):
@@ -158,7 +158,7 @@ def test_what_changed_since_the_check_stops_the_import(by: Actor, make_product: 
     assert "JACKET-1" in live()
 
 
-def test_an_import_that_is_cut_off_leaves_nothing(by: Actor) -> None:
+def test_an_import_that_fails_half_way_writes_nothing(by: Actor) -> None:
     found = checked("products", MOYSKLAD, by)
     steps = imports.run(found.pk, by=by)
     while next(steps).text != "Writing":
@@ -177,7 +177,7 @@ def test_an_import_is_booked_once(by: Actor) -> None:
     assert found.content is None
 
 
-def test_a_large_import_tells_its_progress(by: Actor) -> None:
+def test_a_large_import_reports_its_progress(by: Actor) -> None:
     rows = [["sku", "name"], *([f"S{number}", f"Thing {number}"] for number in range(2500))]
     found = imports.upload("products", "x.xlsx", xlsx_of(*rows), by=by)
     assert len(list(imports.check(found.pk, by=by))) >= 4
@@ -202,7 +202,7 @@ def test_columns_that_somebody_chose_are_remembered_for_the_same_headers(by: Act
     ("changes", "field"),
     [({"columns": {"name": 1}}, "sku"), ({"columns": {"sku": 0, "name": 0}}, "columns"), ({"header": 9}, "header")],
 )
-def test_columns_that_do_not_suffice_are_refused(by: Actor, changes: dict[str, Any], field: str) -> None:
+def test_a_choice_of_columns_without_a_required_one_is_refused(by: Actor, changes: dict[str, Any], field: str) -> None:
     found = imports.upload("products", "x.csv", csv_of(["sku", "name"], ["A", "Apron"]), by=by)
     with pytest.raises(imports.BadSheet) as refused:
         imports.read_as(found.pk, Reading(**{**found.reading, **changes}), by=by)
@@ -243,7 +243,7 @@ def test_a_sku_in_scientific_notation_is_asked_about_or_refused(
     assert "4601230000000" in reasons(both)[2]
 
 
-def test_a_number_that_two_skus_can_be_is_refused_with_both(by: Actor, make_product: MakeProduct) -> None:
+def test_a_number_that_matches_two_skus_is_refused_with_both(by: Actor, make_product: MakeProduct) -> None:
     make_product("12345")
     make_product("0012345")
     assert "12345, 0012345" in reasons(checked("stock", xlsx_of(["sku", "quantity"], [12345, 8]), by))[2]
@@ -269,7 +269,7 @@ def test_a_number_that_can_be_read_in_two_ways_is_asked_about(by: Actor, make_pr
     assert on_hand("A") == [5000]
 
 
-def test_another_number_of_the_sheet_answers_it(by: Actor, make_product: MakeProduct) -> None:
+def test_another_number_of_the_sheet_can_show_which_reading_is_right(by: Actor, make_product: MakeProduct) -> None:
     make_product("A")
     make_product("B")
     booked("stock", csv_of(["sku", "quantity"], ["A", "5,000"], ["B", "1 234,000"]), by)
@@ -302,7 +302,7 @@ def test_quantities_that_cannot_have_been_counted_are_bad_rows(by: Actor, make_p
     assert sorted(reasons(checked("stock", rows, by))) == [2, 3, 4, 5, 6]
 
 
-def test_nothing_was_counted_before_there_was_a_product(by: Actor, make_product: MakeProduct) -> None:
+def test_a_count_from_before_the_product_existed_is_refused(by: Actor, make_product: MakeProduct) -> None:
     make_product("A")
     at = (by.at - timedelta(hours=1)).isoformat()
     found = checked("stock", csv_of(["sku", "quantity"], ["A", 1]), by, counted_at=at)
@@ -310,7 +310,7 @@ def test_nothing_was_counted_before_there_was_a_product(by: Actor, make_product:
 
 
 def scene(make_product: MakeProduct, by: Actor) -> list[Product]:
-    """Products about which a count says different things."""
+    """Products for which a count has different effects."""
     by = by.then(by.at - timedelta(seconds=1))
     made = [make_product(sku, quantity=10) for sku in ("PLAIN", "SAME", "MOVED", "OVERTAKEN", "LOW")]
     Product.objects.update(created_at=by.at - timedelta(days=2))
@@ -322,8 +322,8 @@ def scene(make_product: MakeProduct, by: Actor) -> list[Product]:
     return made
 
 
-def state(made: list[Product]) -> list[Any]:
-    """What can be seen of these products: on hand, movements, alerts and questions."""
+def visible_state(made: list[Product]) -> list[Any]:
+    """For each product: on hand, and its movements."""
     assert ledger.broken_ledgers() == []
     fields = ("kind", "quantity_delta", "quantity_after", "counted", "occurred_at", "reverses__kind")
     return [
@@ -333,7 +333,9 @@ def state(made: list[Product]) -> list[Any]:
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_counts_of_a_sheet_are_those_of_the_single_verb(by: Actor, make_product: MakeProduct, many: bool) -> None:
+def test_a_count_by_sheet_has_the_same_effect_as_single_counts(
+    by: Actor, make_product: MakeProduct, many: bool
+) -> None:
     counted_at = by.at - timedelta(hours=1)
     made, numbers = scene(make_product, by), [8, 10, 8, 8, 3]
     if many:
@@ -342,8 +344,8 @@ def test_counts_of_a_sheet_are_those_of_the_single_verb(by: Actor, make_product:
     else:
         for one, number in zip(made, numbers, strict=True):
             counts.count(one.pk, number, counted_at=counted_at, by=by)
-    assert [on for on, _movements in state(made)] == [8, 10, 13, 4, 3]
-    last = [movements[-1] for _on, movements in state(made)]
+    assert [on for on, _movements in visible_state(made)] == [8, 10, 13, 4, 3]
+    last = [movements[-1] for _on, movements in visible_state(made)]
     assert [movement[1:4] for movement in last] == [(-2, 8, 8), (0, 10, 10), (-2, 13, 8), (0, 4, 8), (-7, 3, 3)]
     assert {movement[4] for movement in last} == {counted_at}
 
@@ -379,7 +381,7 @@ def test_rows_with_the_same_number_are_one_order(by: Actor, goods: list[Product]
     assert on_hand("A") == [10]
 
 
-def test_an_order_with_a_wrong_row_is_wrong_as_a_whole(by: Actor, goods: list[Product]) -> None:
+def test_an_order_with_a_bad_row_is_refused_as_a_whole(by: Actor, goods: list[Product]) -> None:
     rows = [*ORDERS, ["W-1", "Café Süd", "B", 1, "31.12.2026", "Hintertür"], ["W-3", "X", "NONE", 1, "", ""],
             ["W-4", "X", "A", 0, "", ""]]  # fmt: skip
     found = checked("orders", csv_of(*rows), by)
@@ -388,7 +390,7 @@ def test_an_order_with_a_wrong_row_is_wrong_as_a_whole(by: Actor, goods: list[Pr
     assert [order.outside_number for order in Order.objects.all()] == ["W-2"]
 
 
-def test_an_order_that_is_there_already_is_not_made_again(by: Actor, goods: list[Product]) -> None:
+def test_an_order_that_exists_is_not_created_again(by: Actor, goods: list[Product]) -> None:
     booked("orders", csv_of(*ORDERS), by)
     found = checked("orders", csv_of(*ORDERS), by)
     assert sorted(reasons(found)) == [2, 3, 4, 5]
@@ -403,7 +405,7 @@ def codes_of(sku: str) -> dict[str, int]:
     return dict(Product.objects.live().get(sku=sku).barcodes.values_list("code", "pieces"))
 
 
-def test_a_barcode_sheet_gives_products_codes_and_says_how_many_pieces(by: Actor, goods: list[Product]) -> None:
+def test_a_barcode_sheet_adds_barcodes_with_their_pieces_to_products(by: Actor, goods: list[Product]) -> None:
     barcodes.add(goods[0].pk, "INNER-1", by=by)
     rows = [["Артикул", "Штрихкод", "Штук в упаковке"], ["A", 4006381333931, ""], ["A", "BOX-OF-12", 12],
             ["B", "036000291452", 1], ["A", "INNER-1", 6]]  # fmt: skip
@@ -414,11 +416,13 @@ def test_a_barcode_sheet_gives_products_codes_and_says_how_many_pieces(by: Actor
     version = goods[0].versions.latest("revision")
     assert (version.barcodes, version.revision) == (codes_of("A"), found.revision)
     assert checked("barcodes", xlsx_of(*rows), by).report["same"] == 4
-    assert taken_back(found, by) == []
+    assert take_back(found, by) == []
     assert (codes_of("A"), codes_of("B")) == ({"INNER-1": 1}, {})
 
 
-def test_codes_that_mean_something_else_are_bad_rows(by: Actor, goods: list[Product]) -> None:
+def test_codes_that_belong_to_other_products_or_can_be_no_barcodes_are_bad_rows(
+    by: Actor, goods: list[Product]
+) -> None:
     barcodes.add(goods[1].pk, EAN, by=by)
     rows = [["sku", "barcode", "pieces"], ["A", EAN, 1], ["A", "B", 1], ["A", "NEW", 0], ["X", "NEW2", 1],
             ["A", "4,00638E+12", 1], ["A", 36000291452, 1], ["B", "NEW3", 1], ["A", "NEW3", 1]]  # fmt: skip
@@ -437,7 +441,7 @@ def test_a_barcode_stands_for_its_product_in_a_stock_sheet_but_a_packs_does_not(
     assert "12 pieces of A" in reasons(checked("stock", csv_of(["sku", "quantity"], ["BOX-OF-12", 3]), by))[2]
 
 
-def test_the_barcode_of_a_product_becomes_no_sku_of_another(by: Actor, goods: list[Product]) -> None:
+def test_the_barcode_of_a_product_is_refused_as_the_sku_of_another(by: Actor, goods: list[Product]) -> None:
     sheet = csv_of(["sku", "name"], [EAN, "Pen"])
     found = checked("products", sheet, by)
     barcodes.add(goods[0].pk, EAN, by=by)
@@ -447,17 +451,17 @@ def test_the_barcode_of_a_product_becomes_no_sku_of_another(by: Actor, goods: li
 
 
 # --- Taking back ---------------------------------------------------------------------------------------------------
-def test_taking_back_archives_what_was_made_and_sets_fields_back(by: Actor, make_product: MakeProduct) -> None:
+def test_taking_back_archives_new_products_and_restores_changed_fields(by: Actor, make_product: MakeProduct) -> None:
     old = make_product("SOCKS-2", name="Носки")
     found = booked("products", MOYSKLAD, by)
-    assert taken_back(found, by) == []
+    assert take_back(found, by) == []
     assert live() == {"SOCKS-2": "Носки"}
     old.refresh_from_db()
     assert old.versions.latest("revision").name == "Носки"
     assert old.revision == Revision.objects.get().value > (found.revision or 0)
 
 
-def test_what_was_changed_since_stays_and_is_named(by: Actor, make_product: MakeProduct) -> None:
+def test_taking_back_keeps_later_changes_and_names_them(by: Actor, make_product: MakeProduct) -> None:
     old = make_product("A", name="Apron", location="B1")
     rows = csv_of(
         ["sku", "name", "location"], ["A", "Apron, long", "C1"], ["B", "Belt", ""], ["C", "Cap", ""], ["D", "Dress", ""]
@@ -467,46 +471,48 @@ def test_what_was_changed_since_stays_and_is_named(by: Actor, make_product: Make
     products.update(old.pk, {"name": "Apron, red"}, by=by)
     stock.receive(ids["B"], 5, by=by)
     orders.create(customer_name="X", lines=[orders.Line(ids["C"], 1)], by=by)
-    left = taken_back(found, by)
+    left = take_back(found, by)
     assert [what for what, _why in left] == ["A · Apron, red", "B · Belt", "C · Cap"]
     old.refresh_from_db()
     assert (old.name, old.location) == ("Apron, red", "B1")
     assert set(live()) == {"A", "B", "C"}
 
 
-def test_taking_back_counts_leaves_what_moved_since(by: Actor, make_product: MakeProduct) -> None:
+def test_taking_back_counts_keeps_later_movements(by: Actor, make_product: MakeProduct) -> None:
     made = [make_product(sku, quantity=10) for sku in ("PLAIN", "SAME", "MOVED", "REVERSED")]
     rows = [["PLAIN", 3], ["SAME", 10], ["MOVED", 4], ["REVERSED", 5]]
     later = by.then(by.at + timedelta(minutes=1))
     found = booked("stock", csv_of(["sku", "quantity"], *rows), by)
     stock.receive(made[2].pk, 5, by=later)
     reversing.reverse(made[3].movements.latest("id").pk, by=later)
-    assert taken_back(found, later) == [["REVERSED · Product 4", "The count was taken back already."]]
+    assert take_back(found, later) == [["REVERSED · Product 4", "The count was taken back already."]]
     assert on_hand("PLAIN", "SAME", "MOVED", "REVERSED") == [10, 10, 15, 10]
     assert StockMovement.objects.filter(kind="reversal").count() == 4
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_counts_are_taken_back_as_by_the_single_verb(by: Actor, make_product: MakeProduct, many: bool) -> None:
+def test_taking_back_counts_has_the_same_effect_as_single_reversals(
+    by: Actor, make_product: MakeProduct, many: bool
+) -> None:
     made = scene(make_product, by)
     rows = [[one.sku, number] for one, number in zip(made, [8, 10, 8, 8, 3], strict=True)]
     found = booked("stock", csv_of(["sku", "quantity"], *rows), by, counted_at=(by.at - timedelta(hours=1)).isoformat())
     if many:
-        assert taken_back(found, by) == []
+        assert take_back(found, by) == []
     else:
         for number in found.did["movements"]:
             reversing.reverse(number, by=by)
-    assert [on for on, _movements in state(made)] == [10, 10, 15, 4, 10]
-    assert [movements[-1][:2] for _on, movements in state(made)] == (
+    assert [on for on, _movements in visible_state(made)] == [10, 10, 15, 4, 10]
+    assert [movements[-1][:2] for _on, movements in visible_state(made)] == (
         [("reversal", 2), ("reversal", 0), ("reversal", 2), ("reversal", 0), ("reversal", 7)]
     )
 
 
-def test_taking_back_orders_leaves_those_that_were_begun(by: Actor, goods: list[Product]) -> None:
+def test_taking_back_orders_keeps_those_that_were_begun(by: Actor, goods: list[Product]) -> None:
     found = booked("orders", csv_of(*ORDERS), by)
     first, second = Order.objects.order_by("id")
     orders.update(first.pk, lines=[orders.Line(goods[0].pk, 6, 2), orders.Line(goods[1].pk, 1)], by=by)
-    assert [what for what, _why in taken_back(found, by)] == [str(first)]
+    assert [what for what, _why in take_back(found, by)] == [str(first)]
     second.refresh_from_db()
     version = second.versions.latest("revision")
     assert (second.status, second.archived_at, version.archived) == ("cancelled", by.at, True)
@@ -520,7 +526,7 @@ def test_only_the_last_import_can_be_taken_back_and_only_once(by: Actor) -> None
     second = booked("products", csv_of(["sku", "name"], ["Z", "Zip"]), by.then(by.at + timedelta(seconds=1)))
     with pytest.raises(imports.NotNow, match="last"):
         finish(imports.undo(first.pk, by=by))
-    taken_back(second, by)
+    take_back(second, by)
     for found in (first, second):
         with pytest.raises(imports.NotNow):
             finish(imports.undo(found.pk, by=by))
@@ -541,7 +547,7 @@ def test_many_products_that_run_low_at_once_are_one_alert(by: Actor, make_produc
     assert "21 товар ниже минимума" in messages.compose(list(Alert.objects.all()))
 
 
-def test_uploads_that_nobody_imported_are_pruned_and_what_was_imported_stays(by: Actor) -> None:
+def test_uploads_that_nobody_imported_are_pruned_and_imported_ones_stay(by: Actor) -> None:
     done = booked("products", MOYSKLAD, by)
     old = checked("products", MOYSKLAD, by)
     assert pruning.prune(by.at + timedelta(days=8))["uploads"] == 1
@@ -555,20 +561,20 @@ def test_times_come_from_the_caller(by: Actor) -> None:
     assert set(ProductVersion.objects.values_list("changed_at", flat=True)) == {at}
 
 
-# --- Beside others --------------------------------------------------------------------------------------------------
-def elsewhere(verb: Callable[[], Any]) -> Any:
-    """Done meanwhile by another connection, which waits for no lock longer than a moment."""
+# --- In parallel with others ---------------------------------------------------------------------------------------
+def on_another_connection(verb: Callable[[], Any]) -> Any:
+    """Call `verb` on another connection, with a lock timeout of 2 s; returns its result."""
 
-    def do() -> Any:
+    def run() -> Any:
         with waiting_at_most("2s"):
             return verb()
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(do).result()
+        return pool.submit(run).result()
 
 
-def until_written(found: Import, by: Actor) -> Generator[Progress, None, Import]:
-    """An import whose last row has just been written."""
+def import_up_to_the_last_row(found: Import, by: Actor) -> Generator[Progress, None, Import]:
+    """Run an import until its last row is written, but not committed; returns the generator of the rest."""
     steps = imports.run(found.pk, by=by)
     for step in steps:
         if step.text == "Writing" and step.done == step.total:
@@ -587,43 +593,43 @@ def sock_and_cap(transactional_db: None, make_product: MakeProduct) -> list[Prod
 def test_an_addition_to_another_product_does_not_wait_for_an_import(sock_and_cap: list[Product], by: Actor) -> None:
     sock, cap = sock_and_cap
     found = checked("stock", csv_of(["sku", "quantity"], ["SOCK", 7]), by)
-    steps = until_written(found, by)
-    movement = elsewhere(lambda: stock.receive(cap.pk, 1, by=by))
+    steps = import_up_to_the_last_row(found, by)
+    movement = on_another_connection(lambda: stock.receive(cap.pk, 1, by=by))
     assert Revision.objects.get().value == movement.revision
     finish(steps)
     sock.refresh_from_db()
     assert (sock.quantity, sock.revision) == (7, Revision.objects.get().value)
-    assert sock.revision > movement.revision  # whoever has seen the addition will see the import
+    assert sock.revision > movement.revision  # so a phone that has seen the addition gets the changes of the import too
     assert stock.receive(cap.pk, 1, by=by).revision == sock.revision + 1
     assert ledger.broken_ledgers() == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_imports_at_once_the_later_is_refused_as_a_whole(sock_and_cap: list[Product], by: Actor) -> None:
+def test_of_two_parallel_imports_the_later_one_is_refused_as_a_whole(sock_and_cap: list[Product], by: Actor) -> None:
     first = checked("stock", csv_of(["sku", "quantity"], ["SOCK", 7]), by)
     second = checked("stock", csv_of(["sku", "quantity"], ["CAP", 8]), by)
-    steps = until_written(first, by)
-    elsewhere(lambda: finish(imports.run(second.pk, by=by)))
+    steps = import_up_to_the_last_row(first, by)
+    on_another_connection(lambda: finish(imports.run(second.pk, by=by)))
     with pytest.raises(Stale):
         finish(steps)
     assert [Product.objects.get(pk=product.pk).quantity for product in sock_and_cap] == [5, 8]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_code_that_was_given_away_meanwhile_stops_an_import(sock_and_cap: list[Product], by: Actor) -> None:
+def test_a_code_that_another_product_got_meanwhile_stops_an_import(sock_and_cap: list[Product], by: Actor) -> None:
     sock, cap = sock_and_cap
-    steps = until_written(checked("products", csv_of(["sku", "name"], ["4600000000015", "New"]), by), by)
-    elsewhere(lambda: barcodes.add(sock.pk, "4600000000015", by=by))
+    steps = import_up_to_the_last_row(checked("products", csv_of(["sku", "name"], ["4600000000015", "New"]), by), by)
+    on_another_connection(lambda: barcodes.add(sock.pk, "4600000000015", by=by))
     with pytest.raises(Conflict):
         finish(steps)
-    steps = until_written(checked("barcodes", csv_of(["sku", "barcode"], ["CAP", "4600000000022"]), by), by)
-    elsewhere(lambda: products.create(sku="4600000000022", name="New", by=by))
+    steps = import_up_to_the_last_row(checked("barcodes", csv_of(["sku", "barcode"], ["CAP", "4600000000022"]), by), by)
+    on_another_connection(lambda: products.create(sku="4600000000022", name="New", by=by))
     with pytest.raises(Conflict):
         finish(steps)
     assert not cap.barcodes.exists()
 
 
-def test_a_receipt_between_the_check_and_the_import_is_no_obstacle(by: Actor, make_product: MakeProduct) -> None:
+def test_a_receipt_between_the_check_and_the_import_does_not_stop_it(by: Actor, make_product: MakeProduct) -> None:
     sock = make_product("SOCK", 7)
     found = checked("stock", csv_of(["sku", "quantity"], ["SOCK", 7]), by)
     stock.receive(sock.pk, 1, by=by.then(by.at - timedelta(seconds=1)))

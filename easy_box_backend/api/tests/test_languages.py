@@ -1,4 +1,4 @@
-"""Whoever asks is answered in their language: our texts, REST framework's and Django's."""
+"""Responses are in the caller's language: our own texts, REST framework's and Django's."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def test_refusals_follow_accept_language(
     picker: Caller, guest: Any, make_product: MakeProduct,
 ) -> None:  # fmt: skip
     product = make_product(sku="TAKEN")
-    said: dict[str, Any] = {"headers": {"accept-language": language}}
-    assert refused(picker.post("/api/products/", {"sku": "TAKEN", "name": "x"}, **said), "sku") == taken
-    answer = picker.post("/api/products/", {"sku": "X"}, **said)
+    options: dict[str, Any] = {"headers": {"accept-language": language}}
+    assert refused(picker.post("/api/products/", {"sku": "TAKEN", "name": "x"}, **options), "sku") == taken
+    answer = picker.post("/api/products/", {"sku": "X"}, **options)
     assert (refused(answer, "name"), answer["Content-Language"]) == (missing, language)
     wrong = {"email": "picker@example.com", "password": "wrong"}
-    assert refused(guest.post("/api/auth/token/", wrong, **said)) == login
-    add = picker.post(f"/api/products/{product.pk}/add_stock/", {"quantity": "1.5"}, **said)
+    assert refused(guest.post("/api/auth/token/", wrong, **options)) == login
+    add = picker.post(f"/api/products/{product.pk}/add_stock/", {"quantity": "1.5"}, **options)
     assert refused(add, "quantity") == fraction
-    assert refused(guest.get("/api/products/", **said)) == no_token
-    assert refused(picker.get("/api/nothing-here/", **said)) == nowhere
+    assert refused(guest.get("/api/products/", **options)) == no_token
+    assert refused(picker.get("/api/nothing-here/", **options)) == nowhere
 
 
 @pytest.mark.django_db
@@ -68,20 +68,20 @@ def test_refusals_follow_accept_language(
         ("de", "kein gültiges JSON", 'Methode "PATCH" nicht erlaubt.', "zu kurz", "Die Datei ist kein Bild."),
     ],
 )  # fmt: skip
-def test_also_what_django_and_the_parsers_say(
+def test_texts_of_django_and_of_the_parsers_follow_accept_language_too(
     language: str, json: str, method: str, short: str, photo: str, manager: Caller, make_product: MakeProduct
 ) -> None:
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     product = make_product()
-    said: dict[str, Any] = {"headers": {"accept-language": language}}
-    broken = manager.generic("POST", "/api/products/", "{", content_type="application/json", **said)
+    options: dict[str, Any] = {"headers": {"accept-language": language}}
+    broken = manager.generic("POST", "/api/products/", "{", content_type="application/json", **options)
     assert json in refused(broken)
-    assert refused(manager.patch("/api/products/", {}, **said)) == method
+    assert refused(manager.patch("/api/products/", {}, **options)) == method
     weak = {"email": "a@example.com", "username": "A", "password": "x1y2"}
-    assert short in refused(manager.post("/api/users/", weak, **said), "password")
+    assert short in refused(manager.post("/api/users/", weak, **options), "password")
     upload = {"image": SimpleUploadedFile("x.jpg", photos.html())}
-    answer = manager.post(f"/api/products/{product.pk}/upload_image/", upload, format="multipart", **said)
+    answer = manager.post(f"/api/products/{product.pk}/upload_image/", upload, format="multipart", **options)
     assert photo in refused(answer, "image")
 
 

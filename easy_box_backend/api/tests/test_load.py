@@ -1,4 +1,4 @@
-"""Too much to do: who would wait too long gets a 503 that says when to try again, and nothing of it was kept."""
+"""Overload: a request that would wait too long gets a 503 with the time to retry, and has changed nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOO_BUSY = [psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled, psyco
 
 
 def failed(cause: type[Exception] | None = None, text: str = "database is locked") -> OperationalError:
-    """As Django raises it."""
+    """An OperationalError as Django raises it. cause: the class of the driver's error."""
     error = OperationalError(text)
     error.__cause__ = cause("too busy") if cause else None
     return error
@@ -76,7 +76,7 @@ def test_the_desk_shows_a_page_with_a_503(client: Client, monkeypatch: pytest.Mo
 
 @on_postgresql
 @pytest.mark.django_db
-def test_what_is_too_much_for_postgresql_is_busy_and_a_fault_is_not() -> None:
+def test_errors_of_an_overloaded_postgresql_count_as_busy_and_others_do_not() -> None:
     assert all(error_handler.is_busy(failed(cause, "x")) for cause in TOO_BUSY)
     assert not error_handler.is_busy(failed(psycopg.errors.DiskFull, "x"))
     assert not error_handler.is_busy(ValueError("x"))
@@ -84,7 +84,7 @@ def test_what_is_too_much_for_postgresql_is_busy_and_a_fault_is_not() -> None:
 
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_who_waits_too_long_for_a_product_gets_a_503_and_can_come_again(
+def test_a_request_that_waits_too_long_for_a_lock_gets_a_503_and_can_be_sent_again(
     make_user: MakeUser, log_in: LogIn, make_product: MakeProduct
 ) -> None:
     phone, box = log_in(make_user("Picker"), kind="app"), make_product("BOX")
@@ -102,7 +102,7 @@ def test_who_waits_too_long_for_a_product_gets_a_503_and_can_come_again(
 
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_what_a_test_sets_does_not_reach_the_next_one() -> None:
+def test_a_lock_timeout_that_a_test_sets_is_reset_for_the_next_one() -> None:
     with waiting_at_most("100ms"):
         used = connection.connection  # it goes back into the pool
     assert used.execute("SHOW lock_timeout").fetchone() == ("0",)
@@ -115,7 +115,7 @@ def other_connection() -> dict[str, Any]:
 
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_statements_of_requests_have_limits_unless_the_address_of_the_database_names_others(
+def test_statements_of_requests_have_timeouts_that_database_url_can_override(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from backend import wsgi
@@ -132,7 +132,7 @@ def test_statements_of_requests_have_limits_unless_the_address_of_the_database_n
 
 
 @pytest.mark.django_db
-def test_photos_that_wait_leave_threads_for_all_else(
+def test_photos_that_wait_for_a_decoder_leave_threads_for_other_requests(
     picker: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "PLACES", threading.BoundedSemaphore(1))

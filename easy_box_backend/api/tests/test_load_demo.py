@@ -1,4 +1,4 @@
-"""The demo data: complete, true to the ledger, and never in production."""
+"""The demo data: it is complete, agrees with the ledger, and is never created in production."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,14 +27,14 @@ draw_photos = demo.draw_photos
 
 @cache
 def same_photo() -> dict[tuple[str, str], Photo]:
-    """One photo for all articles: drawing each takes seconds."""
+    """One photo for all articles, since drawing each takes seconds."""
     photo = demo.drawn_here(demo.drawings.draw("socks", "red"))
     return {article.picture: photo for article in demo.CATALOGUE}
 
 
 @pytest.fixture(autouse=True)
 def development_mode(settings: Settings) -> None:
-    """Where demo data is allowed; the suite also runs in production mode."""
+    """Development mode, where demo data is allowed. The suite also runs in production mode."""
     settings.PRODUCTION = False
 
 
@@ -49,8 +49,8 @@ def media(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 def shop(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Path]]:
-    """The demo data, loaded once for all tests of a class, each of which undoes its own changes; what the command
-    says, and the folder of photos."""
+    """The output of the command and the folder of photos. The demo data is loaded once for all tests of a class, each
+    of which undoes its own changes."""
     media, out = tmp_path_factory.mktemp("demo"), StringIO()
     own = override_settings(MEDIA_ROOT=str(media), PRODUCTION=False)
     with made_once(django_db_blocker):
@@ -62,13 +62,13 @@ def shop(
 
 @pytest.fixture
 def loaded(shop: tuple[str, Path], settings: Settings) -> str:
-    said, media = shop
+    output, media = shop
     settings.MEDIA_ROOT = str(media)
-    return said
+    return output
 
 
 class TestLoaded:
-    def test_it_makes_a_manager_and_a_picker_who_can_log_in(self, loaded: str, client: Client) -> None:
+    def test_there_are_a_manager_and_a_picker_who_can_log_in(self, loaded: str, client: Client) -> None:
         admin, picker = User.objects.order_by("id")
         assert (admin.email, admin.username, admin.is_staff, admin.is_superuser) == (
             "admin@example.com", "Admin User", True, True,
@@ -117,13 +117,13 @@ class TestLoaded:
                 case Order.Status.PICKED:
                     assert picked == wanted
 
-    def test_the_ledger_is_true_and_nothing_needs_a_manager(self, loaded: str) -> None:
+    def test_the_ledger_is_correct_and_there_are_no_questions(self, loaded: str) -> None:
         assert ledger.broken_ledgers() == []
         assert not Discrepancy.objects.exists()
         kinds = set(StockMovement.objects.values_list("kind", flat=True))
         assert kinds == {"receipt", "pick", "return", "adjustment"}
 
-    def test_a_database_with_data_is_refused_and_left_alone(self, loaded: str) -> None:
+    def test_a_database_with_data_is_refused_and_not_changed(self, loaded: str) -> None:
         before = (User.objects.count(), Product.objects.count(), OrderLine.objects.count())
         with pytest.raises(CommandError, match="not empty"):
             call_command("load_demo")
@@ -145,7 +145,7 @@ class TestLoaded:
         assert demo_accounts(None) == []
 
 
-def test_each_article_has_its_picture_and_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_article_has_a_picture_of_its_own_that_is_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = some(demo.CATALOGUE, "its pictures")
     monkeypatch.setattr(demo, "CATALOGUE", tried)
     drawn = draw_photos()
@@ -156,7 +156,7 @@ def test_each_article_has_its_picture_and_the_same_each_time(monkeypatch: pytest
     assert again.items() <= drawn.items()
 
 
-def test_if_empty_does_nothing_beside_a_person(media: Path) -> None:
+def test_with_if_empty_nothing_happens_if_there_is_a_user(media: Path) -> None:
     User.objects.create_user("boss@example.com", "correct horse battery", username="Boss")
     call_command("load_demo", if_empty=True)
     assert User.objects.count() == 1
@@ -164,7 +164,7 @@ def test_if_empty_does_nothing_beside_a_person(media: Path) -> None:
 
 
 @pytest.mark.parametrize("if_empty", [True, False])
-def test_production_mode_makes_no_demo_accounts(settings: Settings, if_empty: bool) -> None:
+def test_production_mode_creates_no_demo_accounts(settings: Settings, if_empty: bool) -> None:
     settings.PRODUCTION = True
     with pytest.raises(CommandError, match="production"):
         call_command("load_demo", if_empty=if_empty)

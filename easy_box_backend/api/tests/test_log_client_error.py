@@ -39,7 +39,7 @@ def test_a_report_is_kept_without_a_token_and_without_a_slash(guest: APIClient, 
     assert (error.message, error.count, error.user_agent) == ("Ошибка: 500 {not json", 1, "Dart/3.5")
 
 
-def test_a_bad_token_is_not_looked_at(guest: APIClient) -> None:
+def test_a_bad_token_is_ignored(guest: APIClient) -> None:
     assert report(guest, "boom", headers={"Authorization": "Token null"}).status_code == 201
 
 
@@ -49,7 +49,7 @@ def test_any_json_value_may_be_the_message(guest: APIClient, message: Any) -> No
     assert ClientError.objects.count() == 1
 
 
-def test_what_differs_only_in_numbers_addresses_and_uuids_is_one_row_that_counts(guest: APIClient) -> None:
+def test_messages_that_differ_only_in_numbers_addresses_and_uuids_are_one_row_with_a_count(guest: APIClient) -> None:
     messages = [
         "Timeout after 30 s for order 5 at 0x7fff01 (0b7f63f0-9a3e-4ec0-8f3c-6d9f1f7f9a11)",
         "Timeout after 45 s for order 67 at 0xdeadbeef (ffffffff-9a3e-4ec0-8f3c-000000000000)",
@@ -60,7 +60,7 @@ def test_what_differs_only_in_numbers_addresses_and_uuids_is_one_row_that_counts
     assert counted == {messages[0]: 2, "Something else": 1}
 
 
-def test_when_it_was_first_and_last_seen(guest: APIClient) -> None:
+def test_a_row_has_the_times_of_its_first_and_last_report(guest: APIClient) -> None:
     with time_machine.travel(datetime(2030, 5, 1, 12, tzinfo=UTC), tick=False) as clock:
         report(guest, "boom")
         clock.shift(timedelta(hours=2))
@@ -77,7 +77,7 @@ def test_a_long_message_is_kept_in_part_and_a_huge_one_is_413(guest: APIClient) 
 
 @each("body", ["", "{", "null", "[]", '"text"', "NaN", '{"message": }',
                                   "{}", '{"other": 1}', "[" * 100_000, '{"message":' * 100_000])  # fmt: skip
-def test_a_body_that_holds_no_message_is_400(guest: APIClient, body: str) -> None:
+def test_a_body_without_a_message_is_400(guest: APIClient, body: str) -> None:
     check_error(guest.generic("POST", LOG, body, content_type="application/json"), 400)
     assert not ClientError.objects.exists()
 
@@ -95,11 +95,11 @@ def test_another_kind_of_body_is_415(guest: APIClient, content_type: str) -> Non
 
 # --- Anybody can send them ----------------------------------------------------------------------------------------
 def different(number: int) -> str:
-    """A message that is like no other (numbers don't make a difference)."""
+    """A different message for each number. It has letters only: messages that differ in digits are taken as equal."""
     return "boom " + "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
 
-def test_however_many_come_the_app_is_never_refused(guest: APIClient) -> None:
+def test_the_app_is_never_refused_however_many_reports_it_sends(guest: APIClient) -> None:
     with time_machine.travel(datetime(2030, 5, 1, 12, tzinfo=UTC), tick=False):
         statuses = {report(guest, different(n), REMOTE_ADDR="10.0.0.1").status_code for n in range(examples(300))}
     assert statuses == {201}
@@ -116,7 +116,7 @@ def test_the_latest_thousand_are_kept_and_no_more(guest: APIClient, monkeypatch:
     assert kept == {different(n): 1 for n in range(21, 30)} | {"the app's own": 30}
 
 
-def test_what_is_too_many_already_goes_in_bounded_steps(guest: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_surplus_rows_are_removed_in_bounded_steps(guest: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     long_ago = datetime(2025, 5, 1, 12, tzinfo=UTC)
     ClientError.objects.bulk_create(
         ClientError(fingerprint=str(n), message="boom", first_seen_at=long_ago, last_seen_at=long_ago)
@@ -130,7 +130,9 @@ def test_what_is_too_many_already_goes_in_bounded_steps(guest: APIClient, monkey
     assert counts == [161, 62, 10, 10]
 
 
-def test_a_report_costs_the_same_however_many_there_are(guest: APIClient, django_assert_num_queries: Any) -> None:
+def test_a_report_takes_the_same_number_of_queries_however_many_there_are(
+    guest: APIClient, django_assert_num_queries: Any
+) -> None:
     report(guest, different(0))
     with CaptureQueriesContext(connection) as queries:
         report(guest, different(1))
@@ -173,7 +175,7 @@ def in_english(batch: list[Alert]) -> str:
         return messages.compose(batch)
 
 
-def test_faults_of_the_server_have_the_same_ceiling_of_alerts(db: None) -> None:
+def test_alerts_about_server_errors_have_the_same_limit(db: None) -> None:
     at = datetime(2030, 5, 1, 12, tzinfo=UTC)
     for n in range(30):
         outbox.count_up("server_error", key=f"Error:METHOD{n} /", at=at, error="Error")
@@ -183,7 +185,7 @@ def test_faults_of_the_server_have_the_same_ceiling_of_alerts(db: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_ceilings_hold_over_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limits_hold_across_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "MAX_ROWS", 20)
     workers = 8
 
@@ -221,12 +223,12 @@ def test_only_post_and_only_without_a_slash(guest: APIClient) -> None:
     check_error(guest.post(f"{LOG}/", {"message": "x"}), 404)
 
 
-def test_the_body_of_the_answer_is_nothing_a_phone_could_stumble_over(guest: APIClient) -> None:
+def test_the_response_body_holds_nothing(guest: APIClient) -> None:
     answer = report(guest, "boom")
     assert answer.content in (b"", json.dumps({}).encode())
 
 
-# --- Who it was ---------------------------------------------------------------------------------------------------
+# --- The device of a report ---------------------------------------------------------------------------------------
 def sent_by(guest: APIClient, message: str, address: str = "10.0.0.1") -> tuple[Any, Any]:
     report(guest, message, REMOTE_ADDR=address, headers={"User-Agent": "Dart/3.5 (dart:io)"})
     error = ClientError.objects.order_by("-last_seen_at", "-pk")[0]
@@ -235,7 +237,7 @@ def sent_by(guest: APIClient, message: str, address: str = "10.0.0.1") -> tuple[
 
 @pytest.fixture
 def phones(log_in: LogIn, make_user: MakeUser) -> list[Device]:
-    """Anna's two phones and Boris's one, all in the warehouse's network, and a program there."""
+    """Anna's two phones, Boris's phone, and a program, all in the warehouse's network."""
     anna, boris = make_user("Anna"), make_user("Boris")
     found = [log_in(user, kind="app").device for user in (anna, anna, boris)]
     log_in(make_user("Shop"))
@@ -249,19 +251,21 @@ def seen(minutes_ago: dict[Device, int]) -> None:
         Device.objects.filter(pk=device.pk).update(last_seen_at=timezone.now() - timedelta(minutes=minutes))
 
 
-def test_a_report_that_names_its_person_is_of_their_busy_phone(guest: APIClient, phones: list[Device]) -> None:
+def test_a_report_with_a_name_belongs_to_that_persons_busy_phone(guest: APIClient, phones: list[Device]) -> None:
     seen({phones[0]: 3, phones[1]: 60, phones[2]: 0})
     text = "User: Anna, 7, Anna@Example.com\nnull is no String"
     assert sent_by(guest, text) == (phones[0].user, phones[0])
     seen({phones[1]: 4})
-    assert sent_by(guest, text) == (phones[0].user, None), "either of the two"
+    assert sent_by(guest, text) == (phones[0].user, None), "it may be either of Anna's phones"
     seen({phones[0]: 60, phones[1]: 60})
     assert sent_by(guest, text) == (phones[0].user, None)
     devices.revoke(phones[0], at=timezone.now())
-    assert sent_by(guest, text) == (phones[1].user, phones[1]), "there is no other"
+    assert sent_by(guest, text) == (phones[1].user, phones[1]), "only one phone is busy"
 
 
-def test_without_a_name_it_is_the_only_busy_phone_of_the_network(guest: APIClient, phones: list[Device]) -> None:
+def test_a_report_without_a_name_belongs_to_the_only_busy_phone_of_the_network(
+    guest: APIClient, phones: list[Device]
+) -> None:
     seen({phones[0]: 60, phones[1]: 60, phones[2]: 3})
     assert sent_by(guest, "null is no String", "10.9.9.9") == (None, None)
     assert sent_by(guest, "null is no String") == (phones[2].user, phones[2]), "the latest report counts"
@@ -269,15 +273,13 @@ def test_without_a_name_it_is_the_only_busy_phone_of_the_network(guest: APIClien
     assert sent_by(guest, "null is no String") == (None, None)
 
 
-def test_a_name_that_nobody_has_says_nothing_and_a_deeper_one_is_not_read(
-    guest: APIClient, phones: list[Device]
-) -> None:
+def test_an_unknown_name_and_a_name_far_into_the_message_are_ignored(guest: APIClient, phones: list[Device]) -> None:
     seen({phones[2]: 0})
     assert sent_by(guest, "Mallory, 1, mallory@example.com: boom", "10.9.9.9") == (None, None)
     assert sent_by(guest, "x" * 400 + " anna@example.com", "10.9.9.9") == (None, None)
 
 
-def test_a_phone_that_is_deleted_leaves_the_report(guest: APIClient, phones: list[Device]) -> None:
+def test_deleting_a_device_keeps_its_reports(guest: APIClient, phones: list[Device]) -> None:
     sent_by(guest, "User: Boris, 8, boris@example.com")
     phones[2].memory.delete()
     phones[2].delete()

@@ -38,7 +38,7 @@ def fail(client: APIClient, times: int, email: str = "anna@example.com", address
 
 
 def headers(answer: Any) -> dict[str, str]:
-    """An answer's headers, but for the id that each request has of its own."""
+    """A response's headers without its request id."""
     return {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
 
 
@@ -77,7 +77,7 @@ def test_each_login_is_a_device_of_its_own_and_the_token_is_hashed_at_rest(guest
 
 
 @pytest.mark.parametrize(
-    ("agent", "asked", "kind"),
+    ("agent", "requested_kind", "kind"),
     [
         ("Dart/3.5 (dart:io)", None, "app"),
         ("Mozilla/5.0 (X11; Linux x86_64)", None, "integration"),
@@ -92,16 +92,16 @@ def test_each_login_is_a_device_of_its_own_and_the_token_is_hashed_at_rest(guest
         ("curl/8.5", "app", "app"),
     ],
 )
-def test_the_device_is_of_the_kind_it_asks_for_or_of_its_user_agents(
-    guest: APIClient, anna: User, agent: str, asked: str | None, kind: str
+def test_the_kind_of_a_device_is_the_requested_one_or_follows_from_its_user_agent(
+    guest: APIClient, anna: User, agent: str, requested_kind: str | None, kind: str
 ) -> None:
-    body = {"email": anna.email, "password": PASSWORD} | ({"kind": asked} if asked else {})
+    body = {"email": anna.email, "password": PASSWORD} | ({"kind": requested_kind} if requested_kind else {})
     answer = guest.post(LOGIN, body, headers={"User-Agent": agent})
     device = Device.objects.get(id=answer.json()["device"])
     assert (device.kind, device.user) == (kind, anna)
 
 
-def test_the_device_bears_the_name_that_it_gives_itself_or_its_user_agent(guest: APIClient, anna: User) -> None:
+def test_the_name_of_a_device_is_the_one_in_the_request_or_its_user_agent(guest: APIClient, anna: User) -> None:
     body = {"email": anna.email, "password": PASSWORD}
     guest.post(LOGIN, {**body, "device": "Handheld 7"})
     guest.post(LOGIN, body, headers={"User-Agent": "Dart/3.5\x00 (dart:io)" + "x" * 300})
@@ -114,11 +114,11 @@ def test_a_broken_authorization_header_does_not_stop_a_login(guest: APIClient, a
         assert log_in(guest, anna.email).status_code == 200
 
 
-def test_the_answer_is_not_kept_by_any_cache_on_the_way(guest: APIClient, anna: User) -> None:
+def test_the_response_must_not_be_cached(guest: APIClient, anna: User) -> None:
     assert "no-store" in log_in(guest, anna.email)["Cache-Control"]
 
 
-# --- Whatever is wrong --------------------------------------------------------------------------------------------
+# --- Failed logins ------------------------------------------------------------------------------------------------
 def test_wrong_password_unknown_email_and_inactive_account_are_the_same_401(
     guest: APIClient, anna: User, make_user: MakeUser
 ) -> None:
@@ -146,7 +146,7 @@ def test_every_failure_takes_the_same_time(
     make_user("Gone", is_active=False)
 
     def seconds(email: str, password: str) -> float:
-        start = time.process_time()  # of this process's work: what else the machine does is not measured
+        start = time.process_time()  # the CPU time of this process, so that other work of the machine is not measured
         assert log_in(guest, email, password).status_code == 401
         return time.process_time() - start
 
@@ -184,7 +184,7 @@ def test_a_body_that_is_no_login_is_400(guest: APIClient, anna: User, body: dict
      ("anna@example.com", PASSWORD + "\x00"),
      ("a" * 300 + "@example.com", "x"), ("anna@example.com" + "x" * 300, PASSWORD), ("no e-mail", "x")],
 )  # fmt: skip
-def test_what_can_be_no_email_or_password_is_a_wrong_one_since_the_app_knows_no_other_error(
+def test_an_impossible_email_or_password_is_a_401_since_the_app_knows_no_other_error(
     guest: APIClient, anna: User, email: str, password: str
 ) -> None:
     check_error(log_in(guest, email, password), 401, "invalid_credentials")
@@ -196,7 +196,7 @@ def test_only_post_logs_in(guest: APIClient) -> None:
 
 
 # --- Ten failures in a minute -------------------------------------------------------------------------------------
-def test_ten_failures_for_one_account_close_it_for_a_minute_wherever_they_come_from(
+def test_ten_failures_for_one_account_lock_it_for_a_minute_whatever_their_addresses(
     guest: APIClient, anna: User, make_user: MakeUser
 ) -> None:
     make_user("Boris")
@@ -213,7 +213,7 @@ def test_ten_failures_for_one_account_close_it_for_a_minute_wherever_they_come_f
         assert log_in(guest, anna.email, REMOTE_ADDR="10.9.9.9").status_code == 200
 
 
-def test_ten_failures_from_one_address_close_it_whatever_accounts_and_programs_they_named(
+def test_ten_failures_from_one_address_lock_it_whatever_their_accounts_and_user_agents(
     guest: APIClient, anna: User
 ) -> None:
     for n in range(10):
@@ -223,7 +223,7 @@ def test_ten_failures_from_one_address_close_it_whatever_accounts_and_programs_t
     assert log_in(guest, anna.email, REMOTE_ADDR="10.0.0.2").status_code == 200
 
 
-def test_nine_failures_in_a_minute_close_nothing(guest: APIClient, anna: User) -> None:
+def test_nine_failures_in_a_minute_lock_nothing(guest: APIClient, anna: User) -> None:
     with time_machine.travel(NOON, tick=False):
         assert fail(guest, 9) == [401] * 9
         assert log_in(guest, anna.email, REMOTE_ADDR="10.0.0.1").status_code == 200
@@ -237,7 +237,7 @@ def test_failures_older_than_a_minute_do_not_count(guest: APIClient, anna: User)
         assert fail(guest, 1) == [401]
 
 
-def test_attempts_on_a_closed_account_do_not_keep_it_closed(guest: APIClient, anna: User) -> None:
+def test_attempts_on_a_locked_account_do_not_prolong_the_lock(guest: APIClient, anna: User) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         fail(guest, 10)
         for _ in range(6):
@@ -248,7 +248,7 @@ def test_attempts_on_a_closed_account_do_not_keep_it_closed(guest: APIClient, an
         assert log_in(guest, anna.email).status_code == 200
 
 
-def test_being_locked_out_does_not_tell_whether_the_account_exists(guest: APIClient, anna: User) -> None:
+def test_a_lockout_does_not_reveal_whether_the_account_exists(guest: APIClient, anna: User) -> None:
     with time_machine.travel(NOON, tick=False):
         real = [log_in(guest, "anna@example.com", "x", REMOTE_ADDR=f"10.1.0.{n}") for n in range(12)]
         made_up = [log_in(guest, "nobody@example.com", "x", REMOTE_ADDR=f"10.2.0.{n}") for n in range(12)]
@@ -257,21 +257,21 @@ def test_being_locked_out_does_not_tell_whether_the_account_exists(guest: APICli
     assert [headers(a) for a in real] == [headers(a) for a in made_up]
 
 
-def test_the_case_of_the_email_does_not_open_another_ten_guesses(guest: APIClient, anna: User) -> None:
+def test_another_case_of_the_email_allows_no_more_guesses(guest: APIClient, anna: User) -> None:
     for n in range(10):
         typed = "anna@example.com"[: n + 1].upper() + "anna@example.com"[n + 1 :]
         assert log_in(guest, typed, "wrong", REMOTE_ADDR=f"10.0.0.{n}").status_code == 401
     check_error(log_in(guest, anna.email, "wrong", REMOTE_ADDR="10.0.1.1"), 429)
 
 
-def test_a_lockout_speaks_the_callers_language_and_ends_no_session(picker: Caller, guest: APIClient) -> None:
+def test_a_lockout_is_in_the_callers_language_and_ends_no_session(picker: Caller, guest: APIClient) -> None:
     fail(guest, 10, email="picker@example.com")
     check_error(log_in(guest, "picker@example.com", REMOTE_ADDR="10.0.0.1", headers={"Accept-Language": "de"}), 429)
     assert picker.get("/api/users/me/").status_code == 200
 
 
 @pytest.mark.parametrize("forwarded", ["203.0.113.9", "6.6.6.6, 203.0.113.9", "garbage, 203.0.113.9"])
-def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_wrote(
+def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_has_set(
     guest: APIClient, anna: User, settings: Any, forwarded: str
 ) -> None:
     settings.TRUSTED_PROXIES = 1
@@ -284,9 +284,7 @@ def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_wrote(
 
 
 @pytest.mark.parametrize("forwarded", ["garbage", "", "1.2.3.4, <script>", "999.1.1.1", "\x00", "fe80::1%eth0"])
-def test_a_forwarded_address_that_is_none_is_passed_over(
-    guest: APIClient, anna: User, settings: Any, forwarded: str
-) -> None:
+def test_an_invalid_forwarded_address_is_ignored(guest: APIClient, anna: User, settings: Any, forwarded: str) -> None:
     settings.TRUSTED_PROXIES = 1
     assert log_in(guest, anna.email, "x", HTTP_X_FORWARDED_FOR=forwarded).status_code == 401
 
@@ -297,11 +295,11 @@ def test_without_a_trusted_proxy_nobody_can_choose_their_address(guest: APIClien
     check_error(log_in(guest, anna.email, HTTP_X_FORWARDED_FOR="203.0.113.99"), 429)
 
 
-def test_without_any_address_the_account_is_still_guarded(guest: APIClient, anna: User) -> None:
+def test_without_an_address_the_limit_of_the_account_still_holds(guest: APIClient, anna: User) -> None:
     assert fail(guest, 11, address="") == [401] * 10 + [429]
 
 
-def test_the_desk_has_the_same_guard_and_the_same_count(anna: User, guest: APIClient) -> None:
+def test_the_desk_has_the_same_limit_and_the_same_counter(anna: User, guest: APIClient) -> None:
     browser = Client()
     for _ in range(5):
         answer = browser.post("/login/", {"email": anna.email, "password": "x"})

@@ -1,4 +1,4 @@
-"""Logs: one line a request with its id, the same id in every line of it, and no secrets."""
+"""Logs: each request leaves one line, all its lines have its id, and none has secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 
 
 @pytest.mark.django_db
-def test_a_request_leaves_one_line_that_says_who_and_what_but_not_which(
+def test_a_request_leaves_one_line_with_its_user_and_route_and_without_its_query(
     picker: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
@@ -39,7 +39,7 @@ def test_a_request_leaves_one_line_that_says_who_and_what_but_not_which(
 
 
 @pytest.mark.django_db
-def test_a_login_leaves_neither_password_nor_token(
+def test_the_log_of_a_login_has_neither_password_nor_token(
     picker: Caller, guest: APIClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("DEBUG"):
@@ -76,7 +76,7 @@ def test_a_manager_at_the_desk_is_named_and_nobody_is_looked_up_for_the_log(
 
 
 # --- The request's id ---------------------------------------------------------------------------------------------
-def test_every_answer_bears_its_id_and_each_another(guest: APIClient) -> None:
+def test_every_response_has_an_id_of_its_own(guest: APIClient) -> None:
     ids = {guest.get("/nowhere")["X-Request-ID"] for _ in range(3)}
     assert len(ids) == 3
     assert request_id.get() == ""
@@ -97,7 +97,7 @@ def test_an_id_is_taken_from_our_proxy_only(
 
 
 @pytest.mark.django_db
-def test_a_fault_bears_the_same_id_in_answer_header_and_log(
+def test_a_server_error_has_the_same_id_in_body_header_and_log(
     picker: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen: list[str] = []
@@ -120,7 +120,7 @@ def record(message: str, *args: Any, **extra: Any) -> logging.LogRecord:
     return made
 
 
-def test_a_json_line_is_one_line_with_all_it_knows() -> None:
+def test_a_json_record_is_one_line_with_all_its_fields() -> None:
     token = request_id.set("abc")
     try:
         raise ValueError("password=hunter2\nsecond line")
@@ -137,13 +137,13 @@ def test_a_json_line_is_one_line_with_all_it_knows() -> None:
 
 
 @pytest.mark.parametrize("odd", ["\ud800", "\0", "Ж😀", object(), b"\xff", {"a": {1}}])
-def test_nothing_is_too_odd_to_be_logged(odd: Any) -> None:
+def test_any_object_can_be_logged(odd: Any) -> None:
     for formatter in (JsonFormatter(), PlainFormatter()):
         assert formatter.format(record("odd: %r %s", odd, odd))
     assert json.loads(JsonFormatter().format(record("x", facts={"odd": odd})))["odd"]
 
 
-def test_a_plain_line_is_for_people() -> None:
+def test_a_plain_line_is_readable_for_people() -> None:
     facts = {"method": "GET", "ms": 1.5, "user": 1, "device": None}
     text = PlainFormatter().format(record("GET api/products/ 200", facts=facts))
     assert text.endswith("WARNING api.x GET api/products/ 200 1.5 ms user=1 device=-")
@@ -166,7 +166,7 @@ def test_a_plain_line_is_for_people() -> None:
         ("at 09:30:15 in file.py:12", "at 09:30:15 in file.py:12"),
     ],
 )  # fmt: skip
-def test_secrets_are_taken_out_and_the_rest_is_left(text: str, scrubbed: str) -> None:
+def test_secrets_are_removed_and_the_rest_is_kept(text: str, scrubbed: str) -> None:
     assert redact(text) == scrubbed
 
 
@@ -191,8 +191,10 @@ NASTY: dict[str, Callable[[int], str]] = {
 
 
 def seconds(work: Callable[[], object], least: float) -> float:
-    """The shortest of several runs, of this thread's own time: what else the machine does is not counted. `least`
-    where it takes less than the clock and a cold cache can tell apart."""
+    """The shortest CPU time of several runs, in this thread only, so that other work of the machine is not measured.
+
+    least: returned instead of a shorter time, which would be below the precision of the clock.
+    """
     found = []
     for _ in range(5):
         began = time.thread_time()
@@ -202,10 +204,11 @@ def seconds(work: Callable[[], object], least: float) -> float:
 
 
 @pytest.mark.parametrize("shape", NASTY.values(), ids=NASTY)
-def test_eight_times_as_long_a_text_takes_no_pattern_much_more_than_eight_times_as_long(
+def test_every_pattern_takes_linear_time(
     shape: Callable[[int], str],
 ) -> None:
-    """A linear pattern takes 8 times as long, a quadratic one 64 times, at each try. A busy machine spoils a few."""
+    """For a text that is 8 times as long, a linear pattern takes 8 times as long, and a quadratic one 64 times. One of
+    five tries is enough, since a busy machine may spoil the others."""
     short, long = shape(8_000), shape(64_000)
     for pattern, instead in PATTERNS:
         replaced = functools.partial(pattern.sub, instead)
@@ -229,7 +232,7 @@ def test_a_secret_is_not_cut_in_two() -> None:
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), PlainFormatter()])
-def test_a_log_line_has_its_longest(formatter: logging.Formatter) -> None:
+def test_the_length_of_a_log_line_is_limited(formatter: logging.Formatter) -> None:
     try:
         raise ValueError("y\n" * 1_000_000)
     except ValueError:

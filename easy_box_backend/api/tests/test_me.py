@@ -16,7 +16,7 @@ ME, PASSWORDS = "/api/users/me/", "/api/users/me/password/"
 NEW = "another battery staple"
 
 
-def test_who_i_am(picker: Caller) -> None:
+def test_get_returns_the_callers_own_account(picker: Caller) -> None:
     assert picker.get(ME).json() == {
         "id": picker.user.pk,
         "username": "Picker",
@@ -26,21 +26,21 @@ def test_who_i_am(picker: Caller) -> None:
     }
 
 
-def test_a_guest_is_nobody(guest: APIClient) -> None:
+def test_a_guest_has_no_account(guest: APIClient) -> None:
     check_error(guest.get(ME), 401)
     check_error(guest.patch(ME, {"username": "X"}), 401)
     check_error(guest.post(PASSWORDS, {"current_password": PASSWORD, "new_password": NEW}), 401)
 
 
 @pytest.mark.parametrize("kind", BODY_KINDS)
-def test_i_may_change_my_shown_name(picker: Caller, colleague: Caller, kind: str) -> None:
+def test_a_user_may_change_their_own_shown_name(picker: Caller, colleague: Caller, kind: str) -> None:
     answer = send(picker, "PATCH", ME, {"username": "Пётр 📦"}, kind)
     assert (answer.status_code, answer.json()["username"]) == (200, "Пётр 📦")
     assert picker.get(ME).json()["username"] == "Пётр 📦"
     assert colleague.get(ME).json()["username"] == "Colleague"
 
 
-def test_i_may_change_nothing_else_of_myself(picker: Caller) -> None:
+def test_a_user_may_change_nothing_else_of_their_own_account(picker: Caller) -> None:
     before = picker.get(ME).json()
     sent = {"is_staff": True, "is_superuser": True, "is_active": False, "id": 1,
             "password": NEW}  # fmt: skip
@@ -51,15 +51,15 @@ def test_i_may_change_nothing_else_of_myself(picker: Caller) -> None:
     assert person.check_password(PASSWORD)
 
 
-@pytest.mark.parametrize("said", [{}, {"current_password": "guess"}])
-def test_a_stolen_token_does_not_change_my_email(picker: Caller, said: dict[str, Any]) -> None:
-    answer = picker.patch(ME, {"email": "thief@example.com", "username": "Thief", **said})
+@pytest.mark.parametrize("confirmation", [{}, {"current_password": "guess"}])
+def test_the_email_is_not_changed_without_the_current_password(picker: Caller, confirmation: dict[str, Any]) -> None:
+    answer = picker.patch(ME, {"email": "thief@example.com", "username": "Thief", **confirmation})
     assert "current_password" in check_error(answer, 400)
     assert picker.get(ME).json()["email"] == "picker@example.com"
     assert picker.get(ME).json()["username"] == "Picker"
 
 
-def test_with_my_password_i_change_my_email_and_log_in_by_it(picker: Caller, guest: APIClient) -> None:
+def test_with_the_current_password_the_email_is_changed_and_can_log_in(picker: Caller, guest: APIClient) -> None:
     answer = picker.patch(ME, {"email": " New@Example.com ", "current_password": PASSWORD})
     assert (answer.status_code, answer.json()["email"]) == (200, "new@example.com")
     assert picker.get(ME).status_code == 200
@@ -73,18 +73,18 @@ def test_an_email_that_is_taken_is_refused(picker: Caller, colleague: Caller) ->
 
 
 @pytest.mark.parametrize("name", ["", "   ", None, "x" * 151, "a\x00b", True, ["x"], {"a": 1}])
-def test_a_name_that_is_none_is_400(picker: Caller, name: Any) -> None:
+def test_an_invalid_name_is_400(picker: Caller, name: Any) -> None:
     assert "username" in check_error(picker.patch(ME, {"username": name}), 400, "invalid")
 
 
-def test_put_and_delete_are_not_for_me(picker: Caller) -> None:
+def test_put_and_delete_are_not_allowed(picker: Caller) -> None:
     check_error(picker.put(ME, {}), 405)
     check_error(picker.delete(ME), 405)
 
 
 # --- Password -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", BODY_KINDS)
-def test_a_new_password_works_the_old_one_does_not_and_other_devices_are_out(
+def test_after_a_change_only_the_new_password_works_and_other_devices_are_logged_out(
     picker: Caller, colleague: Caller, log_in: LogIn, guest: APIClient, kind: str
 ) -> None:
     other = log_in(picker.user)

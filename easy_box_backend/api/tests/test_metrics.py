@@ -1,4 +1,4 @@
-"""Figures for Prometheus: for the one with the token only, added up over processes."""
+"""Metrics for Prometheus: only with the token, and added up over all processes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_requests_are_counted_by_route_not_by_address(picker: Caller, guest: API
 
 
 @pytest.mark.django_db
-def test_what_the_database_knows_is_there(guest: APIClient, counting: None) -> None:
+def test_the_figures_from_the_database_are_included(guest: APIClient, counting: None) -> None:
     discrepancies.record(Discrepancy.Kind.SKU_TAKEN, by=Actor(None, at=NOW), sku="A")
     outbox.tell("backup_failed", at=NOW)
     jobs.ended("check_ledger", next_at=NOW, ok=True, report={"broken": 2})
@@ -127,7 +127,7 @@ def test_each_figure_is_described(guest: APIClient, counting: None) -> None:
     assert described["easybox_request_seconds"][0] == "histogram"
 
 
-def test_processes_add_up(tmp_path: Path) -> None:
+def test_the_figures_of_all_processes_are_added_up(tmp_path: Path) -> None:
     script = """
 import os, django
 django.setup()

@@ -1,4 +1,4 @@
-"""The release before runs on the tables of this one (dev/expanding.py, a part of `make check-migrations`)."""
+"""The previous release can run on this release's tables (dev/expanding.py, a part of `make check-migrations`)."""
 
 import pytest
 from django.db import connection, migrations, models
@@ -14,8 +14,8 @@ pytestmark = [
 ]
 
 
-def judged(*operations: Operation, contracts: str = "") -> list[str]:
-    """What is said of a migration of `operations` that would come next."""
+def problems_of(*operations: Operation, contracts: str = "") -> list[str]:
+    """The problems that would be reported about a next migration with these operations."""
     planted = type("Migration", (migrations.Migration,), {"operations": list(operations), "contracts": contracts})
     state = MigrationLoader(connection).project_state()
     return expanding.refused([(planted("9999_planted", "api"), state)])
@@ -50,30 +50,30 @@ EXPANDING = {
 
 
 @pytest.mark.parametrize("operation", CONTRACTING.values(), ids=CONTRACTING.keys())
-def test_what_the_release_before_needs_may_not_go(operation: Operation) -> None:
-    assert judged(operation)
+def test_an_operation_that_breaks_the_previous_release_is_refused(operation: Operation) -> None:
+    assert problems_of(operation)
 
 
 @pytest.mark.parametrize("operation", EXPANDING.values(), ids=EXPANDING.keys())
-def test_what_is_new_may_come(operation: Operation) -> None:
-    assert judged(operation) == []
+def test_an_operation_that_only_expands_is_accepted(operation: Operation) -> None:
+    assert problems_of(operation) == []
 
 
-def test_a_default_of_one_column_does_not_excuse_another() -> None:
+def test_a_default_of_one_column_does_not_hide_that_another_has_none() -> None:
     filled = migrations.AddField("product", "color", models.TextField(db_default=""))
-    assert judged(filled, migrations.AddField("product", "size", models.TextField(default="")))
+    assert problems_of(filled, migrations.AddField("product", "size", models.TextField(default="")))
 
 
-def test_a_table_that_is_new_may_be_changed_at_once() -> None:
+def test_a_table_that_the_same_migration_creates_may_be_changed() -> None:
     shelf = migrations.CreateModel(
         "Shelf", [("id", models.BigAutoField(primary_key=True)), ("name", models.TextField())]
     )
     unique = migrations.AddConstraint("shelf", models.UniqueConstraint(fields=["name"], name="one_shelf_a_name"))
-    assert judged(shelf, unique) == []
+    assert problems_of(shelf, unique) == []
 
 
-def test_what_no_release_uses_any_more_may_go_if_it_is_said() -> None:
-    assert judged(migrations.RemoveField("product", "location"), contracts="not used since 1.4") == []
+def test_an_unused_column_may_be_removed_if_contracts_declares_it() -> None:
+    assert problems_of(migrations.RemoveField("product", "location"), contracts="not used since 1.4") == []
 
 
 def test_our_own_migrations_only_expand() -> None:

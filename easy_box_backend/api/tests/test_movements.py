@@ -41,7 +41,7 @@ def deltas(answer: Any) -> list[int]:
     return [row["quantity_delta"] for row in answer.json()]
 
 
-def test_the_latest_first_with_all_that_is_known(manager: Caller, goods: list[Product]) -> None:
+def test_the_list_has_the_latest_first_with_all_fields(manager: Caller, goods: list[Product]) -> None:
     rows = manager.get(MOVEMENTS).json()
     assert [row["quantity_delta"] for row in rows] == [-2, 1, 2, 5]
     pick = rows[0]
@@ -50,7 +50,7 @@ def test_the_latest_first_with_all_that_is_known(manager: Caller, goods: list[Pr
     assert pick["order"] == manager.get("/api/orders/").json()[0]["id"]
 
 
-def test_those_of_one_product(manager: Caller, goods: list[Product]) -> None:
+def test_the_list_of_one_product_has_only_its_movements(manager: Caller, goods: list[Product]) -> None:
     assert deltas(manager.get(f"/api/products/{goods[0].pk}/movements/")) == [-2, 1, 5]
     assert deltas(manager.get(MOVEMENTS, {"product": str(goods[1].pk)})) == [2]
     manager.delete(f"/api/products/{goods[0].pk}/")
@@ -60,9 +60,9 @@ def test_those_of_one_product(manager: Caller, goods: list[Product]) -> None:
 
 
 @pytest.mark.both_databases
-def test_filters(manager: Caller, colleague: Caller, goods: list[Product]) -> None:
+def test_each_filter_selects_its_movements(manager: Caller, colleague: Caller, goods: list[Product]) -> None:
     order = manager.get("/api/orders/").json()[0]["id"]
-    asked = [
+    cases = [
         ({"user": colleague.user.pk}, [1]),
         ({"device": manager.device.pk}, [-2, 2, 5]),
         ({"order": order}, [-2]),
@@ -74,7 +74,7 @@ def test_filters(manager: Caller, colleague: Caller, goods: list[Product]) -> No
         ({"user": 99_999_999}, []),
         ({"kind": "receipt", "user": manager.user.pk, "product": goods[0].pk}, [5]),
     ]
-    for query, found in asked:
+    for query, found in cases:
         assert deltas(manager.get(MOVEMENTS, query)) == found, query
 
 
@@ -83,7 +83,7 @@ STRANGE = ["x", "-1", "1.5", "9" * 30, "\x00", "true", "0001-01-01T00:00:00+14:0
 
 
 @each("name", ["product", "order", "device", "user", "kind", "since", "until", "limit", "after"])
-def test_a_strange_filter_is_200_or_a_400_that_names_it(manager: Caller, goods: list[Product], name: str) -> None:
+def test_an_odd_filter_is_200_or_a_400_that_names_it(manager: Caller, goods: list[Product], name: str) -> None:
     manager.raise_request_exception = False
     for value in STRANGE:
         answer = manager.get(MOVEMENTS, {name: value})
@@ -104,7 +104,7 @@ def test_pages_hold_every_movement_exactly_once_while_new_ones_arrive(manager: C
     assert sorted(found) == sorted(known)
 
 
-def test_a_page_holds_two_hundred_unless_told_otherwise(manager: Caller, make_product: MakeProduct) -> None:
+def test_a_page_has_two_hundred_rows_by_default(manager: Caller, make_product: MakeProduct) -> None:
     receipt = {"product": make_product(), "kind": "receipt", "quantity_delta": 1, "revision": 1}
     times = {"occurred_at": NOON, "recorded_at": NOON}
     StockMovement.objects.bulk_create(
@@ -126,7 +126,7 @@ def test_a_fixed_number_of_queries_whatever_the_length(manager: Caller, goods: l
     assert len(few) == len(many) <= 2
 
 
-def test_movements_cannot_be_made_or_unmade_here(manager: Caller, goods: list[Product]) -> None:
+def test_movements_cannot_be_created_or_deleted_here(manager: Caller, goods: list[Product]) -> None:
     for method in ("post", "put", "patch", "delete"):
         check_error(getattr(manager, method)(MOVEMENTS), 405)
 

@@ -75,7 +75,7 @@ def on_hand(product: Product) -> int:
 
 # --- Making and reading -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", BODY_KINDS)
-def test_an_order_is_made_and_read_with_its_products_as_objects(
+def test_an_order_is_created_and_read_with_its_products_as_objects(
     manager: Caller, coat: Product, scarf: Product, kind: str
 ) -> None:
     body = {"customer_name": "Иванов & Co", "lines": [line(coat, 2), line(scarf, 1, 0)]}
@@ -101,9 +101,7 @@ def test_an_order_may_be_made_without_lines(make_order: MakeOrder) -> None:
     assert make_order()["lines"] == []
 
 
-def test_products_may_be_given_as_the_objects_that_a_list_gave(
-    manager: Caller, make_order: MakeOrder, coat: Product
-) -> None:
+def test_products_may_be_sent_as_the_objects_of_a_list(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 2))
     assert manager.put(address(order), order).status_code == 200
 
@@ -149,7 +147,7 @@ def test_a_picker_changes_neither_number_nor_due_date_nor_note(
     assert on_hand(coat) == 9
 
 
-def test_an_order_picked_from_paper_is_finished_in_full(
+def test_an_order_can_be_finished_with_all_lines_picked_in_full(
     manager: Caller, make_order: MakeOrder, coat: Product, scarf: Product
 ) -> None:
     order = make_order((coat, 3, 1), (scarf, 2))
@@ -161,7 +159,7 @@ def test_an_order_picked_from_paper_is_finished_in_full(
     assert manager.get(address(order)).json()["status"] == "picked"
 
 
-def test_promised_are_the_pieces_that_running_orders_still_wait_for(
+def test_promised_pieces_are_those_that_running_orders_still_wait_for(
     manager: Caller, make_order: MakeOrder, coat: Product, scarf: Product
 ) -> None:
     mine, _other = make_order((coat, 3, 1)), make_order((coat, 5), (scarf, 1, 1))
@@ -228,7 +226,7 @@ def test_lines_in_a_form_that_are_no_json_are_400(manager: Caller, text: str, ki
 
 
 # --- The list -----------------------------------------------------------------------------------------------------
-def test_the_status_filter(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_the_list_can_be_filtered_by_status(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     made = {status: make_order((coat, 1), status=status)["id"] for status in Order.Status.values}
     for status, order_id in made.items():
         assert [row["id"] for row in manager.get(ORDERS, {"status": status}).json()] == [order_id]
@@ -323,9 +321,7 @@ def test_a_line_that_is_left_out_is_removed_and_its_goods_return(
     assert (on_hand(coat), on_hand(scarf)) == (10, 9)
 
 
-def test_cancelling_returns_what_was_picked_and_twice_is_once(
-    manager: Caller, make_order: MakeOrder, coat: Product
-) -> None:
+def test_cancelling_returns_picked_goods_once(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 4, 3), status="inProgress")
     assert on_hand(coat) == 7
     for _ in range(2):
@@ -359,7 +355,7 @@ def test_an_order_that_is_done_keeps_the_names_it_was_picked_under(
     [{}, {"status": "picked"}, {"customer_name": ""}, {"customer_name": "A", "status": "x"},
      {"customer_name": "A", "lines": [{"product": 1}]}, {"customer_name": "A", "lines": "x"}],
 )  # fmt: skip
-def test_a_put_that_is_no_order_changes_nothing(
+def test_an_invalid_put_changes_nothing(
     manager: Caller, make_order: MakeOrder, coat: Product, body: dict[str, Any]
 ) -> None:
     order = make_order((coat, 1, 1))
@@ -376,7 +372,9 @@ def test_an_unknown_product_in_a_change_changes_nothing(manager: Caller, make_or
 
 
 @pytest.mark.parametrize("lines", [[{}], [{"product": 1}], [{"quantity_to_pick": 1}], [{"quantity_picked": 1}]])
-def test_a_line_is_whole_also_in_a_patch(manager: Caller, make_order: MakeOrder, coat: Product, lines: Any) -> None:
+def test_a_line_of_a_patch_needs_all_its_fields(
+    manager: Caller, make_order: MakeOrder, coat: Product, lines: Any
+) -> None:
     order = make_order((coat, 1, 1))
     assert "lines" in check_error(manager.patch(address(order), {"lines": lines}), 400, "invalid")
     assert manager.get(address(order)).json() == order
@@ -393,7 +391,7 @@ def test_a_held_version_is_412_once_somebody_else_changed_it(
     assert manager.get(address(order)).json()["customer_name"] == "Theirs"
 
 
-def test_history_keeps_every_state_and_who_made_it(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
+def test_history_has_every_state_and_who_changed_it(manager: Caller, make_order: MakeOrder, coat: Product) -> None:
     order = make_order((coat, 2))
     manager.patch(address(order), {"status": "picked", "lines": [line(coat, 2, 2)]})
     versions = OrderVersion.objects.filter(order=order["id"]).order_by("revision")
@@ -404,7 +402,7 @@ def test_history_keeps_every_state_and_who_made_it(manager: Caller, make_order: 
 
 
 # --- Deleting -----------------------------------------------------------------------------------------------------
-def test_deleting_takes_an_order_off_the_list_and_returns_what_was_not_handed_over(
+def test_deleting_removes_an_order_from_the_list_and_returns_picked_goods_of_a_running_one(
     manager: Caller, make_order: MakeOrder, coat: Product
 ) -> None:
     order = make_order((coat, 4, 3), status="inProgress")
@@ -422,7 +420,7 @@ def test_deleting_a_finished_order_returns_nothing(manager: Caller, make_order: 
 
 
 @each("key", ["0", "-1", "abc", "99999999", "99999999999999999999", "1.0", "%00", "%ED%A0%80"])
-def test_an_id_of_nothing_is_404(manager: Caller, key: str) -> None:
+def test_an_unknown_id_is_404(manager: Caller, key: str) -> None:
     for method, body in (("get", None), ("delete", None), ("patch", {}), ("put", {"customer_name": "A"})):
         check_error(getattr(manager, method)(f"{ORDERS}{key}/", body), 404, "no_such_order")
 

@@ -1,4 +1,4 @@
-"""Lists of programs come in pages: `limit`, `after`, and `Link: rel="next"` (RFC 8288)."""
+"""Lists for programs have pages: `limit`, `after`, and `Link: rel="next"` (RFC 8288)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LISTS = ["/api/discrepancies/", "/api/users/", "/api/auth/devices/?all=1", "/api
 
 @pytest.fixture
 def rows(owner: Caller, make_user: MakeUser, log_in: LogIn, make_product: MakeProduct) -> None:
-    """At least seven of everything."""
+    """At least seven rows for each list."""
     for n in range(7):
         log_in(make_user(f"Person{n}"))
         make_product(quantity=n + 1)
@@ -55,7 +55,7 @@ def test_the_pages_hold_every_row_exactly_once(owner: Caller, rows: None, path: 
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_page_has_a_size_also_if_nobody_asks_for_one(
+def test_a_page_has_a_limit_also_without_the_parameter(
     owner: Caller, rows: None, path: str, django_assert_max_num_queries: Any
 ) -> None:
     at = timezone.now()
@@ -72,14 +72,14 @@ def test_a_page_has_a_size_also_if_nobody_asks_for_one(
 @each("path", LISTS)
 @each("name", ["limit", "after"])
 @each("value", ["x", "-1", "1.5", "9" * 30, "%00"])
-def test_a_page_that_can_not_be_is_400_and_names_the_parameter(owner: Caller, path: str, name: str, value: str) -> None:
+def test_an_invalid_page_is_400_and_names_the_parameter(owner: Caller, path: str, name: str, value: str) -> None:
     body = check_error(owner.get(f"{path}{'&' if '?' in path else '?'}{name}={value}"), 400, "invalid")
     assert name in body
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("path", LISTS)
-def test_a_page_goes_on_behind_a_row_that_is_none_any_more(owner: Caller, rows: None, path: str) -> None:
+def test_a_page_can_begin_after_a_row_that_no_longer_exists(owner: Caller, rows: None, path: str) -> None:
     (whole,) = pages(owner, path)
     third = whole[2]["id"]
     if path == "/api/discrepancies/":
@@ -88,7 +88,7 @@ def test_a_page_goes_on_behind_a_row_that_is_none_any_more(owner: Caller, rows: 
     assert [row["id"] for row in behind] == [row["id"] for row in whole[3:]]
 
 
-def test_the_link_keeps_what_else_was_asked_for(owner: Caller, rows: None) -> None:
+def test_the_link_keeps_the_other_parameters(owner: Caller, rows: None) -> None:
     kinds = "/api/discrepancies/?status=all&kind=negative_stock&limit=2"
     assert "status=all&kind=negative_stock&limit=2&after=" in owner.get(kinds)["Link"]
     assert "all=1&limit=2&after=" in owner.get("/api/auth/devices/?all=1&limit=2")["Link"]
@@ -98,7 +98,7 @@ def test_the_link_keeps_what_else_was_asked_for(owner: Caller, rows: None) -> No
     assert owner.get(f"{one}?limit=1")["Link"].startswith(f"<http://testserver{one}?limit=1&after=")
 
 
-def test_ones_own_devices_are_paged_and_stay_ones_own(owner: Caller, colleague: Caller, log_in: LogIn) -> None:
+def test_the_pages_of_ones_own_devices_have_only_ones_own(owner: Caller, colleague: Caller, log_in: LogIn) -> None:
     mine = {log_in(colleague.user).device.pk for _ in range(4)} | {colleague.device.pk}
     for query in ("limit=2", "limit=2&all=1"):
         seen = [row["id"] for part in pages(colleague, f"/api/auth/devices/?{query}") for row in part]

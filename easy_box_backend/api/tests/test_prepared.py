@@ -1,4 +1,4 @@
-"""Prepared statements give what Django's own cursors give, and take part in its transactions."""
+"""Prepared statements return the same as Django's own cursors, and take part in its transactions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ needs_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'", reason=
 pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = "UPDATE api_revision SET value = value + 1 WHERE id = 1 RETURNING value"
 WORDS = ["", "a", "NULL", 'quo"te', "back\\slash", "{a,b}", "ё ﷺ 🎁", "\n\t", "%s %(x)s $1", "a'b;--"]
-"""Texts that are special somewhere."""
+"""Texts with characters that are special in some place."""
 
 
 @needs_postgres
 @pytest.mark.parametrize("value", [0, -1, 10**15, None, *WORDS, True, False])
-def test_a_value_comes_back_as_it_was(value: Any) -> None:
+def test_a_value_is_stored_and_read_unchanged(value: Any) -> None:
     kind = {bool: "boolean", int: "bigint"}.get(type(value), "text")
     for _ in range(3):
         assert prepared.one_row(f"SELECT %s::{kind}", [value]) == (value,)
@@ -30,28 +30,28 @@ def test_a_value_comes_back_as_it_was(value: Any) -> None:
 
 @needs_postgres
 @pytest.mark.parametrize("minutes", [0, 330, -720])
-def test_a_time_comes_back_as_it_was(minutes: int) -> None:
+def test_a_time_is_stored_and_read_unchanged(minutes: int) -> None:
     there = timezone(timedelta(minutes=minutes))
     for moment in (clock.now(), datetime(2026, 3, 1, tzinfo=there), datetime(1999, 1, 1, 1, 1, 1, 10, tzinfo=there)):
         assert prepared.one_row("SELECT %s::timestamptz", [moment]) == (moment,)
 
 
 @needs_postgres
-def test_names_may_come_again_and_in_any_order() -> None:
+def test_parameter_names_may_repeat_and_have_any_order() -> None:
     text = "SELECT %(b)s::text, %(a)s::bigint, %(b)s::text || %(a)s::text"
     assert prepared.one_row(text, {"a": 7, "b": "x", "c": "is not used"}) == ("x", 7, "x7")
 
 
 @needs_postgres
-def test_what_cannot_be_stored_is_refused_and_not_cut_off() -> None:
+def test_a_value_that_cannot_be_stored_is_refused_and_not_truncated() -> None:
     with pytest.raises(DataError):
         prepared.one_row("SELECT %s::text", ["a\0b"])
 
 
-def test_a_refused_statement_is_an_error_of_django() -> None:
+def test_a_refused_statement_raises_djangos_error() -> None:
     with pytest.raises(IntegrityError):
         prepared.rows("UPDATE api_revision SET id = 2 WHERE id = %s RETURNING value", [1])
-    assert prepared.one_row(COUNT, []), "the connection goes on"
+    assert prepared.one_row(COUNT, []), "the connection can still be used"
 
 
 def test_the_first_statement_of_a_transaction_begins_it() -> None:
@@ -69,7 +69,7 @@ def test_the_first_statement_of_a_transaction_begins_it() -> None:
 
 
 @needs_postgres
-def test_a_rollback_takes_no_statement_away() -> None:
+def test_a_rollback_removes_no_prepared_statement() -> None:
     for _ in range(5):
         with transaction.atomic():
             prepared.one_row(COUNT, [])
@@ -83,7 +83,7 @@ def test_a_rollback_takes_no_statement_away() -> None:
 
 
 @needs_postgres
-def test_where_nothing_may_be_prepared_psycopg_deallocates_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_preparing_switched_off_psycopg_deallocates_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared.one_row(COUNT, [])
     with monkeypatch.context() as patch:
         patch.setattr(connection.connection, "isolation_level", psycopg.IsolationLevel.READ_COMMITTED)
@@ -97,7 +97,7 @@ def test_where_nothing_may_be_prepared_psycopg_deallocates_nothing_either(monkey
 
 
 @needs_postgres
-def test_statements_that_somebody_deallocates_are_prepared_anew() -> None:
+def test_deallocated_statements_are_prepared_again() -> None:
     prepared.one_row(COUNT, [])
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
@@ -118,11 +118,11 @@ def test_a_lost_connection_is_an_operational_error() -> None:
     with pytest.raises(OperationalError):
         prepared.one_row(COUNT, [])
     connection.close()
-    assert prepared.one_row(COUNT, []), "a new one prepares anew"
+    assert prepared.one_row(COUNT, []), "a new connection prepares it again"
 
 
 @needs_postgres
-def test_where_nothing_may_be_prepared_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_preparing_switched_off_nothing_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     connection.ensure_connection()
     monkeypatch.setattr(connection.connection, "prepare_threshold", None)
     text = "SELECT %s::bigint + 4711"

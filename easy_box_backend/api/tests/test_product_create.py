@@ -28,7 +28,7 @@ def test_any_kind_of_body_makes_a_product(picker: Caller, kind: str) -> None:
 
 
 @pytest.mark.parametrize("quantity", [5, "5", "+5", 5.0])
-def test_pieces_to_begin_with_are_booked_as_a_movement(picker: Caller, quantity: Any) -> None:
+def test_an_opening_quantity_is_booked_as_a_movement(picker: Caller, quantity: Any) -> None:
     made = picker.post(PRODUCTS, {"sku": "A", "name": "A", "quantity": quantity}).json()
     assert made["quantity"] == 5
     movement = StockMovement.objects.get(product=made["id"])
@@ -44,16 +44,16 @@ def test_without_pieces_there_is_no_movement_and_the_history_says_who(picker: Ca
 
 
 @pytest.mark.parametrize("location", [None, "", "   "])
-def test_no_location_is_null_however_it_is_said(picker: Caller, location: str | None) -> None:
+def test_an_empty_location_is_null_in_every_notation(picker: Caller, location: str | None) -> None:
     assert picker.post(PRODUCTS, {"sku": "A", "name": "A", "location": location}).json()["location"] is None
 
 
-def test_spaces_around_are_dropped_and_those_within_stay(picker: Caller) -> None:
+def test_spaces_around_a_text_are_removed_and_those_within_it_are_kept(picker: Caller) -> None:
     made = picker.post(PRODUCTS, {"sku": "  A  B ", "name": " Some  name "}).json()
     assert (made["sku"], made["name"]) == ("A  B", "Some  name")
 
 
-def test_signs_that_nobody_can_see_are_dropped(picker: Caller) -> None:
+def test_invisible_characters_are_removed(picker: Caller) -> None:
     made = picker.post(
         PRODUCTS, {"sku": "\ufeffA\u200b-1 \u200e", "name": "\u2060Jacket\u200f", "location": "\u200bA1"}
     ).json()
@@ -63,7 +63,7 @@ def test_signs_that_nobody_can_see_are_dropped(picker: Caller) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("sign", ["x", "Щ", "📦"])
-def test_a_sku_of_255_signs_is_one(picker: Caller, sign: str) -> None:
+def test_a_sku_may_have_255_characters(picker: Caller, sign: str) -> None:
     made = picker.post(PRODUCTS, {"sku": sign * 255, "name": "A"}).json()
     found = picker.get("/api/products/", {"sku": sign * 255}).json()
     assert [row["id"] for row in found] == [made["id"]]
@@ -115,21 +115,19 @@ def test_all_missing_fields_are_named_at_once(picker: Caller) -> None:
     assert {"sku", "name"} <= set(body)
 
 
-def test_numbers_for_names_are_their_digits(picker: Caller) -> None:
+def test_a_number_as_a_name_is_stored_as_its_digits(picker: Caller) -> None:
     made = picker.post(PRODUCTS, {"sku": 4600051000057, "name": 501}).json()
     assert (made["sku"], made["name"]) == ("4600051000057", "501")
 
 
-def test_what_a_client_must_not_choose_is_not_looked_at(picker: Caller) -> None:
+def test_fields_that_a_client_must_not_set_are_ignored(picker: Caller) -> None:
     sent = {"sku": "A", "name": "A", "id": 777, "revision": 9, "archived": True, "unverified": True, "image_url": "x"}
     made = picker.post(PRODUCTS, sent).json()
     assert (made["archived"], made["unverified"], made["image_url"]) == (False, False, None)
     assert made["id"] != 777
 
 
-def test_with_a_photo_it_has_two_absolute_addresses_that_can_be_fetched_without_a_token(
-    picker: Caller, guest: APIClient
-) -> None:
+def test_a_photo_has_two_absolute_urls_that_can_be_fetched_without_a_token(picker: Caller, guest: APIClient) -> None:
     body = {"sku": "A", "name": "A", "quantity": "0", "image": upload(photos.jpeg())}
     made = picker.post(PRODUCTS, body, format="multipart").json()
     for url in (made["image_url"], made["thumbnail_url"]):
@@ -138,7 +136,7 @@ def test_with_a_photo_it_has_two_absolute_addresses_that_can_be_fetched_without_
         assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
 
 
-def test_with_a_bad_photo_neither_product_nor_file_is_made(picker: Caller, settings: Any) -> None:
+def test_with_a_bad_photo_neither_product_nor_file_is_created(picker: Caller, settings: Any) -> None:
     body = {"sku": "A", "name": "A", "image": upload(photos.svg(), "x.jpg", "image/jpeg")}
     assert "image" in check_error(picker.post(PRODUCTS, body, format="multipart"), 400)
     assert not Product.objects.exists()

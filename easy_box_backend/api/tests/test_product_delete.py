@@ -1,4 +1,4 @@
-"""DELETE /api/products/{id}/: a product is archived, nothing is lost"""
+"""DELETE /api/products/{id}/: the product is archived, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api.tests.conftest import MakeProduct
 pytestmark = pytest.mark.django_db
 
 
-def test_it_leaves_the_list_and_keeps_its_history(manager: Caller, make_product: MakeProduct) -> None:
+def test_a_deleted_product_leaves_the_list_and_keeps_its_history(manager: Caller, make_product: MakeProduct) -> None:
     product, other = make_product("A", quantity=5), make_product("B")
     answer = manager.delete(f"/api/products/{product.pk}/")
     assert (answer.status_code, answer.content) == (204, b"")
@@ -24,7 +24,7 @@ def test_it_leaves_the_list_and_keeps_its_history(manager: Caller, make_product:
     assert (last.archived, last.user, last.revision) == (True, manager.user, archived.revision)
 
 
-def test_twice_is_once(manager: Caller, make_product: MakeProduct) -> None:
+def test_deleting_twice_archives_once(manager: Caller, make_product: MakeProduct) -> None:
     product = make_product()
     statuses = [manager.delete(f"/api/products/{product.pk}/").status_code for _ in range(2)]
     assert statuses == [204, 204]

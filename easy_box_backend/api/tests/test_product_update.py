@@ -50,7 +50,7 @@ def test_an_emptied_location_is_null(manager: Caller, jacket: Product, location:
 @pytest.mark.parametrize("kind", BODY_KINDS)
 @pytest.mark.parametrize("change", [{"name": "Coat"}, {"sku": "C-1"}, {"location": "Z9"}, {"quantity": 0},
                                     {"min_quantity": 3}])  # fmt: skip
-def test_patch_changes_what_is_given_and_nothing_else(
+def test_patch_changes_only_the_fields_that_are_sent(
     manager: Caller, jacket: Product, change: dict[str, Any], kind: str
 ) -> None:
     before = manager.get(address(jacket)).json()
@@ -62,7 +62,9 @@ def test_patch_changes_what_is_given_and_nothing_else(
     assert after["revision"] > before["revision"]
 
 
-def test_a_change_of_nothing_takes_no_revision_and_writes_no_history(manager: Caller, jacket: Product) -> None:
+def test_a_request_that_changes_nothing_takes_no_revision_and_writes_no_history(
+    manager: Caller, jacket: Product
+) -> None:
     before = state(jacket)
     versions, movements = ProductVersion.objects.count(), StockMovement.objects.count()
     body = {"name": "Jacket", "sku": "J-1", "quantity": 7, "location": "A1-01-01"}
@@ -72,7 +74,7 @@ def test_a_change_of_nothing_takes_no_revision_and_writes_no_history(manager: Ca
     assert (ProductVersion.objects.count(), StockMovement.objects.count()) == (versions, movements)
 
 
-def test_history_keeps_what_it_was_and_who_changed_it(manager: Caller, jacket: Product) -> None:
+def test_history_has_the_former_values_and_who_changed_them(manager: Caller, jacket: Product) -> None:
     manager.patch(address(jacket), {"name": "Coat"})
     names = list(ProductVersion.objects.filter(product=jacket).values_list("name", "user"))
     assert names == [("Jacket", None), ("Coat", manager.user.pk)]
@@ -133,7 +135,7 @@ def test_a_held_version_is_412_once_somebody_else_changed_it(
     assert manager.get(address(jacket)).json()["name"] == "Theirs"
 
 
-def test_the_tag_of_each_answer_is_the_next_that_may_be_held(manager: Caller, jacket: Product) -> None:
+def test_the_etag_of_each_response_is_valid_for_the_next_if_match(manager: Caller, jacket: Product) -> None:
     tag = manager.get(address(jacket))["ETag"]
     for name in ("One", "Two"):
         answer = manager.patch(address(jacket), {"name": name, "quantity": len(name)}, headers={"If-Match": tag})
@@ -141,13 +143,13 @@ def test_the_tag_of_each_answer_is_the_next_that_may_be_held(manager: Caller, ja
         tag = answer["ETag"]
 
 
-def test_any_version_or_no_condition_passes(manager: Caller, jacket: Product) -> None:
+def test_if_match_with_a_star_and_no_condition_are_accepted(manager: Caller, jacket: Product) -> None:
     for held in ("*", ""):
         assert manager.patch(address(jacket), {"name": "X"}, headers={"If-Match": held}).status_code == 200
 
 
 @pytest.mark.parametrize("held", ["nonsense", '"x"', '"-1"', "9" * 30, "\x00", '"1000001", "1000002"'])
-def test_a_tag_that_is_none_of_ours_changes_nothing(manager: Caller, jacket: Product, held: str) -> None:
+def test_an_invalid_or_foreign_tag_changes_nothing(manager: Caller, jacket: Product, held: str) -> None:
     before = state(jacket)
     answer = manager.patch(address(jacket), {"name": "X"}, headers={"If-Match": held})
     assert check_error(answer, answer.status_code)["code"] in ("bad_if_match", "stale")

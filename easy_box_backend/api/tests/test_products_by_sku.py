@@ -27,7 +27,7 @@ def look_up(client: APIClient, raw: str, **extra: Any) -> list[str]:
 
 
 @each("sku", STRANGE)
-def test_exactly_this_sku_whatever_characters_it_has(picker: Caller, make_product: MakeProduct, sku: str) -> None:
+def test_a_sku_with_any_characters_is_found_exactly(picker: Caller, make_product: MakeProduct, sku: str) -> None:
     make_product(sku)
     make_product("other")
     make_product(f"{sku[:250]}-1")
@@ -40,7 +40,7 @@ def test_the_filter_is_exact_in_case_and_length(picker: Caller, make_product: Ma
         assert look_up(picker, quote(near, safe="")) == []
 
 
-def test_a_plus_is_a_plus_first_and_a_space_if_there_is_no_such_sku(picker: Caller, make_product: MakeProduct) -> None:
+def test_a_plus_is_read_as_a_plus_and_otherwise_as_a_space(picker: Caller, make_product: MakeProduct) -> None:
     make_product("A B")
     assert look_up(picker, "A+B") == ["A B"]
     assert look_up(picker, "A%20B") == ["A B"]
@@ -55,15 +55,15 @@ ONE_NUMBER = ["036000291452", "0036000291452", "00036000291452"]
 
 
 @pytest.mark.parametrize("kept", ONE_NUMBER)
-@pytest.mark.parametrize("asked", ONE_NUMBER)
+@pytest.mark.parametrize("looked_up", ONE_NUMBER)
 def test_an_article_number_is_found_with_and_without_the_zeros_before_it(
-    picker: Caller, make_product: MakeProduct, kept: str, asked: str
+    picker: Caller, make_product: MakeProduct, kept: str, looked_up: str
 ) -> None:
     make_product(kept)
-    assert look_up(picker, asked) == [kept]
+    assert look_up(picker, looked_up) == [kept]
 
 
-def test_but_the_very_sku_comes_first_and_a_wrong_check_digit_is_no_article_number(
+def test_the_exact_sku_takes_precedence_and_a_wrong_check_digit_is_no_article_number(
     picker: Caller, make_product: MakeProduct
 ) -> None:
     make_product("036000291452")
@@ -74,12 +74,12 @@ def test_but_the_very_sku_comes_first_and_a_wrong_check_digit_is_no_article_numb
     assert look_up(picker, "0036000291453") == []
 
 
-def test_invisible_signs_are_no_part_of_what_is_asked_for(picker: Caller, make_product: MakeProduct) -> None:
+def test_invisible_characters_in_the_query_are_ignored(picker: Caller, make_product: MakeProduct) -> None:
     make_product("A-1")
     assert look_up(picker, "%EF%BB%BFA-%E2%80%8B1%20") == ["A-1"]
 
 
-def test_a_sku_of_before_that_has_an_invisible_sign_is_still_found(picker: Caller, make_product: MakeProduct) -> None:
+def test_a_stored_sku_with_an_invisible_character_is_still_found(picker: Caller, make_product: MakeProduct) -> None:
     make_product("A\u200b1")
     assert look_up(picker, "A%E2%80%8B1") == ["A\u200b1"]
 
@@ -91,7 +91,7 @@ def test_letters_that_a_client_forgot_to_encode_are_understood(picker: Caller, m
 
 
 @each("raw", ["", "%00", "A%00B", "%ED%A0%80", "%FF%FE", "x" * 5000, "&sku=", "%", "%u1234", "+"])
-def test_what_can_be_no_sku_finds_nothing(picker: Caller, make_product: MakeProduct, raw: str) -> None:
+def test_an_impossible_sku_finds_nothing(picker: Caller, make_product: MakeProduct, raw: str) -> None:
     make_product("A")
     assert look_up(picker, raw) == []
 
@@ -106,12 +106,12 @@ def test_an_archived_product_is_not_found_and_one_with_its_sku_is(
     assert [row["id"] for row in picker.get("/api/products/?sku=A").json()] == [new.pk]
 
 
-def test_other_parameters_are_not_looked_at(picker: Caller, make_product: MakeProduct) -> None:
+def test_other_parameters_are_ignored(picker: Caller, make_product: MakeProduct) -> None:
     make_product("A")
     assert look_up(picker, "A&limit=nonsense&search=zzz") == ["A"]
 
 
-def test_no_token_no_product(guest: APIClient, make_product: MakeProduct) -> None:
+def test_a_guest_finds_nothing(guest: APIClient, make_product: MakeProduct) -> None:
     make_product("A")
     check_error(guest.get("/api/products/?sku=A"), 401)
 

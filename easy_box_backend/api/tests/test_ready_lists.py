@@ -1,4 +1,5 @@
-"""Whole lists as ready gzip: the bytes of a list made anew, whatever has changed, and little work after a change."""
+"""Whole lists from the cache, compressed by gzip: the bytes are those of a newly built list, after any change, and a
+change takes little work."""
 
 from __future__ import annotations
 
@@ -36,50 +37,50 @@ def nobody() -> Actor:
 
 
 def unpacked(body: bytes) -> bytes:
-    """What dart:io, a browser and curl read: one member of a gzip stream, with zlib, which checks CRC and length."""
+    """Decompress a body as dart:io, a browser and curl do: one member of a gzip stream. zlib checks CRC and length."""
     reader = zlib.decompressobj(zlib.MAX_WBITS | 16)
     text = reader.decompress(body)
     assert reader.eof
-    assert reader.unused_data == b"", "some clients ignore what follows"
+    assert reader.unused_data == b"", "some clients ignore further members"
     return text
 
 
-def check() -> None:
-    """Every list at two addresses has the bytes of one that is made anew, and its tag is the present one."""
+def check_lists() -> None:
+    """Assert that every list, at two addresses, has the bytes of a newly built list and the current tag."""
     tag, since = revision.tag(), lists.orders_kept_since(timezone.now())
     for photos in (HERE, THERE):
-        told, body = ready.whole_list(tag, photos, for_app=True)
-        assert (told, unpacked(body)) == (tag, dump(lists.product_list(photos)))
+        found, body = ready.whole_list(tag, photos, for_app=True)
+        assert (found, unpacked(body)) == (tag, dump(lists.product_list(photos)))
         for for_app in (True, False):
-            told, body = ready.whole_list(tag, photos, since, for_app=for_app)
-            assert (told, unpacked(body)) == (tag, dump(lists.order_list(photos, since, for_app=for_app)))
+            found, body = ready.whole_list(tag, photos, since, for_app=for_app)
+            assert (found, unpacked(body)) == (tag, dump(lists.order_list(photos, since, for_app=for_app)))
 
 
 @pytest.fixture
-def compressed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The texts that were compressed; a test may clear it."""
+def compressed_texts(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """A list of the texts that were compressed so far; a test may clear it."""
     texts: list[bytes] = []
-    part = ready.part
+    compress = ready.part
 
-    def noted(text: bytes) -> ready.Part:
+    def record(text: bytes) -> ready.Part:
         texts.append(text)
-        return part(text)
+        return compress(text)
 
-    monkeypatch.setattr(ready, "part", noted)
+    monkeypatch.setattr(ready, "part", record)
     return texts
 
 
 # --- The stream ---------------------------------------------------------------------------------------------------
 @each("texts", [[], [b""], [b"a"], [b"", b"a", b""], [b"ab" * 70_000, b"[", b"\0" * 5, b"\xff" * 100_000, b"]"]])
 @pytest.mark.django_db
-def test_parts_are_one_stream_whatever_their_texts(texts: list[bytes]) -> None:
+def test_parts_with_any_texts_are_one_gzip_stream(texts: list[bytes]) -> None:
     assert unpacked(ready.joined(map(ready.part, texts))) == b"".join(texts)
 
 
 # --- The same bytes after every change ----------------------------------------------------------------------------
 @pytest.fixture
 def filled(monkeypatch: pytest.MonkeyPatch, make_product: MakeProduct) -> dict[str, int]:
-    """Products and orders in several chunks, one of each kind."""
+    """By name: the ids of products and orders of each kind, which are spread over several chunks."""
     monkeypatch.setattr(ready, "ROWS", 4)
     shelf = [make_product(f"S{n:02}", quantity=50, name=f'Jacket "{n}" \\u0000 Ж').pk for n in range(11)]
     made = [orders.create(customer_name=f"C{n}", lines=[Line(shelf[n], 2)], by=nobody()).pk for n in range(9)]
@@ -118,45 +119,45 @@ CHANGES: dict[str, Change] = {
 @pytest.mark.both_databases
 @each("change", CHANGES)
 @pytest.mark.django_db
-def test_after_a_change_the_bytes_are_those_of_a_list_made_anew(filled: dict[str, int], change: str) -> None:
-    check()
+def test_after_a_change_the_bytes_are_those_of_a_newly_built_list(filled: dict[str, int], change: str) -> None:
+    check_lists()
     CHANGES[change](filled)
-    check()
+    check_lists()
     products.create(sku="Z", name="Z", by=nobody())
-    check()
+    check_lists()
 
 
 @pytest.mark.django_db
 def test_a_process_that_missed_every_change_catches_up_at_once(
     filled: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process is another `_kept`."""
-    check()
+    """Another process is simulated by another `_kept`."""
+    check_lists()
     ours = dict(ready._kept)
     ready.forget()
     for name, change in CHANGES.items():
         if "all" not in name:
             change(filled)
-            check()
+            check_lists()
         if name == "order cancelled":
             orders.update(filled["order"], status="open", by=nobody())
     monkeypatch.setattr(ready, "_kept", ours)
-    check()
+    check_lists()
 
 
 @pytest.mark.django_db
-def test_a_database_that_went_back_in_its_epoch_is_read_anew(make_product: MakeProduct) -> None:
+def test_after_the_revision_went_back_the_lists_are_built_again(make_product: MakeProduct) -> None:
     make_product("A")
     with transaction.atomic():
         make_product("B")
         make_product("C")
-        check()
+        check_lists()
         transaction.set_rollback(True)
-    check()
+    check_lists()
 
 
 @pytest.mark.django_db
-def test_orders_that_ended_leave_at_midnight_without_a_revision(filled: dict[str, int]) -> None:
+def test_ended_orders_leave_the_list_at_midnight_without_a_new_revision(filled: dict[str, int]) -> None:
     tag, now = revision.tag(), timezone.now()
 
     def customers(at: datetime) -> int:
@@ -178,7 +179,7 @@ def test_orders_that_ended_leave_at_midnight_without_a_revision(filled: dict[str
 )  # fmt: skip
 @each("path", [PRODUCTS, ORDERS])
 @pytest.mark.django_db
-def test_who_takes_gzip_gets_it_and_nobody_else(
+def test_only_clients_that_accept_gzip_get_it(
     manager: Caller, make_product: MakeProduct, path: str, accepted: str | None, is_packed: bool
 ) -> None:
     orders.create(customer_name="Ж", lines=[Line(make_product().pk, 1)], by=nobody())
@@ -194,7 +195,7 @@ def test_who_takes_gzip_gets_it_and_nobody_else(
 
 @each("path", [PRODUCTS, ORDERS])
 @pytest.mark.django_db
-def test_the_tag_of_either_form_is_304_for_both_until_something_changes(
+def test_the_etag_of_the_plain_or_gzip_form_is_304_for_both_until_a_change(
     manager: Caller, make_product: MakeProduct, path: str
 ) -> None:
     gzip = {"Accept-Encoding": "gzip"}
@@ -210,7 +211,7 @@ def test_the_tag_of_either_form_is_304_for_both_until_something_changes(
 
 
 @pytest.mark.django_db
-def test_a_phone_and_a_program_get_a_new_photo_each_at_its_own_address(
+def test_a_phone_and_a_program_each_get_the_url_of_a_new_photo_at_their_own_address(
     manager: Caller, log_in: LogIn, make_product: MakeProduct, settings: Any
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
@@ -230,22 +231,29 @@ def test_a_phone_and_a_program_get_a_new_photo_each_at_its_own_address(
 # --- How much work it is -------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 def test_after_a_change_one_chunk_is_compressed_and_only_what_changed_is_read(
-    filled: dict[str, int], compressed: list[bytes]
+    filled: dict[str, int], compressed_texts: list[bytes]
 ) -> None:
-    check()
+    check_lists()
     for change, of_products, of_orders in (("received", 1, 1), ("order created", 0, 1), ("created", 1, 0)):
         CHANGES[change](filled)
-        compressed.clear()
-        check()
-        assert len(compressed) == 2 * of_products + 2 * 2 * of_orders, change  # addresses; for the app and programs
-        assert all(text.count(b'"revision"') <= 5 for text in compressed)
+        compressed_texts.clear()
+        check_lists()
+        assert len(compressed_texts) == 2 * of_products + 2 * 2 * of_orders, (
+            change
+        )  # addresses; for the app and programs
+        assert all(text.count(b'"revision"') <= 5 for text in compressed_texts)
 
 
 @each(("path", "kept", "changed"), [(PRODUCTS, 3, 6), (ORDERS, 3, 8)])
 @pytest.mark.django_db
-def test_the_number_of_queries(manager: Caller, make_product: MakeProduct, path: str, kept: int, changed: int) -> None:
-    """Kept: the token, when the device was last seen, and the revision. After a change also what has changed, between
-    two looks at the revision: products; the ids of orders, the orders and their lines."""
+def test_a_list_takes_few_queries_whether_it_is_cached_or_changed(
+    manager: Caller, make_product: MakeProduct, path: str, kept: int, changed: int
+) -> None:
+    """kept: the queries for a cached list: the token, the device's last use, and the revision.
+
+    changed: the queries after a change: also the changed rows (products; or the ids of orders, the orders and their
+    lines), between two reads of the revision.
+    """
     order = orders.create(customer_name="C", lines=[Line(make_product().pk, 1)], by=nobody()).pk
     for _ in range(2):
         manager.get(path)
@@ -263,21 +271,21 @@ def test_the_number_of_queries(manager: Caller, make_product: MakeProduct, path:
 
 @pytest.mark.django_db
 def test_no_more_than_a_few_addresses_are_kept_and_the_one_in_use_stays(
-    filled: dict[str, int], compressed: list[bytes]
+    filled: dict[str, int], compressed_texts: list[bytes]
 ) -> None:
     tag = revision.tag()
     ready.whole_list(tag, HERE, for_app=True)
     for port in range(50):
         ready.whole_list(tag, f"http://box.local:{port}/media/", for_app=True)
-        compressed.clear()
+        compressed_texts.clear()
         ready.whole_list(tag, HERE, for_app=True)
-        assert compressed == []
+        assert compressed_texts == []
     (kept,) = [kept for kept in ready._kept.values() if kept.tag]
     assert len(kept.packed) == len(kept.bodies) == ready.ADDRESSES
 
 
 @pytest.mark.django_db
-def test_another_address_reads_no_rows(filled: dict[str, int]) -> None:
+def test_a_list_at_another_address_reads_no_rows_again(filled: dict[str, int]) -> None:
     tag = revision.tag()
     ready.whole_list(tag, HERE, for_app=True)
     with CaptureQueriesContext(connection) as queries:
@@ -286,21 +294,23 @@ def test_another_address_reads_no_rows(filled: dict[str, int]) -> None:
 
 
 @pytest.mark.django_db
-def test_what_fails_half_way_is_made_anew(filled: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    check()
+def test_a_list_whose_update_fails_half_way_is_built_again(
+    filled: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_lists()
     products.archive(filled["one"], by=nobody())
     with monkeypatch.context() as patch:
         patch.setattr(ready, "_remove", lambda kept, place: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            check()
-    check()
+            check_lists()
+    check_lists()
 
 
 @pytest.mark.django_db
-def test_a_write_while_the_list_is_read_is_in_it(
-    filled: dict[str, int], monkeypatch: pytest.MonkeyPatch, compressed: list[bytes]
+def test_a_write_while_the_list_is_read_is_included(
+    filled: dict[str, int], monkeypatch: pytest.MonkeyPatch, compressed_texts: list[bytes]
 ) -> None:
-    """The whole list is read once, and then what the write has changed."""
+    """The whole list is read once, and then the rows that the write has changed."""
     product_list, written = lists.product_list, list[int]()
 
     def disturbed(photos: str) -> list[dict[str, Any]]:
@@ -320,16 +330,18 @@ def test_a_write_while_the_list_is_read_is_in_it(
 # --- Many at once ---------------------------------------------------------------------------------------------------
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_the_first_list_is_made_by_one_of_many(make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parallel_first_requests_build_the_list_once(
+    make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_product("A")
     together, made = threading.Barrier(6), list[str]()
     product_list = lists.product_list
 
-    def noted(photos: str) -> list[dict[str, Any]]:
+    def record(photos: str) -> list[dict[str, Any]]:
         made.append(photos)
         return product_list(photos)
 
-    monkeypatch.setattr(lists, "product_list", noted)
+    monkeypatch.setattr(lists, "product_list", record)
 
     def read(_number: int) -> bytes:
         try:
@@ -346,10 +358,11 @@ def test_the_first_list_is_made_by_one_of_many(make_product: MakeProduct, monkey
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_no_list_is_older_than_what_its_reader_has_seen_while_others_write(make_product: MakeProduct) -> None:
-    """Each list holds what was written up to its tag. Another process, which is not asked meanwhile, catches up."""
+def test_while_others_write_no_list_is_older_than_its_reader_has_seen(make_product: MakeProduct) -> None:
+    """Each list has everything up to the revision in its tag. Another process, which serves nothing meanwhile, catches
+    up afterwards."""
     shelf = [make_product(quantity=0).pk for _ in range(6)]
-    check()
+    check_lists()
     done, other = threading.Event(), dict(ready._kept)
     ready.forget()
 
@@ -366,10 +379,10 @@ def test_no_list_is_older_than_what_its_reader_has_seen_while_others_write(make_
             while not done.is_set():
                 before = revision.tag()
                 tag, body = ready.whole_list(before, photos, for_app=True)
-                told, seen = (int(each.rpartition("-")[2]) for each in (tag, before))
-                assert told >= max(seen, newest)
-                assert max(row["revision"] for row in json.loads(unpacked(body))) >= told
-                newest = told
+                found, seen = (int(each.rpartition("-")[2]) for each in (tag, before))
+                assert found >= max(seen, newest)
+                assert max(row["revision"] for row in json.loads(unpacked(body))) >= found
+                newest = found
             return newest
         finally:
             connections.close_all()
@@ -383,6 +396,6 @@ def test_no_list_is_older_than_what_its_reader_has_seen_while_others_write(make_
         finally:
             done.set()
         assert all(reader.result() for reader in readers)
-    check()
+    check_lists()
     ready._kept.update(other)
-    check()
+    check_lists()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def booked(picker: Caller, make_product: MakeProduct) -> StockMovement:
-    """5 received where 3 were, then 2 more."""
+    """A receipt of 5 where 3 were on hand; 2 more were received after it."""
     box = make_product("BOX", quantity=3)
     for pieces in (5, 2):
         picker.post(f"/api/products/{box.pk}/add_stock/", {"quantity": pieces})
@@ -31,7 +31,7 @@ def deltas() -> list[int]:
     return list(StockMovement.objects.order_by("id").values_list("quantity_delta", flat=True))
 
 
-def test_a_movement_is_taken_back_by_another_and_both_stay(manager: Caller, booked: StockMovement) -> None:
+def test_a_movement_is_reversed_by_another_one_and_both_stay(manager: Caller, booked: StockMovement) -> None:
     answer = manager.post(address(booked), {"reason": "scanned twice"})
     assert answer.status_code == 200, answer.content
     assert deltas() == [3, 5, 2, -5]
@@ -45,7 +45,7 @@ def test_a_movement_is_taken_back_by_another_and_both_stay(manager: Caller, book
 
 
 @pytest.mark.both_databases
-def test_not_twice(manager: Caller, booked: StockMovement) -> None:
+def test_a_movement_is_not_reversed_twice(manager: Caller, booked: StockMovement) -> None:
     assert manager.post(address(booked)).status_code == 200
     check_error(manager.post(address(booked)), 400, "not_reversible")
     assert deltas() == [3, 5, 2, -5]
@@ -58,21 +58,21 @@ def test_a_reversal_is_not_reversed(manager: Caller, booked: StockMovement) -> N
     assert deltas() == [3, 5, 2, -5]
 
 
-def test_two_movements_are_reversed_each_for_itself(manager: Caller, booked: StockMovement) -> None:
+def test_two_movements_are_reversed_independently(manager: Caller, booked: StockMovement) -> None:
     other = StockMovement.objects.get(quantity_delta=2)
     assert manager.post(address(booked)).status_code == 200
     assert manager.post(address(other)).status_code == 200
     assert deltas() == [3, 5, 2, -5, -2]
 
 
-def test_of_an_archived_product_too(manager: Caller, booked: StockMovement) -> None:
+def test_a_movement_of_an_archived_product_can_be_reversed(manager: Caller, booked: StockMovement) -> None:
     manager.delete(f"/api/products/{booked.product_id}/")
     assert manager.post(address(booked)).status_code == 200
     product = Product.objects.get()
     assert (product.quantity, product.is_archived) == (5, True)
 
 
-def test_only_a_manager(picker: Caller, guest: APIClient, booked: StockMovement) -> None:
+def test_only_a_manager_reverses_movements(picker: Caller, guest: APIClient, booked: StockMovement) -> None:
     check_error(picker.post(address(booked)), 403)
     check_error(guest.post(address(booked)), 401)
     assert deltas() == [3, 5, 2]

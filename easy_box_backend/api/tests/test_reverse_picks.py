@@ -1,4 +1,4 @@
-"""A pick that is reversed leaves its order line too, so that nothing gives the goods back once more."""
+"""Reversing a pick also takes it out of its order line, so that nothing returns the goods once more."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def set_to_none(who: Caller, order: int, product: Product) -> None:
 
 
 @pytest.mark.parametrize("then", [cancel, archive, remove, set_to_none])
-def test_what_is_done_with_the_order_afterwards_gives_nothing_back_twice(
+def test_after_a_reversed_pick_no_change_of_the_order_returns_the_goods_again(
     manager: Caller, box: Product, then: Any
 ) -> None:
     order = order_of(manager, box, 3)
@@ -74,7 +74,7 @@ def test_what_is_done_with_the_order_afterwards_gives_nothing_back_twice(
     assert on_hand(box) == 10
 
 
-def test_the_order_is_seen_to_have_changed(manager: Caller, box: Product) -> None:
+def test_reversing_a_pick_gives_the_order_a_new_revision(manager: Caller, box: Product) -> None:
     order = order_of(manager, box, 3)
     before = Order.objects.get(pk=order).revision
     reverse(manager, pick_of(order))
@@ -85,7 +85,7 @@ def test_the_order_is_seen_to_have_changed(manager: Caller, box: Product) -> Non
     assert manager.get(f"/api/orders/{order}/").json()["lines"][0]["quantity_picked"] == 0
 
 
-def test_of_two_picks_the_reversed_one_goes(manager: Caller, box: Product) -> None:
+def test_of_two_picks_only_the_reversed_one_leaves_the_order_line(manager: Caller, box: Product) -> None:
     order = order_of(manager, box, 3)
     first = pick_of(order)
     set_picked(manager, order, box, 4)
@@ -96,7 +96,7 @@ def test_of_two_picks_the_reversed_one_goes(manager: Caller, box: Product) -> No
 
 
 @pytest.mark.parametrize("then", [cancel, archive, remove, set_to_none])
-def test_a_pick_whose_goods_went_back_already_is_not_reversed(manager: Caller, box: Product, then: Any) -> None:
+def test_a_pick_whose_goods_were_returned_already_is_not_reversed(manager: Caller, box: Product, then: Any) -> None:
     order = order_of(manager, box, 3)
     then(manager, order, box)
     assert on_hand(box) == 10
@@ -105,7 +105,7 @@ def test_a_pick_whose_goods_went_back_already_is_not_reversed(manager: Caller, b
     assert on_hand(box) == 10
 
 
-def test_a_return_that_never_was_puts_the_goods_into_the_line_again(manager: Caller, box: Product) -> None:
+def test_reversing_a_return_puts_the_goods_into_the_order_line_again(manager: Caller, box: Product) -> None:
     order = order_of(manager, box, 3)
     set_picked(manager, order, box, 1)
     assert reverse(manager, StockMovement.objects.get(kind="return")).status_code == 200
@@ -115,16 +115,14 @@ def test_a_return_that_never_was_puts_the_goods_into_the_line_again(manager: Cal
 
 
 @pytest.mark.parametrize("then", [cancel, archive, remove])
-def test_a_return_is_not_reversed_where_no_line_can_hold_the_goods(manager: Caller, box: Product, then: Any) -> None:
+def test_a_return_is_not_reversed_if_no_order_line_can_hold_the_goods(manager: Caller, box: Product, then: Any) -> None:
     order = order_of(manager, box, 3)
     then(manager, order, box)
     check_error(reverse(manager, StockMovement.objects.get(kind="return")), 400, "not_reversible")
     assert (on_hand(box), OrderLine.objects.get().quantity_picked) == (10, 0)
 
 
-def test_a_pick_that_was_applied_to_a_cancelled_order_is_in_no_line_and_is_reversed_alone(
-    manager: Caller, box: Product
-) -> None:
+def test_a_pick_applied_to_a_cancelled_order_is_reversed_without_an_order_line(manager: Caller, box: Product) -> None:
     from api.tests.reconcile.people import Warehouse
 
     order = order_of(manager, box, 0)
@@ -134,8 +132,8 @@ def test_a_pick_that_was_applied_to_a_cancelled_order_is_in_no_line_and_is_rever
     anna.finish(seen)
     from api.models import Discrepancy
 
-    asked = Discrepancy.objects.open().get(kind="picked_after_cancel")
-    assert manager.post(f"/api/discrepancies/{asked.pk}/resolve/", {"action": "apply"}).status_code == 200
+    question = Discrepancy.objects.open().get(kind="picked_after_cancel")
+    assert manager.post(f"/api/discrepancies/{question.pk}/resolve/", {"action": "apply"}).status_code == 200
     assert (on_hand(box), OrderLine.objects.get().quantity_picked) == (6, 0)
     assert reverse(manager, pick_of(order)).status_code == 200
     assert (on_hand(box), OrderLine.objects.get().quantity_picked) == (10, 0)
@@ -152,7 +150,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.integers(0, 1), STEPS), max_size=14))
-def test_after_whatever_is_done_what_is_on_hand_and_what_is_picked_add_up(
+def test_after_any_sequence_of_operations_on_hand_and_picked_pieces_add_up(
     manager: Caller, make_product: MakeProduct, steps: list[tuple[int, tuple[str, Any]]]
 ) -> None:
     product = make_product(quantity=50)

@@ -1,4 +1,5 @@
-"""The one counter: who remembers the highest revision and asks for what changed since, misses nothing."""
+"""The revision, one counter for all rows: a reader that remembers the highest one and fetches what has changed since
+then misses nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ Rows = dict[int, dict[str, Any]]
 # --- Taking -----------------------------------------------------------------------------------------------------------
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_outside_a_transaction_it_is_refused_and_nothing_is_taken() -> None:
+def test_outside_a_transaction_taking_a_revision_is_refused() -> None:
     before = revision.current()
     with pytest.raises(RuntimeError):
         revision.take()
@@ -42,14 +43,14 @@ def test_outside_a_transaction_it_is_refused_and_nothing_is_taken() -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db
-def test_each_is_one_more() -> None:
+def test_each_revision_is_one_more_than_the_previous_one() -> None:
     first = revision.take()
     assert [revision.take(), revision.take(), revision.current()] == [first + 1, first + 2, first + 2]
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db
-def test_what_is_rolled_back_was_not_taken() -> None:
+def test_a_rollback_takes_the_revision_back() -> None:
     before = revision.current()
     with transaction.atomic():
         assert revision.take() == before + 1
@@ -58,16 +59,16 @@ def test_what_is_rolled_back_was_not_taken() -> None:
 
 
 @pytest.mark.django_db
-def test_another_line_of_history_has_another_name_and_goes_on_counting() -> None:
+def test_a_new_epoch_has_another_name_and_continues_the_count() -> None:
     before, tag = revision.current(), revision.tag()
     name = revision.begin_epoch()
     assert (revision.epoch(), revision.current()) == (name, before)
     assert revision.tag() != tag
 
 
-# --- Old rows and rows changed since are the fresh rows, after every action -------------------------------------------
+# --- After every action, the old rows plus the changed rows are the fresh rows ----------------------------------------
 def pulled() -> tuple[Rows, Rows]:
-    """What a phone pulls."""
+    """The products and orders that a phone pulls, by id."""
     return (
         {row["id"]: row for row in lists.product_list("/media/")},
         {row["id"]: row for row in lists.order_list("/media/", NOON, for_app=True)},
@@ -75,7 +76,7 @@ def pulled() -> tuple[Rows, Rows]:
 
 
 def changes(since: int) -> tuple[Rows, Rows]:
-    """What changed since, archived rows included."""
+    """The products and orders that changed after a revision, by id, archived ones included."""
     return (
         {row["id"]: row for row in lists.products_json(Product.objects.filter(revision__gt=since), "/media/")},
         {
@@ -86,8 +87,9 @@ def changes(since: int) -> tuple[Rows, Rows]:
 
 
 @contextmanager
-def verified(*, writes: bool = True) -> Iterator[None]:
-    """Whatever is done in here: old state and what changed since are the fresh state, and the ledger is right."""
+def check_changes(*, writes: bool = True) -> Iterator[None]:
+    """Assert about the actions in this block that the old state plus the changed rows is the fresh state, and that the
+    ledger is correct. writes: whether the actions take a revision."""
     (old_products, old_orders), since = pulled(), revision.current()
     yield
     changed_products, changed_orders = changes(since)
@@ -110,14 +112,14 @@ def verified(*, writes: bool = True) -> Iterator[None]:
 
 
 def with_products_of_then(row: dict[str, Any], old: Rows, changed: Rows) -> Any:
-    """The lines of an order whose own revision did not move: their product's name may have, which a phone takes from
-    the product's row."""
+    """The lines of an order as a phone has them. If the order's own revision has not changed, they are the old ones: a
+    phone takes a new name of a product from the product's row."""
     return row["lines"] if row["id"] in changed else old[row["id"]]["lines"]
 
 
 @pytest.fixture
 def world(db: None) -> dict[str, Any]:
-    """A product with goods, an archived one, an order, a phone that has seen it all, and a manager."""
+    """A product on hand, an archived one, an order, and the actor of a manager's phone that has pulled all of it."""
     user = User.objects.create_user("anna@example.com", username="Anna", is_staff=True)
     device, _token = devices.log_in(user, kind=Device.Kind.APP, name="phone", at=NOON)
     by = Actor(user, device, at=timezone.now())
@@ -132,7 +134,7 @@ def world(db: None) -> dict[str, Any]:
 
 
 def _settle(action: str, w: dict[str, Any], quantity: int) -> None:
-    """A number with two explanations is asked about at the pull, and settled."""
+    """A phone sends a number with two readings, pulls, and the question about it is settled by `action`."""
     by = w["by"].then(w["at"])
     phone_updates.put(str(w["socks"]), sku="SOCK", name="Socks", location="A1", quantity=quantity, by=by)
     phone_stock.pulled(revision.current(), by=by)
@@ -144,7 +146,7 @@ def _apply_pending(w: dict[str, Any]) -> None:
 
 
 def _reverse_a_guess(w: dict[str, Any]) -> None:
-    """A piece is received, and the number is one more: a press, or a page that counts the piece."""
+    """A piece is received, and the number is one more: a press of +, or a page that includes the piece."""
     phone_stock.add_stock(w["socks"], 1, by=w["by"].then(w["at"]))
     _settle("reverse", w, 11)
 
@@ -236,26 +238,26 @@ SILENT: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @each("name", ACTIONS)
-def test_after_every_action_the_changes_make_the_old_list_the_new_one(world: dict[str, Any], name: str) -> None:
-    with verified():
+def test_after_every_action_the_old_list_plus_the_changes_is_the_new_list(world: dict[str, Any], name: str) -> None:
+    with check_changes():
         ACTIONS[name](world)
 
 
 @each("name", SILENT)
-def test_what_changes_nothing_that_phones_see_takes_no_revision(world: dict[str, Any], name: str) -> None:
-    with verified(writes=False):
+def test_an_action_that_changes_nothing_on_phones_takes_no_revision(world: dict[str, Any], name: str) -> None:
+    with check_changes(writes=False):
         SILENT[name](world)
 
 
-# --- Many at once -----------------------------------------------------------------------------------------------------
+# --- In parallel ------------------------------------------------------------------------------------------------------
 WRITERS, ROUNDS = 4, 12
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
-    """Each row changes once, so one that is passed over stays unseen. Some writers are slow to commit. All pause, for
-    SQLite does not let those in first who have waited longest."""
+    """Each row changes once, so a row that the reader misses is never seen. Some writers commit late. All of them pause,
+    since SQLite does not let the writer that has waited longest in first."""
     nobody, done, start = Actor(None, at=timezone.now()), threading.Event(), revision.current()
     seen: set[int] = set()
 
@@ -265,7 +267,7 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
                 with transaction.atomic():
                     products.create(sku=f"P-{writer}-{number}", name="P", quantity=writer, by=nobody.then(NOON))
                     if writer % 2:
-                        threading.Event().wait(0.01)  # the number is taken, and not yet to be seen
+                        threading.Event().wait(0.01)  # the revision is taken, but not visible yet
                 threading.Event().wait(0.002)
         finally:
             connections.close_all()
@@ -301,7 +303,7 @@ def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_later_number_is_not_seen_before_an_earlier_one() -> None:
-    """One holds its number without committing; nobody can take and show the next one meanwhile."""
+    """While a transaction has taken a revision without committing, no other can take the next one and commit it."""
     nobody = Actor(None, at=timezone.now())
     first = products.create(sku="A", name="A", by=nobody.then(NOON)).pk
     second = products.create(sku="B", name="B", by=nobody.then(NOON)).pk

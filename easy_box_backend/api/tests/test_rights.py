@@ -1,4 +1,4 @@
-"""docs/rights.md: every call with every role. The table is read from the page, so that the two can't part."""
+"""docs/rights.md: every call with every role. The expected results are read from the page's table."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ NEW = "another battery staple"
 
 @lru_cache
 def table() -> dict[tuple[str, str], dict[str, str]]:
-    """By call and what: the cell of each column."""
+    """The table of the page: by the columns `call` and `what`, the cell of each role's column."""
     begins = PAGE.read_text().index("| call |")
     lines = takewhile(bool, PAGE.read_text()[begins:].splitlines())
     rows = [line.strip("| ").split(" | ") for line in lines]
     assert rows[0] == ["call", "what", *COLUMNS]
     found = {(row[0], row[1]): dict(zip(COLUMNS, row[2:], strict=True)) for row in rows[2:]}
-    assert len(found) == len(rows) - 2, "a row stands there twice"
+    assert len(found) == len(rows) - 2, "a row is there twice"
     return found
 
 
 @dataclass
 class World:
-    """What the calls are about, made anew for each."""
+    """The objects of the calls, and the client of a role (`caller`). picker, manager: clients of two other users."""
 
     product: Product
     order: Order
@@ -84,7 +84,7 @@ class World:
         return self.caller if isinstance(self.caller, Caller) else self.picker
 
     def put_product(self, **changes: Any) -> Any:
-        """As the app sends it."""
+        """Send the product as the app does."""
         shown = {"id": str(self.product.pk), "name": self.product.name, "sku": self.product.sku, "quantity": 5,
                  "location": None, "image_url": None, "thumbnail_url": None}  # fmt: skip
         return self.caller.put(f"/api/products/{self.product.pk}/", {**shown, **changes})
@@ -195,8 +195,8 @@ CALLS: dict[tuple[str, str], Callable[[World], Any]] = {
 
 @pytest.fixture(scope="class")
 def worlds(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, World]]:
-    """By role: what the calls are about, and one who calls, each with an account of their own. One warehouse for all
-    calls; each call is undone before the next."""
+    """By role: its World, with a user of its own. The warehouse is created once for all calls; each call is rolled back
+    before the next one."""
     with made_once(django_db_blocker):
         yield made_worlds()
 
@@ -236,7 +236,7 @@ NOT_OF_THE_WAREHOUSE = {"LogEntry", "Session", "DeviceMemory", "KnownPlace", "Oc
 
 
 def everything() -> dict[str, list[Any]]:
-    """All rows there are, but for what a request leaves behind just because it was made."""
+    """All rows of the database, except those that every request writes."""
     Device.objects.update(last_seen_at=None)
     found = {}
     with connection.cursor() as cursor:
@@ -250,7 +250,7 @@ def everything() -> dict[str, list[Any]]:
 class TestTable:
     @pytest.mark.parametrize(("call", "what"), CALLS)
     def test_every_role_may_do_what_the_page_says(self, worlds: dict[str, World], call: str, what: str) -> None:
-        """In one warehouse with all of them; what one does is undone before the next one calls."""
+        """The calls of all roles are made in one warehouse; each is rolled back before the next one."""
         if "unarchive" in call:
             Product.objects.update(archived_at=timezone.now())
         before = everything()
@@ -265,55 +265,55 @@ class TestTable:
 
 
 def problems_with(world: World, role: str, call: str, what: str, before: dict[str, list[Any]]) -> Iterator[str]:
-    """What is not as the page says when this one calls."""
+    """Make a call as this role; yields a text for each difference from the page. before: the database before it."""
     known = ROLES[role]
     cell = table()[call, what][known[0] if known else "nobody"]
     answer = CALLS[call, what](world)
-    said = f"{call} ({what}) is {answer.status_code}, not {cell}: {answer.content[:300]!r}"
+    message = f"{call} ({what}) is {answer.status_code}, not {cell}: {answer.content[:300]!r}"
     if cell in ("401", "403", "404"):
         if answer.status_code != int(cell):
-            yield said
+            yield message
         if everything() != before:
-            yield f"{said}, and something came of it"
+            yield f"{message}, and something came of it"
         return
     if not 200 <= answer.status_code < 300:
-        yield said
+        yield message
         return
     changed = everything() != before
     if call.startswith("GET") and changed:
-        yield f"{said}, and something came of it"
+        yield f"{message}, and something came of it"
     if cell == "own" and {row["user"] for row in answer.json()} != {world.me.user.pk}:
-        yield f"{said}, and shows others'"
+        yield f"{message}, and shows others'"
     elif cell == "asks":
-        asked = Discrepancy.objects.open().exclude(pk=world.question.pk)
-        found = [(row.kind, row.product, row.device) for row in asked]
+        questions = Discrepancy.objects.open().exclude(pk=world.question.pk)
+        found = [(row.kind, row.product, row.device) for row in questions]
         if found != [("deletion_asked", world.product, world.me.device)]:
-            yield f"{said}, and asks {found}"
+            yield f"{message}, and asks {found}"
         if Product.objects.get(pk=world.product.pk).archived_at is not None:
-            yield f"{said}, and archives"
+            yield f"{message}, and archives"
     elif cell == "kept":
         kept = Order.objects.get(pk=world.order.pk)
         line = OrderLine.objects.get(order=kept)
         if (kept.customer_name, kept.status in ("open", "inProgress")) != ("Anna", True):
-            yield f"{said}, and the order is {kept.status} for {kept.customer_name}"
+            yield f"{message}, and the order is {kept.status} for {kept.customer_name}"
         if (line.quantity_to_pick, line.quantity_picked) != (2, 2):
-            yield f"{said}, and the line is {line.quantity_to_pick} and {line.quantity_picked}"
+            yield f"{message}, and the line is {line.quantity_to_pick} and {line.quantity_picked}"
     elif not call.startswith("GET") and "log-client" not in call and not changed:
-        yield f"{said}, but nothing came of it"
+        yield f"{message}, but nothing came of it"
 
 
-def test_a_cell_says_only_what_the_page_explains() -> None:
+def test_every_cell_has_a_word_that_the_page_explains() -> None:
     assert {cell for row in table().values() for cell in row.values()} <= {
         "yes", "401", "403", "404", "own", "asks", "kept",
     }  # fmt: skip
 
 
-def test_every_row_of_the_page_is_tried_and_nothing_else_is() -> None:
+def test_the_calls_here_are_the_rows_of_the_page() -> None:
     assert set(table()) == set(CALLS)
 
 
 def calls(patterns: list[URLPattern | URLResolver] | None = None, before: str = "/") -> Iterator[str]:
-    """Each method of each address of the API."""
+    """Each method of each address of the API, as `METHOD /address/`."""
     for entry in get_resolver().url_patterns if patterns is None else patterns:
         route = before + str(entry.pattern)
         if isinstance(entry, URLResolver):
@@ -324,7 +324,7 @@ def calls(patterns: list[URLPattern | URLResolver] | None = None, before: str = 
                         if hasattr(view, method) and ("api/" in route or "log-" in route))  # fmt: skip
 
 
-def test_every_call_of_the_api_has_its_row() -> None:
+def test_every_call_of_the_api_has_a_row() -> None:
     def plain(call: str) -> str:
         return "/".join("X" if part[:1] in ("<", "{") else part for part in call.split("/"))
 
@@ -344,7 +344,7 @@ def pickers_desk(make_user: MakeUser) -> Client:
 
 
 @each("page", PAGES)
-def test_no_page_of_the_desk_is_a_pickers(pickers_desk: Client, page: str) -> None:
+def test_a_picker_sees_no_page_of_the_desk(pickers_desk: Client, page: str) -> None:
     for method in ("get", "post", "put", "patch", "delete"):
         answer = getattr(pickers_desk, method)("/" + page.replace("X", "1"))
         if page.startswith("admin"):
@@ -362,5 +362,5 @@ def managers_desk(make_user: MakeUser, request: pytest.FixtureRequest) -> Client
 @each("page", [page for page in PAGES if "X" not in page and not page.startswith("admin")])
 def test_a_manager_sees_the_pages_of_the_desk(managers_desk: Client, page: str) -> None:
     answer = managers_desk.get("/" + page)
-    assert answer.status_code in (200, 204, 302, 404, 405)  # 404: without what it asks for
+    assert answer.status_code in (200, 204, 302, 404, 405)  # 404: the row in the address does not exist
     assert answer.status_code != 302 or not answer["Location"].startswith("/login/")

@@ -1,4 +1,4 @@
-"""Roles: a group of each, in agreement with the flags, set by one verb; who may give which."""
+"""Roles: each has a group, which agrees with the flags and is set by one function; and who may give which role."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLAGS = {
 
 
 def state(user: User) -> tuple[str, list[str], tuple[bool, bool]]:
-    """As it stands in the database: role, groups, flags."""
+    """A user's role, groups and flags, read from the database."""
     user = User.objects.get(pk=user.pk)
     groups = sorted(user.groups.values_list("name", flat=True))
     return user.role, groups, (user.is_staff, user.is_superuser)
@@ -59,13 +59,13 @@ def test_flags_and_group_agree_after_every_change(owner: Caller, make_user: Make
         ("storekeeper", {"username": "Other"}, "storekeeper"),
     ],
 )
-def test_a_flag_names_a_role(
+def test_setting_a_flag_sets_the_role_of_that_flag(
     owner: Caller, make_user: MakeUser, before: str, flags: dict[str, bool], after: str
 ) -> None:
     assert give(make_user("Somebody", role=before), owner, **flags) == (after, [after], FLAGS[after])
 
 
-def test_a_new_account_has_its_group_whoever_makes_it(owner: Caller) -> None:
+def test_a_new_account_has_its_group_however_it_is_created(owner: Caller) -> None:
     made = accounts.create(by=owner.user, email="a@example.com", username="A", password=PASSWORD, role="storekeeper")
     assert state(made) == ("storekeeper", ["storekeeper"], (False, False))
     made = accounts.create(by=owner.user, email="b@example.com", username="B", password=PASSWORD, is_staff=True)
@@ -75,7 +75,9 @@ def test_a_new_account_has_its_group_whoever_makes_it(owner: Caller) -> None:
     assert state(User.objects.get(email="d@example.com")) == ("administrator", ["administrator"], (True, True))
 
 
-def test_a_manager_makes_storekeepers_and_no_manager(manager: Caller, picker: Caller, make_user: MakeUser) -> None:
+def test_a_manager_can_make_somebody_a_storekeeper_but_not_a_manager(
+    manager: Caller, picker: Caller, make_user: MakeUser
+) -> None:
     assert give(picker.user, manager, role="storekeeper")[0] == "storekeeper"
     assert give(picker.user, manager, role="picker")[0] == "picker"
     for role in ("manager", "administrator"):
@@ -106,7 +108,7 @@ def test_nobody_lowers_their_own_role(owner: Caller, role: str) -> None:
     assert state(owner.user)[0] == "administrator"
 
 
-def test_taking_a_role_away_holds_at_once(owner: Caller, make_user: MakeUser, log_in: Any, make_product: Any) -> None:
+def test_a_lower_role_is_effective_at_once(owner: Caller, make_user: MakeUser, log_in: Any, make_product: Any) -> None:
     keeper, product = log_in(make_user("Keeper", role="storekeeper")), make_product(quantity=5)
     assert keeper.post(f"/api/products/{product.pk}/count/", {"counted": 4}).status_code == 200
     give(keeper.user, owner, role="picker")

@@ -1,4 +1,4 @@
-"""How many statements a phone's hot calls need, and that a look-up which changes nothing writes nothing."""
+"""How many SQL statements a phone's frequent calls take, and that a look-up that changes nothing writes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIST = "/api/products/"
 
 @pytest.fixture
 def phone(make_user: MakeUser, log_in: LogIn, make_product: MakeProduct) -> Caller:
-    """A phone that has pulled the list and sent the first item of a queue."""
+    """A client of a phone that has pulled the list and sent the first item of a queue."""
     phone = log_in(make_user("Picker"), kind="app")
     for sku in ("BOX", "CAN"):
         make_product(sku)
@@ -35,23 +35,24 @@ def phone(make_user: MakeUser, log_in: LogIn, make_product: MakeProduct) -> Call
 
 
 def add(phone: Caller, sku: str, quantity: int = 2) -> list[str]:
-    """The statements of a look-up and an addition. In a test SAVEPOINT and RELEASE stand for BEGIN and COMMIT."""
+    """Send a look-up and an addition; returns their SQL statements. In a test, SAVEPOINT and RELEASE stand for BEGIN
+    and COMMIT."""
     with CaptureQueriesContext(connection) as context:
         (product,) = phone.get(f"{LIST}?sku={sku}").json()
         assert phone.post(f"{LIST}{product['id']}/add_stock/", {"quantity": quantity}).status_code == 200
     return [query["sql"] for query in context.captured_queries]
 
 
-def test_a_look_up_and_its_addition_are_five_statements(phone: Caller) -> None:
+def test_a_look_up_and_its_addition_take_five_statements(phone: Caller) -> None:
     for quantity in (3, 50, 7):
         statements = add(phone, "BOX", quantity)
-        # On SQLite, memory, product, ledger and revision are not one statement.
+        # On SQLite, memory, product, ledger and revision take a statement each instead of one together.
         assert len(statements) == 5 if connection.vendor == "postgresql" else len(statements) <= 14, statements
     assert Product.objects.get(sku="BOX").quantity == 60
 
 
-def test_an_addition_that_may_have_come_twice_is_asked_about(phone: Caller) -> None:
-    assert len(add(phone, "CAN")) > 5  # as the item before
+def test_an_addition_that_may_be_a_duplicate_takes_the_long_way(phone: Caller) -> None:
+    assert len(add(phone, "CAN")) > 5  # equal to the previous item
     assert Discrepancy.objects.filter(kind="possible_duplicate").exists()
 
 
@@ -62,7 +63,7 @@ def test_a_late_item_of_a_queue_needs_as_many_as_an_early_one(phone: Caller) -> 
     assert len(add(phone, "BOX", 50)) == early
 
 
-def test_a_look_up_is_three_statements_without_a_lock(phone: Caller) -> None:
+def test_a_look_up_takes_three_statements_and_no_lock(phone: Caller) -> None:
     with CaptureQueriesContext(connection) as context:
         phone.get(f"{LIST}?sku=BOX")
     statements = [query["sql"].split()[0] for query in context.captured_queries]
@@ -71,8 +72,8 @@ def test_a_look_up_is_three_statements_without_a_lock(phone: Caller) -> None:
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite prepares nothing")
-def test_no_hot_statement_is_planned_anew_each_time(phone: Caller) -> None:
-    """PostgreSQL does so if it takes a plan for any values for dearer than one for these values."""
+def test_postgresql_reuses_the_plans_of_frequent_statements(phone: Caller) -> None:
+    """PostgreSQL plans a prepared statement again each time if it estimates the generic plan to be more expensive."""
     articles = [f"40063813{number:05d}" for number in range(1000)]
     articles = [article for article in articles if check_digit_ok(article)]  # they are looked up in two spellings
     own = [f"A-{number}" for number in range(1000)]
@@ -92,14 +93,14 @@ def test_no_hot_statement_is_planned_anew_each_time(phone: Caller) -> None:
 
 
 def plans() -> dict[str, tuple[int, int]]:
-    """How often each prepared statement of this connection was planned for its values, and how often it was not."""
+    """By prepared statement of this connection: how many custom plans and how many generic plans it had."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements")
         return {text: (custom, generic) for text, custom, generic in cursor.fetchall()}
 
 
 @pytest.mark.parametrize("sku", ["BOX", "NONE"])
-def test_the_camera_writes_nothing(phone: Caller, sku: str) -> None:
+def test_look_ups_by_the_camera_write_nothing(phone: Caller, sku: str) -> None:
     for _ in range(3):
         phone.get(f"{LIST}?sku={sku}")
     before = DeviceMemory.objects.get(device=phone.device).state
@@ -111,7 +112,9 @@ def test_the_camera_writes_nothing(phone: Caller, sku: str) -> None:
     assert DeviceMemory.objects.get(device=phone.device).state == before
 
 
-def test_the_memory_of_who_looks_at_many_products_does_not_grow(phone: Caller, make_product: MakeProduct) -> None:
+def test_the_memory_does_not_grow_with_the_number_of_products_looked_up(
+    phone: Caller, make_product: MakeProduct
+) -> None:
     skus = [f"SKU-{number:02d}" for number in range(30)]
     for sku in skus:
         make_product(sku)
@@ -124,7 +127,7 @@ def test_the_memory_of_who_looks_at_many_products_does_not_grow(phone: Caller, m
     assert max(sizes[10:]) < sizes[10] + 50
 
 
-def test_what_changed_since_the_list_is_remembered_as_seen(phone: Caller) -> None:
+def test_a_product_that_changed_since_the_list_is_remembered_as_the_look_up_showed_it(phone: Caller) -> None:
     phone.defaults["REMOTE_PORT"] = "5001"
     phone.get(LIST)
     Product.objects.filter(sku="BOX").update(revision=4711)
@@ -134,11 +137,11 @@ def test_what_changed_since_the_list_is_remembered_as_seen(phone: Caller) -> Non
     assert [each.revision for each in seen] == [4711]
 
 
-def test_a_memory_always_tells_its_version() -> None:
+def test_a_stored_memory_always_has_its_version() -> None:
     assert '"version":' in written(Memory()), "its default is another one in another release"
 
 
-def test_the_same_list_again_is_two_statements(phone: Caller) -> None:
+def test_an_unchanged_list_takes_two_statements(phone: Caller) -> None:
     phone.get(LIST)
     phone.get(LIST)
     with CaptureQueriesContext(connection) as context:
@@ -146,7 +149,7 @@ def test_the_same_list_again_is_two_statements(phone: Caller) -> None:
     assert len(context.captured_queries) == 2  # the token with the memory; the revision
 
 
-def test_a_look_up_beside_another_request_of_the_phone_keeps_both(
+def test_a_look_up_during_another_request_of_the_phone_keeps_the_memory_of_both(
     phone: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find, calls = phone_stock._find, list[bool]()
@@ -154,18 +157,18 @@ def test_a_look_up_beside_another_request_of_the_phone_keeps_both(
     def find_while_another_comes(*args: Any) -> Any:
         calls.append(True)
         if len(calls) == 1:
-            assert phone.get("/api/orders/").status_code == 200  # is noted too
+            assert phone.get("/api/orders/").status_code == 200  # changes the memory too
         return find(*args)
 
     monkeypatch.setattr(phone_stock, "_find", find_while_another_comes)
     assert len(phone.get(f"{LIST}?sku=BOX").json()) == 1
-    assert len(calls) == 2, "it is read again with the memory of the other request"
+    assert len(calls) == 2, "it is handled again with the memory that the other request has written"
     memory = read(DeviceMemory.objects.get(device=phone.device).state)
     assert (memory.last_kind, memory.last_sku, len(memory.order_pulls)) == ("find", "BOX", 1)
 
 
 @pytest.mark.parametrize("what", ["memory", "product"])
-def test_an_addition_beside_another_request_is_booked_once_with_both_in_mind(
+def test_an_addition_during_another_request_is_booked_once_and_keeps_the_memory_of_both(
     phone: Caller, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     at_once, results = actions.receive_and_note, list[bool]()
@@ -181,7 +184,7 @@ def test_an_addition_beside_another_request_is_booked_once_with_both_in_mind(
 
     monkeypatch.setattr(actions, "receive_and_note", while_another_comes)
     add(phone, "BOX")
-    assert results == [False], "nothing is written by the first way"
+    assert results == [False], "the short way writes nothing"
     assert Product.objects.get(sku="BOX").quantity == 2
     assert ledger.broken_ledgers() == []
     memory = read(DeviceMemory.objects.get(device=phone.device).state)

@@ -1,6 +1,6 @@
-"""The API keeps to its own description: schemathesis calls everything in it and looks at every answer.
+"""The API conforms to its own description: schemathesis makes every described call and checks every response.
 
-No 5xx, no status and no content type that is not described, no body of another shape.
+There must be no 5xx, no status and no content type that is not described, and no body that does not fit its schema.
 """
 
 from __future__ import annotations
@@ -56,43 +56,46 @@ CALLS = sorted({(e.method, re.sub(r"\{\w+\}", "{key}", e.path)) for e in ENDPOIN
 
 @cache
 def description() -> Any:
-    """The description as it is served."""
+    """The description that the server serves."""
     return schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())
 
 
 def operations() -> dict[tuple[str, str], Any]:
-    """What it describes, by method and address."""
+    """The described operations, by method and path."""
     found = [result.ok() for result in description().get_all_operations()]
     return {(one.method.upper(), re.sub(r"\{\w+\}", "{key}", one.path)): one for one in found}
 
 
 @pytest.fixture
 def warehouse(owner: Caller, make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A few things to ask for."""
+    """A few rows that calls can refer to."""
     monkeypatch.setattr(logins, "LIMIT", limits.Limit(10**6, timedelta(minutes=1)))
     monkeypatch.setattr("api.rest.accounts.devices.revoke", lambda *_args, **_kwargs: None)
     for n in range(3):
         product = make_product(f"P-{n}", quantity=5)
         orders.create(customer_name="A", lines=[Line(product.pk, 2, 1)], by=Actor(None, at=timezone.now()))
-    for signal in (request_started, request_finished):  # they would end the test's transaction, as a server does
+    for signal in (
+        request_started,
+        request_finished,
+    ):  # their receivers would end the test's transaction, as in a server
         signal.disconnect(close_old_connections)
     yield
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
 
 
-def test_the_calls_are_all_that_is_described(warehouse: None) -> None:
+def test_all_described_calls_are_tested(warehouse: None) -> None:
     assert set(operations()) - {("GET", "/api/schema/"), ("GET", "/api/docs/")} == set(CALLS)
 
 
 @each(("method", "path"), CALLS)
-def test_every_answer_is_as_described(owner: Caller, warehouse: None, method: str, path: str) -> None:
+def test_every_response_is_as_described(owner: Caller, warehouse: None, method: str, path: str) -> None:
     for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
-        try_out(operations()[method, path], mode, owner)
+        call_operation(operations()[method, path], mode, owner)
 
 
-def try_out(operation: Any, mode: Any, owner: Caller) -> None:
-    """Call one operation with what its description allows (or does not)."""
+def call_operation(operation: Any, mode: Any, owner: Caller) -> None:
+    """Call one operation with generated values. mode: whether they are valid or invalid by its description."""
 
     @settings(
         max_examples=examples(5), deadline=None, database=None, derandomize=True, phases=[Phase.generate],
@@ -106,5 +109,5 @@ def try_out(operation: Any, mode: Any, owner: Caller) -> None:
         case.headers["Accept-Encoding"] = "identity"  # the client here unpacks nothing
         case.call_and_validate(checks=CHECKS)
 
-    with suppress(Unsatisfiable):  # nothing can be sent that is not allowed
+    with suppress(Unsatisfiable):  # no invalid values exist for this operation
         call()

@@ -1,4 +1,4 @@
-"""The desk's cookies: once a person comes by HTTPS, they are never sent over plain HTTP."""
+"""The desk's cookies: those that were set over HTTPS are never sent over plain HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.any_database
 def test_every_cookie_is_secure_over_https_and_can_be_used_over_http(
     make_user: MakeUser, settings: Any, scheme: str
 ) -> None:
-    """Behind nginx, which says by which of the two a request came."""
+    """nginx tells the server by which scheme a request came."""
     settings.TRUSTED_PROXIES, settings.SECURE_PROXY_SSL_HEADER = 1, ("HTTP_X_FORWARDED_PROTO", "https")
     make_user("Manager", is_staff=True)
     client = Client(headers={"X-Forwarded-Proto": scheme})

@@ -1,4 +1,4 @@
-"""Health, docs without internet, CORS, and what production refuses to start on."""
+"""Health, documentation without internet, CORS, and settings with which production refuses to start."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_health_says_which_database_the_running_process_uses(guest: APIClient, s
 
 
 @pytest.mark.django_db
-def test_health_needs_no_token_and_minds_no_bad_one(guest: APIClient) -> None:
+def test_health_needs_no_token_and_ignores_a_bad_one(guest: APIClient) -> None:
     assert guest.get("/api/health/", headers={"Authorization": "Token null"}).status_code == 200
 
 
 # --- Docs ---------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_the_docs_load_nothing_from_elsewhere_and_all_that_they_load_is_there(guest: APIClient) -> None:
+def test_the_docs_load_only_files_of_our_own_and_all_of_them_exist(guest: APIClient) -> None:
     page = guest.get("/api/docs/")
     assert page.status_code == 200
     text = page.content.decode()
@@ -59,7 +59,7 @@ def test_the_docs_load_nothing_from_elsewhere_and_all_that_they_load_is_there(gu
 
 
 @pytest.mark.django_db
-def test_the_schema_is_for_everybody(guest: APIClient) -> None:
+def test_the_schema_needs_no_token(guest: APIClient) -> None:
     answer = guest.get("/api/schema/")
     assert answer.status_code == 200
     assert b"openapi: 3" in answer.content
@@ -81,7 +81,7 @@ def test_the_schema_is_in_the_language_that_was_asked_for(guest: APIClient) -> N
     assert guest.get("/api/schema/").headers["Content-Type"] == "application/vnd.oai.openapi; charset=utf-8"
 
 
-def test_the_schema_is_made_once_a_language(guest: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schema_is_built_once_for_each_language(guest: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = guest.get("/api/schema/?lang=de").content
     monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", None)
     assert guest.get("/api/schema/?lang=de&version=2").content == first
@@ -105,9 +105,7 @@ def test_a_named_origin_may_call_and_others_may_not(guest: APIClient, settings: 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/api/products/1/", "/api/nowhere/", "/log-client-error"])
-def test_a_browser_may_send_what_the_api_reads_and_see_what_it_answers(
-    guest: APIClient, settings: Any, path: str
-) -> None:
+def test_cors_allows_the_headers_that_the_api_reads_and_sends(guest: APIClient, settings: Any, path: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
     read = {"authorization", "content-type", "accept", "accept-language", "if-match", "if-none-match", "x-request-id"}
     asks = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": ",".join(sorted(read))}
@@ -119,7 +117,7 @@ def test_a_browser_may_send_what_the_api_reads_and_see_what_it_answers(
 
 
 @pytest.mark.django_db
-def test_an_error_has_the_header_too_so_that_a_browser_shows_it(
+def test_an_error_has_cors_headers_too_so_that_a_browser_shows_it(
     picker: Caller, guest: APIClient, settings: Any
 ) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
@@ -130,7 +128,7 @@ def test_an_error_has_the_header_too_so_that_a_browser_shows_it(
 
 
 @pytest.mark.django_db
-def test_the_desk_is_for_no_other_origin(guest: APIClient, settings: Any) -> None:
+def test_the_desk_allows_no_other_origin(guest: APIClient, settings: Any) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
     answer = guest.get("/login/", headers={"Origin": "https://app.example.com"})
     assert "Access-Control-Allow-Origin" not in answer.headers
@@ -150,8 +148,8 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 
 
 def settings_with(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> dict[str, Any]:
-    """What the settings become in a clean environment with these variables."""
-    FileAwareEnv.ENVIRON.files_cache.clear()  # it keeps what it has read from a file, also for the next test
+    """The settings in a clean environment with these variables."""
+    FileAwareEnv.ENVIRON.files_cache.clear()  # it caches the contents of files, also for the next test
     wanted = environment(variables)
     for name in list(os.environ):
         monkeypatch.delenv(name)
@@ -160,7 +158,7 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) ->
     return runpy.run_path(str(BACKEND / "backend" / "settings.py"))
 
 
-def test_a_wrong_production_server_does_not_start_and_says_at_once_all_that_must_be_set() -> None:
+def test_a_production_server_without_its_settings_does_not_start_and_names_all_of_them() -> None:
     command = [sys.executable, "-c", "import backend.wsgi; print('started')"]  # as gunicorn does
     wrong = environment({"MODE": "production", "DEBUG": "yes"})
     result = subprocess.run(command, env=wrong, capture_output=True, text=True, timeout=120, check=False)
@@ -211,7 +209,7 @@ def test_each_wrong_choice_in_production_is_an_error_of_its_own(
     assert found == ([f"backend.{code}"] if code else [])
 
 
-def test_what_begins_with_a_dollar_is_no_other_variables_value_and_is_not_shown(
+def test_a_value_that_begins_with_a_dollar_is_not_expanded_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as patch:
@@ -223,7 +221,7 @@ def test_what_begins_with_a_dollar_is_no_other_variables_value_and_is_not_shown(
     assert "OTHER" not in f"{error.msg}{error.hint}"
 
 
-def test_in_development_nothing_has_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_development_no_setting_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings_with(monkeypatch, {})
     assert (chosen["DEBUG"], chosen["ALLOWED_HOSTS"]) == (False, ["*"])
     assert chosen["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
@@ -240,7 +238,7 @@ def test_in_development_nothing_has_to_be_set(monkeypatch: pytest.MonkeyPatch) -
         ("PUBLIC_BASE_URL", "box.example.com"), ("ORDERS_KEPT_IN_APP", "-1"),
     ],
 )  # fmt: skip
-def test_junk_in_a_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, junk: str) -> None:
+def test_an_invalid_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, junk: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=name) as refusal:
         settings_with(monkeypatch, {name: junk})
     assert "pw" not in str(refusal.value)
@@ -248,7 +246,9 @@ def test_junk_in_a_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, n
 
 @pytest.mark.django_db  # in production a check looks for demo accounts
 @pytest.mark.parametrize(("days", "is_right"), [(-1, False), (0, True), (7, True), (36_500, True), (36_501, False)])
-def test_the_days_of_orders_in_the_app_are_checked_everywhere(settings: Any, days: int, is_right: bool) -> None:
+def test_the_setting_of_days_of_orders_in_the_app_is_checked_in_every_mode(
+    settings: Any, days: int, is_right: bool
+) -> None:
     settings.ORDERS_KEPT_IN_APP = days
     assert [error.id for error in run_checks(tags=["security"]) if error.id == "backend.E009"] == (
         [] if is_right else ["backend.E009"]

@@ -1,4 +1,4 @@
-"""Reading and writing sheets: encodings, delimiters, headers, bounds. No tables."""
+"""Reading and writing sheets, without the database: encodings, delimiters, headers, limits."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_forged_row_number_does_not_make_the_reader_run_for_ever(monkeypatch: 
     ],
     ids=["no zip", "zeros", "xls", "html", "another zip", "broken xml", "an endless quote"],
 )  # fmt: skip
-def test_what_is_no_sheet_is_refused_with_a_reason(content: bytes) -> None:
+def test_a_file_that_is_no_sheet_is_refused_with_a_reason(content: bytes) -> None:
     with pytest.raises(Unreadable) as refused:
         read(content)
     assert str(refused.value.reason).endswith(".")
@@ -152,7 +152,7 @@ def test_what_is_no_sheet_is_refused_with_a_reason(content: bytes) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=300))
-def test_no_bytes_make_the_reader_fail_otherwise(content: bytes) -> None:
+def test_no_bytes_make_the_reader_raise_another_error(content: bytes) -> None:
     for start in (b"", b"PK\x03\x04", b"\xff\xfe"):
         with suppress(Unreadable):
             read(start + content)
@@ -169,7 +169,7 @@ def test_too_many_bytes_and_too_many_rows_are_refused_and_empty_rows_do_not_coun
         read(bytes(files.MAX_BYTES + 1))
 
 
-def test_only_what_is_read_is_in_memory() -> None:
+def test_rows_are_read_lazily() -> None:
     rows = files.rows(b"a;b\n" * 100)
     assert len(list(islice(rows, 2))) == 2
 
@@ -193,7 +193,7 @@ def test_whole_numbers_are_read_as_people_write_them(cell: Any, number: int | No
     ["5,5", 5.5, "0,001", "12 34", "1 23", "пять", "5 шт", True, A_DAY, "1,2,3", "--5", "#N/A", "1e5",
      "½", "٣", "1,234,56", "9" * 30],
 )  # fmt: skip
-def test_what_is_no_whole_number_is_refused(cell: Any) -> None:
+def test_an_invalid_whole_number_is_refused(cell: Any) -> None:
     with pytest.raises(cells.Bad) as bad:
         cells.whole(cell)
     assert not isinstance(bad.value, cells.Unclear)
@@ -217,7 +217,7 @@ def test_three_digits_after_the_only_comma_are_asked_about(cell: str, comma: int
     [("12,5", ","), ("12.50", "."), ("1 234,000", ","), ("0,000", ","), ("1,234,567", "."), ("1.234.567", ","),
      ("1,234.5", "."), ("1.234,5", ","), ("5,000", ""), ("5", ""), (5.5, ""), (None, ""), ("пять", "")],
 )  # fmt: skip
-def test_a_number_can_show_which_mark_is_decimal(cell: Any, decimal: str) -> None:
+def test_a_number_can_show_which_character_is_the_decimal_mark(cell: Any, decimal: str) -> None:
     assert cells.decimal_of(cell) == decimal
 
 
@@ -234,12 +234,12 @@ def test_a_sku_in_scientific_notation_has_lost_its_end(cell: str | float) -> Non
 
 
 @pytest.mark.parametrize("cell", ["1E5", "E+12", "4.60E+1", "X4.6E+12"])
-def test_a_sku_that_only_resembles_it_is_taken_as_it_is(cell: str) -> None:
+def test_a_sku_that_only_resembles_scientific_notation_is_kept_unchanged(cell: str) -> None:
     assert cells.sku(cell) == cell
 
 
 @pytest.mark.parametrize("cell", [A_DAY, True, "#ССЫЛКА!", "x" * 256])
-def test_a_sku_that_the_spreadsheet_has_made_something_else_of_is_refused(cell: Any) -> None:
+def test_a_sku_that_the_spreadsheet_has_converted_is_refused(cell: Any) -> None:
     with pytest.raises(cells.Bad):
         cells.sku(cell)
 
@@ -253,13 +253,13 @@ def test_dates_are_read_as_programs_write_them(cell: Any) -> None:
 
 
 @pytest.mark.parametrize("cell", ["3/4/2026", "10.12.26", "32.12.2026", "2026-13-01", "morgen", 46000, "0000-00-00"])
-def test_what_can_be_another_date_is_refused(cell: Any) -> None:
+def test_an_ambiguous_date_is_refused(cell: Any) -> None:
     with pytest.raises(cells.Bad):
         cells.day(cell)
 
 
 # --- Columns -------------------------------------------------------------------------------------------------------
-def test_the_article_goes_before_the_code_and_a_column_holds_one_field() -> None:
+def test_an_article_column_takes_precedence_over_a_code_column_and_a_column_has_one_field() -> None:
     assert columns.guess("products", ["код", "название", "артикул"]) == {"sku": 2, "name": 1}
     assert columns.guess("products", ["код", "название"]) == {"sku": 0, "name": 1}
     assert columns.guess("barcodes", ["артикул", "штрихкод", "штук в упаковке"]) == {
@@ -277,7 +277,7 @@ def test_the_headers_of_our_own_exports_are_recognised_in_every_language(kind: s
     assert columns.guess(kind, headers) == {field.name: place for place, field in enumerate(columns.KINDS[kind])}
 
 
-def test_headers_are_the_same_in_another_order_and_another_case() -> None:
+def test_the_order_and_case_of_headers_do_not_matter() -> None:
     names = [columns.wording(header) for header in ("Артикул:", " ШТРИХКОД", "Счёт  *")]
     assert names == ["артикул", "штрихкод", "счет"]
     assert columns.digest(names) == columns.digest(names[::-1]) != columns.digest(names[:2])
@@ -310,7 +310,7 @@ STORED = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 
 @settings(deadline=None)
 @given(STORED, STORED)
-def test_every_text_comes_back_as_it_was_exported(one: str, other: str) -> None:
+def test_every_exported_text_is_read_unchanged(one: str, other: str) -> None:
     row = [texts.tidy(text) or "-" for text in (one, other)]
     assume(not {text.upper() for text in row} & cells._ERRORS)
     for content in (b"".join(writing.csv_lines([["Артикул", "b"], row])), writing.xlsx_file([["a", "b"], row]).read()):

@@ -1,4 +1,4 @@
-"""Stocktakes of shelves: the sheet, what was counted, and the posting (actions/stocktakes.py)."""
+"""Stocktakes of shelves: the sheet, the counted quantities, and the posting (actions/stocktakes.py)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from api.tests.conftest import MakeProduct, MakeUser
 
 pytestmark = pytest.mark.django_db
 TEN = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
-"""After the products of the tests, however long the suite takes."""
+"""Ten o'clock in these tests: a time after the products were created, however long the suite takes."""
 
 
 @pytest.fixture
 def by(make_user: MakeUser) -> Actor:
-    """A manager at ten o'clock."""
+    """The Actor of a manager at ten o'clock."""
     return Actor(make_user("Manager", is_staff=True), at=TEN)
 
 
@@ -79,7 +79,7 @@ def test_a_sheet_without_products_or_with_too_many_is_refused(
     assert not Count.objects.exists()
 
 
-def test_what_moved_between_counting_and_posting_is_no_difference(make_product: MakeProduct, by: Actor) -> None:
+def test_movements_between_counting_and_posting_are_no_variance(make_product: MakeProduct, by: Actor) -> None:
     right, short, moved, alone = (make_product(sku, quantity=10, location="A1") for sku in ("OK", "LESS", "MOVED", "X"))
     made = stocktakes.start(shelves=["A1"], blind=False, by=by)
     enter(made, right, 10, by)
@@ -96,11 +96,13 @@ def test_what_moved_between_counting_and_posting_is_no_difference(make_product: 
     ]  # fmt: skip
     assert {row.user for row in booked} == {by.user}
     assert {row.reason for row in booked} == {f"Stocktake {made.pk}"}
-    assert compared(made) == {"OK": (10, 0), "LESS": (10, -3), "MOVED": (10, -1), "X": (10, None)}, "it stays so"
+    assert compared(made) == {"OK": (10, 0), "LESS": (10, -3), "MOVED": (10, -1), "X": (10, None)}, (
+        "posting does not change the comparison"
+    )
 
 
-def test_the_difference_shown_is_the_one_that_is_booked(make_product: MakeProduct, by: Actor) -> None:
-    """Also if a movement before the count is taken back after it, and if somebody counted again."""
+def test_the_variance_shown_is_the_one_that_is_booked(make_product: MakeProduct, by: Actor) -> None:
+    """Also after a movement from before the count was reversed, and after somebody has counted again."""
     back, again = make_product("BACK", quantity=10), make_product("AGAIN", quantity=10)
     mistake = stock.receive(back.pk, 4, by=by)
     made = stocktakes.start(product_ids=[back.pk, again.pk], blind=False, by=by)
@@ -127,7 +129,7 @@ def test_posting_twice_books_once(make_product: MakeProduct, by: Actor) -> None:
     assert StockMovement.objects.filter(kind="count").count() == 1
 
 
-def test_one_product_that_cannot_be_posted_keeps_all_of_them_from_it(
+def test_if_one_product_cannot_be_posted_none_is(
     make_product: MakeProduct, by: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = make_product(quantity=10), make_product(quantity=10)
@@ -151,7 +153,7 @@ def test_a_product_that_is_not_on_the_sheet_is_added(make_product: MakeProduct, 
     assert on_hand(found) == 3
 
 
-def test_of_two_numbers_the_one_counted_later_is_kept_in_whatever_order_they_arrive(
+def test_of_two_numbers_the_one_counted_later_is_kept_in_any_order_of_arrival(
     make_product: MakeProduct, make_user: MakeUser, by: Actor
 ) -> None:
     box = make_product(quantity=10)
@@ -163,7 +165,7 @@ def test_of_two_numbers_the_one_counted_later_is_kept_in_whatever_order_they_arr
     assert (line.counted, line.counted_at, line.user) == (8, later(by, 5).at, other.user)
 
 
-def test_to_be_counted_again_means_not_counted(make_product: MakeProduct, by: Actor) -> None:
+def test_a_line_marked_for_recounting_is_not_counted(make_product: MakeProduct, by: Actor) -> None:
     box, other = make_product("BOX", quantity=10), make_product("OTHER", quantity=10)
     made = stocktakes.start(product_ids=[box.pk, other.pk], blind=False, by=by)
     enter(made, box, 8, by)
@@ -174,7 +176,7 @@ def test_to_be_counted_again_means_not_counted(make_product: MakeProduct, by: Ac
     assert on_hand(box) == 10
 
 
-def test_impossible_numbers_times_and_products_are_refused_and_nothing_of_the_request_is_kept(
+def test_a_request_with_an_impossible_number_time_or_product_is_refused_as_a_whole(
     make_product: MakeProduct, by: Actor
 ) -> None:
     box = make_product(quantity=10)
@@ -191,7 +193,7 @@ def test_impossible_numbers_times_and_products_are_refused_and_nothing_of_the_re
     assert made.lines.get().counted is None
 
 
-def test_a_closed_stocktake_takes_nothing_more(make_product: MakeProduct, by: Actor) -> None:
+def test_a_closed_stocktake_accepts_no_changes(make_product: MakeProduct, by: Actor) -> None:
     box = make_product(quantity=10)
     posted = stocktakes.start(product_ids=[box.pk], blind=False, by=by)
     with pytest.raises(NothingToCount):
@@ -219,7 +221,7 @@ def test_a_closed_stocktake_takes_nothing_more(make_product: MakeProduct, by: Ac
 def test_all_products_are_locked_before_the_first_revision_is_taken(
     make_product: MakeProduct, by: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else two postings, or a posting and an order, could wait for each other for ever."""
+    """Otherwise two postings, or a posting and an order, could deadlock."""
     made = stocktakes.start(product_ids=[make_product().pk, make_product().pk], blind=False, by=by)
     for line in made.lines.all():
         enter(made, line.product, 5, by)

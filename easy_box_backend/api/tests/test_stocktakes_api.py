@@ -1,4 +1,4 @@
-"""/api/counts/: a program reads the sheet and sends what was counted; a manager starts and posts it."""
+"""/api/counts/: a manager starts a stocktake, a program reads its sheet and sends quantities, a manager posts it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def line(counted: int, **more: Any) -> dict[str, Any]:
     return {"counted": counted, "counted_at": timezone.now().isoformat(), **more}
 
 
-def test_a_stocktake_from_the_sheet_to_the_ledger(
+def test_a_stocktake_is_started_counted_and_posted(
     manager: Caller, picker: Caller, box: Product, make_product: MakeProduct
 ) -> None:
     make_product("OTHER", quantity=3, location="A1-02")
@@ -53,7 +53,7 @@ def test_a_stocktake_from_the_sheet_to_the_ledger(
     assert picker.get("/api/counts/?status=posted").json()[0]["id"] == made["id"]
 
 
-def test_a_blind_sheet_tells_a_picker_no_numbers_until_it_is_posted(
+def test_a_blind_sheet_shows_a_picker_no_quantities_until_it_is_posted(
     manager: Caller, picker: Caller, box: Product
 ) -> None:
     made = start(manager, blind=True)
@@ -76,7 +76,7 @@ def test_an_article_number_finds_the_product_in_any_spelling(
     assert row["product"] == product.pk
 
 
-def test_a_request_with_one_bad_line_keeps_none(manager: Caller, picker: Caller, box: Product) -> None:
+def test_a_request_with_one_bad_line_is_refused_as_a_whole(manager: Caller, picker: Caller, box: Product) -> None:
     made = start(manager)
     address = f"/api/counts/{made['id']}/"
     good, late = line(8, product=box.pk), (timezone.now() + timedelta(hours=1)).isoformat()

@@ -1,4 +1,4 @@
-"""Telegram's Bot API: what is sent, and what each failure means."""
+"""The client of Telegram's Bot API: what it sends, and which error each failure raises."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_message_goes_to_the_chat_as_html(bot_api: BotApi, chat: telegram.Chat
         ((302, b""), telegram.Refused, None),
     ],
 )
-def test_a_failure_says_what_can_be_done(
+def test_each_failure_has_an_error_class_and_a_time_to_wait(
     bot_api: BotApi, chat: telegram.Chat, answer: Answer, failure: type[telegram.Failed], wait: float | None
 ) -> None:
     bot_api.script = [answer]
@@ -61,10 +61,10 @@ def test_a_failure_says_what_can_be_done(
         telegram.send("x", chat)
     assert type(raised.value) is failure
     assert getattr(raised.value, "retry_after", None) == wait
-    assert len(bot_api.requests) == 1, "a redirect is not followed: the token is in the address"
+    assert len(bot_api.requests) == 1, "a redirect is not followed, since the token is in the URL"
 
 
-def test_markup_that_is_not_understood_goes_as_plain_text(bot_api: BotApi, chat: telegram.Chat) -> None:
+def test_a_message_whose_markup_is_refused_is_sent_again_as_plain_text(bot_api: BotApi, chat: telegram.Chat) -> None:
     bot_api.script = [error(400, "Bad Request: can't parse entities: Unsupported start tag")]
     telegram.send('<b>A</b> &lt;b&gt; <a href="http://x">link</a>', chat)
     assert bot_api.messages == [
@@ -78,7 +78,7 @@ def test_a_message_that_is_refused_in_both_forms_is_bad(bot_api: BotApi, chat: t
         telegram.send("x", chat)
 
 
-def test_a_time_out_is_transient(bot_api: BotApi, chat: telegram.Chat) -> None:
+def test_a_timeout_is_transient(bot_api: BotApi, chat: telegram.Chat) -> None:
     release = threading.Event()
     bot_api.script = [lambda: (release.wait(60), ok())[1]]
     with pytest.raises(telegram.Unreachable, match=r"timed out|Timeout"):
@@ -86,7 +86,7 @@ def test_a_time_out_is_transient(bot_api: BotApi, chat: telegram.Chat) -> None:
     release.set()
 
 
-def test_nobody_listening_is_transient(chat: telegram.Chat) -> None:
+def test_a_refused_connection_is_transient(chat: telegram.Chat) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -94,7 +94,7 @@ def test_nobody_listening_is_transient(chat: telegram.Chat) -> None:
         telegram.send("x", telegram.Chat("1", TOKEN, f"http://127.0.0.1:{port}", 60))
 
 
-def test_a_server_that_hangs_up_or_talks_nonsense_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_connection_and_an_invalid_response_are_transient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     for says in (b"", b"\x16\x03\x01 nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -114,7 +114,9 @@ def test_a_server_that_hangs_up_or_talks_nonsense_is_transient(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
-def test_the_token_is_in_no_error_even_if_the_server_says_it(bot_api: BotApi, chat: telegram.Chat, status: int) -> None:
+def test_the_token_is_in_no_error_even_if_the_response_has_it(
+    bot_api: BotApi, chat: telegram.Chat, status: int
+) -> None:
     bot_api.script = [(status, {"ok": False, "description": f"no bot {TOKEN} at /bot{TOKEN}/sendMessage"})] * 2
     with pytest.raises(telegram.Failed) as raised:
         telegram.send("x", chat)
@@ -126,7 +128,7 @@ def test_length_is_counted_in_utf_16_units() -> None:
     assert [telegram.units(text) for text in ("abc", "Ж", "😀", "")] == [3, 1, 2, 0]
 
 
-def test_escaped_text_is_no_markup_and_no_longer_than_wanted() -> None:
+def test_escaped_text_has_no_markup_and_is_within_the_limit() -> None:
     assert telegram.escaped("<b>&amp;</b>\0\x1b") == "&lt;b&gt;&amp;amp;&lt;/b&gt;"
     for text in ("a" * 500, "&" * 500, "😀" * 500, "<Ж😀&" * 300):
         cut = telegram.escaped(text, 100)

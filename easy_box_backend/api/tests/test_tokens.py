@@ -26,25 +26,25 @@ NOON = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
     ["Token null", "Token", "Token ", "Token a b", "Bearer x", "Token " + "0" * 64, "token", "Token " + "ф" * 10,
      "Token \x00", "Token " + "a" * 10_000, "Basic YTpi", ""],
 )  # fmt: skip
-def test_what_is_no_token_of_ours_is_401(guest: APIClient, header: str) -> None:
+def test_an_invalid_token_is_401(guest: APIClient, header: str) -> None:
     raw = header.encode().decode("latin-1")  # as a server hands it over
     answer = guest.get(ME, HTTP_AUTHORIZATION=raw)
     assert check_error(answer, 401)["code"] in ("not_authenticated", "authentication_failed")
     assert answer["WWW-Authenticate"] == "Token"
 
 
-def test_a_token_in_upper_case_is_another_token(picker: Caller, guest: APIClient) -> None:
+def test_a_token_is_case_sensitive(picker: Caller, guest: APIClient) -> None:
     check_error(guest.get(ME, HTTP_AUTHORIZATION=f"Token {picker.token.upper()}"), 401)
     assert guest.get(ME, HTTP_AUTHORIZATION=f"token {picker.token}").status_code == 200
 
 
-def test_the_stored_digest_is_no_token(picker: Caller, guest: APIClient) -> None:
+def test_the_stored_digest_is_not_accepted_as_a_token(picker: Caller, guest: APIClient) -> None:
     picker.device.refresh_from_db()
     assert picker.device.token is not None
     check_error(guest.get(ME, HTTP_AUTHORIZATION=f"Token {picker.device.token.digest}"), 401)
 
 
-def test_an_account_that_may_no_longer_log_in_is_out_at_once(picker: Caller) -> None:
+def test_a_deactivated_account_is_logged_out_at_once(picker: Caller) -> None:
     User.objects.update(is_active=False)
     check_error(picker.get(ME), 401)
 
@@ -60,7 +60,7 @@ def test_a_token_lives_for_months_after_its_last_use(make_user: Any, log_in: Log
         check_error(caller.get(ME), 401)
 
 
-def test_the_expiry_slides_but_is_written_at_most_once_a_day(
+def test_the_expiry_is_extended_on_use_but_written_at_most_once_a_day(
     make_user: Any, log_in: LogIn, django_assert_max_num_queries: Any
 ) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
@@ -75,7 +75,7 @@ def test_the_expiry_slides_but_is_written_at_most_once_a_day(
             assert caller.get(ME).status_code == 200
 
 
-def test_the_last_use_is_kept_to_five_minutes(make_user: Any, log_in: LogIn) -> None:
+def test_the_last_use_is_stored_to_within_five_minutes(make_user: Any, log_in: LogIn) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         caller = log_in(make_user("Seen"))
         seen = []
@@ -88,7 +88,9 @@ def test_the_last_use_is_kept_to_five_minutes(make_user: Any, log_in: LogIn) -> 
 
 
 # --- Logout -------------------------------------------------------------------------------------------------------
-def test_logging_out_ends_this_device_only_and_not_twice(picker: Caller, log_in: LogIn, guest: APIClient) -> None:
+def test_logging_out_ends_this_device_only_and_a_second_time_is_401(
+    picker: Caller, log_in: LogIn, guest: APIClient
+) -> None:
     second = log_in(picker.user)
     assert picker.post("/api/auth/logout/").status_code == 204
     check_error(picker.get(ME), 401)
@@ -106,8 +108,8 @@ def test_a_device_that_logged_out_stays_in_the_list_for_history(picker: Caller, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_the_database_has_closed_costs_no_request(manager: Caller) -> None:
-    """PostgreSQL was started anew: the first statement fails, the second finds a new connection."""
+def test_a_connection_that_the_database_has_closed_makes_no_request_fail(manager: Caller) -> None:
+    """After a restart of PostgreSQL, the first statement fails, and the second one gets a new connection."""
     real, failed = prepared.one_row, list[str]()
 
     def closed_once(sql: str, values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a deploy asks of a release before it serves (deploy/trial.sh): the app's calls, the pages of the desk."""
+"""The checks of a release's trial before it serves (deploy/trial.sh): the app's calls, and the pages of the desk."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ DIRS: Any = settings.TEMPLATES[0]["DIRS"]
 
 @pytest.fixture
 def vera(make_user: MakeUser) -> User:
-    """A manager, no superuser."""
+    """A manager who is no superuser."""
     return make_user("Vera", is_staff=True)
 
 
-def test_every_call_of_the_app_is_answered_to_a_manager(vera: User, live_server: Any) -> None:
+def test_every_call_of_the_app_succeeds_for_a_manager(vera: User, live_server: Any) -> None:
     app_calls(Dio(f"{live_server.url}/api"), vera.email, PASSWORD, MultipartFile(PHOTO, "photo.png"))
 
 
-def test_every_page_of_the_desk_opens_to_a_manager(vera: User, live_server: Any) -> None:
+def test_every_page_of_the_desk_opens_for_a_manager(vera: User, live_server: Any) -> None:
     found = desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
     assert len(found.pages) > 15
 
@@ -50,7 +50,7 @@ BROKEN = {
     "people": (BASE + "<a href='/nowhere/'>?</a>{% endblock %}", "/nowhere/: 404"),
     "phone_errors": ("<!doctype html><html>stranger", "/errors/: 200, and nobody is signed in"),
 }
-"""By page of the desk: a template that breaks it, and what is found."""
+"""By page of the desk: a template that breaks it, and the error that must be reported."""
 
 
 def put(templates: Path, name: str, text: str, settings: Any) -> None:
@@ -60,7 +60,7 @@ def put(templates: Path, name: str, text: str, settings: Any) -> None:
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [templates, *DIRS]}]
 
 
-def test_all_that_is_broken_on_the_desk_is_found(vera: User, live_server: Any, settings: Any, tmp_path: Path) -> None:
+def test_every_broken_page_of_the_desk_is_found(vera: User, live_server: Any, settings: Any, tmp_path: Path) -> None:
     for table, (text, _says) in BROKEN.items():
         put(tmp_path, f"{table}.html", text, settings)
     with pytest.raises(WrongAnswer) as caught:
@@ -75,6 +75,6 @@ def test_a_desk_without_its_first_page_is_found(vera: User, live_server: Any, se
         desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, PASSWORD)
 
 
-def test_a_desk_where_nobody_can_sign_in_is_found(vera: User, live_server: Any) -> None:
+def test_a_desk_where_nobody_can_log_in_is_found(vera: User, live_server: Any) -> None:
     with pytest.raises(WrongAnswer, match="signing in to the desk: 200"):
         desk_pages(Browser(urlsplit(live_server.url).netloc), vera.email, "another")

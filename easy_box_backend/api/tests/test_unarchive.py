@@ -24,7 +24,7 @@ def address(product: Product) -> str:
     return f"/api/products/{product.pk}/unarchive/"
 
 
-def test_it_is_on_the_list_again_with_what_was_on_hand(manager: Caller, gone: Product) -> None:
+def test_a_restored_product_is_on_the_list_again_with_its_quantity(manager: Caller, gone: Product) -> None:
     before = Product.objects.get(pk=gone.pk).revision
     answer = manager.post(address(gone))
     assert answer.status_code == 200, answer.content
@@ -36,7 +36,7 @@ def test_it_is_on_the_list_again_with_what_was_on_hand(manager: Caller, gone: Pr
     assert (version.revision, version.archived, version.user) == (found.revision, False, manager.user)
 
 
-def test_one_that_is_on_the_list_stays_as_it_is(manager: Caller, make_product: MakeProduct) -> None:
+def test_a_live_product_is_not_changed(manager: Caller, make_product: MakeProduct) -> None:
     product = make_product()
     before = Product.objects.filter(pk=product.pk).values().get()
     assert manager.post(address(product)).status_code == 200
@@ -45,7 +45,7 @@ def test_one_that_is_on_the_list_stays_as_it_is(manager: Caller, make_product: M
 
 
 @pytest.mark.both_databases
-def test_a_sku_that_is_taken_meanwhile_is_a_conflict_and_named(
+def test_a_sku_that_was_taken_meanwhile_is_a_conflict_and_named(
     manager: Caller, gone: Product, make_product: MakeProduct
 ) -> None:
     other = make_product("BOX")
@@ -55,7 +55,7 @@ def test_a_sku_that_is_taken_meanwhile_is_a_conflict_and_named(
     assert Product.objects.get(pk=gone.pk).is_archived
 
 
-def test_only_a_manager(picker: Caller, guest: APIClient, gone: Product) -> None:
+def test_only_a_manager_restores_products(picker: Caller, guest: APIClient, gone: Product) -> None:
     check_error(picker.post(address(gone)), 403)
     check_error(guest.post(address(gone)), 401)
     assert Product.objects.get(pk=gone.pk).is_archived

@@ -1,4 +1,4 @@
-"""The worker: what is due is done once, what fails is told, and it ends when it is asked to. And the commands."""
+"""The worker: due jobs run once, failures create alerts, and a signal ends it. Also the management commands."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DAY = timedelta(days=1)
 # --- Jobs ---------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The only job is one that notes when it was done."""
+    """The times at which the only job has run."""
     times: list[datetime] = []
 
     def note(at: datetime) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_a_job_is_done_when_it_is_due_and_not_before(done: list[datetime]) -> No
 
 
 @pytest.mark.django_db
-def test_a_job_that_another_worker_does_is_left_to_it_until_that_one_is_taken_for_dead(done: list[datetime]) -> None:
+def test_a_job_that_another_worker_has_claimed_is_free_again_once_the_claim_expires(done: list[datetime]) -> None:
     assert jobs.claim("note", at=NOW) is True
     assert jobs.claim("note", at=NOW) is False
     assert worker.run_due_job(NOW + timedelta(minutes=29)) is False
@@ -71,7 +71,7 @@ def test_a_job_that_another_worker_does_is_left_to_it_until_that_one_is_taken_fo
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("kind", "times"), [("check_disks", 2), ("heartbeat", 2), ("check_ledger", 1)])
-def test_of_two_hosts_each_looks_after_itself_and_one_does_what_is_common(
+def test_with_two_hosts_jobs_of_a_host_run_on_each_and_common_ones_on_one(
     done: list[datetime], monkeypatch: pytest.MonkeyPatch, settings: Any, kind: str, times: int
 ) -> None:
     monkeypatch.setattr(worker, "JOBS", {kind: worker.JOBS["note"]})
@@ -81,7 +81,7 @@ def test_of_two_hosts_each_looks_after_itself_and_one_does_what_is_common(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_workers_one_does_the_job() -> None:
+def test_of_many_workers_one_runs_the_job() -> None:
     won: list[bool] = []
 
     def compete() -> None:
@@ -102,7 +102,7 @@ def test_of_many_workers_one_does_the_job() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_senders_one_gets_the_message() -> None:
+def test_of_many_senders_one_claims_the_message() -> None:
     for _ in range(5):
         outbox.tell("backup_failed", at=NOW, text="x")
     got: list[int] = []
@@ -124,7 +124,7 @@ def test_of_many_senders_one_gets_the_message() -> None:
 
 
 @pytest.mark.django_db
-def test_a_job_that_fails_is_told_and_tried_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_job_creates_an_alert_and_is_retried_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(at: datetime) -> dict[str, Any]:
         raise ValueError("password=hunter2")
 
@@ -139,7 +139,7 @@ def test_a_job_that_fails_is_told_and_tried_again_soon(monkeypatch: pytest.Monke
 
 
 @pytest.mark.django_db
-def test_a_broken_ledger_is_told(make_product: MakeProduct) -> None:
+def test_a_broken_ledger_creates_an_alert(make_product: MakeProduct) -> None:
     product = make_product("TSH-1", quantity=5)
     assert worker.check_ledger(NOW) == {"broken": 0}
     assert not Alert.objects.exists()
@@ -150,7 +150,7 @@ def test_a_broken_ledger_is_told(make_product: MakeProduct) -> None:
 
 # --- Pruning ------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_pruning_takes_what_has_had_its_time_and_nothing_else(
+def test_pruning_removes_only_expired_rows(
     picker: Caller, colleague: Caller, manager: Caller, make_product: MakeProduct
 ) -> None:
     now = timezone.now()
@@ -200,7 +200,7 @@ def test_pruning_removes_old_photo_files_that_no_product_names(make_product: Mak
 
 # --- After a restore ----------------------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_begin_epoch_reports_what_is_there_and_what_is_missing(make_product: MakeProduct) -> None:
+def test_begin_epoch_reports_existing_and_missing_rows_and_photos(make_product: MakeProduct) -> None:
     product = make_product("TSH-1", quantity=5)
     make_product("TSH-2")
     before, out = revision.epoch(), StringIO()
@@ -223,7 +223,7 @@ def test_begin_epoch_reports_what_is_there_and_what_is_missing(make_product: Mak
 
 # --- The loop -----------------------------------------------------------------------------------------------------
 def run_for(turns: list[Callable[[], bool]], monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> float:
-    """Run the loop over these turns, without pauses; returns the sum of the pauses that it wanted."""
+    """Run the loop with these turns, without really pausing; returns the sum of its pauses in seconds."""
     settings.WORKER_HEARTBEAT = str(tmp_path / "beat")
     stop, paused, left = threading.Event(), [], list(turns)
 
@@ -244,7 +244,7 @@ def run_for(turns: list[Callable[[], bool]], monkeypatch: pytest.MonkeyPatch, se
     return sum(paused)
 
 
-def test_the_loop_survives_the_database_and_our_own_mistakes(
+def test_the_loop_survives_database_errors_and_exceptions(
     monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def no_database() -> bool:
@@ -263,7 +263,7 @@ def test_the_loop_survives_the_database_and_our_own_mistakes(
     assert not worker.is_alive()
 
 
-def test_that_alerts_are_off_is_said_once(
+def test_that_alerts_are_off_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.TELEGRAM_BOT_TOKEN = ""
@@ -272,7 +272,7 @@ def test_that_alerts_are_off_is_said_once(
     assert caplog.text.count("alerts are off") == 1
 
 
-def test_work_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_hangs_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
     hang, stop = threading.Event(), threading.Event()
     monkeypatch.setattr(worker, "run", lambda _stop: hang.wait(30))
     monkeypatch.setattr(worker, "SECONDS_TO_END", 0.1)
@@ -290,23 +290,23 @@ def test_health_is_bad_without_a_heartbeat(settings: Any, tmp_path: Path) -> Non
 
 
 def test_a_real_worker_ends_at_a_termination_signal_without_being_left_behind(tmp_path: Path) -> None:
-    """It may take SECONDS_TO_END; after that it would be left behind, and say so."""
+    """It may take SECONDS_TO_END; after that its work would be abandoned, with a message."""
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(BACKEND), "ENV_FILE": os.devnull, "PYTHONUNBUFFERED": "1",
         "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}", "WORKER_HEARTBEAT": str(tmp_path / "beat"),
     }  # fmt: skip
-    command = [sys.executable, str(BACKEND / "manage.py"), "run_worker"]  # its tables are missing: it waits for them
+    command = [sys.executable, str(BACKEND / "manage.py"), "run_worker"]  # the tables are missing, so it waits for them
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             for _ in range(1200):
                 if (tmp_path / "beat").exists():
                     break
                 time.sleep(0.1)
-            assert (tmp_path / "beat").exists(), "it turns, though there is nothing to work on"
+            assert (tmp_path / "beat").exists(), "the loop runs, though there are no tables"
             process.send_signal(signal.SIGTERM)
             assert process.wait(120) == 0
         finally:
             process.kill()
-        said = process.stderr.read() if process.stderr else ""
-        assert "waits for the database" in said
-        assert "was stopped during a job" not in said
+        errors = process.stderr.read() if process.stderr else ""
+        assert "waits for the database" in errors
+        assert "was stopped during a job" not in errors
