@@ -194,7 +194,7 @@ def header(value: str) -> Callable[[Caller], None]:
 NO_TOKENS = ("", "Token", "Token ", "Token x", "Token a b", "Basic eA==", "Token \xe4", "Token \0", "Bearer x")
 
 
-@each("lock_out", [expired, revoked, inactive, *map(header, NO_TOKENS)])
+@each("invalidate", [expired, revoked, inactive, *map(header, NO_TOKENS)])
 def test_an_invalid_token_is_refused_both_ways(
     ways: BothWays, box: Product, invalidate: Callable[[Caller], None]
 ) -> None:

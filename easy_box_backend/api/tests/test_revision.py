@@ -256,8 +256,8 @@ WRITERS, ROUNDS = 4, 12
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_that_remembers_the_highest_revision_misses_nothing() -> None:
-    """Each row changes once, so a row that the reader misses is never seen. Some writers commit late. All of them pause,
-    since SQLite does not let the writer that has waited longest in first."""
+    """Each row changes once, so a row that the reader misses is never seen. Some writers commit late. All pause, since
+    SQLite does not let the writer in first that has waited longest."""
     nobody, done, start = Actor(None, at=timezone.now()), threading.Event(), revision.current()
     seen: set[int] = set()
 
