@@ -178,7 +178,7 @@ def test_an_off_site_copy_is_a_condition_of_its_own_once_there_are_any(settings:
 
 
 @pytest.mark.django_db
-def test_off_site_copies_that_never_begin_are_told_after_26_hours(
+def test_off_site_copies_that_never_begin_are_reported_after_26_hours(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as a service that does not start."""
@@ -186,7 +186,7 @@ def test_off_site_copies_that_never_begin_are_told_after_26_hours(
     monkeypatch.setattr(worker, "JOBS", {"check_offsite": (conditions.check_offsite, timedelta(hours=13))})
     for hours, number in ((0, 0), (13, 0), (26, 0), (39, 1)):
         assert worker.run_due_job(NOW + timedelta(hours=hours)) is True
-        assert len(told()) == number, hours
+        assert len(condition_alerts()) == number, hours
 
 
 # --- The queue of alerts ------------------------------------------------------------------------------------------
