@@ -15,6 +15,7 @@ from dev.common import BACKEND, ROOT
 from dev.tests.test_compose import DEPLOY
 from proofs.verification.deploy import with_needed
 from proofs.verification.engine import without_docker
+from proofs.verification.workflow import FAULTS
 
 PARTS = ("benchmarks", "contract", "phone", "simulation", "verification")
 OLD_NAMES = {"", "CHANGELOG.md", "docs/upgrade.md"}
@@ -138,3 +139,8 @@ def test_a_scenario_that_needs_another_one_says_so_and_runs_it_too(capsys: pytes
     assert with_needed(["rollback", "second"]) == ["rollback", "second"]
     assert with_needed(["cut"]) == ["cut"]
     assert capsys.readouterr().out == ""
+
+
+def test_each_fault_that_verify_workflow_plants_fits_its_file() -> None:
+    misfits = [name for name, _story, file, old, _new in FAULTS if old not in (ROOT / file).read_text(encoding="utf-8")]
+    assert misfits == []

@@ -356,13 +356,13 @@ STORIES = [
 
 
 # Faults to plant, each with the story that must notice it, the file, the text and its replacement.
-SERVER, FILE = ".github/scripts/server.sh", str(WORKFLOW)
+SERVER, CONNECTION, FILE = ".github/scripts/server.sh", ".github/scripts/connection.sh", str(WORKFLOW)
 FAULTS = [
     ("a trace is on", "push to main", SERVER, "set -euo pipefail", "set -euxo pipefail"),
     ("settings go by arguments", "push to main", SERVER, "write-env.sh", 'write-env.sh "$SECRET_KEY"'),
     ("a setting loses its dollars", "push to main", SERVER, '"${!name}"', '"${!name//$/}"'),
-    ("any host key is taken", "push to main", SERVER, "StrictHostKeyChecking yes", "StrictHostKeyChecking accept-new"),
-    ("a refusal is not the end", "no host key", SERVER, "  exit 1\n", "  return 0\n"),
+    ("any host key is taken", "push to main", CONNECTION, "HostKeyChecking yes", "HostKeyChecking accept-new"),
+    ("a refusal is not the end", "no host key", CONNECTION, "  exit 1\n", "  return 0\n"),
     (
         "the build does not wait for tests",
         "a test fails",
