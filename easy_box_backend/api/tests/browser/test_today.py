@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from api.actions import stock
 from api.actor import Actor
+from api.desk import base
 from api.models import User
 from api.tests.browser.conftest import assert_accessible
 from api.tests.conftest import MakeProduct
+
+DESK = Path(base.__file__).parent
+SCHEME = "prefers-color-scheme"
 
 
 def test_what_a_phone_does_is_on_the_screen_within_two_seconds(
@@ -36,6 +42,16 @@ def test_the_login_page_is_accessible(page: Page, look: Callable[[Page, str], No
     page.goto("/")
     assert_accessible(page)
     look(page, "login")
+
+
+def test_the_dark_scheme_is_other_colours_and_nothing_else() -> None:
+    """So `assert_accessible` looks only at colours in the dark."""
+    files = [path for path in DESK.rglob("*") if path.suffix in {".css", ".js", ".html", ".py"}]
+    (css,) = (text for text in (path.read_text(encoding="utf-8") for path in files) if SCHEME in text)
+    before, _scheme, after = css.partition(f"@media ({SCHEME}: dark) {{\n  :root {{")
+    declarations, _end, after = after.partition("  }\n}\n")
+    assert SCHEME not in before + after
+    assert all(re.fullmatch(r"--[a-z-]+: #[0-9a-f]{6}", one.strip()) for one in declarations.split(";")[:-1])
 
 
 def test_a_manager_turns_the_desk_to_german(desk_page: Page) -> None:
