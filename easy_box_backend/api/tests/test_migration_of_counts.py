@@ -23,8 +23,7 @@ def migrate(name: str) -> Any:
     """Migrate the tables to the migration whose name ends with `name`; returns its models."""
     executor = MigrationExecutor(connection)
     (target,) = [key for key in executor.loader.graph.nodes if key[0] == "api" and key[1].endswith(name)]
-    executor.migrate([target])
-    return executor.loader.project_state([target]).apps
+    return executor.migrate([target]).apps
 
 
 @pytest.fixture
