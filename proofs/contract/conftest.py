@@ -22,7 +22,7 @@ DEPENDING_ON_THE_DATABASE = {"test_products_by_sku", "test_products_list", "test
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The live server works in threads of its own, so tests on it use real transactions."""
+    """Mark the tests on Django's live server. It works in its own threads, so they need real transactions."""
     if "EASYBOX_URL" in os.environ:
         return
     for item in items:

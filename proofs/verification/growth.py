@@ -410,7 +410,7 @@ def dead_host(growth: Growth) -> None:
 
 
 def frozen_host(growth: Growth) -> None:
-    """A host hangs: it accepts connections and answers nothing. The balancer takes it out of use."""
+    """A host hangs, as after a power cut: it accepts connections, answers nothing, and is taken out of use."""
     host = growth.two
     mine = host.containers()
     try:

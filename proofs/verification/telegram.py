@@ -13,7 +13,7 @@ WRONG = "sent with a wrong token or to a wrong chat"
 
 
 class Telegram(ThreadingHTTPServer):
-    """texts: of all messages, in their order; WRONG for a message with another token or chat."""
+    """The running server. texts: of all messages, in order; WRONG for a message with another token or chat."""
 
     def __init__(self, token: str, chat: str, host: str) -> None:
         super().__init__((host, 0), _Call)

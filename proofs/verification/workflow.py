@@ -141,7 +141,7 @@ class Played:
 
 @dataclass
 class Story:
-    """One run and the check of its result."""
+    """A run of the workflow, with its event, branch and secrets, and the check of its result."""
 
     name: str
     event: str

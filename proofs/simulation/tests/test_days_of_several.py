@@ -36,7 +36,10 @@ def test_two_people_work_on_the_same_shelves_with_a_network_and_connections_of_t
 # --- The manager ------------------------------------------------------------------------------------------------------
 @dataclass
 class Desk(Naive):
-    """Notes what the manager does. Two pieces are booked too many of each product; received: what can be reversed."""
+    """A reader that notes what the manager does. It books `wrong` pieces too many of each product.
+
+    asked: the open questions. received: time and pieces of the receipt that can be reversed, or None.
+    """
 
     asked: list[Question] = field(default_factory=list)
     received: tuple[float, int] | None = None
@@ -67,7 +70,7 @@ class Desk(Naive):
 
 
 def manager_of(desk: Desk) -> Manager:
-    """Of a warehouse with one product and one phone."""
+    """The manager of a warehouse with one product and one phone."""
     rng = random.Random(1)
     world = World(rng, desk, products=1, now=1000.0)
     return Manager(world, desk, [Phone(world, Link(world, Network(rng), "phone"), rng)], rng)
@@ -126,7 +129,7 @@ def test_questions_are_settled_so_that_the_shelf_is_right(
     assert manager.settled == len(answers)
 
 
-def test_the_first_answers_that_fit_are_chosen() -> None:
+def test_no_question_needs_no_answer_and_a_difference_that_no_answer_closes_has_none() -> None:
     assert choose([], 0) == []
     assert choose([Question(1, 1, {"dismiss": 0, "apply": 2})], 1) is None
 
@@ -146,7 +149,7 @@ def test_with_a_manager_no_day_is_silently_wrong_and_what_is_asked_can_be_answer
 
 @pytest.mark.django_db
 @pytest.mark.any_database
-def test_a_count_that_does_not_include_what_is_booked_late_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_that_leaves_late_bookings_out_of_counts_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stock, "count_with", lambda *given: None)
     noticed = 4  # last time; it is played first, to save the days before it
     assert any(outcome.silent for outcome in served(noticed, *range(10)))
