@@ -1,6 +1,6 @@
 """Stocktakes. On hand is the latest count plus everything that happened after it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -59,8 +59,7 @@ def count_many(
     movements = StockMovement.objects.filter(product__in=ids, occurred_at__gt=counted_at)
     since = dict(movements.events().order_by().values_list("product").annotate(Sum("quantity_delta")))
     overtaken = set(movements.counts().values_list("product", flat=True))
-    versions = ProductVersion.objects.filter(product__in=ids).order_by()
-    first = dict(versions.values_list("product").annotate(Min("changed_at")))
+    first = known_since(ids)
     moves = []
     for product, pieces in counted:
         at = _moment(first.get(product.pk), counted_at, by.at)
@@ -109,6 +108,12 @@ def checked(product: Product, counted: int, counted_at: datetime, at: datetime) 
     stock.check_level(product, counted, field="counted")
     first = product.versions.order_by("revision").values_list("changed_at", flat=True).first()
     return _moment(first, counted_at, at)
+
+
+def known_since(products: Collection[int]) -> dict[int, datetime]:
+    """By product: since when it exists, which is the time of its first version. A count cannot be earlier."""
+    versions = ProductVersion.objects.filter(product__in=products).order_by()
+    return dict(versions.values_list("product").annotate(Min("changed_at")))
 
 
 def _moment(first: datetime | None, counted_at: datetime, at: datetime) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from api import texts
-from api.actions import barcodes, many, orders, stock
+from api.actions import barcodes, counts, many, orders, stock
 from api.actions.import_rows import Entry, Plan, Progress, Reading, Row, Steps, batches, entries_of
 from api.actions.import_skus import Codes
 from api.errors import DomainError
@@ -109,6 +109,9 @@ def _plan_barcodes(entries: Sequence[Entry], plan: Plan, goods: dict[str, Produc
 
 def _plan_stock(entries: Sequence[Entry], plan: Plan, goods: dict[str, Product], reading: Reading) -> BadRows:
     at = datetime.fromisoformat(reading.counted_at) if reading.counted_at else None
+    since: dict[int, datetime] = {}
+    for batch in batches({product.pk for product in goods.values()}) if at else ():
+        since |= counts.known_since(batch)
     for entry in _once(entries, plan.bad):
         product, counted = goods.get(entry.values["sku"]), entry.values["counted"]
         if product is None:
@@ -117,7 +120,7 @@ def _plan_stock(entries: Sequence[Entry], plan: Plan, goods: dict[str, Product],
         try:
             if counted < 0:
                 raise cells.Bad(_("Fewer than 0 pieces cannot have been counted."))
-            if at and at < product.created_at:
+            if at and at < since.get(product.pk, at):
                 raise cells.Bad(_("The product did not exist at that time."))
             stock.check_level(product, counted, field="counted")
         except (cells.Bad, DomainError) as error:

@@ -46,14 +46,22 @@ def _products(old: OldBackend, taken: Taken) -> tuple[dict[int, Product], dict[i
     here = {product.sku: product for product in Product.objects.live()}
     products: dict[int, Product] = {}
     insert: dict[int, Product] = {}
+    first_rows: dict[str, Row] = {}
     for row in old.products:
         sku = sku_of(row["sku"] or "")
         if not sku:
             taken.notes.append(f"The product {row['id']} ({row['name']}) has no SKU: left out.")
             continue
-        if sku in here:
+        if first := first_rows.get(sku):
+            first["quantity"] = int(first["quantity"] or 0) + int(row["quantity"] or 0)
+            taken.notes.append(
+                f"The products {first['id']} and {row['id']} have the same SKU {sku} here: one product with the pieces "
+                "of both. Count it."
+            )
+        elif sku in here:
             taken.numbers["products that were here"] += 1
         else:
+            first_rows[sku] = row
             here[sku] = insert[row["id"]] = Product(
                 sku=sku, name=cut(storable(row["name"] or "").strip(), 255) or sku, quantity=0,
                 location=cut(storable(row.get("location") or "").strip(), 100),

@@ -45,4 +45,7 @@ def take_over(product_id: int, picture: str, base: str, *, by: Actor) -> None:
         raise NoPicture(error.detail) from error
     except images.DecoderBusy as error:
         raise NoPicture(str(error.detail)) from error
-    products.update(product_id, {}, photo=photo, by=by)
+    try:
+        products.update(product_id, {}, photo=photo, by=by)
+    except products.NoSuchProduct as error:
+        raise NoPicture("the product has been archived meanwhile") from error

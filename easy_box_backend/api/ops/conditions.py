@@ -101,6 +101,7 @@ def check_certificate(at: datetime) -> dict[str, Any]:
 def _served(address: str) -> bytes:
     """The certificate (DER) of a server. It is only read, so it need not be valid or trusted."""
     host, _, port = address.rpartition(":")
+    host = host.strip("[]")  # of an IPv6 address
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (

@@ -86,6 +86,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.django_db
+def test_the_certificate_may_be_at_an_ipv6_address(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def refuse(address: Any, timeout: float) -> None:
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    settings.CERTIFICATE_AT = "[::1]:8443"
+    assert conditions.check_certificate(NOW) == {}
+    assert asked == [("::1", 8443)]
+
+
+@pytest.mark.django_db
 def test_the_served_certificate_is_reported_21_days_before_its_end_and_its_renewal_too(
     certificate: tuple[Path, Path], settings: Any
 ) -> None:

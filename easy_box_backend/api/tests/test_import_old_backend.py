@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from api import images
 from api.actions import counts, devices, ledger, orders, products, reversing
 from api.actor import Actor
 from api.models import Discrepancy, Order, Product, StockMovement, User
@@ -207,6 +208,20 @@ def test_ids_that_are_taken_are_changed_and_then_no_login_is_imported(old_url: s
 
 
 @pytest.mark.django_db
+def test_products_that_become_one_sku_here_keep_the_pieces_of_both(old_url: str) -> None:
+    """There "TSH-1" and "TSH-1 " were two."""
+    with sqlite3.connect(old_url.removeprefix("sqlite:///")) as lite:
+        lite.execute("INSERT INTO core_product (id, sku, name, quantity) VALUES (20, 'TSH-1 ', 'Shirt', 30)")
+    lite.close()
+    output = run_import(old_url, "--commit")
+    assert "The products 7 and 20 have the same SKU TSH-1 here" in output
+    assert Product.objects.get(sku="TSH-1").quantity == 42
+    run_import(old_url, "--commit")
+    assert Product.objects.get(sku="TSH-1").quantity == 42
+    assert ledger.broken_ledgers() == []
+
+
+@pytest.mark.django_db
 def test_the_later_backends_pictures_are_urls(tmp_path: Path) -> None:
     url = create_database(tmp_path / "api.sqlite3", family="api", pictures="image_url varchar(2048), extra text")
     output = run_import(url, "--commit")
@@ -246,6 +261,22 @@ def test_pictures_are_loaded_and_those_that_fail_are_named_and_tried_again(
     assert shirt.image.name.startswith("products/")
     assert shirt.quantity == 12
     assert "0 of 1 pictures loaded" in run_import(old_url, "--commit", "--pictures", pictures)
+
+
+@pytest.mark.django_db
+def test_a_product_that_is_archived_while_its_picture_loads_is_named(
+    old_url: str, pictures: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = images.prepare
+
+    def prepare(*args: Any, **more: Any) -> images.Photo:
+        products.archive(7, by=Actor(None, at=timezone.now()))
+        return decode(*args, **more)
+
+    monkeypatch.setattr(images, "prepare", prepare)
+    assert "The picture of product 7: the product has been archived meanwhile" in run_import(
+        old_url, "--commit", "--pictures", pictures
+    )
 
 
 @pytest.mark.django_db

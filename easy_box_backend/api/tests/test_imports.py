@@ -309,6 +309,18 @@ def test_a_count_from_before_the_product_existed_is_refused(by: Actor, make_prod
     assert "did not exist" in reasons(found)[2]
 
 
+def test_a_count_of_a_product_that_is_older_than_its_row_here_is_imported_as_it_is_counted(
+    by: Actor, make_product: MakeProduct
+) -> None:
+    """Such as one of the demo data: its first version is a month old."""
+    product = make_product("A")
+    ProductVersion.objects.filter(product=product).update(changed_at=by.at - timedelta(days=30))
+    at = by.at - timedelta(hours=1)
+    found = checked("stock", csv_of(["sku", "quantity"], ["A", 1]), by, counted_at=at.isoformat())
+    assert reasons(found) == {}
+    assert counts.count(product.pk, 1, counted_at=at, by=by)
+
+
 def scene(make_product: MakeProduct, by: Actor) -> list[Product]:
     """Products for which a count has different effects."""
     by = by.then(by.at - timedelta(seconds=1))
