@@ -27,7 +27,7 @@ from api.models import (
 if TYPE_CHECKING:
     from api.discrepancies.case import Case
 
-ANY_NUMBER = DecimalField(max_digits=40, decimal_places=0)
+ANY_NUMBER: DecimalField[Any, Any] = DecimalField(max_digits=40, decimal_places=0)
 """What a phone's number can come to beside what is on hand may need more than 64 bits."""
 _NO_MOVEMENT = 2**62
 """Stands for the first booked movement where nothing was booked: every receipt has a smaller id."""
