@@ -1,4 +1,4 @@
-"""add_stock from a phone: goods that arrived are booked, also if the product was archived."""
+"""add_stock from a phone: received goods are booked, also if the product was archived."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def test_goods_of_an_archived_product_bring_it_back(warehouse: Warehouse, anna: 
     assert "SOCK" in anna.pull()
 
 
-def test_once_back_it_is_a_product_like_others(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_a_product_that_goods_brought_back_is_a_product_like_others(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     socks = warehouse.product("SOCK")
     anna.pull()
     vera.delete(socks)
@@ -48,7 +50,9 @@ def test_once_back_it_is_a_product_like_others(warehouse: Warehouse, anna: Phone
     assert warehouse.questions() == [("archived_stock", "SOCK")]
 
 
-def test_an_id_archived_long_ago_is_still_an_id(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_goods_for_a_product_archived_long_ago_bring_it_back_too(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     socks = warehouse.product("SOCK")
     vera.delete(socks)
     anna.pull()
@@ -65,8 +69,8 @@ def test_goods_go_to_the_live_product_that_has_the_sku_now(warehouse: Warehouse,
     archived = Product.objects.get(pk=old)
     assert (archived.is_archived, archived.quantity) == (True, 3)
     assert Product.objects.get(pk=new).quantity == 4
-    asked = warehouse.question()
-    assert (asked.kind, asked.product_id, asked.facts["archived"]) == ("archived_stock", new, old)
+    question = warehouse.question()
+    assert (question.kind, question.product_id, question.facts["archived"]) == ("archived_stock", new, old)
 
 
 # --- Implausible quantities -------------------------------------------------------------------------------------------
@@ -86,7 +90,9 @@ def test_a_million_pieces_are_a_delivery(warehouse: Warehouse, anna: Phone) -> N
     assert warehouse.questions() == []
 
 
-def test_an_archived_product_does_not_come_back_for_a_barcode(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_an_implausible_quantity_does_not_bring_an_archived_product_back(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     socks = warehouse.product("SOCK")
     anna.pull()
     vera.delete(socks)
@@ -96,7 +102,9 @@ def test_an_archived_product_does_not_come_back_for_a_barcode(warehouse: Warehou
 
 
 @pytest.mark.parametrize("pieces", [2**63, 10**30])
-def test_a_number_beyond_what_is_stored_is_held_back_too(warehouse: Warehouse, anna: Phone, pieces: int) -> None:
+def test_a_quantity_beyond_the_range_of_the_column_is_held_back_too(
+    warehouse: Warehouse, anna: Phone, pieces: int
+) -> None:
     warehouse.product("SOCK")
     anna.add("SOCK", pieces)
     anna.add("SOCK", 2)
@@ -105,7 +113,7 @@ def test_a_number_beyond_what_is_stored_is_held_back_too(warehouse: Warehouse, a
 
 
 @pytest.mark.parametrize("pieces", [0, -1, -(10**30)])
-def test_none_or_fewer_pieces_are_asked_about_and_cannot_be_booked(
+def test_zero_or_fewer_pieces_are_asked_about_and_cannot_be_booked(
     warehouse: Warehouse, anna: Phone, vera: Caller, pieces: int
 ) -> None:
     socks = warehouse.product("SOCK")
@@ -118,7 +126,7 @@ def test_none_or_fewer_pieces_are_asked_about_and_cannot_be_booked(
 
 
 @pytest.mark.parametrize("pieces", [1.5, "x", True, None])
-def test_what_is_no_whole_number_is_refused_and_changes_nothing(warehouse: Warehouse, anna: Phone, pieces: Any) -> None:
+def test_an_invalid_quantity_is_refused_and_changes_nothing(warehouse: Warehouse, anna: Phone, pieces: Any) -> None:
     socks = warehouse.product("SOCK")
     assert "quantity" in check_error(anna.book(socks, pieces), 400, "invalid")
     assert warehouse.movements("SOCK") == []
@@ -130,8 +138,8 @@ def test_an_id_that_was_never_issued_is_asked_about_and_stops_no_queue(
     warehouse: Warehouse, anna: Phone, key: str
 ) -> None:
     assert anna.book(key, 4).status_code == 200
-    asked = warehouse.question()
-    assert (asked.kind, asked.facts) == ("unknown_product", {"id": key.replace("%00", "\ufffd"), "quantity": 4})
+    question = warehouse.question()
+    assert (question.kind, question.facts) == ("unknown_product", {"id": key.replace("%00", "\ufffd"), "quantity": 4})
 
 
 def test_a_program_gets_404_for_an_id_that_was_never_issued(shop: Caller) -> None:
@@ -153,7 +161,7 @@ def test_a_program_gets_400_for_an_implausible_quantity(warehouse: Warehouse, sh
     assert warehouse.questions() == []
 
 
-def test_a_program_is_taken_at_its_word_however_often_it_repeats(warehouse: Warehouse, shop: Caller) -> None:
+def test_every_addition_of_a_program_is_booked_however_often_it_repeats(warehouse: Warehouse, shop: Caller) -> None:
     warehouse.product("SOCK")
     warehouse.product("SHIRT")
     for _ in range(2):

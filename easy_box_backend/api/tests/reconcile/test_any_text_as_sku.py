@@ -1,4 +1,5 @@
-"""Any text that a camera reads into the queue of additions: the pass succeeds, and the goods are booked once."""
+"""Any text that a camera can read may be a SKU in the queue of additions: the pass succeeds, and the goods are booked
+once."""
 
 from __future__ import annotations
 
@@ -17,12 +18,12 @@ from proofs.phone.dio import resolve
 
 pytestmark = pytest.mark.django_db
 
-# A fixed number of examples, and the same ones each time.
+# The same examples in each run.
 profile = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 MARKING_CODE = "0104600439931256215&:Yd%\x1d91EE06\x1d92" + "a+/=;&x%4%" * 9
 QR_TEXT = "https://example.com/?a=1&b=2;c=%D0%B0+%zz " * 69
-ODD = [
+ODD_LABELS = [
     MARKING_CODE, QR_TEXT, "Щ" * 1476, "x" * 130, "x" * 255, "x" * 256, "", " ", "\t\r\n", "\x1d", "\0", "a\0b", "\x01",
     "\u200b", "\ufeffA", "\u2060\u200e", "\ufffd", "\ud83d", "a\ude00", "A&B", "A=B", "&", "=", "&&sku=B", "a;b", "%",
     "%zz", "%4", "A%20B", "A%2BB", "%00", "%FF%FE", "%ED%A0%80", "A+B", "+", "A B", "#", "A#B", "A//B", "../A",
@@ -31,13 +32,13 @@ ODD = [
 
 
 def look_up(phone: Phone, sku: str) -> Any:
-    """`?sku=` with the SKU pasted in as scanned, in the address that Dart makes of it."""
+    """Look a SKU up as the app does: it is inserted into the URL unescaped, and Dart then encodes the URL."""
     scanned = sku.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # as Dart encodes half a pair
     return phone.send("get", resolve("http://testserver/api", f"/products/?sku={scanned}").target)
 
 
-def drain(phone: Phone, queue: list[tuple[str, int]]) -> None:
-    """One pass of the app, which cannot go on after a refusal or an empty answer."""
+def send_queue(phone: Phone, queue: list[tuple[str, int]]) -> None:
+    """Send a queue in one pass of the app. The app cannot continue after an error or an empty response."""
     for sku, pieces in queue:
         answer = look_up(phone, sku)
         assert answer.status_code == 200, (sku, answer.content)
@@ -51,29 +52,29 @@ def on_hand() -> int:
     return Product.objects.aggregate(total=Sum("quantity"))["total"] or 0
 
 
-def goes_through_once(warehouse: Warehouse, phone: Phone, sku: str) -> None:
-    before, asked = on_hand(), Discrepancy.objects.open().count()
+def check_goes_through_once(warehouse: Warehouse, phone: Phone, sku: str) -> None:
+    before, questions = on_hand(), Discrepancy.objects.open().count()
     warehouse.later()
-    drain(phone, [("KNOWN", 1), (sku, 3), ("KNOWN", 1)])
+    send_queue(phone, [("KNOWN", 1), (sku, 3), ("KNOWN", 1)])
     assert on_hand() == before + 5
     warehouse.later()
     product = StockMovement.objects.filter(quantity_delta=3).latest("id").product
     assert not product.unverified or Discrepancy.objects.open().filter(product=product).exists()
-    # The same label again leads to the same goods, and asks nothing more.
-    asked = Discrepancy.objects.open().count()
-    drain(phone, [("KNOWN", 1), (sku, 3)])
+    # A second pass with this label adds to the same product, and creates no more questions.
+    questions = Discrepancy.objects.open().count()
+    send_queue(phone, [("KNOWN", 1), (sku, 3)])
     assert StockMovement.objects.filter(quantity_delta=3).latest("id").product == product
     assert on_hand() == before + 9
-    assert Discrepancy.objects.open().count() <= asked
+    assert Discrepancy.objects.open().count() <= questions
 
 
-@pytest.mark.parametrize("sku", some(ODD, "a queue"), ids=lambda sku: ascii(sku)[:40])
+@pytest.mark.parametrize("sku", some(ODD_LABELS, "a queue"), ids=lambda sku: ascii(sku)[:40])
 def test_a_queue_with_this_label_in_it_goes_through_and_the_goods_are_on_hand_once(
     warehouse: Warehouse, anna: Phone, sku: str
 ) -> None:
     warehouse.product("KNOWN")
     anna.pull()
-    goes_through_once(warehouse, anna, sku)
+    check_goes_through_once(warehouse, anna, sku)
 
 
 @settings(profile, max_examples=examples(120))
@@ -88,13 +89,13 @@ def test_a_queue_with_this_label_in_it_goes_through_and_the_goods_are_on_hand_on
 def test_a_queue_with_any_text_in_it_goes_through(warehouse: Warehouse, anna: Phone, sku: str) -> None:
     if not Product.objects.live().filter(sku="KNOWN").exists():
         warehouse.product("KNOWN")
-    goes_through_once(warehouse, anna, sku)
+    check_goes_through_once(warehouse, anna, sku)
 
 
 @settings(profile, max_examples=examples(150))
 @given(query=st.binary(max_size=200))
-def test_any_bytes_in_the_address_are_answered(warehouse: Warehouse, anna: Phone, query: bytes) -> None:
-    """Bytes that no known program sends: no refusal and no server error, and within a pass a product."""
+def test_any_bytes_in_the_address_get_a_response_without_error(warehouse: Warehouse, anna: Phone, query: bytes) -> None:
+    """Also for bytes that no known program sends there is no error, and within a pass the response has a product."""
     known = Product.objects.live().filter(sku="KNOWN").first()
     product = known.pk if known else warehouse.product("KNOWN")
     warehouse.later()
@@ -111,15 +112,15 @@ any_text = st.text(st.characters(codec=None, categories=None), max_size=300)
 
 @settings(profile, max_examples=examples(100))
 @given(sku=any_text, name=any_text, location=st.none() | any_text)
-def test_any_text_in_a_creation_or_an_edit_is_kept_as_it_can_be(
+def test_any_text_in_a_creation_or_an_edit_is_stored_as_far_as_possible(
     warehouse: Warehouse, anna: Phone, sku: str, name: str, location: str | None
 ) -> None:
-    """Text that the database cannot store or that is too long is not refused; only a taken SKU is, once."""
+    """A text that the database cannot store, or that is too long, is not refused. Only a taken SKU is, once."""
     warehouse.later()
     body = json.dumps({"sku": sku, "name": name, "location": location, "quantity": 0})
     answers = [
         anna.http.generic("POST", "/api/products/", body, content_type="application/json") for _ in range(2)
-    ]  # the second one is the queue's
+    ]  # the app's queue sends the second one
     assert answers[-1].status_code == 201, answers[-1].content
     assert answers[0].status_code == 201 or answers[0].json()["code"] == "sku_taken"
     made = answers[-1].json()

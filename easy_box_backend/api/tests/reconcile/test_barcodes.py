@@ -1,4 +1,4 @@
-"""A phone that scans the manufacturer's label: a barcode that the server knows is a known code; no phone is stuck."""
+"""A phone scans the manufacturer's label: the server finds the product by its barcode, and no phone gets stuck."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_queue_of_labels_and_skus_is_booked_to_one_product(warehouse: Warehous
     assert warehouse.questions() == []
 
 
-def test_a_queue_of_labels_that_comes_again_is_booked_once(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_queue_of_labels_that_is_sent_again_is_booked_once(warehouse: Warehouse, anna: Phone) -> None:
     give(warehouse.product("PEN"), EAN)
     warehouse.product("CAP")
     anna.pull()
@@ -53,7 +53,7 @@ def test_the_camera_on_a_known_label_is_a_scan_like_that_of_a_sku(warehouse: War
     assert warehouse.on_hand("PEN") == 4
 
 
-def test_the_answer_bears_the_sku_and_a_press_of_plus_is_one_piece(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_look_up_by_label_returns_the_sku_and_a_press_of_plus_is_one_piece(warehouse: Warehouse, anna: Phone) -> None:
     give(warehouse.product("PEN", 4), EAN)
     anna.pull()
     warehouse.later()
@@ -67,7 +67,7 @@ def test_the_answer_bears_the_sku_and_a_press_of_plus_is_one_piece(warehouse: Wa
     assert warehouse.questions() == []
 
 
-def test_a_miss_that_has_become_a_label_since_is_found(warehouse: Warehouse, anna: Phone) -> None:
+def test_an_unknown_code_that_has_become_a_label_since_is_found(warehouse: Warehouse, anna: Phone) -> None:
     pen = warehouse.product("PEN")
     anna.pull()
     for _ in range(2):
@@ -90,7 +90,9 @@ def test_the_label_of_a_product_archived_since_the_pull_is_still_shown(
     assert (anna.find(EAN) or {})["id"] == pen
 
 
-def test_that_of_one_archived_before_the_pull_is_not(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_the_label_of_a_product_archived_before_the_pull_is_not_shown(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     pen = warehouse.product("PEN", 4)
     give(pen, EAN)
     vera.delete(pen)
@@ -98,7 +100,7 @@ def test_that_of_one_archived_before_the_pull_is_not(warehouse: Warehouse, anna:
     assert anna.find(EAN) is None
 
 
-def test_goods_of_an_archived_product_whose_sku_is_anothers_label_now_are_that_ones(
+def test_goods_under_the_sku_of_an_archived_product_that_is_now_a_label_go_to_the_labels_product(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     old, pen = warehouse.product(EAN), warehouse.product("PEN")
@@ -113,7 +115,7 @@ def test_goods_of_an_archived_product_whose_sku_is_anothers_label_now_are_that_o
 
 # --- A SKU that is another product's label ----------------------------------------------------------------------------
 @pytest.mark.parametrize("sku", [UPC, UPC_AS_EAN])
-def test_a_creation_under_a_label_that_the_phone_could_know_is_refused_once_and_then_is_that_product(
+def test_a_creation_under_a_label_that_the_phone_could_know_is_refused_once_and_then_returns_its_product(
     warehouse: Warehouse, anna: Phone, sku: str
 ) -> None:
     pen = warehouse.product("PEN", name="Pen")
@@ -128,7 +130,7 @@ def test_a_creation_under_a_label_that_the_phone_could_know_is_refused_once_and_
     assert warehouse.questions() == [("name_differs", "PEN")]
 
 
-def test_a_creation_by_a_phone_that_could_not_know_is_that_product(
+def test_a_creation_under_a_label_that_the_phone_could_not_know_returns_its_product(
     warehouse: Warehouse, anna: Phone, boris: Phone
 ) -> None:
     anna.pull()
@@ -151,7 +153,7 @@ def test_a_put_with_anothers_label_as_its_sku_is_refused_once_and_then_asked_abo
     assert warehouse.questions() == [("sku_taken", "CAP")]
 
 
-def test_a_program_is_refused_each_time(warehouse: Warehouse, shop: Caller) -> None:
+def test_a_program_is_refused_each_time_it_uses_a_label_as_a_sku(warehouse: Warehouse, shop: Caller) -> None:
     give(warehouse.product("PEN"), EAN)
     for _ in range(3):
         assert "sku" in check_error(shop.create(EAN, "Pen"), 400, "sku_taken")

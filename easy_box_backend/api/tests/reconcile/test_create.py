@@ -1,4 +1,4 @@
-"""Creations from a phone, which may have been made long ago or sent before."""
+"""Creations from a phone, which may be sent long after they were made, or more than once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.tests.reconcile.people import Caller, Phone, Warehouse
 pytestmark = pytest.mark.both_databases
 
 
-def test_an_unknown_sku_is_a_new_product_and_nothing_else(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_creation_with_an_unknown_sku_makes_a_new_product_and_no_question(warehouse: Warehouse, anna: Phone) -> None:
     answer = anna.create("SOCK", "Red socks", location="A1")
     assert answer.status_code == 201
     assert answer.json()["location"] == "A1"
@@ -21,8 +21,10 @@ def test_an_unknown_sku_is_a_new_product_and_nothing_else(warehouse: Warehouse, 
     assert warehouse.questions() == []
 
 
-# --- The phone cannot know --------------------------------------------------------------------------------------------
-def test_what_another_made_since_the_pull_is_that_product(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+# --- The phone could not know -----------------------------------------------------------------------------------------
+def test_a_sku_that_another_phone_created_since_the_pull_returns_that_product(
+    warehouse: Warehouse, anna: Phone, boris: Phone
+) -> None:
     anna.pull()
     made = boris.create("SOCK", "Red socks").json()
     answer = anna.create("SOCK", "Red socks")
@@ -32,7 +34,7 @@ def test_what_another_made_since_the_pull_is_that_product(warehouse: Warehouse, 
     assert warehouse.questions() == []
 
 
-def test_what_a_phone_that_never_pulled_creates_is_that_product(
+def test_a_creation_with_a_known_sku_by_a_phone_that_never_pulled_returns_that_product(
     warehouse: Warehouse, anna: Phone, boris: Phone
 ) -> None:
     made = boris.create("SOCK").json()
@@ -52,7 +54,9 @@ def test_two_names_for_one_sku_are_asked_about_once(warehouse: Warehouse, anna: 
     assert warehouse.question().device == anna.device
 
 
-def test_it_brings_the_shelf_and_photo_that_were_missing_and_changes_no_other(anna: Phone, boris: Phone) -> None:
+def test_a_creation_with_a_known_sku_fills_in_a_missing_shelf_and_photo_and_changes_nothing_else(
+    anna: Phone, boris: Phone
+) -> None:
     anna.pull()
     boris.create("SOCK")
     first = SimpleUploadedFile("a.jpg", photos.jpeg())
@@ -63,8 +67,10 @@ def test_it_brings_the_shelf_and_photo_that_were_missing_and_changes_no_other(an
     assert anna.create("SOCK", location="C3", image=second).json() == filled
 
 
-# --- Its own, again ---------------------------------------------------------------------------------------------------
-def test_its_own_creation_whose_answer_was_lost_is_made_once(warehouse: Warehouse, anna: Phone) -> None:
+# --- Duplicates of the phone's own creations --------------------------------------------------------------------------
+def test_a_creation_that_is_sent_again_after_a_lost_response_makes_one_product(
+    warehouse: Warehouse, anna: Phone
+) -> None:
     anna.pull()
     made = anna.create("SOCK", location="A1").json()
     anna.loses_connection()
@@ -75,7 +81,9 @@ def test_its_own_creation_whose_answer_was_lost_is_made_once(warehouse: Warehous
     assert warehouse.questions() == []
 
 
-def test_a_duplicate_takes_nothing_back_that_a_manager_changed(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_a_duplicate_creation_does_not_revert_a_managers_changes(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     made = anna.create("SOCK", "Socks", location="A1").json()
     vera.send("patch", f"/api/products/{made['id']}/", {"name": "Red socks", "location": "B2", "quantity": 7})
     again = anna.create("SOCK", "Socks", location="A1")
@@ -84,13 +92,15 @@ def test_a_duplicate_takes_nothing_back_that_a_manager_changed(warehouse: Wareho
     assert warehouse.questions() == []
 
 
-def test_opening_stock_in_a_repeated_creation_counts_once(warehouse: Warehouse, anna: Phone) -> None:
+def test_the_opening_stock_of_a_duplicate_creation_is_booked_once(warehouse: Warehouse, anna: Phone) -> None:
     for _ in range(2):
         assert anna.create("SOCK", quantity="5").status_code == 201
     assert warehouse.movements("SOCK") == [5]
 
 
-def test_another_product_under_its_own_sku_is_refused_once(warehouse: Warehouse, anna: Phone) -> None:
+def test_another_creation_with_a_sku_that_the_phone_itself_created_is_refused_once(
+    warehouse: Warehouse, anna: Phone
+) -> None:
     anna.create("SOCK", "Red socks")
     assert "sku" in check_error(anna.create("SOCK", "Blue socks"), 400, "sku_taken")
     assert warehouse.questions() == []
@@ -99,8 +109,8 @@ def test_another_product_under_its_own_sku_is_refused_once(warehouse: Warehouse,
     assert warehouse.questions() == [("name_differs", "SOCK")]
 
 
-# --- The phone knows --------------------------------------------------------------------------------------------------
-def test_a_sku_that_the_phone_had_on_its_list_is_refused_once_and_then_is_that_product(
+# --- The phone could know ---------------------------------------------------------------------------------------------
+def test_a_sku_on_the_phones_list_is_refused_once_and_then_returns_that_product(
     warehouse: Warehouse, anna: Phone
 ) -> None:
     made = warehouse.product("SOCK", name="Red socks")
@@ -114,7 +124,7 @@ def test_a_sku_that_the_phone_had_on_its_list_is_refused_once_and_then_is_that_p
     assert warehouse.questions() == [("name_differs", "SOCK")]
 
 
-def test_under_the_same_name_nothing_is_asked(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_creation_under_the_same_name_creates_no_question(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("SOCK", name="Socks")
     anna.pull()
     assert anna.create("SOCK", "Socks").status_code == 400
@@ -122,7 +132,7 @@ def test_under_the_same_name_nothing_is_asked(warehouse: Warehouse, anna: Phone)
     assert warehouse.questions() == []
 
 
-def test_another_creation_is_refused_for_itself(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+def test_each_creation_with_a_known_sku_is_refused_once(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
     warehouse.product("SOCK")
     anna.pull()
     boris.pull()
@@ -131,7 +141,7 @@ def test_another_creation_is_refused_for_itself(warehouse: Warehouse, anna: Phon
     assert boris.create("SOCK", "One").status_code == 400
 
 
-def test_after_the_next_pull_it_is_refused_once_again(warehouse: Warehouse, anna: Phone) -> None:
+def test_after_the_next_pull_the_same_creation_is_refused_once_again(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("SOCK")
     anna.pull()
     assert [anna.create("SOCK").status_code for _ in range(2)] == [400, 201]
@@ -140,7 +150,7 @@ def test_after_the_next_pull_it_is_refused_once_again(warehouse: Warehouse, anna
 
 
 # --- Archived products ------------------------------------------------------------------------------------------------
-def test_the_sku_of_a_product_archived_before_the_pull_is_a_new_product(
+def test_the_sku_of_a_product_archived_before_the_pull_makes_a_new_product(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     old = anna.create("SOCK", "Socks").json()["id"]
@@ -154,7 +164,7 @@ def test_the_sku_of_a_product_archived_before_the_pull_is_a_new_product(
     assert warehouse.questions() == []
 
 
-def test_a_duplicate_of_its_own_creation_that_was_archived_since_makes_nothing(
+def test_a_duplicate_of_a_creation_whose_product_was_archived_since_makes_no_product(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     anna.pull()
@@ -166,7 +176,7 @@ def test_a_duplicate_of_its_own_creation_that_was_archived_since_makes_nothing(
     assert warehouse.questions() == []
 
 
-def test_the_sku_of_anothers_product_archived_since_the_pull_is_no_duplicate(
+def test_the_sku_of_anothers_product_archived_since_the_pull_makes_a_new_product(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     old = warehouse.product("SOCK")
@@ -196,7 +206,9 @@ def test_a_later_creation_completes_an_unverified_product_and_answers_the_questi
 
 
 # --- Programs ---------------------------------------------------------------------------------------------------------
-def test_a_program_is_refused_each_time(warehouse: Warehouse, shop: Caller, boris: Phone) -> None:
+def test_a_program_is_refused_each_time_it_creates_a_known_sku(
+    warehouse: Warehouse, shop: Caller, boris: Phone
+) -> None:
     boris.create("SOCK", "Red socks")
     for _ in range(3):
         assert "sku" in check_error(shop.create("SOCK", "Red socks"), 400, "sku_taken")

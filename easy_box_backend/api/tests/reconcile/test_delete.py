@@ -1,4 +1,4 @@
-"""DELETE from a phone: an archived product is restored only by goods."""
+"""DELETE from a phone archives a product; only goods restore it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 
 @pytest.fixture
 def socks(warehouse: Warehouse, anna: Phone) -> int:
-    """On Anna's list."""
+    """The id of a product on Anna's list."""
     made = warehouse.product("SOCK", 3)
     anna.pull()
     return made
@@ -33,7 +33,9 @@ def test_a_deletion_archives_and_is_idempotent(warehouse: Warehouse, anna: Phone
     assert warehouse.questions() == []
 
 
-def test_of_what_another_has_deleted(warehouse: Warehouse, anna: Phone, boris: Phone, socks: int) -> None:
+def test_deleting_a_product_that_another_phone_has_deleted_changes_nothing(
+    warehouse: Warehouse, anna: Phone, boris: Phone, socks: int
+) -> None:
     boris.delete(socks)
     before = Product.objects.filter(pk=socks).values().get()
     assert anna.delete(socks).status_code == 204
@@ -41,19 +43,21 @@ def test_of_what_another_has_deleted(warehouse: Warehouse, anna: Phone, boris: P
     assert warehouse.questions() == []
 
 
-def test_a_number_that_was_never_issued_is_done_and_no_question(warehouse: Warehouse, anna: Phone) -> None:
+def test_deleting_an_id_that_was_never_issued_succeeds_and_creates_no_question(
+    warehouse: Warehouse, anna: Phone
+) -> None:
     assert anna.delete(99_999_999).status_code == 204
     assert warehouse.questions() == []
 
 
-def test_a_phones_id_that_nobody_knows_is_done_and_a_question(warehouse: Warehouse, anna: Phone) -> None:
+def test_deleting_an_unknown_id_of_a_phone_succeeds_and_creates_a_question(warehouse: Warehouse, anna: Phone) -> None:
     for _ in range(2):
         assert anna.delete(UUID).status_code == 204
     assert warehouse.questions() == [("unknown_product", "")]
     assert warehouse.question().facts == {"id": UUID}
 
 
-def test_repeated_after_goods_brought_the_product_back_it_stays(
+def test_a_duplicate_deletion_does_not_archive_a_product_again_that_goods_have_brought_back(
     warehouse: Warehouse, anna: Phone, boris: Phone, socks: int
 ) -> None:
     boris.pull()
@@ -65,7 +69,9 @@ def test_repeated_after_goods_brought_the_product_back_it_stays(
     assert warehouse.questions() == [("archived_stock", "SOCK")]
 
 
-def test_a_new_deletion_after_the_pull_counts(warehouse: Warehouse, anna: Phone, boris: Phone, socks: int) -> None:
+def test_a_deletion_after_the_next_pull_is_a_new_one(
+    warehouse: Warehouse, anna: Phone, boris: Phone, socks: int
+) -> None:
     boris.pull()
     anna.delete(socks)
     boris.add("SOCK", 4)
@@ -74,7 +80,7 @@ def test_a_new_deletion_after_the_pull_counts(warehouse: Warehouse, anna: Phone,
     assert Product.objects.get(pk=socks).is_archived
 
 
-def test_a_program_may_repeat_a_deletion_and_gets_404_for_what_never_was(
+def test_a_program_may_repeat_a_deletion_and_gets_404_for_an_unknown_id(
     warehouse: Warehouse, shop: Caller, socks: int
 ) -> None:
     assert [shop.delete(socks).status_code for _ in range(2)] == [204, 204]
@@ -84,21 +90,21 @@ def test_a_program_may_repeat_a_deletion_and_gets_404_for_what_never_was(
 
 
 # --- A picker's -------------------------------------------------------------------------------------------------------
-def test_what_a_picker_deletes_stays_and_is_asked_about_once(warehouse: Warehouse, socks: int) -> None:
+def test_a_product_that_a_picker_deletes_stays_and_is_asked_about_once(warehouse: Warehouse, socks: int) -> None:
     paul = warehouse.phone("Paul", manager=False)
     paul.pull()
     for _ in range(2):
         assert paul.delete(socks).status_code == 204
         paul.loses_connection()
     paul.pull()
-    assert paul.delete(socks).status_code == 204, "once more, since it is still on the list"
+    assert paul.delete(socks).status_code == 204, "the picker may delete it again, since it is still on the list"
     assert not Product.objects.get(pk=socks).is_archived
     assert warehouse.questions() == [("deletion_asked", "SOCK")]
-    asked = warehouse.question()
-    assert (asked.product_id, asked.user, asked.device) == (socks, paul.user, paul.device)
+    question = warehouse.question()
+    assert (question.product_id, question.user, question.device) == (socks, paul.user, paul.device)
 
 
-def test_goods_for_what_a_picker_wants_deleted_are_booked_as_ever(warehouse: Warehouse, socks: int) -> None:
+def test_goods_of_a_product_that_a_picker_wants_deleted_are_booked(warehouse: Warehouse, socks: int) -> None:
     paul = warehouse.phone("Paul", manager=False)
     paul.pull()
     paul.delete(socks)
@@ -107,7 +113,7 @@ def test_goods_for_what_a_picker_wants_deleted_are_booked_as_ever(warehouse: War
     assert warehouse.questions() == [("deletion_asked", "SOCK")]
 
 
-def test_a_wish_that_was_dismissed_is_not_asked_again_by_a_duplicate(
+def test_after_the_question_is_dismissed_a_duplicate_deletion_creates_no_new_one(
     warehouse: Warehouse, vera: Caller, socks: int
 ) -> None:
     paul = warehouse.phone("Paul", manager=False)
@@ -122,7 +128,9 @@ def test_a_wish_that_was_dismissed_is_not_asked_again_by_a_duplicate(
     assert warehouse.questions() == [("deletion_asked", "SOCK")]
 
 
-def test_what_is_archived_already_is_no_wish(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+def test_a_pickers_deletion_of_an_archived_product_creates_no_question(
+    warehouse: Warehouse, anna: Phone, socks: int
+) -> None:
     paul = warehouse.phone("Paul", manager=False)
     paul.pull()
     anna.delete(socks)

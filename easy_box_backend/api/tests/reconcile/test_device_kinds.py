@@ -15,7 +15,7 @@ pytestmark = pytest.mark.any_database
 
 
 @pytest.mark.parametrize(
-    ("agent", "asked", "kind"),
+    ("agent", "requested_kind", "kind"),
     [
         ("Dart/3.5 (dart:io)", None, "app"),
         ("Mozilla/5.0 (Linux; Android 14)", None, "integration"),
@@ -25,11 +25,15 @@ pytestmark = pytest.mark.any_database
         ("python-requests/2.32", "app", "app"),
     ],
 )
-def test_by_what_the_login_asks_for_else_by_its_program(
-    warehouse: Warehouse, agent: str, asked: str | None, kind: str
+def test_the_kind_of_a_device_is_the_requested_one_or_follows_from_its_user_agent(
+    warehouse: Warehouse, agent: str, requested_kind: str | None, kind: str
 ) -> None:
     known = warehouse.program("Anna").user
-    body: dict[str, Any] = {"email": known.email, "password": PASSWORD, **({"kind": asked} if asked else {})}
+    body: dict[str, Any] = {
+        "email": known.email,
+        "password": PASSWORD,
+        **({"kind": requested_kind} if requested_kind else {}),
+    }
     answer = APIClient(headers={"User-Agent": agent}).post("/api/auth/token/", body, format="json")
     assert answer.status_code == 200
     assert Device.objects.latest("id").kind == kind
@@ -42,4 +46,4 @@ def test_each_login_is_a_device_with_a_memory_of_its_own(warehouse: Warehouse) -
     assert old.create("SOCK").status_code == 400
     new = warehouse.phone("Anna")
     assert new.device != old.device
-    assert new.create("SOCK").status_code == 201, "this one has never seen the list"
+    assert new.create("SOCK").status_code == 201, "the new device has never pulled the list"

@@ -1,4 +1,4 @@
-"""Cases found by property tests and by the simulation, retold as stories."""
+"""Errors that property tests and the simulation have found, each as a readable test."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from api.tests.reconcile.people import Caller, Phone, Warehouse
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
-def test_the_same_delivery_tomorrow_is_another_one(warehouse: Warehouse, anna: Phone) -> None:
+def test_an_equal_delivery_on_the_next_day_is_booked_as_another_one(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("SOCK")
     for _ in range(3):
         anna.pull()
@@ -20,7 +20,7 @@ def test_the_same_delivery_tomorrow_is_another_one(warehouse: Warehouse, anna: P
     assert warehouse.questions() == []
 
 
-def test_a_series_sent_again_stops_at_what_another_changed_since(
+def test_a_series_of_edits_that_is_sent_again_does_not_revert_anothers_later_change(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     socks = warehouse.product("SOCK")
@@ -34,9 +34,7 @@ def test_a_series_sent_again_stops_at_what_another_changed_since(
     assert Product.objects.get(id=socks).location == "Z9"
 
 
-def test_a_press_after_a_lost_pull_and_a_rename_is_not_swallowed(
-    warehouse: Warehouse, anna: Phone, vera: Caller
-) -> None:
+def test_a_press_after_a_lost_pull_and_a_rename_is_booked(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
     socks = warehouse.product("SOCK", 40)
     seen = anna.pull()["SOCK"]
     vera.send("patch", f"/api/products/{socks}/", {"name": "Red socks"})
@@ -48,7 +46,7 @@ def test_a_press_after_a_lost_pull_and_a_rename_is_not_swallowed(
     assert warehouse.on_hand("SOCK") == 40 or warehouse.questions()
 
 
-def test_a_reversal_after_a_count_counts_as_of_its_movement(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_a_reversal_after_a_count_has_the_time_of_its_movement(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
     socks = warehouse.product("SOCK")
     anna.book(socks, 5)
     warehouse.later()
@@ -62,7 +60,7 @@ def test_a_reversal_after_a_count_counts_as_of_its_movement(warehouse: Warehouse
     assert warehouse.on_hand("SOCK") == 5
 
 
-def test_naming_an_unverified_product_answers_the_question(warehouse: Warehouse, anna: Phone) -> None:
+def test_naming_an_unverified_product_settles_its_question(warehouse: Warehouse, anna: Phone) -> None:
     for _ in range(3):
         warehouse.later()
         anna.find("NEW")
@@ -75,8 +73,10 @@ def test_naming_an_unverified_product_answers_the_question(warehouse: Warehouse,
     assert warehouse.questions() == []
 
 
-def test_a_box_received_between_two_passes_is_no_beginning_of_the_queue(warehouse: Warehouse, anna: Phone) -> None:
-    """It equals the first of the queue that broke off, but a pass would have continued with the rest."""
+def test_a_box_received_between_two_passes_is_booked_although_it_equals_the_queues_first_item(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    """It equals the first item of a queue that broke off, but a pass would have continued with the other items."""
     for sku in ("SOCK", "SHIRT", "HAT"):
         warehouse.product(sku)
     anna.pull()
@@ -92,8 +92,8 @@ def test_a_box_received_between_two_passes_is_no_beginning_of_the_queue(warehous
     assert [warehouse.on_hand(sku) for sku in ("SOCK", "SHIRT", "HAT")] == [2, 1, 1]
 
 
-def test_what_rests_on_a_doubtful_number_is_doubtful(warehouse: Warehouse, anna: Phone) -> None:
-    """A queue of presses is sent again after new goods: if its first step is not booked, the way back is not either."""
+def test_a_number_that_depends_on_a_doubtful_one_is_doubtful_too(warehouse: Warehouse, anna: Phone) -> None:
+    """A queue of presses is sent again after new goods: if the first step is not booked, the step back is neither."""
     warehouse.product("SOCK", 40)
     seen = anna.pull()["SOCK"]
     anna.add("SOCK", 1)
@@ -104,14 +104,14 @@ def test_what_rests_on_a_doubtful_number_is_doubtful(warehouse: Warehouse, anna:
     anna.add("SOCK", 1)
     anna.put(seen, quantity=40, location="B2")
     anna.put(seen, quantity=41, location="B2", image_url="/data/photo.jpg")
-    anna.pull()  # the numbers are asked about then
+    anna.pull()  # doubtful numbers are asked about at the pull
     doubtful = sum(1 for kind, _sku in warehouse.questions() if kind == "quantity_guess")
     assert warehouse.movements("SOCK")[1:3] == [1, 1]
     assert len(warehouse.movements("SOCK")) - 3 <= doubtful
 
 
-def test_two_passes_and_a_copy_of_a_look_up_are_no_scan(warehouse: Warehouse, anna: Phone) -> None:
-    """Three look-ups at machine speed, but not one after the other's answer on one connection."""
+def test_look_ups_of_two_passes_and_a_copy_are_not_taken_for_a_scan(warehouse: Warehouse, anna: Phone) -> None:
+    """Three look-ups come at machine speed, but not each after the previous response on one connection."""
     for sku in ("SOCK", "CAP"):
         warehouse.product(sku)
     anna.pull()
@@ -132,8 +132,8 @@ def test_two_passes_and_a_copy_of_a_look_up_are_no_scan(warehouse: Warehouse, an
     assert wrong.keys() <= {sku for _kind, sku in warehouse.questions()}
 
 
-def test_a_question_that_stays_open_says_what_the_last_pull_has_booked(warehouse: Warehouse) -> None:
-    """A second pass ends late: its addition is held back and asked about, and booked after all by the next pull."""
+def test_an_open_question_is_updated_with_what_the_last_pull_has_booked(warehouse: Warehouse) -> None:
+    """A second pass ends late: its addition is held back and asked about, and the next pull books it after all."""
     shirts, *_ = [warehouse.product(sku) for sku in ("SHIRT", "CAP", "HAT")]
     picker = warehouse.phone("Boris", manager=False)
     hat = picker.pull()["HAT"]

@@ -19,16 +19,16 @@ def test_a_product_archived_since_the_pull_is_still_shown(warehouse: Warehouse, 
     found = anna.find("SOCK")
     assert found
     assert (found["id"], found["quantity"], found["archived"]) == (socks, 4, True)
-    assert Product.objects.get(pk=socks).is_archived, "looking is not reviving"
+    assert Product.objects.get(pk=socks).is_archived, "a look-up does not restore it"
 
 
-def test_one_archived_before_the_pull_is_not(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_a_product_archived_before_the_pull_is_not_shown(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
     vera.delete(warehouse.product("SOCK"))
     anna.pull()
     assert anna.find("SOCK") is None
 
 
-def test_a_live_product_goes_before_an_archived_one(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_a_live_product_takes_precedence_over_an_archived_one(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
     anna.pull()
     vera.delete(warehouse.product("SOCK"))
     new = warehouse.product("SOCK")
@@ -36,7 +36,9 @@ def test_a_live_product_goes_before_an_archived_one(warehouse: Warehouse, anna: 
 
 
 # --- Never known ------------------------------------------------------------------------------------------------------
-def test_a_persons_scan_of_an_unknown_sku_finds_nothing_and_makes_nothing(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_persons_look_up_of_an_unknown_sku_finds_nothing_and_creates_nothing(
+    warehouse: Warehouse, anna: Phone
+) -> None:
     anna.pull()
     assert anna.find("SOKC") is None
     warehouse.later()
@@ -45,7 +47,7 @@ def test_a_persons_scan_of_an_unknown_sku_finds_nothing_and_makes_nothing(wareho
     assert warehouse.questions() == []
 
 
-def test_at_the_third_opening_since_the_pull_it_becomes_an_unverified_product(
+def test_at_the_third_opening_since_the_pull_an_unknown_sku_becomes_an_unverified_product(
     warehouse: Warehouse, anna: Phone
 ) -> None:
     anna.pull()
@@ -71,7 +73,7 @@ def test_misses_are_counted_for_each_sku_phone_and_pull(warehouse: Warehouse, an
     assert Product.objects.count() == 0
 
 
-def test_right_behind_an_addition_it_is_the_queue_that_asks(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_look_up_of_an_unknown_sku_right_after_an_addition_is_the_queues(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("SHIRT")
     anna.add("SHIRT", 2)
     anna.add("SOKC", 3)
@@ -80,10 +82,11 @@ def test_right_behind_an_addition_it_is_the_queue_that_asks(warehouse: Warehouse
     assert warehouse.questions() == [("unknown_sku", "SOKC"), ("unknown_sku", "SOKS")]
 
 
-def test_a_queue_that_begins_with_unknown_skus_drains_after_the_first_is_made(
+def test_a_queue_that_begins_with_unknown_skus_is_sent_once_the_first_one_is_created(
     warehouse: Warehouse, anna: Phone
 ) -> None:
-    """Each opening of the screen gets stuck at the same SKU; the third does not, nor at the next unknown SKUs."""
+    """The pass gets stuck at the same SKU at each opening of the screen. At the third opening it goes through, past the
+    next unknown SKUs too."""
     for _ in range(2):
         assert anna.find("SOKC") is None
         warehouse.later()
@@ -101,7 +104,9 @@ def test_a_person_who_scans_after_an_addition_is_not_a_queue(warehouse: Warehous
     assert Product.objects.count() == 1
 
 
-def test_somebody_elses_addition_is_not_this_phones_queue(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+def test_an_addition_by_another_phone_does_not_make_a_look_up_the_queues(
+    warehouse: Warehouse, anna: Phone, boris: Phone
+) -> None:
     warehouse.product("SHIRT")
     boris.add("SHIRT", 2)
     assert anna.find("SOKC") is None
@@ -112,7 +117,7 @@ def test_somebody_elses_addition_is_not_this_phones_queue(warehouse: Warehouse, 
     [("x" * 255, "x" * 255), ("Щ" * 1476, texts.sku_of("Щ" * 1476)), ("", "NO-SKU"), ("\u200b ", "NO-SKU"),
      ("a\0b", "a\ufffdb"), ("010460043\x1d91EE", "010460043\x1d91EE"), (" \ufeffA-1", "A-1")],
 )  # fmt: skip
-def test_within_a_pass_any_text_becomes_a_product_and_the_same_one_the_next_time(
+def test_within_a_pass_any_text_becomes_a_product_and_finds_it_the_next_time(
     warehouse: Warehouse, anna: Phone, boris: Phone, scanned: str, kept: str
 ) -> None:
     warehouse.product("SHIRT")
@@ -120,12 +125,12 @@ def test_within_a_pass_any_text_becomes_a_product_and_the_same_one_the_next_time
         phone.add("SHIRT", 1)
         phone.add(scanned, 3)
     assert warehouse.on_hand(kept) == 6
-    asked = warehouse.question()
-    assert (asked.kind, asked.sku) == ("unknown_sku", kept)
-    assert asked.facts == ({} if scanned == kept else {"sent": scanned.replace("\0", "\ufffd")})
+    question = warehouse.question()
+    assert (question.kind, question.sku) == ("unknown_sku", kept)
+    assert question.facts == ({} if scanned == kept else {"sent": scanned.replace("\0", "\ufffd")})
 
 
-def test_all_that_follows_is_the_sku_since_the_app_escapes_no_ampersand(
+def test_everything_after_sku_is_the_sku_since_the_app_escapes_no_ampersand(
     warehouse: Warehouse, anna: Phone, shop: Caller
 ) -> None:
     code = "0104600439931256215&:Yd%\x1d91EE06=x;y"
@@ -133,10 +138,12 @@ def test_all_that_follows_is_the_sku_since_the_app_escapes_no_ampersand(
     made = warehouse.product(code)
     raw = "/api/products/?sku=0104600439931256215&:Yd%25%1D91EE06=x;y"
     assert anna.send("get", raw).json()[0]["id"] == made
-    assert shop.send("get", raw).json()[0]["sku"] == "0104600439931256215", "for a program an ampersand ends it"
+    assert shop.send("get", raw).json()[0]["sku"] == "0104600439931256215", (
+        "for a program an ampersand ends the parameter"
+    )
 
 
-def test_a_label_that_only_looks_escaped_is_found_as_it_stands(warehouse: Warehouse, anna: Phone, shop: Caller) -> None:
+def test_a_label_that_only_looks_escaped_is_found_literally(warehouse: Warehouse, anna: Phone, shop: Caller) -> None:
     made = warehouse.product("50%20OFF")
     raw = "/api/products/?sku=50%20OFF"
     assert anna.send("get", raw).json()[0]["id"] == made
@@ -145,9 +152,7 @@ def test_a_label_that_only_looks_escaped_is_found_as_it_stands(warehouse: Wareho
     assert anna.send("get", raw).json()[0]["id"] == decoded
 
 
-def test_goods_with_another_spelling_of_an_article_number_are_goods_of_that_product(
-    warehouse: Warehouse, anna: Phone
-) -> None:
+def test_goods_under_another_spelling_of_an_article_number_go_to_its_product(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("036000291452")
     anna.add("0036000291452", 2)
     anna.add("00036000291452", 3)
@@ -156,7 +161,7 @@ def test_goods_with_another_spelling_of_an_article_number_are_goods_of_that_prod
     assert warehouse.questions() == []
 
 
-def test_after_the_pull_the_phone_is_a_person_again(warehouse: Warehouse, anna: Phone) -> None:
+def test_after_a_pull_a_look_up_of_an_unknown_sku_is_a_persons_again(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("SHIRT")
     anna.add("SHIRT", 2)
     anna.add("SOKC", 3)
@@ -165,7 +170,9 @@ def test_after_the_pull_the_phone_is_a_person_again(warehouse: Warehouse, anna: 
 
 
 # --- Programs ---------------------------------------------------------------------------------------------------------
-def test_a_program_finds_nothing_however_often_it_asks(warehouse: Warehouse, shop: Caller, vera: Caller) -> None:
+def test_a_program_finds_no_unknown_sku_however_often_it_looks_it_up(
+    warehouse: Warehouse, shop: Caller, vera: Caller
+) -> None:
     vera.delete(warehouse.product("SOCK"))
     warehouse.product("SHIRT")
     shop.add("SHIRT", 1)
@@ -175,7 +182,7 @@ def test_a_program_finds_nothing_however_often_it_asks(warehouse: Warehouse, sho
 
 
 # --- A SKU that was given away ----------------------------------------------------------------------------------------
-def test_a_sku_that_a_product_lost_since_the_pull_still_means_it(
+def test_the_former_sku_of_a_product_renamed_since_the_pull_still_finds_it(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     socks = warehouse.product("SOCK")
@@ -186,7 +193,9 @@ def test_a_sku_that_a_product_lost_since_the_pull_still_means_it(
     assert warehouse.questions() == []
 
 
-def test_but_not_for_a_phone_that_has_seen_the_new_one(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_a_phone_that_has_seen_the_new_sku_does_not_find_the_former_one(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     socks = warehouse.product("SOCK")
     vera.send("patch", f"/api/products/{socks}/", {"sku": "SOCK-NEW"})
     anna.pull()
@@ -194,7 +203,7 @@ def test_but_not_for_a_phone_that_has_seen_the_new_one(warehouse: Warehouse, ann
     assert anna.find("SOCK") is None
 
 
-def test_whoever_names_an_unverified_product_answers_the_question(
+def test_naming_an_unverified_product_settles_its_question(
     warehouse: Warehouse, anna: Phone, boris: Phone, vera: Caller
 ) -> None:
     warehouse.product("CAP")

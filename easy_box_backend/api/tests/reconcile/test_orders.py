@@ -17,13 +17,13 @@ Lines = dict[str, tuple[int, int]]
 
 @pytest.fixture(autouse=True)
 def goods(warehouse: Warehouse) -> dict[str, int]:
-    """Ten of each, by SKU."""
+    """By SKU: the ids of the products, ten of each on hand."""
     return {sku: warehouse.product(sku, 10) for sku in ("SHIRT", "CAP", "SOCK")}
 
 
 @pytest.fixture
 def order(anna: Phone, vera: Caller, goods: dict[str, int]) -> dict[str, Any]:
-    """Two shirts and a cap for Petrova, as Anna's phone has it."""
+    """An order for Petrova, two shirts and a cap, as Anna's phone shows it."""
     lines = [
         {"product": goods["SHIRT"], "quantity_to_pick": 2},
         {"product": goods["CAP"], "quantity_to_pick": 1},
@@ -54,7 +54,7 @@ def status_of(order: dict[str, Any]) -> str:
     return Order.objects.get(pk=order["id"]).status
 
 
-def test_picked_goods_leave_the_stock_and_nothing_else_happens(
+def test_picked_goods_leave_the_stock_without_a_question(
     warehouse: Warehouse, anna: Phone, order: dict[str, Any]
 ) -> None:
     assert anna.finish(order).status_code == 200
@@ -66,9 +66,11 @@ def test_picked_goods_leave_the_stock_and_nothing_else_happens(
     assert warehouse.questions() == []
 
 
-# --- Sent again -------------------------------------------------------------------------------------------------------
+# --- Duplicates -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("pulled", [False, True])
-def test_a_duplicate_picks_nothing_more(warehouse: Warehouse, anna: Phone, order: dict[str, Any], pulled: bool) -> None:
+def test_a_duplicate_of_a_finished_order_books_nothing_more(
+    warehouse: Warehouse, anna: Phone, order: dict[str, Any], pulled: bool
+) -> None:
     anna.finish(order)
     if pulled:
         anna.pull_orders()
@@ -81,7 +83,7 @@ def test_a_duplicate_picks_nothing_more(warehouse: Warehouse, anna: Phone, order
     assert OrderVersion.objects.count() == versions
 
 
-def test_a_finished_order_that_another_phone_shows_as_finished_is_finished_again_in_silence(
+def test_finishing_an_order_that_the_phone_shows_as_finished_creates_no_question(
     warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any]
 ) -> None:
     boris.pull_orders()
@@ -89,7 +91,9 @@ def test_a_finished_order_that_another_phone_shows_as_finished_is_finished_again
     (theirs,) = boris.pull_orders()
     versions = OrderVersion.objects.count()
     for _ in range(2):
-        assert boris.finish(theirs).status_code == 200  # on the connection over which the list came
+        assert (
+            boris.finish(theirs).status_code == 200
+        )  # on the connection of the list, so the list has certainly arrived
         boris.loses_connection()
         boris.pull_orders()
         boris.loses_connection()
@@ -108,7 +112,9 @@ def test_whether_another_phone_shows_an_order_as_finished_is_unknown_if_the_list
     assert warehouse.questions() == [("picked_twice", "SHIRT"), ("picked_twice", "CAP")]
 
 
-def test_an_order_without_lines_is_finished_twice_in_silence(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_finishing_an_order_without_lines_twice_creates_no_question(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     vera.send("post", "/api/orders/", {"customer_name": "Nobody", "lines": []})
     (order,) = anna.pull_orders()
     for pulled in (False, True):
@@ -129,7 +135,7 @@ def test_two_orders_of_one_product_in_two_lines_each_take_what_both_lines_say(
     for _ in range(2):
         for order in (first, second):
             changes: dict[str, Any] = {}
-            if order is second:  # shown as two lines, by another server
+            if order is second:  # shown as two lines, as another server may do
                 changes["lines"] = [{**line, "quantity_picked": line["quantity_to_pick"]} for line in two_lines]
             assert anna.finish(order, **changes).status_code == 200
             assert lines_of(order) == {"SOCK": (3, 3)}
@@ -137,7 +143,7 @@ def test_two_orders_of_one_product_in_two_lines_each_take_what_both_lines_say(
     assert (warehouse.movements("SOCK"), warehouse.questions()) == ([10, -3, -3], [])
 
 
-def test_a_duplicate_takes_nothing_back_that_the_manager_changed_since(
+def test_a_duplicate_does_not_revert_the_managers_later_changes(
     warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
 ) -> None:
     anna.finish(order)
@@ -183,7 +189,7 @@ def test_a_line_that_the_manager_took_out_stays_out_and_its_goods_are_asked_abou
     assert warehouse.question().facts == {"picked": 2, "pending": [{"product": goods["SHIRT"], "delta": -2}]}
 
 
-def test_what_the_phone_changed_of_the_composition_is_applied(
+def test_lines_that_the_phone_changed_are_applied(
     warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any], goods: dict[str, int]
 ) -> None:
     change(vera, order, {"SHIRT": (2, 0), "CAP": (4, 0)})
@@ -198,7 +204,7 @@ def test_what_the_phone_changed_of_the_composition_is_applied(
 
 
 # --- Two phones -------------------------------------------------------------------------------------------------------
-def test_picked_by_two_leaves_the_stock_once_and_is_asked_about(
+def test_an_order_picked_by_two_phones_leaves_the_stock_once_and_is_asked_about(
     warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any], goods: dict[str, int]
 ) -> None:
     theirs = boris.pull_orders()[0]
@@ -228,7 +234,7 @@ def test_a_new_login_that_sends_the_persons_order_again_picks_nothing_more(
     assert (warehouse.movements("SHIRT"), warehouse.questions()) == ([10, -2], [])
 
 
-def test_two_who_share_an_order_pick_its_two_lines(
+def test_two_people_can_each_pick_one_line_of_an_order(
     warehouse: Warehouse, anna: Phone, boris: Phone, order: dict[str, Any]
 ) -> None:
     theirs = boris.pull_orders()[0]
@@ -264,7 +270,7 @@ def test_nobody_finishes_an_order_that_the_phone_shows_as_cancelled_so_that_answ
     assert warehouse.questions() == [("picked_after_cancel", "")]
 
 
-def test_an_archived_order_stays_so_and_is_asked_about(
+def test_an_archived_order_stays_archived_and_its_goods_are_asked_about(
     warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any], goods: dict[str, int]
 ) -> None:
     vera.send("delete", f"/api/orders/{order['id']}/")
@@ -277,7 +283,7 @@ def test_an_archived_order_stays_so_and_is_asked_about(
 
 
 @pytest.mark.parametrize("key", ["99999999", "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"])
-def test_an_unknown_order_is_200_and_a_question(
+def test_finishing_an_unknown_order_is_200_and_creates_a_question(
     warehouse: Warehouse, anna: Phone, order: dict[str, Any], key: str
 ) -> None:
     assert anna.finish({**order, "id": key}).status_code == 200
@@ -286,18 +292,18 @@ def test_an_unknown_order_is_200_and_a_question(
     assert warehouse.question().facts["id"] == key
 
 
-# --- What is picked, and for whom -------------------------------------------------------------------------------------
-def test_the_customer_that_the_phone_forgot_is_kept(anna: Phone, order: dict[str, Any]) -> None:
+# --- Customers and quantities -----------------------------------------------------------------------------------------
+def test_a_customer_name_that_the_phone_forgot_is_kept(anna: Phone, order: dict[str, Any]) -> None:
     anna.finish(order, customer_name="N/A")
     assert Order.objects.get().customer_name == "Petrova"
 
 
-def test_a_customer_that_the_phone_knows_better_is_taken(anna: Phone, order: dict[str, Any]) -> None:
+def test_a_customer_name_that_the_phone_changed_is_applied(anna: Phone, order: dict[str, Any]) -> None:
     anna.finish(order, customer_name="Petrova, A.")
     assert Order.objects.get().customer_name == "Petrova, A."
 
 
-def test_fewer_than_ordered_is_asked_about(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+def test_fewer_picked_than_ordered_is_asked_about(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
     anna.finish(order, picked={"SHIRT": 1})
     assert lines_of(order)["SHIRT"] == (2, 1)
     assert warehouse.on_hand("SHIRT") == 9
@@ -305,14 +311,16 @@ def test_fewer_than_ordered_is_asked_about(warehouse: Warehouse, anna: Phone, or
     assert warehouse.question().facts == {"quantity": 1}
 
 
-def test_fewer_in_an_order_that_is_not_finished_is_no_question(
+def test_fewer_picked_in_an_unfinished_order_is_no_question(
     warehouse: Warehouse, anna: Phone, order: dict[str, Any]
 ) -> None:
     anna.finish(order, picked={"SHIRT": 1}, status="inProgress")
     assert warehouse.questions() == []
 
 
-def test_more_than_ordered_is_booked_and_asked_about(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+def test_more_picked_than_ordered_is_booked_and_asked_about(
+    warehouse: Warehouse, anna: Phone, order: dict[str, Any]
+) -> None:
     anna.finish(order, picked={"SHIRT": 3})
     assert lines_of(order)["SHIRT"] == (2, 3)
     assert warehouse.on_hand("SHIRT") == 7
@@ -320,7 +328,7 @@ def test_more_than_ordered_is_booked_and_asked_about(warehouse: Warehouse, anna:
     assert warehouse.question().facts == {"to_pick": 2, "picked": 3}
 
 
-def test_more_than_on_hand_is_booked_as_it_is(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+def test_more_picked_than_on_hand_is_booked(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
     anna.finish(order, picked={"SHIRT": 12}, status="inProgress")
     assert warehouse.on_hand("SHIRT") == -2
     assert warehouse.questions() == [("negative_stock", "SHIRT"), ("over_picked", "SHIRT")]
@@ -334,7 +342,7 @@ def test_a_picked_product_may_be_archived_meanwhile(
     assert warehouse.movements("CAP") == [10, -1]
 
 
-def test_cancelling_returns_what_was_picked(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
+def test_cancelling_returns_picked_goods(warehouse: Warehouse, anna: Phone, order: dict[str, Any]) -> None:
     anna.finish(order)
     anna.pull_orders()
     anna.finish(order, status="cancelled")
@@ -345,13 +353,13 @@ def test_cancelling_returns_what_was_picked(warehouse: Warehouse, anna: Phone, o
 # --- A picker's phone -------------------------------------------------------------------------------------------------
 @pytest.fixture
 def paul(warehouse: Warehouse, order: dict[str, Any]) -> Phone:
-    """A picker, who has the order on his phone."""
+    """The phone of a picker who has pulled the order."""
     phone = warehouse.phone("Paul", manager=False)
     phone.pull_orders()
     return phone
 
 
-def test_a_picker_picks_and_finishes(warehouse: Warehouse, paul: Phone, order: dict[str, Any]) -> None:
+def test_a_pickers_phone_picks_and_finishes_an_order(warehouse: Warehouse, paul: Phone, order: dict[str, Any]) -> None:
     for _ in range(2):
         assert paul.finish(order).status_code == 200
         paul.loses_connection()
@@ -360,7 +368,7 @@ def test_a_picker_picks_and_finishes(warehouse: Warehouse, paul: Phone, order: d
     assert warehouse.questions() == []
 
 
-def test_what_belongs_to_the_order_a_pickers_phone_does_not_change(
+def test_a_pickers_phone_changes_only_picked_quantities(
     warehouse: Warehouse, paul: Phone, order: dict[str, Any], goods: dict[str, int]
 ) -> None:
     lines = [{"product": goods["CAP"], "quantity_to_pick": 7, "quantity_picked": 1}]
@@ -370,7 +378,7 @@ def test_what_belongs_to_the_order_a_pickers_phone_does_not_change(
     assert warehouse.questions() == []
 
 
-def test_what_a_pickers_phone_picked_that_is_not_in_the_order_is_asked_about(
+def test_goods_picked_by_a_pickers_phone_without_a_line_in_the_order_are_asked_about(
     warehouse: Warehouse, paul: Phone, order: dict[str, Any], goods: dict[str, int]
 ) -> None:
     lines = [{"product": goods["SOCK"], "quantity_to_pick": 3, "quantity_picked": 3}]
@@ -380,7 +388,7 @@ def test_what_a_pickers_phone_picked_that_is_not_in_the_order_is_asked_about(
     assert warehouse.questions() == [("over_picked", "SOCK")]
 
 
-def test_a_pickers_phone_opens_no_cancelled_order_and_no_finished_one(
+def test_a_pickers_phone_does_not_reopen_a_cancelled_or_finished_order(
     warehouse: Warehouse, vera: Caller, paul: Phone, order: dict[str, Any]
 ) -> None:
     paul.finish(order)
@@ -412,7 +420,7 @@ def test_a_pickers_program_only_picks(
 
 
 # --- Programs ---------------------------------------------------------------------------------------------------------
-def test_a_programs_order_is_what_it_says(
+def test_an_order_sent_by_a_program_is_applied_literally(
     warehouse: Warehouse, shop: Caller, vera: Caller, order: dict[str, Any]
 ) -> None:
     change(vera, order, {"SHIRT": (2, 0), "CAP": (1, 0), "SOCK": (3, 0)}, customer_name="Ivanova")
@@ -435,7 +443,7 @@ def test_a_program_gets_404_and_412(shop: Caller, vera: Caller, order: dict[str,
 def test_what_the_manager_extended_stays_where_a_phone_finishes_before_its_first_pull_of_a_new_login(
     warehouse: Warehouse, vera: Caller, order: dict[str, Any]
 ) -> None:
-    """The phone still shows the order as it saw it under its former login."""
+    """The phone still shows the order as it was pulled under the former login."""
     change(vera, order, {"SHIRT": (4, 0), "CAP": (1, 0)})
     assert warehouse.phone("Anna").finish(order).status_code == 200
     assert lines_of(order) == {"SHIRT": (4, 2), "CAP": (1, 1)}

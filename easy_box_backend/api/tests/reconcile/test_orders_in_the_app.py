@@ -1,4 +1,4 @@
-"""GET /api/orders/ as the app shows it: what is to be done first, and what is over only for some days"""
+"""GET /api/orders/ for the app: running orders first, and ended ones only for some days."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MONDAY = datetime(2026, 5, 4, 20, 0, tzinfo=UTC)
 DAY = 24 * 60
-"""In minutes."""
+"""A day in minutes."""
 
 
 @pytest.fixture
 def warehouse(db: None) -> Iterator[Warehouse]:
-    """A warehouse on an evening with a known date. After each test its ledger is checked."""
+    """A warehouse on the evening of MONDAY, with a simulated clock. After each test its ledger is checked."""
     with time_machine.travel(MONDAY, tick=False) as clock:
         place = Warehouse(clock)
         yield place
@@ -29,7 +29,7 @@ def warehouse(db: None) -> Iterator[Warehouse]:
 
 
 def make(vera: Caller, customer: str, status: str = "open", pieces: int = 1) -> int:
-    """An order of socks, or without lines if it has no pieces."""
+    """Create an order with a line of socks, or without lines if `pieces` is 0; returns its id."""
     found = vera.find("SOCK")
     lines = [{"product": found["id"], "quantity_to_pick": pieces}] if found and pieces else []
     answer = vera.send("post", "/api/orders/", {"customer_name": customer, "status": status, "lines": lines})
@@ -44,9 +44,7 @@ def customers(who: Caller, query: str = "") -> list[str]:
     return [order["customer_name"] for order in who.send("get", f"/api/orders/{query}").json()]
 
 
-def test_running_orders_come_first_oldest_first_and_behind_them_what_ended_newest_first(
-    vera: Caller, anna: Phone
-) -> None:
+def test_running_orders_come_first_by_age_and_then_ended_ones_the_latest_first(vera: Caller, anna: Phone) -> None:
     ids = {name: make(vera, name) for name in "ABCDEF"}
     for name, status in [("D", "picked"), ("E", "inProgress"), ("A", "cancelled"), ("C", "picked")]:
         change(vera, ids[name], status=status)
@@ -55,7 +53,7 @@ def test_running_orders_come_first_oldest_first_and_behind_them_what_ended_newes
     assert customers(anna) == ["A", "B", "E", "F", "C", "D"]
 
 
-def test_what_is_over_leaves_at_the_first_midnight_after_seven_days_and_what_runs_stays(
+def test_ended_orders_leave_the_list_at_the_first_midnight_after_seven_days_and_running_ones_stay(
     warehouse: Warehouse, vera: Caller, anna: Phone
 ) -> None:
     for name, status in [("A", "open"), ("B", "picked"), ("C", "cancelled"), ("D", "inProgress")]:
@@ -70,7 +68,9 @@ def test_what_is_over_leaves_at_the_first_midnight_after_seven_days_and_what_run
     assert customers(anna) == ["A", "D"]
 
 
-def test_midnight_is_where_the_warehouse_is(warehouse: Warehouse, vera: Caller, anna: Phone, settings: Any) -> None:
+def test_midnight_is_that_of_the_warehouses_time_zone(
+    warehouse: Warehouse, vera: Caller, anna: Phone, settings: Any
+) -> None:
     settings.TIME_ZONE = "Europe/Berlin"  # two hours ahead
     make(vera, "B", "picked")
     warehouse.later(7 * DAY + 119)
@@ -80,7 +80,9 @@ def test_midnight_is_where_the_warehouse_is(warehouse: Warehouse, vera: Caller, 
 
 
 @pytest.mark.parametrize("days", [0, 1, 30])
-def test_how_many_days_is_a_setting(warehouse: Warehouse, vera: Caller, anna: Phone, settings: Any, days: int) -> None:
+def test_the_number_of_days_is_a_setting(
+    warehouse: Warehouse, vera: Caller, anna: Phone, settings: Any, days: int
+) -> None:
     settings.ORDERS_KEPT_IN_APP = days
     make(vera, "B", "picked")
     warehouse.later(days * DAY + 3 * 60)
@@ -89,7 +91,7 @@ def test_how_many_days_is_a_setting(warehouse: Warehouse, vera: Caller, anna: Ph
     assert customers(anna) == []
 
 
-def test_a_change_brings_an_order_back(warehouse: Warehouse, vera: Caller, anna: Phone) -> None:
+def test_a_change_brings_an_order_back_to_the_list(warehouse: Warehouse, vera: Caller, anna: Phone) -> None:
     order = make(vera, "B", "picked")
     warehouse.later(9 * DAY)
     assert customers(anna) == []
@@ -97,7 +99,7 @@ def test_a_change_brings_an_order_back(warehouse: Warehouse, vera: Caller, anna:
     assert customers(anna) == ["Bella"]
 
 
-def test_a_program_gets_the_rest_by_status_and_in_pages_oldest_first(
+def test_a_program_gets_older_orders_by_status_and_in_pages_the_oldest_first(
     warehouse: Warehouse, vera: Caller, anna: Phone
 ) -> None:
     for name, status in [("A", "picked"), ("B", "cancelled"), ("C", "picked"), ("D", "open")]:
@@ -111,7 +113,7 @@ def test_a_program_gets_the_rest_by_status_and_in_pages_oldest_first(
         assert customers(who, "?after=0") == ["A", "B", "C", "D"]
 
 
-def test_the_tag_holds_all_day_and_no_longer_also_if_nothing_changes(warehouse: Warehouse, vera: Caller) -> None:
+def test_the_etag_of_the_list_changes_at_midnight_even_if_nothing_else_does(warehouse: Warehouse, vera: Caller) -> None:
     make(vera, "B", "picked")
     first, products = vera.send("get", "/api/orders/"), vera.send("get", "/api/products/")
     warehouse.later(3 * 60)
@@ -143,4 +145,4 @@ def test_an_order_that_has_left_the_list_can_be_finished_again(
     assert (warehouse.movements("SOCK"), warehouse.questions()) == ([10, -2], [])
     assert Order.objects.get().status == "picked"
     assert OrderVersion.objects.count() == versions
-    assert anna.pull_orders() == [], "nothing has changed, so it does not come back"
+    assert anna.pull_orders() == [], "the order has not changed, so it does not come back to the list"

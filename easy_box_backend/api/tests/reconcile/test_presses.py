@@ -1,4 +1,4 @@
-"""reconcile/presses.py by itself: what the numbers of + and − stand for."""
+"""Unit tests of reconcile/presses.py: how many pieces the numbers of + and − stand for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ KEPT = presses.lateness(Timing(1.0, kept=True))
 def read(
     *numbers: int, opened: int = 10, added: tuple[int, ...] = (), old: tuple[int, ...] = (), late: float = KEPT
 ) -> list[Reading]:
-    """A page that was opened with `opened`; these pieces of the phone's own come later, from its queue."""
+    """The readings of these numbers, the likeliest first.
+
+    opened: the number with which the page was opened. added: the pieces of the phone's own additions, which arrive
+    later, from its queue. old: numbers that were sent before the last pull. late: the cost of a late copy.
+    """
     page = Page(numbers=[Number(number, late, revision=1) for number in numbers], old=list(old))
     return presses.read(page, [Base(opened, 1.0)], [[] for _ in numbers], [(2, pieces) for pieces in added])
 
@@ -30,38 +34,40 @@ def read(
         ((9, 8, 7), (), -3),
         ((11, 12, 11), (), 1),
         ((11, 11, 11), (), 1),  # a second tap before the answer, or a press again after a failure
-        ((13,), (2,), 1),  # its page counts two that wait in the queue
+        ((13,), (2,), 1),  # the page includes two pieces that wait in the queue
         ((11, 17), (5,), 2),  # five are received between the presses
         ((11, 12, 13, 11, 12, 13), (), 3),  # a repaired app sends its queue again
         ((11, 17, 11, 17), (5,), 2),
         ((25,), (), 0),
     ],
 )
-def test_the_likeliest_reading(numbers: tuple[int, ...], added: tuple[int, ...], pieces: int) -> None:
+def test_the_likeliest_reading_of_numbers_has_the_expected_pieces(
+    numbers: tuple[int, ...], added: tuple[int, ...], pieces: int
+) -> None:
     assert read(*numbers, added=added)[0].pieces == pieces
 
 
 @pytest.mark.parametrize("numbers", [(11,), (11, 12, 13), (11, 11), (9, 10, 9)])
-def test_what_the_buttons_make_is_not_asked_about(numbers: tuple[int, ...]) -> None:
+def test_numbers_that_the_buttons_make_are_not_asked_about(numbers: tuple[int, ...]) -> None:
     assert presses.other(read(*numbers), MARGIN) is None
 
 
 @pytest.mark.parametrize(
-    ("numbers", "added", "other"),
+    ("numbers", "added", "difference"),
     [
-        ((25,), (), 1),  # nothing explains it; a button changes it by one
+        ((25,), (), 1),  # nothing explains the number; a press would change it by one
         ((2,), (), -1),
-        ((11,), (1,), -1),  # a press, or a page that counts the piece received
+        ((11,), (1,), -1),  # a press, or a page that includes the received piece
         ((10, 9), (), 1),  # a repaired app: a press was sent ahead of another that waited on the phone
     ],
 )
-def test_what_can_be_read_in_two_ways_is_asked_about(
-    numbers: tuple[int, ...], added: tuple[int, ...], other: int
+def test_numbers_with_two_readings_are_asked_about(
+    numbers: tuple[int, ...], added: tuple[int, ...], difference: int
 ) -> None:
-    assert presses.other(read(*numbers, added=added), MARGIN) == other
+    assert presses.other(read(*numbers, added=added), MARGIN) == difference
 
 
-def test_a_step_ahead_of_another_is_none_if_the_other_never_comes() -> None:
+def test_a_number_equal_to_the_one_on_the_page_is_no_step_if_no_other_number_comes() -> None:
     assert presses.other(read(10), MARGIN) is None
 
 
@@ -76,7 +82,7 @@ def test_a_new_connection_makes_a_late_copy_likelier_unless_all_are_new() -> Non
 
 
 def test_the_chances_of_a_number_sum_to_at_most_one() -> None:
-    """Over all numbers that can come next, from a page that is open and from one that is opened."""
+    """The sum is over all numbers that can come next, both from the open page and from a newly opened one."""
     bases, sums = [Base(10, 0.7), Base(30, 0.3, 1)], [0, 5, 9]
     for shown in (None, 12):
         reading = Reading(0.0, shown, 0, 0, past={11: (0, -1)})

@@ -1,4 +1,4 @@
-"""reconcile/updates.py, seen.py, creating.py and scanning.py by themselves: nothing here may touch the database."""
+"""Unit tests of reconcile/updates.py, seen.py, creating.py and scanning.py, without the database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_pass_from_before_the_pull_sends_its_numbers_on_another_connection(
     assert late == is_late
 
 
-# --- What was seen ----------------------------------------------------------------------------------------------------
+# --- What the phone has seen ------------------------------------------------------------------------------------------
 def test_an_older_pull_counts_only_until_the_answer_to_the_latest_has_arrived() -> None:
     memory = Memory(pulls=[4, 8], seen_products=[SeenProduct(SOCK, 9, 3), SeenProduct(SOCK, 10, 4, kept=True)])
     assert seen.revisions(memory, SOCK) == [10, 8, 9, 4]
@@ -64,7 +64,7 @@ def test_an_older_pull_counts_only_until_the_answer_to_the_latest_has_arrived() 
         (Origin(6, "Red socks", own=True), True, False),
     ],
 )
-def test_what_a_phone_knows_of_the_product_with_the_sku_of_its_creation(
+def test_whether_a_phone_could_know_the_product_with_the_sku_of_its_creation(
     origin: Origin | None, could_know: bool, is_duplicate: bool
 ) -> None:
     assert creating.could_know(Memory(pulls=[5]), origin, "Socks") == could_know

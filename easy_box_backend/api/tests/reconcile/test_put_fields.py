@@ -1,4 +1,4 @@
-"""PUT from a phone, descriptive fields: what the person did not edit keeps the server's value."""
+"""PUT from a phone, descriptive fields: a field that the person did not edit keeps the server's value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api.tests.reconcile.people import Caller, Phone, Warehouse
 pytestmark = pytest.mark.any_database
 
 FIELDS = {"name": ("Red socks", "Crimson socks"), "sku": ("SOCK-R", "SOCK-C"), "location": ("B2", "C3")}
-"""By field: the value of Vera, the value of Anna."""
+"""By field: the value that Vera sets, and the value that Anna sets."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def described(product: int) -> dict[str, str]:
     return {"name": found.name, "sku": found.sku, "location": found.location}
 
 
-def test_an_edit_is_applied_and_nothing_else(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+def test_only_the_edited_field_is_applied(warehouse: Warehouse, anna: Phone, socks: int) -> None:
     answer = anna.put(anna.pull()["SOCK"], name="Red socks")
     assert answer.status_code == 200
     assert described(socks) == {"name": "Red socks", "sku": "SOCK", "location": "A1"}
@@ -43,7 +43,7 @@ def test_saving_without_a_change_writes_nothing(anna: Phone, socks: int) -> None
 
 @pytest.mark.parametrize("hers", FIELDS)
 @pytest.mark.parametrize("anna_edits", FIELDS)
-def test_of_two_edits_each_stays_unless_both_are_of_one_field(
+def test_edits_of_two_people_are_both_kept_unless_they_are_of_one_field(
     warehouse: Warehouse, anna: Phone, vera: Caller, socks: int, hers: str, anna_edits: str
 ) -> None:
     seen = anna.pull()["SOCK"]
@@ -63,7 +63,7 @@ def test_history_keeps_both_edits_of_one_field(anna: Phone, vera: Caller, socks:
 
 
 @pytest.mark.parametrize("empty", ["", None])
-def test_an_emptied_shelf_is_empty(anna: Phone, socks: int, empty: Any) -> None:
+def test_a_shelf_that_the_phone_emptied_is_empty(anna: Phone, socks: int, empty: Any) -> None:
     anna.put(anna.pull()["SOCK"], location=empty)
     assert described(socks)["location"] == ""
 
@@ -75,12 +75,12 @@ def test_a_shelf_that_the_manager_emptied_stays_empty(anna: Phone, vera: Caller,
     assert described(socks)["location"] == ""
 
 
-def test_photo_addresses_are_not_taken_over(anna: Phone, socks: int) -> None:
+def test_photo_urls_in_a_put_are_ignored(anna: Phone, socks: int) -> None:
     anna.put(anna.pull()["SOCK"], image_url="http://elsewhere.example/x.jpg")
     assert not Product.objects.get(pk=socks).image
 
 
-def test_two_edits_on_one_old_list_both_count(anna: Phone, vera: Caller, socks: int) -> None:
+def test_two_edits_made_on_one_old_list_are_both_applied(anna: Phone, vera: Caller, socks: int) -> None:
     seen = anna.pull()["SOCK"]
     vera.send("patch", f"/api/products/{socks}/", {"name": "Red socks"})
     anna.put(seen, location="B2")
@@ -89,7 +89,7 @@ def test_two_edits_on_one_old_list_both_count(anna: Phone, vera: Caller, socks: 
 
 
 # --- Sent again -------------------------------------------------------------------------------------------------------
-def test_a_duplicate_takes_nothing_back_that_another_changed_since(
+def test_a_duplicate_put_does_not_revert_anothers_later_change(
     warehouse: Warehouse, anna: Phone, vera: Caller, socks: int
 ) -> None:
     seen = anna.pull()["SOCK"]
@@ -102,7 +102,7 @@ def test_a_duplicate_takes_nothing_back_that_another_changed_since(
     assert warehouse.questions() == []
 
 
-def test_a_series_sent_again_ends_where_it_ended(anna: Phone, socks: int) -> None:
+def test_a_series_of_edits_that_is_sent_again_has_the_same_result(anna: Phone, socks: int) -> None:
     seen = anna.pull()["SOCK"]
     for _ in range(2):
         for shelf in ("B2", "C3", "D4"):
@@ -124,7 +124,9 @@ def test_an_edit_on_the_list_before_a_lost_one_is_read_against_that(
     assert warehouse.questions() == []
 
 
-def test_once_the_new_list_surely_arrived_an_old_name_is_an_edit(anna: Phone, vera: Caller, socks: int) -> None:
+def test_after_the_new_list_has_certainly_arrived_sending_the_old_name_is_an_edit(
+    anna: Phone, vera: Caller, socks: int
+) -> None:
     anna.pull()
     vera.send("patch", f"/api/products/{socks}/", {"name": "Red socks"})
     seen = anna.pull()["SOCK"]
@@ -132,7 +134,7 @@ def test_once_the_new_list_surely_arrived_an_old_name_is_an_edit(anna: Phone, ve
     assert described(socks)["name"] == "Socks"
 
 
-def test_a_phone_that_never_pulled_means_all_that_it_sends(anna: Phone, socks: int) -> None:
+def test_every_field_from_a_phone_that_never_pulled_is_an_edit(anna: Phone, socks: int) -> None:
     blind = {"id": socks, "name": "Red socks", "sku": "SOCK", "quantity": 10, "location": "B2", "image_url": None}
     anna.put(blind)
     assert described(socks) == {"name": "Red socks", "sku": "SOCK", "location": "B2"}
@@ -150,14 +152,14 @@ def test_an_edit_of_an_archived_product_is_kept_and_does_not_bring_it_back(
     assert warehouse.questions() == []
 
 
-def test_a_program_means_every_field(shop: Caller, vera: Caller, socks: int) -> None:
+def test_every_field_from_a_program_is_applied(shop: Caller, vera: Caller, socks: int) -> None:
     seen = shop.send("get", f"/api/products/{socks}/").json()
     vera.send("patch", f"/api/products/{socks}/", {"name": "Red socks"})
     shop.put(seen, location="B2")
     assert described(socks) == {"name": "Socks", "sku": "SOCK", "location": "B2"}
 
 
-def test_a_program_may_hold_a_version_and_is_told_412(shop: Caller, vera: Caller, socks: int) -> None:
+def test_a_program_may_send_if_match_and_gets_412(shop: Caller, vera: Caller, socks: int) -> None:
     seen = shop.send("get", f"/api/products/{socks}/")
     vera.send("patch", f"/api/products/{socks}/", {"name": "Red socks"})
     held = {"If-Match": seen["ETag"]}

@@ -1,4 +1,4 @@
-"""PUT from a phone, the quantity: it says which button was pressed, not what is on hand."""
+"""PUT from a phone, the quantity: it shows which button was pressed, and does not set on hand."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def socks(warehouse: Warehouse) -> int:
 
 @pytest.fixture
 def seen(anna: Phone, socks: int) -> dict[str, Any]:
-    """Anna's list says 10."""
+    """The product on Anna's list, with the quantity 10."""
     return anna.pull()["SOCK"]
 
 
 def press(phone: Phone, shown: dict[str, Any], *quantities: int) -> None:
-    """Each press of a button sends the whole product with the next number."""
+    """Press + or − for each of these numbers: the app sends the whole product with the number."""
     for quantity in quantities:
         assert phone.put(shown, quantity=quantity).status_code == 200
 
 
 # --- Steps ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("number", "step"), [(11, 1), (9, -1)])
-def test_a_step_is_that_step_however_old_the_number(
+def test_a_number_one_step_from_an_old_list_is_booked_as_one_step(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any], number: int, step: int
 ) -> None:
     boris.add("SOCK", 5)
@@ -59,7 +59,7 @@ def test_a_number_that_the_phone_was_shown_changes_nothing(
     assert warehouse.questions() == []
 
 
-def test_a_step_repeated_is_one_step(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_a_number_that_is_sent_twice_is_one_step(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
     press(anna, seen, 11)
     anna.loses_connection()
     press(anna, seen, 11, 11)
@@ -67,7 +67,9 @@ def test_a_step_repeated_is_one_step(warehouse: Warehouse, anna: Phone, seen: di
     assert warehouse.questions() == []
 
 
-def test_plus_thrice_offline_is_three(warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]) -> None:
+def test_three_presses_of_plus_offline_are_three_pieces(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
     boris.add("SOCK", 5)
     press(anna, seen, 11, 12, 13)
     assert warehouse.on_hand("SOCK") == 18
@@ -75,7 +77,7 @@ def test_plus_thrice_offline_is_three(warehouse: Warehouse, anna: Phone, boris: 
 
 
 @pytest.mark.parametrize("broken", [(11, 12), (11, 12, 13)])
-def test_a_series_that_was_partly_applied_adds_up_when_it_comes_again(
+def test_a_series_that_was_partly_applied_is_booked_once_when_it_is_sent_again(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any], broken: tuple[int, ...]
 ) -> None:
     boris.add("SOCK", 5)
@@ -87,7 +89,9 @@ def test_a_series_that_was_partly_applied_adds_up_when_it_comes_again(
     assert warehouse.questions() == []
 
 
-def test_a_series_of_which_one_was_applied_adds_up(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_a_series_of_which_one_number_was_applied_is_booked_once(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
     press(anna, seen, 11)
     anna.loses_connection()
     warehouse.later()
@@ -98,10 +102,10 @@ def test_a_series_of_which_one_was_applied_adds_up(warehouse: Warehouse, anna: P
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_plus_plus_minus_over_three_connections_is_one_more(
+def test_plus_plus_minus_over_three_connections_adds_one_piece(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any], lost: bool
 ) -> None:
-    """A balancer gives each request a connection of its own. The 11 is no duplicate."""
+    """A load balancer gives each request a connection of its own. The second 11 is no duplicate."""
     for number in (11, 12, 11):
         anna.loses_connection()
         press(anna, seen, number)
@@ -111,7 +115,7 @@ def test_plus_plus_minus_over_three_connections_is_one_more(
     assert warehouse.on_hand("SOCK") == 11
 
 
-def test_a_number_that_counts_goods_in_the_queue_is_understood_once_they_come(
+def test_a_number_that_includes_queued_goods_is_explained_once_they_arrive(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
     """Two pieces wait on the phone, so its page shows 12 of 10, and + sends 13."""
@@ -125,10 +129,10 @@ def test_a_number_that_counts_goods_in_the_queue_is_understood_once_they_come(
 
 
 @pytest.mark.parametrize("meanwhile", [0, 5])
-def test_the_list_shows_what_its_own_pull_has_corrected(
+def test_the_list_of_a_pull_includes_the_corrections_that_the_pull_caused(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any], monkeypatch: pytest.MonkeyPatch, meanwhile: int
 ) -> None:
-    """Also if somebody changes the stock between the two: the phone shows that as well."""
+    """If somebody changes the stock between the correction and the list, the list has that change too."""
     pulled = phone_stock.pulled
 
     def hears_it(revision: int, *, by: Actor) -> int:
@@ -150,7 +154,7 @@ def test_the_list_shows_what_its_own_pull_has_corrected(
     assert warehouse.questions() == []
 
 
-def test_a_list_that_its_own_pull_has_corrected_is_never_304(
+def test_the_list_of_a_pull_that_caused_a_correction_is_never_304(
     warehouse: Warehouse, anna: Phone, vera: Caller, seen: dict[str, Any]
 ) -> None:
     press(anna, seen, 13)
@@ -164,7 +168,7 @@ def test_a_list_that_its_own_pull_has_corrected_is_never_304(
     assert anna.send("get", "/api/products/", **{"If-None-Match": tag}).status_code == 304
 
 
-def test_a_count_after_a_number_stays_although_the_number_is_understood_later(
+def test_a_count_after_a_number_holds_also_if_the_number_is_explained_later(
     warehouse: Warehouse, anna: Phone, vera: Caller, seen: dict[str, Any]
 ) -> None:
     press(anna, seen, 13)
@@ -176,7 +180,7 @@ def test_a_count_after_a_number_stays_although_the_number_is_understood_later(
     assert warehouse.on_hand("SOCK") == 42
 
 
-def test_presses_after_a_count_begin_with_what_the_page_still_shows(
+def test_presses_after_a_count_are_read_from_the_number_that_the_page_still_shows(
     warehouse: Warehouse, anna: Phone, vera: Caller, seen: dict[str, Any]
 ) -> None:
     press(anna, seen, 11)
@@ -189,7 +193,7 @@ def test_presses_after_a_count_begin_with_what_the_page_still_shows(
     assert warehouse.questions() == []
 
 
-def test_plus_and_minus_are_nothing(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_plus_and_then_minus_change_nothing(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
     press(anna, seen, 11, 10)
     assert warehouse.on_hand("SOCK") == 10
     assert warehouse.questions() == []
@@ -205,8 +209,10 @@ def test_two_phones_that_press_plus_on_one_number_add_two(
     assert warehouse.questions() == []
 
 
-# --- Its own additions ------------------------------------------------------------------------------------------------
-def test_a_press_before_an_addition_arrives_behind_it(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+# --- Presses and the phone's own additions ----------------------------------------------------------------------------
+def test_a_press_made_before_an_addition_is_booked_although_it_arrives_after_it(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
     """Offline: + (11), then 5 received. The queue of additions goes first."""
     anna.add("SOCK", 5)
     press(anna, seen, 11)
@@ -214,7 +220,9 @@ def test_a_press_before_an_addition_arrives_behind_it(warehouse: Warehouse, anna
     assert warehouse.questions() == []
 
 
-def test_presses_before_and_behind_an_addition(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_presses_made_before_and_after_an_addition_are_both_booked(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
     """Offline: + (11), 5 received (16), + (17)."""
     anna.add("SOCK", 5)
     press(anna, seen, 11, 17)
@@ -222,7 +230,9 @@ def test_presses_before_and_behind_an_addition(warehouse: Warehouse, anna: Phone
     assert warehouse.questions() == []
 
 
-def test_and_the_same_when_the_updates_come_again(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_presses_before_and_after_an_addition_are_booked_once_when_they_are_sent_again(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
     anna.add("SOCK", 5)
     press(anna, seen, 11, 17)
     anna.loses_connection()
@@ -237,7 +247,7 @@ def test_and_the_same_when_the_updates_come_again(warehouse: Warehouse, anna: Ph
 def test_a_second_pass_that_breaks_off_in_the_middle_changes_nothing(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
-    """Two screens were opened at once: the first pass reaches the end, the other one only the first update."""
+    """Two passes run at once: the first one sends all updates, the second one breaks off after the first update."""
     press(anna, seen, 11, 12)
     anna.put(seen, quantity=12, name="Red socks")
     anna.loses_connection()
@@ -247,7 +257,7 @@ def test_a_second_pass_that_breaks_off_in_the_middle_changes_nothing(
     assert warehouse.questions() == [("quantity_guess", "SOCK")], "it may be a press of −"
 
 
-def test_edits_before_and_behind_an_addition_change_no_quantity(
+def test_edits_before_and_after_an_addition_change_no_quantity(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
     anna.add("SOCK", 5)
@@ -257,7 +267,7 @@ def test_edits_before_and_behind_an_addition_change_no_quantity(
     assert warehouse.questions() == []
 
 
-def test_where_a_press_and_an_addition_of_one_look_alike_the_press_is_booked_and_asked_about(
+def test_a_number_that_may_be_a_press_or_include_an_addition_of_one_is_booked_and_asked_about(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
     anna.add("SOCK", 1)
@@ -267,44 +277,48 @@ def test_where_a_press_and_an_addition_of_one_look_alike_the_press_is_booked_and
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-# --- Further off ------------------------------------------------------------------------------------------------------
-def test_a_number_further_off_is_held_back_and_a_question(
+# --- Numbers several steps away, edits and photos ---------------------------------------------------------------------
+def test_a_number_several_steps_away_is_held_back_and_asked_about(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
 ) -> None:
     boris.add("SOCK", 5)
     press(anna, seen, 25)
     assert warehouse.on_hand("SOCK") == 15
-    assert warehouse.questions() == [], "the next requests may explain it"
+    assert warehouse.questions() == [], "later requests may still explain the number"
     anna.pull()
     assert warehouse.on_hand("SOCK") == 15
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
     facts = warehouse.question().facts
     assert (facts["sent"], facts["on_hand"], facts["change"]) == (25, 15, 0)
-    assert [entry["delta"] for entry in facts["pending"]] == [1], "a button changes it by one"
+    assert [entry["delta"] for entry in facts["pending"]] == [1], "a press changes a number by one"
 
 
-def test_and_repeated_it_is_asked_about_once(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_a_number_several_steps_away_that_is_sent_twice_is_asked_about_once(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
     press(anna, seen, 25, 25)
     anna.pull()
     assert warehouse.movements("SOCK") == [10]
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-def test_one_off_together_with_an_edit_is_no_button(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_a_number_one_step_away_together_with_an_edit_is_not_booked_as_a_press(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
+) -> None:
     anna.put(seen, quantity=11, name="Red socks")
     anna.pull()
     assert warehouse.on_hand("SOCK") == 10
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-def test_a_step_behind_a_number_in_doubt_is_in_doubt(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_a_step_from_a_doubtful_number_is_doubtful(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
     """A repaired app: an update that waited on the phone (11) comes after one that was sent at once (12)."""
     press(anna, seen, 12, 11)
     anna.pull()
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-def test_also_where_the_first_of_them_looked_like_no_change(
+def test_a_step_is_doubtful_also_if_the_number_before_it_looked_like_no_change(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
     """A repaired app: offline − (9), then + at once (10), and the 9 comes after it."""
@@ -313,10 +327,10 @@ def test_also_where_the_first_of_them_looked_like_no_change(
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-def test_the_photo_of_before_in_the_next_press_is_no_edit(
+def test_the_path_of_an_earlier_photo_in_the_next_press_is_no_edit(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
-    """The path on the phone stays in every later update."""
+    """The app sends the path of the photo on the phone in every later update."""
     path = "/data/user/0/easybox/photo.jpg"
     anna.put(seen, image_url=path)
     anna.put(seen, quantity=11, image_url=path)
@@ -386,7 +400,7 @@ def test_a_new_photo_makes_a_number_that_is_one_off_no_press(
     assert warehouse.movements("SOCK") == [10, 1]
 
 
-def test_one_off_together_with_a_new_photo_is_no_button(
+def test_a_number_one_step_away_together_with_a_new_photo_is_not_booked_as_a_press(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
     anna.put(seen, quantity=11, image_url="/data/user/0/easybox/photo.jpg")
@@ -410,19 +424,19 @@ def test_a_barcode_as_the_quantity_is_held_back(warehouse: Warehouse, anna: Phon
     product = Product.objects.get(pk=seen["id"])
     assert (product.quantity, product.location) == (10, "B2")
     anna.pull()
-    asked = warehouse.question()
-    assert (asked.kind, asked.facts["sent"]) == ("implausible_quantity", 4006381333931)
-    assert [entry["delta"] for entry in asked.facts["pending"]] == [4006381333931 - 10]
+    question = warehouse.question()
+    assert (question.kind, question.facts["sent"]) == ("implausible_quantity", 4006381333931)
+    assert [entry["delta"] for entry in question.facts["pending"]] == [4006381333931 - 10]
 
 
-def test_without_a_quantity_none_is_meant(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
+def test_a_put_without_a_quantity_changes_no_quantity(warehouse: Warehouse, anna: Phone, seen: dict[str, Any]) -> None:
     body = {"name": "Red socks", "sku": "SOCK", "location": "A1"}
     assert anna.send("put", f"/api/products/{seen['id']}/", body).status_code == 200
     assert warehouse.movements("SOCK") == [10]
 
 
 # --- What the phone can have seen -------------------------------------------------------------------------------------
-def test_a_number_of_a_phone_that_never_pulled_is_held_back_and_a_question(
+def test_a_number_from_a_phone_that_never_pulled_is_held_back_and_asked_about(
     warehouse: Warehouse, anna: Phone, socks: int
 ) -> None:
     blind = {"id": socks, "name": "Socks", "sku": "SOCK", "quantity": 7, "location": "A1", "image_url": None}
@@ -432,14 +446,16 @@ def test_a_number_of_a_phone_that_never_pulled_is_held_back_and_a_question(
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-def test_a_phone_that_never_pulled_and_agrees_changes_nothing(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+def test_a_number_equal_to_on_hand_from_a_phone_that_never_pulled_changes_nothing(
+    warehouse: Warehouse, anna: Phone, socks: int
+) -> None:
     blind = {"id": socks, "name": "Socks", "sku": "SOCK", "quantity": 10, "location": "A1", "image_url": None}
     press(anna, blind, 10)
     assert warehouse.movements("SOCK") == [10]
     assert warehouse.questions() == []
 
 
-def test_what_the_phone_created_itself_began_with_none(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_product_that_the_phone_created_begins_with_zero_on_its_page(warehouse: Warehouse, anna: Phone) -> None:
     anna.pull()
     made = anna.create("CAP").json()
     anna.add("CAP", 3)
@@ -448,7 +464,7 @@ def test_what_the_phone_created_itself_began_with_none(warehouse: Warehouse, ann
     assert warehouse.questions() == []
 
 
-def test_a_step_from_the_list_before_a_lost_one(
+def test_a_step_from_the_list_before_a_lost_one_is_booked(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
 ) -> None:
     boris.add("SOCK", 5)
@@ -459,7 +475,7 @@ def test_a_step_from_the_list_before_a_lost_one(
     assert warehouse.questions() == []
 
 
-def test_once_the_new_list_surely_arrived_a_step_from_the_old_number_is_asked_about(
+def test_after_the_new_list_has_certainly_arrived_a_step_from_the_old_number_is_asked_about(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
 ) -> None:
     boris.add("SOCK", 5)
@@ -469,7 +485,7 @@ def test_once_the_new_list_surely_arrived_a_step_from_the_old_number_is_asked_ab
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-def test_a_press_after_the_pull_begins_from_the_new_number(
+def test_a_press_after_a_pull_is_read_from_the_new_number(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
 ) -> None:
     press(anna, seen, 11)
@@ -491,7 +507,7 @@ def test_a_step_on_an_archived_product_is_booked_and_asked_about(
     assert warehouse.questions() == [("archived_stock", "SOCK")]
 
 
-def test_minus_below_none_is_recorded_as_it_is(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_press_of_minus_below_zero_is_booked(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("CAP", 0)
     press(anna, anna.pull()["CAP"], -1)
     assert warehouse.on_hand("CAP") == -1
@@ -499,7 +515,7 @@ def test_minus_below_none_is_recorded_as_it_is(warehouse: Warehouse, anna: Phone
 
 
 # --- Programs ---------------------------------------------------------------------------------------------------------
-def test_a_programs_number_is_what_is_on_hand(warehouse: Warehouse, shop: Caller, boris: Phone, socks: int) -> None:
+def test_a_programs_number_sets_on_hand(warehouse: Warehouse, shop: Caller, boris: Phone, socks: int) -> None:
     shown = shop.send("get", f"/api/products/{socks}/").json()
     boris.add("SOCK", 5)
     shop.put(shown, quantity=11)
@@ -508,7 +524,7 @@ def test_a_programs_number_is_what_is_on_hand(warehouse: Warehouse, shop: Caller
 
 
 # --- A picker's phone -------------------------------------------------------------------------------------------------
-def test_the_buttons_of_a_pickers_phone_are_booked_and_nobody_is_asked(warehouse: Warehouse) -> None:
+def test_presses_on_a_pickers_phone_are_booked_without_a_question(warehouse: Warehouse) -> None:
     warehouse.product("SOCK", 10)
     paul = warehouse.phone("Paul", manager=False)
     shown = paul.pull()["SOCK"]
@@ -528,8 +544,10 @@ def test_a_number_that_no_button_makes_is_not_booked_for_a_picker_but_asked_abou
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
 
 
-def test_of_a_phone_that_is_lost_a_manager_is_asked_after_a_day(warehouse: Warehouse, anna: Phone, seen: Any) -> None:
-    """Numbers are asked about once the phone has fetched the list. A phone that is lost never does."""
+def test_doubtful_numbers_of_a_silent_phone_are_asked_about_after_a_day(
+    warehouse: Warehouse, anna: Phone, seen: Any
+) -> None:
+    """Doubtful numbers are asked about at the phone's next pull, and a phone that is lost makes none."""
     press(anna, seen, 25)
     assert numbers.ask_about_silent_phones(timezone.now()) == 0
     assert warehouse.questions() == []
@@ -537,6 +555,6 @@ def test_of_a_phone_that_is_lost_a_manager_is_asked_after_a_day(warehouse: Wareh
     assert numbers.ask_about_silent_phones(timezone.now()) == 1
     assert warehouse.questions() == [("quantity_guess", "SOCK")]
     assert numbers.ask_about_silent_phones(timezone.now()) == 0
-    press(anna, seen, 26)  # it was found, and goes on from there
+    press(anna, seen, 26)  # the phone was found, and is used again
     anna.pull()
     assert warehouse.questions() == [("quantity_guess", "SOCK")]

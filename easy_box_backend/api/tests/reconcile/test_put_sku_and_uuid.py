@@ -1,4 +1,4 @@
-"""PUT from a phone: a SKU that another product has, and ids that are the phone's own."""
+"""PUT from a phone: a SKU that another product has, and the phone's own ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UUID = "1f0c2f8e-7d6b-4a53-9a41-6c1b6d5e0f11"
 
 
 def local(**fields: Any) -> dict[str, Any]:
-    """A product as the phone keeps it before it knows the server's id."""
+    """A product as the phone stores it before it knows the server's id."""
     return {"id": UUID, "name": "Green cap", "sku": "CAP", "quantity": 0, "location": None, "image_url": None, **fields}
 
 
@@ -36,7 +36,9 @@ def test_a_taken_sku_is_refused_once_and_then_the_rest_is_applied(warehouse: War
     assert warehouse.movements("SOCK") == [10]
 
 
-def test_a_sku_that_is_free_by_the_second_time_is_taken(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_a_refused_sku_that_is_free_by_the_second_time_is_applied(
+    warehouse: Warehouse, anna: Phone, vera: Caller
+) -> None:
     warehouse.product("SOCK")
     other = warehouse.product("BLUE")
     seen = anna.pull()["SOCK"]
@@ -46,7 +48,7 @@ def test_a_sku_that_is_free_by_the_second_time_is_taken(warehouse: Warehouse, an
     assert warehouse.questions() == []
 
 
-def test_a_program_is_refused_each_time(warehouse: Warehouse, shop: Caller) -> None:
+def test_a_program_is_refused_each_time_it_sends_a_taken_sku(warehouse: Warehouse, shop: Caller) -> None:
     socks = warehouse.product("SOCK")
     warehouse.product("BLUE")
     seen = shop.send("get", f"/api/products/{socks}/").json()
@@ -57,7 +59,7 @@ def test_a_program_is_refused_each_time(warehouse: Warehouse, shop: Caller) -> N
 
 
 # --- The phone's own ids ----------------------------------------------------------------------------------------------
-def test_an_edit_under_the_phones_id_is_of_the_product_that_it_created(warehouse: Warehouse, anna: Phone) -> None:
+def test_an_edit_under_the_phones_own_id_changes_the_product_that_it_created(warehouse: Warehouse, anna: Phone) -> None:
     made = anna.create("CAP", "Green cap").json()["id"]
     answer = anna.put(local(location="B2"))
     assert (answer.status_code, answer.json()["id"], answer.json()["location"]) == (200, made, "B2")
@@ -65,14 +67,16 @@ def test_an_edit_under_the_phones_id_is_of_the_product_that_it_created(warehouse
     assert warehouse.questions() == []
 
 
-def test_by_name_and_shelf_when_the_sku_was_corrected(warehouse: Warehouse, anna: Phone) -> None:
+def test_the_phones_own_id_is_matched_by_name_and_shelf_if_the_sku_was_corrected(
+    warehouse: Warehouse, anna: Phone
+) -> None:
     made = anna.create("CAP", "Green cap", location="A1").json()["id"]
     answer = anna.put(local(sku="CAP-G", location="A1"))
     assert (answer.json()["id"], answer.json()["sku"]) == (made, "CAP-G")
     assert warehouse.questions() == []
 
 
-def test_the_phones_id_stays_another_name_of_the_product(warehouse: Warehouse, anna: Phone) -> None:
+def test_the_phones_own_id_stays_an_alias_of_the_product(warehouse: Warehouse, anna: Phone) -> None:
     made = anna.create("CAP", "Green cap").json()["id"]
     anna.put(local(location="B2"))
     anna.pull()
@@ -84,7 +88,7 @@ def test_the_phones_id_stays_another_name_of_the_product(warehouse: Warehouse, a
     assert warehouse.questions() == []
 
 
-def test_it_is_no_name_for_another_phone(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+def test_the_alias_does_not_hold_for_another_phone(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
     anna.create("CAP", "Green cap")
     anna.put(local())
     assert boris.delete(UUID).status_code == 204
@@ -92,14 +96,16 @@ def test_it_is_no_name_for_another_phone(warehouse: Warehouse, anna: Phone, bori
     assert warehouse.questions() == [("unknown_product", "")]
 
 
-def test_of_a_product_that_another_phone_made_under_the_sku(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+def test_the_phones_own_id_is_matched_with_a_product_that_another_phone_created_under_the_sku(
+    warehouse: Warehouse, anna: Phone, boris: Phone
+) -> None:
     made = boris.create("CAP", "Green cap").json()["id"]
     anna.create("CAP", "Green cap")
     assert anna.put(local(location="B2")).json()["id"] == made
     assert warehouse.questions() == []
 
 
-def test_a_product_that_nobody_knows_is_200_and_a_question(warehouse: Warehouse, anna: Phone) -> None:
+def test_an_edit_under_an_unknown_id_is_200_and_creates_a_question(warehouse: Warehouse, anna: Phone) -> None:
     for _ in range(2):
         answer = anna.put(local(quantity=4))
         assert (answer.status_code, answer.json()["code"]) == (200, "unknown_product")
@@ -108,20 +114,24 @@ def test_a_product_that_nobody_knows_is_200_and_a_question(warehouse: Warehouse,
     assert warehouse.question().facts == {"id": UUID, "name": "Green cap", "quantity": 4}
 
 
-def test_and_so_is_a_number_that_was_never_issued(warehouse: Warehouse, anna: Phone) -> None:
+def test_an_edit_under_a_number_that_was_never_issued_is_200_and_creates_a_question(
+    warehouse: Warehouse, anna: Phone
+) -> None:
     assert anna.put(local(), key=99_999_999).status_code == 200
     assert warehouse.questions() == [("unknown_product", "CAP")]
 
 
-def test_a_program_gets_404(warehouse: Warehouse, shop: Caller) -> None:
+def test_a_program_gets_404_for_an_unknown_id(warehouse: Warehouse, shop: Caller) -> None:
     shop.create("CAP", "Green cap")
     for key in (UUID, "99999999"):
         check_error(shop.put(local(), key=key), 404, "no_such_product")
     assert warehouse.questions() == []
 
 
-def test_a_press_under_the_phones_own_id_begins_with_none_at_the_pull_too(warehouse: Warehouse, anna: Phone) -> None:
-    """A repaired app: somebody else was faster with the SKU, and has 10. On Anna's phone there are none."""
+def test_a_press_under_the_phones_own_id_is_read_from_zero_also_at_the_next_pull(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    """A repaired app: somebody else has created the SKU before, with 10 on hand. Anna's phone shows 0."""
     anna.pull()
     warehouse.product("CAP", 10)
     anna.create("CAP", name="Green cap")

@@ -1,7 +1,5 @@
-"""The queue of additions as it comes in warehouses: each thing that arrived counts once, or a manager is asked.
-
-(docs/reconciliation.md)
-"""
+"""The queue of additions in situations of a warehouse (docs/reconciliation.md): each received box is booked once, or a
+manager is asked."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ PIECES = {"SHIRT": 2, "SOCK": 5, "JEANS": 1, "CAP": 3}
 
 @pytest.fixture(autouse=True)
 def goods(warehouse: Warehouse, anna: Phone) -> None:
-    """On Anna's list, none on hand."""
+    """The products of PIECES: they are on Anna's list, with none on hand."""
     for sku in PIECES:
         warehouse.product(sku)
     anna.pull()
@@ -36,13 +34,13 @@ def goods(warehouse: Warehouse, anna: Phone) -> None:
 
 
 def pause(warehouse: Warehouse, phone: Phone, minutes: float = 30) -> None:
-    """The phone closes its idle connection. Whether the last answer arrived, nobody can tell."""
+    """Let time pass, so that the phone closes its idle connection. It is unknown whether the last response arrived."""
     phone.loses_connection()
     warehouse.later(minutes)
 
 
 def send(phone: Phone, *skus: str) -> None:
-    """A part of the queue, at machine speed."""
+    """Send a part of the queue at machine speed."""
     for sku in skus:
         phone.add(sku, PIECES[sku])
 
@@ -51,11 +49,11 @@ def on_hand(warehouse: Warehouse, *skus: str) -> list[int]:
     return [warehouse.on_hand(sku) for sku in skus or PIECES]
 
 
-def in_doubt(warehouse: Warehouse) -> dict[str, int]:
+def pieces_in_question(warehouse: Warehouse) -> dict[str, int]:
     """By SKU: the pieces that the answers to the open questions can change the stock by."""
     found: dict[str, int] = {}
-    for asked in Discrepancy.objects.open().filter(kind="possible_duplicate"):
-        found[asked.sku] = found.get(asked.sku, 0) + asked.facts["quantity"]
+    for question in Discrepancy.objects.open().filter(kind="possible_duplicate"):
+        found[question.sku] = found.get(question.sku, 0) + question.facts["quantity"]
     return found
 
 
@@ -67,11 +65,11 @@ def test_a_queue_that_broke_off_is_sent_from_its_beginning_and_counts_once(wareh
     send(anna, "SHIRT", "SOCK", "JEANS")
     anna.pull()
     assert on_hand(warehouse) == [2, 5, 1, 0]
-    assert set(in_doubt(warehouse)) <= {"SHIRT"}, "the first alone can be a box by hand that began the same pass"
+    assert set(pieces_in_question(warehouse)) <= {"SHIRT"}, "only the first item can also be a box by hand"
 
 
-def test_a_list_of_orders_between_two_passes_hides_nothing_of_the_first(warehouse: Warehouse, anna: Phone) -> None:
-    """Both items are of one product, so that the look-up that no addition followed is known by its time alone."""
+def test_fetching_orders_between_two_passes_does_not_hide_the_first_pass(warehouse: Warehouse, anna: Phone) -> None:
+    """Both items are of one product, so only the time shows that a look-up had no addition."""
     anna.add("SOCK", 891)
     anna.find("SOCK")
     pause(warehouse, anna, minutes=1)
@@ -80,10 +78,10 @@ def test_a_list_of_orders_between_two_passes_hides_nothing_of_the_first(warehous
     anna.add("SOCK", 891)
     anna.add("SOCK", 1057)
     anna.pull()
-    assert on_hand(warehouse, "SOCK") == [891 + 1057] or in_doubt(warehouse)
+    assert on_hand(warehouse, "SOCK") == [891 + 1057] or pieces_in_question(warehouse)
 
 
-def test_what_it_has_grown_by_meanwhile_is_new(warehouse: Warehouse, anna: Phone) -> None:
+def test_items_added_to_a_queue_before_it_is_sent_again_are_new(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SHIRT", "SOCK")
     pause(warehouse, anna)
     send(anna, "SHIRT", "SOCK", "SOCK", "CAP")
@@ -91,16 +89,16 @@ def test_what_it_has_grown_by_meanwhile_is_new(warehouse: Warehouse, anna: Phone
     assert on_hand(warehouse) == [2, 10, 0, 3]
 
 
-def test_it_may_break_off_again_and_again(warehouse: Warehouse, anna: Phone) -> None:
+def test_a_queue_that_breaks_off_several_times_is_booked_once(warehouse: Warehouse, anna: Phone) -> None:
     for sent in (2, 1, 3, 3, 4):
         pause(warehouse, anna)
         send(anna, *list(PIECES)[:sent])
     anna.pull()
     assert on_hand(warehouse) == [2, 5, 1, 3]
-    assert set(in_doubt(warehouse)) <= {"SHIRT"}
+    assert set(pieces_in_question(warehouse)) <= {"SHIRT"}
 
 
-def test_three_equal_boxes_are_three(warehouse: Warehouse, anna: Phone) -> None:
+def test_three_equal_boxes_are_all_booked(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SOCK", "SOCK", "SOCK")
     anna.pull()
     assert warehouse.movements("SOCK") == [5, 5, 5]
@@ -131,12 +129,12 @@ def test_three_hundred_items_fit_into_a_small_memory(warehouse: Warehouse, anna:
 def test_goods_entered_again_because_they_seemed_to_have_failed_are_asked_about(
     warehouse: Warehouse, anna: Phone
 ) -> None:
-    send(anna, "SOCK")  # booked, but the answer is lost and the screen shows an error
+    send(anna, "SOCK")  # booked, but the response is lost and the screen shows an error
     anna.loses_connection()
     warehouse.later(0.1)
     anna.add("SOCK", 5)
     assert on_hand(warehouse, "SOCK") == [5]
-    assert in_doubt(warehouse) == {"SOCK": 5}
+    assert pieces_in_question(warehouse) == {"SOCK": 5}
 
 
 @pytest.mark.parametrize("skus", [["SOCK"], ["SOCK", "CAP"], list(PIECES), ["SOCK"] * 4])
@@ -151,7 +149,7 @@ def test_the_same_delivery_again_after_the_list_was_seen_is_another_one(
     assert warehouse.questions() == []
 
 
-def test_another_phones_queue_is_its_own(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
+def test_equal_queues_of_two_phones_are_both_booked(warehouse: Warehouse, anna: Phone, boris: Phone) -> None:
     boris.pull()
     send(anna, "SHIRT", "SOCK")
     send(boris, "SHIRT", "SOCK")
@@ -161,7 +159,7 @@ def test_another_phones_queue_is_its_own(warehouse: Warehouse, anna: Phone, bori
 
 # --- Two passes at once, copies, and other requests between -----------------------------------------------------------
 def both_passes(phone: Phone, *skus: str) -> None:
-    """The screen was left and opened again: two passes send the same queue, each on a connection of its own."""
+    """The screen was left and opened again: send the same queue in two passes at once, each on its own connection."""
     ports = phone.port, phone.port + 10_000
     ids = {sku: Product.objects.get(sku=sku).pk for sku in skus}
     for sku in skus:
@@ -171,7 +169,7 @@ def both_passes(phone: Phone, *skus: str) -> None:
             phone.book(ids[sku], PIECES[sku])
 
 
-def test_of_two_passes_at_once_one_counts(warehouse: Warehouse, anna: Phone) -> None:
+def test_the_queue_of_two_passes_at_once_is_booked_once(warehouse: Warehouse, anna: Phone) -> None:
     both_passes(anna, *PIECES)
     anna.pull()
     anna.pull()
@@ -179,21 +177,21 @@ def test_of_two_passes_at_once_one_counts(warehouse: Warehouse, anna: Phone) -> 
     assert warehouse.questions() == []
 
 
-def test_a_question_that_the_next_requests_answer_is_withdrawn_and_nobody_is_told(
+def test_a_question_that_later_requests_answer_is_dismissed_and_its_alert_is_not_sent(
     warehouse: Warehouse, anna: Phone, settings: Any
 ) -> None:
-    settings.STORY_MARGIN = 8  # more is asked about
+    settings.STORY_MARGIN = 8  # so that the addition is asked about
     both_passes(anna, "JEANS")
-    asked = warehouse.question()
-    assert asked.status == "open"
+    question = warehouse.question()
+    assert question.status == "open"
     assert Alert.objects.open().exists()
     both_passes(anna, "SHIRT", "SOCK", "CAP")
     anna.pull()
     anna.pull()
-    asked.refresh_from_db()
-    assert (asked.status, asked.resolved_by) == ("dismissed", None)
-    assert asked.note
-    assert not Alert.objects.open().filter(facts__discrepancy=asked.pk).exists()
+    question.refresh_from_db()
+    assert (question.status, question.resolved_by) == ("dismissed", None)
+    assert question.note
+    assert not Alert.objects.open().filter(facts__discrepancy=question.pk).exists()
 
 
 def test_a_copy_that_the_network_made_of_an_addition_is_not_booked(warehouse: Warehouse, anna: Phone) -> None:
@@ -204,9 +202,9 @@ def test_a_copy_that_the_network_made_of_an_addition_is_not_booked(warehouse: Wa
 
 
 def test_an_unknown_sku_in_the_queue_stops_it_at_most_once(warehouse: Warehouse, anna: Phone) -> None:
-    """A queue of another SKU before it goes through; what was sent before is booked once."""
+    """The items before the unknown SKU are sent twice and booked once."""
     send(anna, "SHIRT", "SOCK")
-    assert anna.find("SOKC"), "directly after an addition: it can only be the queue"
+    assert anna.find("SOKC"), "a look-up directly after an addition can only be the queue's"
     pause(warehouse, anna)
     send(anna, "SHIRT", "SOCK")
     anna.add("SOKC", 4)
@@ -215,21 +213,21 @@ def test_an_unknown_sku_in_the_queue_stops_it_at_most_once(warehouse: Warehouse,
 
 
 @pytest.mark.parametrize("manager", [True, False])
-def test_deletions_behind_the_additions_show_that_these_went_through(warehouse: Warehouse, manager: bool) -> None:
+def test_deletions_after_the_additions_show_that_all_additions_were_sent(warehouse: Warehouse, manager: bool) -> None:
     phone = warehouse.phone("Dora", manager=manager)
     cap = phone.pull()["CAP"]["id"]
     for _ in range(2):
         pause(warehouse, phone)
         send(phone, "SHIRT", "SOCK")
-        phone.delete(cap)  # and the pull does not arrive
+        phone.delete(cap)  # the pull after it does not arrive
     assert on_hand(warehouse, "SHIRT", "SOCK") == [4, 10]
 
 
 # --- A manager meanwhile ----------------------------------------------------------------------------------------------
-def test_what_a_manager_answered_is_not_undone_by_the_rest_of_the_queue(
+def test_a_managers_answer_is_not_undone_by_the_rest_of_the_queue(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
-    """After many equal boxes by hand one more is likely, until the rest of the queue comes again."""
+    """After many equal boxes by hand, one more is likely, until the rest of the queue is sent again."""
     for _ in range(8):
         anna.add("SOCK", 5)
         warehouse.later(0.2)
@@ -237,16 +235,18 @@ def test_what_a_manager_answered_is_not_undone_by_the_rest_of_the_queue(
     warehouse.later(0.2)
     send(anna, "SOCK")
     assert on_hand(warehouse, "SOCK") == [50]
-    asked = warehouse.question()
-    assert vera.send("post", f"/api/discrepancies/{asked.pk}/resolve/", {"action": "dismiss"}).status_code == 200
+    question = warehouse.question()
+    assert vera.send("post", f"/api/discrepancies/{question.pk}/resolve/", {"action": "dismiss"}).status_code == 200
     send(anna, "SHIRT", "CAP")
     anna.pull()
     assert on_hand(warehouse) == [2, 50, 0, 3]
-    asked.refresh_from_db()
-    assert asked.resolved_by == vera.user
+    question.refresh_from_db()
+    assert question.resolved_by == vera.user
 
 
-def test_what_is_decided_is_not_booked_whatever_a_story_says(warehouse: Warehouse, anna: Phone) -> None:
+def test_an_addition_that_a_manager_has_decided_is_not_booked_whatever_a_story_says(
+    warehouse: Warehouse, anna: Phone
+) -> None:
     send(anna, "SOCK")
     anna.pull()
     by = Actor(anna.device.user, anna.device, at=timezone.now())
@@ -258,7 +258,7 @@ def test_what_is_decided_is_not_booked_whatever_a_story_says(warehouse: Warehous
     assert on_hand(warehouse, "SOCK") == [5]
 
 
-def test_what_was_reversed_by_hand_is_neither_booked_nor_taken_back_again(
+def test_an_addition_reversed_by_hand_is_neither_booked_nor_reversed_again(
     warehouse: Warehouse, anna: Phone, vera: Caller
 ) -> None:
     send(anna, "SOCK", "SHIRT", "JEANS")
@@ -270,7 +270,7 @@ def test_what_was_reversed_by_hand_is_neither_booked_nor_taken_back_again(
     assert on_hand(warehouse) == [0, 5, 1, 3]
 
 
-def test_what_came_before_a_count_is_in_it(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
+def test_additions_from_before_a_count_are_included_in_it(warehouse: Warehouse, anna: Phone, vera: Caller) -> None:
     send(anna, "SOCK", "SHIRT")
     pause(warehouse, anna)
     socks = StockMovement.objects.get(product__sku="SOCK").product_id

@@ -1,4 +1,4 @@
-"""The stored memory of a phone whose queue is half sent must survive an upgrade, and a rolling one back and forth."""
+"""The stored memory of a phone whose queue is half sent must survive an upgrade, also while both releases run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from proofs.simulation.day.world import Request
 
 HERE = Path(__file__).parent
 STORED = (HERE / "stored_memory_2.json").read_text(encoding="utf-8")
-"""As this release writes it for a phone whose queue broke off, with more values so that no key has its default."""
+"""A memory as this release writes it for a phone whose queue broke off, with more values, so that no key has its
+default."""
 STORED_BEFORE = (HERE / "stored_memory.json").read_text(encoding="utf-8")
-"""The same of release 1."""
+"""A memory of such a phone in version 1."""
 
 
 def test_a_document_is_written_back_with_the_same_keys_and_values() -> None:
@@ -36,7 +37,7 @@ def test_every_field_of_the_document_differs_from_its_default() -> None:
     assert same == []
 
 
-def test_the_document_of_the_release_before_means_the_same() -> None:
+def test_the_document_of_the_previous_release_is_read_with_the_same_meaning() -> None:
     memory = read(STORED_BEFORE)
     assert memory.version == VERSION
     assert (memory.quick_since, memory.lookups_in_a_row, memory.stuck_at_unknown_sku) == (21, 3, True)
@@ -46,7 +47,8 @@ def test_the_document_of_the_release_before_means_the_same() -> None:
 
 
 def half_sent(warehouse: Warehouse, phone: Phone, **queue: int) -> None:
-    """The release before has read this much of the phone's queue, the look-up of SOCK, and no more."""
+    """Store the memory that the previous release has after these additions of the phone's queue and a look-up of SOCK.
+    queue: pieces by SKU."""
     items = []
     for sku, pieces in queue.items():
         phone.add(sku, pieces)
@@ -67,7 +69,7 @@ def half_sent(warehouse: Warehouse, phone: Phone, **queue: int) -> None:
 
 
 @pytest.mark.parametrize("minutes", [0.0, 30.0])
-def test_a_queue_that_was_half_sent_under_the_release_before_is_not_booked_twice(
+def test_a_queue_that_was_half_sent_under_the_previous_release_is_not_booked_twice(
     warehouse: Warehouse, anna: Phone, minutes: float
 ) -> None:
     for sku in ("SHIRT", "HAT", "SOCK"):
@@ -85,14 +87,14 @@ def test_a_queue_that_was_half_sent_under_the_release_before_is_not_booked_twice
     assert {sku for _kind, sku in warehouse.questions()} <= {"SHIRT"}
 
 
-def test_the_document_of_a_newer_release_is_not_read() -> None:
+def test_the_document_of_a_newer_release_is_refused() -> None:
     with pytest.raises(UnknownVersion):
         read(json.dumps(json.loads(STORED) | {"version": VERSION + 1}))
 
 
 # --- The stories ------------------------------------------------------------------------------------------------------
 class StoredReader(StoryReader):
-    """Stores its stories after each request, and goes on with what it reads back."""
+    """Stores its stories after each request, and continues with the stories that it reads back."""
 
     def read(self, request: Request) -> None:
         super().read(request)
@@ -101,7 +103,7 @@ class StoredReader(StoryReader):
 
 
 @pytest.mark.parametrize("profile", [BAD_NETWORK, OWN_CONNECTIONS], ids=["kept", "own connections"])
-def test_what_is_stored_and_read_back_after_each_request_reads_days_alike(profile: Profile) -> None:
+def test_days_are_read_the_same_if_the_stories_are_stored_and_read_back_after_each_request(profile: Profile) -> None:
     for day in range(examples(6)):
         plain, kept = (play(f"stored {day}", profile, reader) for reader in (StoryReader(), StoredReader()))
         assert kept.world.reader.booked() == plain.world.reader.booked()
@@ -109,7 +111,7 @@ def test_what_is_stored_and_read_back_after_each_request_reads_days_alike(profil
 
 
 def _fields_with_a_default(struct: msgspec.Struct) -> list[str]:
-    """The fields of a struct and of those in it that hold their default everywhere they occur."""
+    """The names of the fields, in a struct and in all structs within it, that have their default everywhere."""
     seen: dict[str, bool] = {}
     _note(struct, seen)
     return sorted(name for name, is_default in seen.items() if is_default)

@@ -1,4 +1,4 @@
-"""A question tells in words what the server believes, and beside it what else may be true."""
+"""A question describes in words the story that the server believes, and the other story that may be true."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.any_database
 
 
 def stories(language: str = "en") -> tuple[str, str]:
-    """Both stories of the only question."""
+    """The texts of both stories of the only question: the believed one, and the other one."""
     with translation.override(language):
-        (told,) = kinds.describe(list(Discrepancy.objects.all()))
-        assert told.stories
-        return told.stories.believed, told.stories.other
+        (text,) = kinds.describe(list(Discrepancy.objects.all()))
+        assert text.stories
+        return text.stories.believed, text.stories.other
 
 
-def test_every_way_of_an_addition_has_its_words() -> None:
+def test_every_way_of_an_addition_has_a_text() -> None:
     functions = (program.ways, program.goes_on, program.by_hand, program.ways_without_look_up)
     trees = [ast.parse(inspect.getsource(function)) for function in functions]
     yields = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Yield)]
@@ -40,7 +40,7 @@ def test_every_way_of_an_addition_has_its_words() -> None:
 
 @pytest.fixture
 def entered_again(warehouse: Warehouse, anna: Phone) -> None:
-    """Anna received 5 and was perhaps shown an error; soon after that her phone sends 5 again."""
+    """Anna received 5 and may have been shown an error; soon after that her phone sends 5 again."""
     warehouse.product("SOCK", 10)
     anna.pull()
     warehouse.later(30.5)
@@ -50,7 +50,7 @@ def entered_again(warehouse: Warehouse, anna: Phone) -> None:
     anna.add("SOCK", 5)
 
 
-def test_an_addition_that_was_entered_again(entered_again: None) -> None:
+def test_both_stories_of_an_addition_that_was_entered_again_are_told(entered_again: None) -> None:
     believed, other = stories()
     assert believed == (
         "08:30: 5 pieces received. 08:31: Anna entered the same again (5 pieces), since the answer to the first had "
@@ -61,14 +61,14 @@ def test_an_addition_that_was_entered_again(entered_again: None) -> None:
     )  # fmt: skip
 
 
-def test_an_api_client_gets_both_as_details(entered_again: None, vera: Any) -> None:
+def test_an_api_client_gets_both_stories_as_details(entered_again: None, vera: Any) -> None:
     (row,) = vera.send("get", "/api/discrepancies/").json()
     details = {fact["name"]: (fact["label"], fact["text"]) for fact in row["details"]}
     assert details["believed"] == ("the server believes", stories()[0])
     assert details["or_else"] == ("but perhaps", stories()[1])
 
 
-def test_a_list_that_is_sent_again(warehouse: Warehouse, anna: Phone) -> None:
+def test_both_stories_of_a_queue_that_is_sent_again_are_told(warehouse: Warehouse, anna: Phone) -> None:
     for sku in ("SOCK", "CAP"):
         warehouse.product(sku, 10)
     anna.pull()
@@ -86,35 +86,36 @@ def test_a_list_that_is_sent_again(warehouse: Warehouse, anna: Phone) -> None:
 
 def test_the_ways_stay_when_the_stories_have_merged(entered_again: None, warehouse: Warehouse, anna: Phone) -> None:
     before = stories()
-    asked = warehouse.question()
+    question = warehouse.question()
     anna.send("get", "/api/products/")
     warehouse.later()
     anna.pull()
-    asked.refresh_from_db()
-    assert asked.status == "open"
+    question.refresh_from_db()
+    assert question.status == "open"
     assert stories() == before
 
 
-def test_a_question_of_an_earlier_release_is_told_by_its_other_facts(entered_again: None, warehouse: Warehouse) -> None:
-    asked = warehouse.question()
-    asked.facts.pop("story")
-    asked.save()
+def test_a_question_of_an_earlier_release_is_described_from_its_other_facts(
+    entered_again: None, warehouse: Warehouse
+) -> None:
+    question = warehouse.question()
+    question.facts.pop("story")
+    question.save()
     believed, other = stories()
     assert believed == "08:30: 5 pieces received. 08:31: the same once more (5 pieces), nothing new. Together 5 pieces."
     assert other.endswith("08:31: 5 pieces more received by Anna. Together 10 pieces.")
 
 
-def test_a_document_of_a_later_release_is_told_by_the_other_facts_too(
+def test_a_question_of_a_later_release_is_described_from_its_other_facts_too(
     entered_again: None, warehouse: Warehouse
 ) -> None:
-    asked = warehouse.question()
-    asked.facts["story"] = {"version": story.VERSION + 1, "additions": "in another form"}
-    asked.save()
+    question = warehouse.question()
+    question.facts["story"] = {"version": story.VERSION + 1, "additions": "in another form"}
+    question.save()
     assert stories()[0].endswith("Together 5 pieces.")
 
 
-def test_several_additions_are_told_together(warehouse: Warehouse, anna: Phone) -> None:
-    """What is alike is one sentence."""
+def test_several_equal_additions_are_one_sentence(warehouse: Warehouse, anna: Phone) -> None:
     product = warehouse.product("SOCK", 10)
     at = "2026-05-04T08:00:00+00:00"
     additions = [
@@ -135,7 +136,7 @@ def ask(phone: Phone, product: int, kind: str, **facts: Any) -> Discrepancy:
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
-def test_numbers_of_plus_and_minus_are_told_as_they_are_read(warehouse: Warehouse, anna: Phone) -> None:
+def test_numbers_of_plus_and_minus_are_described_as_they_are_read(warehouse: Warehouse, anna: Phone) -> None:
     warehouse.product("SOCK", 10)
     seen = anna.pull()["SOCK"]
     warehouse.later()
@@ -150,7 +151,7 @@ def test_numbers_of_plus_and_minus_are_told_as_they_are_read(warehouse: Warehous
 
 
 @pytest.mark.parametrize(
-    ("numbers", "steps", "total", "told"),
+    ("numbers", "steps", "total", "text"),
     [
         ([11, 12], [(1, False), (1, False)], 2, "The page showed 10, and + was pressed: 11, 12. Together +2."),
         ([11, 11], [(1, False), (0, False)], 1,
@@ -163,9 +164,11 @@ def test_numbers_of_plus_and_minus_are_told_as_they_are_read(warehouse: Warehous
         ([], [], 3, "Together +3."),
     ],
 )  # fmt: skip
-def test_how_numbers_are_told(numbers: list[int], steps: list[tuple[int, bool]], total: int, told: str) -> None:
+def test_numbers_have_the_expected_text(
+    numbers: list[int], steps: list[tuple[int, bool]], total: int, text: str
+) -> None:
     with translation.override("en"):
-        assert story._numbers(numbers, steps, total) == told
+        assert story._numbers(numbers, steps, total) == text
 
 
 @pytest.mark.parametrize(
@@ -177,5 +180,5 @@ def test_how_numbers_are_told(numbers: list[int], steps: list[tuple[int, bool]],
                "auf das erste Mal verloren ging. Zusammen 5 Stück."),
     ],
 )  # fmt: skip
-def test_in_the_language_of_the_reader(entered_again: None, language: str, believed: str) -> None:
+def test_the_stories_are_in_the_language_of_the_reader(entered_again: None, language: str, believed: str) -> None:
     assert stories(language)[0] == believed

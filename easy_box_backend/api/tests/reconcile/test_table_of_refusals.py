@@ -1,6 +1,7 @@
-"""docs/flutter-app.md, section 6: every reason for a 4xx that a phone can get. Each row is made, and compared.
+"""docs/flutter-app.md, section 6: the table of every reason for a 4xx that a phone can get.
 
-Behind each of them the same phone sends a queue, which goes through: that is what the table promises.
+For each row, the situation is created and the status codes are compared. Then the same phone sends a queue, which must
+go through, as the table promises.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ UUID = "6f1c0f2e-55a5-4a39-8f5e-0d0b9f0c1a2b"
 
 
 class World:
-    """Anna's phone, in a warehouse with socks, shirts, and an order for socks. `case` methods make a situation."""
+    """Anna's phone, in a warehouse with socks, shirts, and an order for socks. The functions of CASES create situations
+    in it, and return the status codes."""
 
     def __init__(self, warehouse: Warehouse, vera: Caller, settings: Any) -> None:
         self.warehouse, self.vera, self.settings = warehouse, vera, settings
@@ -43,14 +45,14 @@ class World:
         self.anna.pull_orders()
 
     def edit(self, **changes: str) -> int:
-        """Somebody opens the list, looks at the socks for a while, and saves them."""
+        """Open the list, look at the socks for a while, and save them with these changes; returns the status code."""
         seen = next(row for row in self.anna.pull().values() if row["id"] == self.socks)
         self.warehouse.later()
         code = self.anna.put(seen, **changes).status_code
         self.warehouse.later()
         return int(code)
 
-    def asked(self, *kinds: str) -> None:
+    def check_questions(self, *kinds: str) -> None:
         assert tuple(kind for kind, _sku in self.warehouse.questions()) == kinds
 
     def raw(self, path: str, body: bytes, content_type: str, **extra: Any) -> int:
@@ -58,7 +60,8 @@ class World:
         return int(answer.status_code)
 
     def in_a_pass(self, *queries: str) -> list[int]:
-        """Look-ups with these raw queries, each after an addition, each answered with a product."""
+        """Look these raw queries up, each after an addition. Asserts that each response has a product; returns the
+        status codes."""
         codes = []
         for query in queries:
             self.anna.add("SOCK", 1)
@@ -75,7 +78,7 @@ class World:
 
 
 def login(world: World, **body: Any) -> int:
-    """A login from a phone that has none yet."""
+    """Log in from a phone without a token; returns the status code."""
     return int(APIClient(headers={"User-Agent": DART}).post("/api/auth/token/", body, format="json").status_code)
 
 
@@ -141,7 +144,7 @@ def unknown_scan(w: World) -> list[int]:
 
 def unknown_in_pass(w: World) -> list[int]:
     codes = w.in_a_pass("sku=SOKC", "sku=SOKS")
-    w.asked("unknown_sku", "unknown_sku")
+    w.check_questions("unknown_sku", "unknown_sku")
     return codes
 
 
@@ -151,7 +154,7 @@ def signs_of_a_query(w: World) -> list[int]:
     codes = w.in_a_pass("sku=A&b=1;c%25zz", "sku=A&b=1;c%zz", "sku=A%20B")
     assert w.warehouse.on_hand("A&b=1;c%zz") == 2
     assert w.warehouse.on_hand("A%20B") == 1
-    w.asked()
+    w.check_questions()
     return codes
 
 
@@ -160,7 +163,7 @@ def long_sku(w: World) -> list[int]:
     codes = w.in_a_pass(f"sku={one}", f"sku={one}", f"sku={other}")
     made = Product.objects.filter(unverified=True).order_by("id")
     assert [(len(product.sku), product.quantity) for product in made] == [(255, 2), (255, 1)]
-    w.asked("unknown_sku", "unknown_sku")
+    w.check_questions("unknown_sku", "unknown_sku")
     assert Discrepancy.objects.earliest("id").facts == {"sent": one}
     return codes
 
@@ -168,19 +171,19 @@ def long_sku(w: World) -> list[int]:
 def blank_sku(w: World) -> list[int]:
     codes = w.in_a_pass("sku=", "sku=%20", "sku=%E2%80%8B", "sku=%0A%1D")
     assert w.warehouse.on_hand("NO-SKU") == 4
-    w.asked("unknown_sku")
+    w.check_questions("unknown_sku")
     return codes
 
 
 def control_sku(w: World) -> list[int]:
     codes = w.in_a_pass("sku=A%00B", "sku=A%01B", "sku=A%FF", "sku=A\xff", "sku=%EF%BF%BD", "sku=%ED%A0%BD")
-    w.asked(*["unknown_sku"] * len(w.warehouse.questions()))
+    w.check_questions(*["unknown_sku"] * len(w.warehouse.questions()))
     return codes
 
 
 def unknown_id(w: World) -> list[int]:
     codes = [w.anna.book(key, 3).status_code for key in (99_999_999, UUID, "-1", "%00")]
-    w.asked(*["unknown_product"] * 4)
+    w.check_questions(*["unknown_product"] * 4)
     return codes
 
 
@@ -188,21 +191,22 @@ def archived(w: World) -> list[int]:
     w.vera.delete(w.shirt)
     code = w.anna.book(w.shirt, 3).status_code
     assert w.warehouse.on_hand("SHIRT") == 3
-    w.asked("archived_stock")
+    w.check_questions("archived_stock")
     return [code]
 
 
 def millions(w: World) -> list[int]:
     codes = [w.anna.book(w.socks, n).status_code for n in (MAX_QUANTITY + 1, 2**63 - 1, 2**63, 10**30)]
     assert w.warehouse.on_hand("SOCK") == 5
-    w.asked("implausible_quantity", "implausible_quantity")  # what is above 64 bits is one number to us
+    # The server takes all numbers beyond 64 bits for one and the same.
+    w.check_questions("implausible_quantity", "implausible_quantity")
     return codes
 
 
 def none_or_fewer(w: World) -> list[int]:
     codes = [w.anna.book(w.socks, n).status_code for n in (0, -1, -(2**63) - 1, "-5")]
     assert w.warehouse.on_hand("SOCK") == 5
-    w.asked(*["implausible_quantity"] * 4)
+    w.check_questions(*["implausible_quantity"] * 4)
     return codes
 
 
@@ -231,7 +235,7 @@ def odd_creation(w: World) -> list[int]:
     assert Product.objects.get(sku="N3\ufffd").name == "a\ufffdb"
     assert Product.objects.get(sku="NO-SKU").name == "No label"
     assert len(Product.objects.get(sku="N4").location) == 100
-    w.asked(*["kept_in_part"] * 6)
+    w.check_questions(*["kept_in_part"] * 6)
     return codes
 
 
@@ -240,13 +244,13 @@ def bad_photo(w: World) -> list[int]:
     for n, content in enumerate([b"", b"not a picture", photos.svg(), photos.bomb_png()]):
         codes.append(w.anna.create(f"P{n}", "Photo", image=upload(content)).status_code)
         assert not Product.objects.get(sku=f"P{n}").image
-    w.asked(*["kept_in_part"] * 4)
+    w.check_questions(*["kept_in_part"] * 4)
     return codes
 
 
 def created_millions(w: World) -> list[int]:
     codes = [w.anna.create(f"Q{n}", "Q", quantity=str(n)).status_code for n in (-1, MAX_QUANTITY + 1, 2**64)]
-    w.asked(*["implausible_quantity"] * 3)
+    w.check_questions(*["implausible_quantity"] * 3)
     return codes
 
 
@@ -280,7 +284,7 @@ def odd_put(w: World) -> list[int]:
         codes.append(w.edit(**{field: sent}))
         assert getattr(Product.objects.get(pk=w.socks), field) == (kept if texts.tidy(sent) else before)
         w.edit(sku="SOCK", name="Socks", location="A1")
-    w.asked(*["kept_in_part"] * 6)
+    w.check_questions(*["kept_in_part"] * 6)
     return codes
 
 
@@ -397,25 +401,25 @@ CASES: dict[str, Callable[[World], list[int]]] = {
 
 
 def rows() -> dict[str, list[int]]:
-    """The table: each situation, and the status codes of the first time and, where it says so, of the next."""
+    """The table: by situation, the status code of the first request and, if the table names one, of repeated ones."""
     section = PAGE.read_text(encoding="utf-8").partition("\n## 6. ")[2].partition("\n## ")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
     assert cells[0] == ["situation", "answer", "why it stops no phone"]
     return {row[0]: [int(code) for code in re.findall(r"\d{3}", row[1])] for row in cells[2:]}
 
 
-def test_each_row_of_the_table_is_made_here_and_nothing_is_made_that_it_does_not_have() -> None:
+def test_the_cases_here_are_the_rows_of_the_table() -> None:
     assert list(rows()) == list(CASES)
 
 
 @pytest.mark.parametrize("situation", CASES)
-def test_the_answer_is_what_the_table_says_and_a_queue_goes_through_behind_it(
+def test_the_responses_are_those_of_the_table_and_a_queue_goes_through_afterwards(
     warehouse: Warehouse, vera: Caller, settings: Any, situation: str
 ) -> None:
     world = World(warehouse, vera, settings)
-    told, codes = rows()[situation], CASES[situation](world)
-    # A row of one code says it of every request; one of two, of the first and of all that repeat it.
-    assert codes == [told[0], *[told[-1]] * (len(codes) - 1)]
+    expected, codes = rows()[situation], CASES[situation](world)
+    # A row with one code is about every request; one with two codes, about the first and the repeated ones.
+    assert codes == [expected[0], *[expected[-1]] * (len(codes) - 1)]
     warehouse.product("AFTER")
     warehouse.later()
     world.anna.add("AFTER", 2)

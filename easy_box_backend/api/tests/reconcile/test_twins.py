@@ -1,4 +1,4 @@
-"""Two passes of one phone at once: one look-up belongs to one addition, and a pass waits for each answer."""
+"""Two passes of one phone at once: a look-up belongs to one addition, and a pass waits for each response."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def socks(warehouse: Warehouse) -> int:
 
 
 # --- One look-up, one addition ----------------------------------------------------------------------------------------
-def test_of_two_passes_with_two_alike_boxes_two_count(warehouse: Warehouse, anna: Phone, socks: int) -> None:
-    """Both passes look the second box up before one of them adds it; that is not a pass that broke off."""
+def test_two_equal_boxes_sent_by_two_passes_at_once_are_booked_as_two(
+    warehouse: Warehouse, anna: Phone, socks: int
+) -> None:
+    """Both passes look the second box up before one of them adds it. That is no pass that broke off."""
     ports = anna.port, anna.port + 10_000
     for _ in range(2):
         for anna.port in ports:
@@ -32,20 +34,20 @@ def test_of_two_passes_with_two_alike_boxes_two_count(warehouse: Warehouse, anna
             anna.book(socks, 5)
     for anna.port in ports:
         anna.pull()
-    asked = sum(found.facts["quantity"] for found in Discrepancy.objects.open())
-    assert warehouse.on_hand("SOCK") == 10 or asked >= abs(warehouse.on_hand("SOCK") - 10)
+    pieces_in_question = sum(found.facts["quantity"] for found in Discrepancy.objects.open())
+    assert warehouse.on_hand("SOCK") == 10 or pieces_in_question >= abs(warehouse.on_hand("SOCK") - 10)
 
 
-def test_a_copy_that_the_network_makes_of_an_addition_counts_once(
-    warehouse: Warehouse, anna: Phone, socks: int
-) -> None:
+def test_an_addition_that_the_network_copies_is_booked_once(warehouse: Warehouse, anna: Phone, socks: int) -> None:
     anna.find("SOCK")
     anna.book(socks, 5)
     anna.book(socks, 5)
     assert warehouse.on_hand("SOCK") == 5
 
 
-def test_goods_under_way_for_long_behind_their_look_up_are_goods(warehouse: Warehouse, anna: Phone, socks: int) -> None:
+def test_an_addition_that_arrives_long_after_its_look_up_is_booked(
+    warehouse: Warehouse, anna: Phone, socks: int
+) -> None:
     """The server has forgotten the look-up by then."""
     anna.find("SOCK")
     warehouse.later(0.5)
@@ -55,7 +57,7 @@ def test_goods_under_way_for_long_behind_their_look_up_are_goods(warehouse: Ware
     assert warehouse.questions() == []
 
 
-def test_a_second_pass_that_is_still_sending_behind_the_pull_counts_once_or_is_asked_about(
+def test_a_second_pass_that_is_still_sending_after_the_pull_is_booked_once_or_asked_about(
     warehouse: Warehouse, anna: Phone, socks: int
 ) -> None:
     ports = anna.port, anna.port + 10_000
@@ -70,17 +72,17 @@ def test_a_second_pass_that_is_still_sending_behind_the_pull_counts_once_or_is_a
     assert warehouse.on_hand("SOCK") == 5 or warehouse.question().facts["quantity"] == 5
 
 
-def test_a_program_may_send_at_once_what_it_likes(warehouse: Warehouse, shop: Caller, socks: int) -> None:
+def test_a_program_may_repeat_an_addition_without_a_look_up(warehouse: Warehouse, shop: Caller, socks: int) -> None:
     for _ in range(2):
         shop.book(socks, 5)
     assert warehouse.movements("SOCK") == [5, 5]
     assert warehouse.questions() == []
 
 
-# --- For real ---------------------------------------------------------------------------------------------------------
+# --- Real parallel requests -------------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
-def test_two_requests_that_wait_for_each_other_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both requests start while the phone's memory is locked; the second one then finds the first."""
+def test_two_parallel_copies_of_a_request_are_booked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both requests start while the phone's memory is locked; the second one then finds the first one in it."""
     place = Warehouse(None)
     phone, product = place.phone("Anna"), place.product("SOCK")
     phone.find("SOCK")
