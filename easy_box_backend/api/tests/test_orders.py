@@ -128,7 +128,7 @@ def test_the_app_s_orders_have_no_more_fields_than_before(
 ) -> None:
     phone, order = log_in(picker.user, kind=Device.Kind.APP), make_order((coat, 2), **DETAILS)
     before = ["id", "customer_name", "status", "lines", "revision", "created_at", "updated_at"]
-    assert list(manager.get(ORDERS).json()[0]) == [*before, *DETAILS], "whoever asks first"
+    assert list(manager.get(ORDERS).json()[0]) == [*before, *DETAILS], "whether a phone or a program asks first"
     for answer in (phone.get(ORDERS).json()[0], phone.get(f"{ORDERS}?limit=5").json()[0], phone.get(address(order))):
         assert list(answer if isinstance(answer, dict) else answer.json()) == before
     picked = {"customer_name": "Anna", "status": "picked", "lines": [line(coat, 2, 2)], "note": "x", "due_on": "never"}

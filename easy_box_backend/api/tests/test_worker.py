@@ -289,7 +289,7 @@ def test_health_is_bad_without_a_heartbeat(settings: Any, tmp_path: Path) -> Non
     call_command("worker_health")
 
 
-def test_a_real_worker_ends_at_a_termination_signal_without_being_left_behind(tmp_path: Path) -> None:
+def test_a_real_worker_ends_in_time_at_a_termination_signal(tmp_path: Path) -> None:
     """It may take SECONDS_TO_END; after that its work would be abandoned, with a message."""
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(BACKEND), "ENV_FILE": os.devnull, "PYTHONUNBUFFERED": "1",

@@ -258,7 +258,7 @@ def test_an_order_cancelled_meanwhile_stays_cancelled_and_its_goods_are_asked_ab
     assert warehouse.question().facts == {"customer": "Petrova", "pending": pending}
 
 
-def test_nobody_finishes_an_order_that_the_phone_shows_as_cancelled_so_that_answer_was_lost(
+def test_finishing_an_order_shows_that_the_list_with_its_cancellation_was_lost(
     warehouse: Warehouse, anna: Phone, vera: Caller, order: dict[str, Any]
 ) -> None:
     change(vera, order, status="cancelled")
@@ -440,7 +440,7 @@ def test_a_program_gets_404_and_412(shop: Caller, vera: Caller, order: dict[str,
     check_error(shop.finish(order), 404, "no_such_order")
 
 
-def test_what_the_manager_extended_stays_where_a_phone_finishes_before_its_first_pull_of_a_new_login(
+def test_the_managers_larger_quantity_stays_if_a_phone_finishes_before_the_first_pull_of_a_new_login(
     warehouse: Warehouse, vera: Caller, order: dict[str, Any]
 ) -> None:
     """The phone still shows the order as it was pulled under the former login."""

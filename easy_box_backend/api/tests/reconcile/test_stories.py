@@ -78,7 +78,7 @@ def test_additions_that_all_doubts_have_together_are_one_question() -> None:
     assert parts(doubts) == [{1: -5, 2: -2}, {3: -3}]
 
 
-def test_one_box_again_is_a_question_and_the_rest_of_the_queue_answers_it() -> None:
+def test_an_equal_box_is_a_question_that_the_rest_of_the_queue_answers() -> None:
     stories = queue((SOCK, 1), (CAP, 12), (3, 30))
     stories.add(SOCK, 1, LATER)
     assert stories.doubts()[SOCK]
