@@ -72,11 +72,11 @@ def _description_at(product: Product, revision: int) -> list[Mapping[str, str]]:
 def descriptions(memory: Memory, product: Product, shown: Shown | None, *, local: bool) -> list[Mapping[str, str]]:
     """The descriptions of the product that this device can have seen, the likeliest first.
 
-    shown: what its own PUTs say, if there are any. Then, apart from it, only answers count that the app shows from then
-    on. local: whether the PUT names the product by the phone's own UUID.
+    shown: what its own PUTs say, if there are any. Then, apart from it, only the answers to its creations count.
+    local: whether the PUT names the product by the phone's own UUID.
     """
     if shown:
-        answers = reversed(seen.kept_revisions(memory, product.pk))
+        answers = reversed(seen.of_creations(memory, product.pk))
         return [shown.fields, *(text for revision in answers for text in _description_at(product, revision))]
     if local and product.pk in memory.created_products:
         return [memory.created_products[product.pk]]

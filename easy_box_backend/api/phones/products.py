@@ -14,7 +14,7 @@ from api.phones import booking
 from api.phones.memory import device_of, remembered
 from api.reconcile import creating, scanning
 from api.reconcile.creating import Origin
-from api.reconcile.memory import Memory, fingerprint_of
+from api.reconcile.memory import Created, Memory, fingerprint_of
 from api.texts import NO_SKU
 
 Kind = Discrepancy.Kind
@@ -41,7 +41,7 @@ def create(
         booking.note_other_change(memory, arrival, by=by, also=live.pk if live else None)
         product, taken = _create(memory, sku, name, location, photo, more, by)
         if product is not None:
-            memory.note_seen(product.pk, product.revision, kept=True)
+            memory.created.append(Created(product.pk, product.revision, memory.number))
             memory.note_made(product.pk, {"name": name, "sku": sku, "location": location})
             discrepancies.kept_in_part(lost or {}, by=by, product=product)
             if implausible:

@@ -59,8 +59,8 @@ def look_up(skus: list[str], *, sent: str = "", by: Actor) -> Product | None:
     def known(memory: Memory) -> tuple[Product | None, bool]:
         """The product, and whether the look-up needs nothing more: it is noted, or need not be."""
         product = _find(skus, memory)
-        is_known = memory.has_seen(product.pk, product.revision) if product else skus[0] in memory.misses
-        if is_known and memory.still_scans(skus[0], by.at, by.connection):
+        is_as_before = (skus[0] in memory.misses) == (product is None)
+        if is_as_before and memory.still_scans(skus[0], by.at, by.connection):
             return product, True
         if product is not None:
             _note_found(product, skus, memory, scanning.arrive(memory, "find", by.at, by.connection))
@@ -90,7 +90,6 @@ def _note_found(product: Product, skus: list[str], memory: Memory, arrival: Arri
     """Note that the phone looked up this product and is shown it."""
     for sku in skus:
         memory.misses.pop(sku, None)
-    memory.note_seen(product.pk, product.revision)
     scanning.note_lookup(memory, skus[0], arrival)
     if scanning.is_scan(memory):
         memory.line.scanned(product.pk)
@@ -152,7 +151,6 @@ def add_stock(product_id: int | None, quantity: int, *, by: Actor, key: str = ""
             discrepancies.record(Discrepancy.Kind.UNKNOWN_PRODUCT, by=by, id=key[:100], quantity=quantity)
             return None
         timing = memory.line.add(product_id, arrival.timing)
-        memory.used_lookup(product_id)
         if quantity < 1:  # the app sends no such number
             booking.ask_about_quantity(Product.objects.get(id=product_id), quantity, by=by)
             return None
@@ -174,7 +172,6 @@ def _add_at_once(product_id: int, quantity: int, by: Actor) -> StockMovement | N
         return None
     arrival = scanning.arrive(memory, "add", by.at, by.connection)
     timing = memory.line.add(product_id, arrival.timing)
-    memory.used_lookup(product_id)
     with booking.stories_in(memory) as stories:
         addition = booking.note_addition(memory, stories, product_id, quantity, timing, by=by)
         if not booking.is_certainly_new(addition, memory, stories):

@@ -68,16 +68,12 @@ class Shown(msgspec.Struct):
     photo: str = ""
 
 
-class SeenProduct(msgspec.Struct):
-    """A product in an answer of its own, which the person may have looked at.
-
-    number: of the request. kept: whether the app shows the answer from then on, as it does after a creation.
-    """
+class Created(msgspec.Struct):
+    """The answer to a creation, which the app shows from then on. number: of the request."""
 
     product: int
     revision: int
     number: int
-    kept: bool = False
 
 
 class Stream(msgspec.Struct):
@@ -112,10 +108,10 @@ class Memory(
     msgspec.Struct,
     rename={
         "quick_since": "burst",
-        "seen_products": "glances",
         "quick_since_pull": "behind_pull",
         "lookups_in_a_row": "in_a_row",
         "stuck_at_unknown_sku": "draining",
+        "created": "created_answers",
         "created_products": "made",
     },
     omit_defaults=True,
@@ -144,7 +140,8 @@ class Memory(
     """The revisions of its last pulls of the orders."""
     order_puts: dict[int, str] = {}
     """The fingerprint of its last PUT of each order since the last pull of the orders."""
-    seen_products: list[SeenProduct] = []
+    created: list[Created] = []
+    """The answers to its creations since the last pull."""
     line: Line = msgspec.field(default_factory=Line)
     stories: Stored = msgspec.field(default_factory=Stored)
     """What it can have been doing, see `stories.py`."""
@@ -254,25 +251,6 @@ class Memory(
         soon = 0 <= (at.timestamp() - self.last_at) * 2000 < settings.PASS_GAP_MILLISECONDS
         return self.lookups_in_a_row > 2 and soon and (sku, connection) == (self.last_sku, self.connection)
 
-    def note_seen(self, product: int, revision: int, *, kept: bool = False) -> None:
-        """The person may have looked at this product as it is at this revision. Idempotent unless `kept`."""
-        if kept or not self.has_seen(product, revision):
-            self.seen_products.append(SeenProduct(product, revision, self.number, kept))
-
-    def used_lookup(self, product: int) -> None:
-        """The last look-up of the product was an addition's, so nobody has looked at its answer."""
-        looked = [seen for seen in self.seen_products if seen.product == product and not seen.kept]
-        self.seen_products = [seen for seen in self.seen_products if seen not in looked[-1:]]
-
-    def has_seen(self, product: int, revision: int) -> bool:
-        """Whether the phone shows the product as it is at this revision: in its list, or in another answer."""
-        known = any((seen.product, seen.revision) == (product, revision) for seen in self.seen_products)
-        return known or self._is_in_the_list(product, revision)
-
-    def _is_in_the_list(self, product: int, revision: int) -> bool:
-        """Whether the phone's list certainly shows the product as it is at this revision, and nothing of its own."""
-        return self.pull_seen and revision <= self.last_pull and not (product in self.pages or product in self.shown)
-
     def is_same_pull(self, revision: int) -> bool:
         """Whether a pull at this revision tells nothing that is not known yet."""
         return self.last_pull == revision and not self.has_queues
@@ -290,7 +268,7 @@ class Memory(
         self.shown_before = self.shown if self.shown or seen else self.shown_before
         self.pull_seen, self.pull_number, self.pull_connection = False, self.number, self.connection
         self.pull_unread = UNSEEN
-        self.refused, self.misses, self.seen_products, self.implausible = [], {}, [], []
+        self.refused, self.misses, self.created, self.implausible = [], {}, [], []
         self.shown, self.deleted, self.stuck_at_unknown_sku, self.stuck_at = {}, [], False, ""
         self.lookups_in_a_row, self.missed_at, self.photos = 0, {}, {}
 

@@ -53,7 +53,7 @@ class Number(msgspec.Struct, array_like=True):
     """A PUT of a quantity.
 
     late: the chance that it is a copy of an earlier number. edited: whether it changes the description too. answers:
-    the revisions of other answers since the number before, with their weights: the page may show one of these now.
+    the revisions of answers to creations since the number before, with their weights: the page may show one of them.
     revision: of the product when it came. at: when it came, in seconds.
     """
 

@@ -1,4 +1,6 @@
-"""Which states of a product a phone can have shown: from pulls, from other answers and from its own PUTs."""
+"""Which states of a product a phone's page can have shown: those of its pulls, of the answers to its own creations, and
+of its own PUTs. A page is opened from the list, so the answer to a look-up is not what it shows
+(docs/flutter-app.md, section 3)."""
 
 from itertools import accumulate
 from operator import mul
@@ -6,8 +8,8 @@ from operator import mul
 from api.reconcile.chances import UNSEEN
 from api.reconcile.memory import KEPT_PULLS, Memory
 
-KEPT, SINGLE = 10.0, 0.3
-"""The weights of an answer that the app shows from then on, and of a look-up, beside a pull's 1."""
+OF_CREATION = 10.0
+"""The weight of the answer to a creation, beside a pull's 1."""
 
 
 def revisions(memory: Memory, product: int) -> list[int]:
@@ -15,15 +17,13 @@ def revisions(memory: Memory, product: int) -> list[int]:
 
     An older pull is included only while it is not certain that the answer to the latest one arrived.
     """
-    single = [seen.revision for seen in memory.seen_products[::-1] if seen.product == product and not seen.kept]
-    pulls = memory.pulls[::-1]
-    older = [] if memory.pull_seen else pulls[1:]
-    return list(dict.fromkeys([*kept_revisions(memory, product), *pulls[:1], *single, *older]))
+    pulls = memory.pulls[-1:] if memory.pull_seen else memory.pulls[::-1]
+    return list(dict.fromkeys([*of_creations(memory, product), *pulls]))
 
 
-def kept_revisions(memory: Memory, product: int) -> list[int]:
-    """The revisions of the product in answers that the app shows from then on, the latest first."""
-    return [seen.revision for seen in memory.seen_products[::-1] if seen.product == product and seen.kept]
+def of_creations(memory: Memory, product: int) -> list[int]:
+    """The revisions of the product in the answers to the phone's creations, the latest first."""
+    return [answer.revision for answer in memory.created[::-1] if answer.product == product]
 
 
 def pulled(memory: Memory) -> list[tuple[int, float]]:
@@ -33,6 +33,7 @@ def pulled(memory: Memory) -> list[tuple[int, float]]:
 
 
 def answered(memory: Memory, product: int, request: int) -> list[tuple[int, float]]:
-    """The same for the answers about this product alone since the request with this number, the latest first."""
-    answers = [seen for seen in memory.seen_products[::-1] if seen.product == product and seen.number > request]
-    return [(seen.revision, KEPT if seen.kept else SINGLE) for seen in answers]
+    """The revisions of the product in the answers to creations since the request with this number, each with its
+    weight, the latest first."""
+    answers = [answer for answer in memory.created[::-1] if answer.product == product and answer.number > request]
+    return [(answer.revision, OF_CREATION) for answer in answers]

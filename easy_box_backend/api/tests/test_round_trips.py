@@ -127,16 +127,6 @@ def test_the_memory_does_not_grow_with_the_number_of_products_looked_up(
     assert max(sizes[10:]) < sizes[10] + 50
 
 
-def test_a_product_that_changed_since_the_list_is_remembered_as_the_look_up_showed_it(phone: Caller) -> None:
-    phone.defaults["REMOTE_PORT"] = "5001"
-    phone.get(LIST)
-    Product.objects.filter(sku="BOX").update(revision=4711)
-    for sku in ("BOX", "CAN"):
-        phone.get(f"{LIST}?sku={sku}")
-    seen = read(DeviceMemory.objects.get(device=phone.device).state).seen_products
-    assert [each.revision for each in seen] == [4711]
-
-
 def test_a_stored_memory_always_has_its_version() -> None:
     assert '"version":' in written(Memory()), "its default is another one in another release"
 

@@ -11,7 +11,7 @@ import pytest
 from api import reconcile
 from api.reconcile import creating, scanning, seen, updates
 from api.reconcile.creating import Origin
-from api.reconcile.memory import Arrival, Memory, SeenProduct, Shown
+from api.reconcile.memory import Arrival, Created, Memory, Shown
 from api.reconcile.presses import Page
 
 SOCK = 7
@@ -47,10 +47,10 @@ def test_a_pass_from_before_the_pull_sends_its_numbers_on_another_connection(
 
 # --- What the phone has seen ------------------------------------------------------------------------------------------
 def test_an_older_pull_counts_only_until_the_answer_to_the_latest_has_arrived() -> None:
-    memory = Memory(pulls=[4, 8], seen_products=[SeenProduct(SOCK, 9, 3), SeenProduct(SOCK, 10, 4, kept=True)])
-    assert seen.revisions(memory, SOCK) == [10, 8, 9, 4]
+    memory = Memory(pulls=[4, 8], created=[Created(SOCK, 10, 4)])
+    assert seen.revisions(memory, SOCK) == [10, 8, 4]
     memory.pull_seen = True
-    assert seen.revisions(memory, SOCK) == [10, 8, 9]
+    assert seen.revisions(memory, SOCK) == [10, 8]
 
 
 # --- Creations --------------------------------------------------------------------------------------------------------

@@ -338,6 +338,20 @@ def test_the_path_of_an_earlier_photo_in_the_next_press_is_no_edit(
     assert warehouse.questions() == []
 
 
+def test_a_page_does_not_show_what_a_look_up_was_answered(
+    warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
+) -> None:
+    """A page is opened from the list. So 11 is one more than the 10 there, and not one less than the 12 of the scan."""
+    boris.add("SOCK", 2)
+    warehouse.later()
+    anna.scan("SOCK")
+    warehouse.later(0.5)
+    press(anna, seen, 11)
+    anna.pull()
+    assert warehouse.movements("SOCK") == [10, 2, 1]
+    assert warehouse.questions() == []
+
+
 def photographed(phone: Phone, seen: dict[str, Any], photo: bytes) -> str:
     """Upload a photo as the app does before the PUT; returns the photo's URL."""
     file = {"image": SimpleUploadedFile("photo.jpg", photo)}
