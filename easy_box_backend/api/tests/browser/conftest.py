@@ -45,12 +45,8 @@ def browser() -> Iterator[Browser]:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         expect.set_options(timeout=30_000)
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox", "--disable-background-networking", "--disable-gpu",
-                "--js-flags=--single-threaded",  # compiling ahead and marking garbage beside takes a seventh more time
-            ],
-        )  # fmt: skip
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+        )
         yield browser
         browser.close()
 
