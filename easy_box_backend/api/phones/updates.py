@@ -95,8 +95,11 @@ def _put(product: Product, memory: Memory, arrival: Arrival, sent: Update, by: A
 
 
 def _sku_taken(product: Product, edits: Mapping[str, str]) -> Product | None:
-    """Another live product that has the new SKU of this one, as its SKU or as a barcode; None if there is none."""
-    if product.is_archived or not edits.get("sku"):
+    """Another live product that has the new SKU of this one, as its SKU or as a barcode; None if there is none.
+
+    An archived product cannot take it either: goods of an archived product go to the live one with its SKU.
+    """
+    if not edits.get("sku"):
         return None
     return products.holder_of(edits["sku"], but=product.pk)
 

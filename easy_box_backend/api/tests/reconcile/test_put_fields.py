@@ -152,6 +152,21 @@ def test_an_edit_of_an_archived_product_is_kept_and_does_not_bring_it_back(
     assert warehouse.questions() == []
 
 
+def test_an_archived_product_does_not_take_the_sku_of_a_live_one(
+    warehouse: Warehouse, anna: Phone, boris: Phone, vera: Caller, socks: int
+) -> None:
+    """Else its goods, which Boris still has on his list, would go to the other product."""
+    warehouse.product("HAT")
+    seen = anna.pull()["SOCK"]
+    boris.pull()
+    vera.delete(socks)
+    assert [anna.put(seen, sku="HAT").status_code for _ in range(2)] == [400, 200]
+    boris.add("SOCK", 1)
+    assert warehouse.movements("HAT") == []
+    assert warehouse.on_hand("SOCK") == 1 + seen["quantity"]
+    assert warehouse.questions() == [("sku_taken", "SOCK"), ("archived_stock", "SOCK")]
+
+
 def test_every_field_from_a_program_is_applied(shop: Caller, vera: Caller, socks: int) -> None:
     seen = shop.send("get", f"/api/products/{socks}/").json()
     vera.send("patch", f"/api/products/{socks}/", {"name": "Red socks"})
