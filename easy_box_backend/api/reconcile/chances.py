@@ -160,7 +160,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     @property
     def pace(self) -> float:
         """The chance of the gap if the app went on by itself."""
-        return _of(self.gap, ((0.3, 0.75), (1.5, 0.2), (6.0, 0.045), (MOST_SECONDS, 0.005), (math.inf, 0.0003)))
+        return _of(self.gap, ((0.3, 0.75), (1.5, 0.2), (6.0, 0.045), (MOST_SECONDS, 0.005), (math.inf, 0.002)))
 
     @property
     def human(self) -> float:

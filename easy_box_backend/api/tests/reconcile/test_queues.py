@@ -81,6 +81,25 @@ def test_fetching_orders_between_two_passes_does_not_hide_the_first_pass(warehou
     assert on_hand(warehouse, "SOCK") == [891 + 1057] or pieces_in_question(warehouse)
 
 
+def test_a_pass_that_waits_long_for_one_answer_and_breaks_off_is_not_booked_twice_in_silence(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    """On a weak network an answer can take 40 seconds, until TCP sends the lost part again."""
+    anna.add("SOCK", 862)  # by hand
+    pause(warehouse, anna, minutes=3)
+    anna.add("SOCK", 9148)
+    pause(warehouse, anna, minutes=0.7)
+    anna.add("SHIRT", 6038)
+    anna.add("SHIRT", 7357)
+    pause(warehouse, anna, minutes=1)
+    for sku, pieces in [("SOCK", 9148), ("SHIRT", 6038), ("SHIRT", 7357), ("CAP", 3432)]:
+        anna.add(sku, pieces)
+    anna.pull()
+    off = warehouse.on_hand("SOCK") - 862 - 9148
+    assert off == 0 or pieces_in_question(warehouse).get("SOCK") == off
+    assert warehouse.on_hand("SHIRT") == 6038 + 7357
+
+
 def test_items_added_to_a_queue_before_it_is_sent_again_are_new(warehouse: Warehouse, anna: Phone) -> None:
     send(anna, "SHIRT", "SOCK")
     pause(warehouse, anna)
