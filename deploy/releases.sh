@@ -18,7 +18,7 @@ releases() { [ ! -f "$STATE/releases" ] || tac "$STATE/releases" | awk '!seen[$1
 remember() { # deploy|rollback SHA
   local kept=
   if [ "$1" = rollback ] && grep -q "^$2 " "$STATE/releases" 2>/dev/null; then
-    kept=$(sed "/^$2 /q" "$STATE/releases")
+    kept=$(tac "$STATE/releases" | sed -n "/^$2 /,\$p" | tac)
     printf '%s\n' "$kept" >"$STATE/releases.half"
     mv "$STATE/releases.half" "$STATE/releases"
   else

@@ -142,6 +142,16 @@ def test_each_release_is_listed_once_the_latest_first(server: Path) -> None:
     assert bash(server, "releases").stdout.split() == ["c", "b", "a"]
 
 
+@pytest.mark.parametrize(("served", "back_to", "left"), [("abc", "b", "ba"), ("abac", "a", "ab"), ("ab", "x", "xba")])
+def test_a_rollback_removes_the_later_releases(server: Path, served: str, back_to: str, left: str) -> None:
+    """They are bad. Those from before the rollback's release stay, also if that one served twice."""
+    (server / "var/deploy").mkdir(parents=True)
+    for name in served:
+        bash(server, f"remember deploy {name}")
+    bash(server, f"remember rollback {back_to}")
+    assert bash(server, "releases").stdout.split() == list(left)
+
+
 # --- The workflow's key -------------------------------------------------------------------------------------------
 def run_by_ssh(server: Path, command: str) -> subprocess.CompletedProcess[str]:
     """Run `command` as sshd does for the workflow's key. Fakes of deploy/'s scripts print their arguments."""

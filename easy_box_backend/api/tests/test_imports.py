@@ -139,11 +139,22 @@ def test_bad_rows_are_left_out_only_when_somebody_says_so(by: Actor) -> None:
     assert live() == {"A": "Apron"}
 
 
-def test_a_phones_old_list_plus_the_changes_after_an_import_is_a_fresh_list(by: Actor) -> None:
-    """All products of the sheet have a revision greater than before."""
-    before = Revision.objects.get().value
+def test_a_phones_old_list_plus_the_changes_after_an_import_is_a_fresh_list(
+    by: Actor, make_product: MakeProduct
+) -> None:
+    """One product of the sheet is there already, and another one is not in the sheet."""
+    make_product("JACKET-1", quantity=3)
+    make_product("OTHER")
+
+    def rows(**more: int) -> dict[int, tuple[Any, ...]]:
+        found = Product.objects.filter(**more).values_list("id", "sku", "name", "location", "quantity", "revision")
+        return {row[0]: row for row in found}
+
+    before, old = Revision.objects.get().value, rows()
     booked("products", MOYSKLAD, by)
-    assert set(Product.objects.filter(revision__gt=before).values_list("sku", flat=True)) == {"JACKET-1", "SOCKS-2"}
+    changes = rows(revision__gt=before)
+    assert {row[1] for row in changes.values()} == {"JACKET-1", "SOCKS-2"}
+    assert old | changes == rows()
 
 
 # --- All or nothing ------------------------------------------------------------------------------------------------
