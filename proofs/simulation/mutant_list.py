@@ -310,6 +310,21 @@ MUTANTS = (
         tests=EVIDENCE,
     ),
     Mutant(
+        "a repeated look-up tells of no failure",
+        (Change("api/reconcile/line.py", "looked_up_at - then > ERROR_SECONDS for", "False for"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "the look-ups of a camera are failures",
+        (Change("api/reconcile/line.py", "ERROR_SECONDS = 2.0\n", "ERROR_SECONDS = 0.0\n"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "two passes take turns only now and then",
+        (Change("api/reconcile/chances.py", "(0.9 if two else 0.02)", "(0.75 if two else 0.02)"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
         "no press again after an error before a copy",
         (
             Change(

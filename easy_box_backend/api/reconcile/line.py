@@ -20,6 +20,9 @@ USUAL_TRIP, ITS_WEIGHT, MOST_TRIPS = 0.1, 2, 50
 many the earlier ones are forgotten in time."""
 SLOW_TRIP = 1.5
 """A trip counts for at most so many averages, so that the average is that of a good network."""
+ERROR_SECONDS = 2.0
+"""A look-up of the same product that comes directly behind one, but so much later, is entered again: the first has
+failed. A camera's come sooner."""
 UNTOLD = ("find", "pull orders", "order", "photo")
 """Requests that the stories hear nothing of, or only with an addition. What they show of the request before them is
 kept until the stories hear of one."""
@@ -44,7 +47,8 @@ class Line(msgspec.Struct, omit_defaults=True):
     trip: float = 0.0
     """The same of the last addition, 0 if it is not known."""
     failures: list[int] = msgspec.field(default_factory=lambda: [0, 0])
-    """How many connections broke behind an addition that had been slow, and behind one that had not."""
+    """How many failures there were where an addition was slow, and where it was not: the connection broke behind it, or
+    its look-up was entered again."""
     found: dict[int, list[tuple[int, float, Timing, str]]] = {}
     """By product: its look-ups without an addition, as the request's number and time, how it came, and on which
     connection."""
@@ -136,6 +140,8 @@ class Line(msgspec.Struct, omit_defaults=True):
         direct = waiting[-1][0] == before
         number, looked_up_at, its_timing, _ = waiting.pop(own[-1] if own else -1 if direct else 0)
         self._measure(at - looked_up_at if number == before else 0.0)
+        if self.trip and any(nth == number - 1 and looked_up_at - then > ERROR_SECONDS for nth, then, *_ in waiting):
+            self.failures[self._slowness() < NOT_SLOW] += 1
         lost = self.next > 0 and (self.next != product or looked_up_at - self.next_at > APP_SECONDS)
         self.next = 0
         self._keep(product, waiting)

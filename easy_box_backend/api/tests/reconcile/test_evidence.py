@@ -66,6 +66,37 @@ def test_for_a_phone_with_few_requests_a_quick_response_proves_little() -> None:
     assert line.arrive("find", 30.0, "d").sudden >= 0.5
 
 
+@pytest.mark.parametrize("warned", [True, False])
+def test_a_repeated_look_up_tells_whether_failures_come_without_a_warning(warned: bool) -> None:
+    """Where each request has its own connection, nothing else tells."""
+    line = Line()
+    for number in range(60):
+        at, failed = 60.0 * number, number % 4 == 0
+        if failed:
+            line.find(1, line.arrive("find", at - 9.0, f"lost {number}"))
+        line.find(1, line.arrive("find", at, f"find {number}"))
+        line.add(1, line.arrive("add", at + (0.4 if failed and warned else 0.1), f"add {number}"))
+    sudden = line.arrive("find", 4000.0, "last").sudden
+    assert sudden < 0.01 if warned else sudden > 0.5
+
+
+def test_the_look_ups_of_a_camera_are_not_failures() -> None:
+    line = Line()
+    for number in range(20):
+        for nth in range(4):
+            line.find(1, line.arrive("find", 60.0 * number + 0.1 * nth, f"c {number} {nth}"))
+        line.add(1, line.arrive("add", 60.0 * number + 0.4, f"a {number}"))
+    assert line.failures == [0, 0]
+
+
+def test_two_passes_hardly_ever_send_a_look_up_and_its_addition_with_nothing_between() -> None:
+    direct, interleaved = Timing(0.1), Timing(0.1, interleaved=True)
+    assert direct.passes(two=True) <= direct.passes(two=False) / 9
+    assert interleaved.passes(two=True) >= 9 * interleaved.passes(two=False)
+    for two in (True, False):
+        assert direct.passes(two) + interleaved.passes(two) == pytest.approx(1)
+
+
 def test_a_few_slow_responses_hardly_change_the_usual_time_of_a_phone() -> None:
     line = Line()
     for number in range(40):
