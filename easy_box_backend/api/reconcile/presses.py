@@ -1,7 +1,7 @@
-"""Reading the numbers of + and −: each PUT says one more or one less than the product page showed.
+"""Reads the numbers of + and −: each PUT says one more or one less than the product page showed.
 
-The numbers of a product since the last pull are read together, each time one is added, since a later one can show what
-an earlier one meant: what seemed a press was a late copy, or the page counted goods that still waited in the queue.
+The numbers of a product since the last pull are read together, and again with each new one, since a later number can
+show what an earlier one meant: that it was a late copy, or that the page counted goods that still waited in the queue.
 (docs/flutter-app.md, section 3; docs/reconciliation.md)
 """
 
@@ -17,28 +17,30 @@ from api.reconcile.chances import Timing
 
 MOST_READINGS = 24
 STEP, SAME, LATE, GREW, OTHER = 0.42, 0.08, 0.0006, 0.02, 0.00002
-"""The chances that a PUT is a step, the number before again, an earlier one that comes late, a step after goods that
-the phone added meanwhile, or none of these."""
+"""The chances that a PUT is a step, a repetition of the previous number, a late copy of an earlier number, a step after
+goods that the phone added meanwhile, or none of these."""
 PRESS_SECONDS, TOO_QUICK, IN_TURN = (0.3, 3.0), 10.0, 0.2
-"""A press of somebody who goes on comes so many seconds after the number before: the page shows what to count from only
-once that is answered. Sooner, a late copy is so many times as likely; in that time, it is so much less likely."""
+"""PRESS_SECONDS: the next press of a series comes between so many seconds after the previous number, since the page
+shows its number only after the answer. A late copy is TOO_QUICK times as likely sooner than that, and IN_TURN times
+within that span."""
 OTHER_UNCHANGED, OTHER_EDITED = 0.00003, 0.01
-"""The chances of none of these without a press, and where the same PUT changes the description."""
+"""The chances that a number without an explanation is no press, and that it is none where the PUT changes the
+description."""
 GUESSES = frozenset((OTHER, OTHER_UNCHANGED, OTHER_EDITED))
 BACK, AHEAD = 0.0001, 0.0008
-"""Of a repaired app, which queues its PUTs: that a series is sent again from here, and that a step is sent ahead of
-another one, which waits on the phone and comes later."""
+"""The chances for a repaired app, which queues its PUTs: that a series is sent again from this number, and that a step
+overtakes another one, which still waits on the phone."""
 EDITED = 0.001
-"""The share of a step where the same PUT changes the description: the edit page does not change the number."""
+"""The factor of a step where the same PUT changes the description: saving a page does not change the number."""
 SAVED = 0.005
 """The chance that a page just opened is saved as it is."""
 OF_A_PASS_BEFORE = 0.5
-"""The chance that a number from before the pull is a copy where another pass may still be sending it."""
+"""The chance that a number is a copy of one from before the pull, where another pass may still be sending that."""
 WAITING, FEWER = 0.3, 0.1
-"""The chances that an opened page shows some of the phone's additions that come later, from its queue, or not all of
-those that have come: the answer to one was lost."""
+"""The chances that a page, when it is opened, includes some of the phone's additions that still wait in its queue, and
+that it lacks some that have come, since the answer to one was lost."""
 MOST_GROWN = 40
-"""How many of the phone's own additions are told apart, the latest ones."""
+"""How many of the phone's latest additions a page may or may not include."""
 
 
 class Base(msgspec.Struct, array_like=True, frozen=True):
@@ -84,8 +86,8 @@ class Page(msgspec.Struct):
     local: bool = False
 
     def gaps(self, quantity: int, at: float) -> tuple[float, float]:
-        """How long ago the last other number came, infinite if there is none; and how long after the number before it
-        this one came the last time, 0 if there is none. A second tap sends the same at once."""
+        """For a number that comes at `at`: the seconds since the last different number, infinite if there is none; and
+        how many seconds after its predecessor this number came the last time, 0 if there was none."""
         places = [nth for nth, number in enumerate(self.numbers) if number.quantity == quantity]
         before = self.numbers[places[-1]].at - self.numbers[max(places[-1] - 1, 0)].at if places else 0.0
         others = [number.at for number in self.numbers if number.quantity != quantity]

@@ -1,4 +1,4 @@
-"""The installed app as a program that can be in a few states, and the ways in which it can have sent a request.
+"""A model of the installed app: the states that it can be in, and the ways in which it can have sent a request.
 
 (docs/flutter-app.md, section 4; docs/reconciliation.md)
 """
@@ -37,11 +37,12 @@ from api.reconcile.chances import (
 )
 
 IDLE, DIRECT, PASS = "idle", "direct", "pass"
-"""At rest; the last addition came by hand, and may have failed on the screen; a pass runs, or has broken off."""
+"""The modes of a state: at rest; the last addition came by hand, and may have failed on the screen; a pass is running
+or has broken off."""
 
 
 class Queue:
-    """The items of a queue, as far as they have been seen. Stories with the same beginning share one."""
+    """The items of a queue that have been seen so far. Stories whose queues begin alike share one object."""
 
     __slots__ = (
         "before", "branches", "expected", "followed", "items", "read", "right", "root", "run", "runs", "times", "told",
@@ -54,25 +55,25 @@ class Queue:
         self._begin()
 
     def _begin(self) -> None:
-        """Nothing has been read."""
+        """Reset the statistics of the items read."""
         self.read = 0
-        """How many items have been read. The rest is what follows from these."""
+        """How many items have been read. The other attributes are statistics of these."""
         self.before: Item | None = None
-        """The last one."""
+        """The last item."""
         self.run = self.runs = 0
-        """How many equal ones came last, and how many runs of equal ones there are."""
+        """The length of the last run of equal items, and the number of runs."""
         self.times: dict[int, int] = {}
         """By product: in how many runs it came."""
         self.followed: dict[Item, Item] = {}
-        """By item: the other one that came after it last time."""
+        """By item: the different item that followed it last time."""
         self.expected: Item | None = None
-        """The one that came after the last one last time."""
+        """The item that followed the last item last time."""
         self.right = self.told = 0
-        """How many were what had been expected, and of how many something was expected."""
+        """How many items were the expected ones, and for how many one was expected."""
 
     def _read(self, length: int) -> None:
-        """Read the first items. Queues are restored at every request of a phone, and most of them need not be read for
-        it; where one is, it is mostly read once and to its end."""
+        """Update the statistics to the first `length` items. This is done on demand: queues are restored at every
+        request of a phone, and most requests need the statistics of few of them."""
         if length < self.read:
             self._begin()
         before, run, runs, expected, times, followed = (
@@ -93,14 +94,14 @@ class Queue:
         self.read, self.before, self.run, self.runs, self.expected = length, before, run, runs, expected
 
     def with_items(self, items: list[Item]) -> Queue:
-        """The queue of this root with these items, which have been seen before."""
+        """The queue of this root with these items, to restore stored stories."""
         queue = Queue(items, self)
         if items:
             self.branches.setdefault((0, items[0]), queue)
         return queue if items else self
 
     def new(self, length: int, item: Item) -> float:
-        """The chance that the item after the first `length` is this one."""
+        """The chance that `item` follows the first `length` items."""
         if not length:
             return content(item, None)
         self._read(length)
@@ -113,7 +114,7 @@ class Queue:
         return (in_turn if item == expected else 0.0) + (1 - in_turn) * new
 
     def grown(self, length: int, item: Item) -> Queue:
-        """A queue whose first `length` items are these, and then `item`."""
+        """The queue of the first `length` items and `item`."""
         if 0 < length == len(self.items):
             self.items.append(item)
         if length < len(self.items) and self.items[length] == item:
@@ -125,12 +126,12 @@ class Queue:
 
 
 class State(msgspec.Struct, frozen=True, eq=False):
-    """What the phone is doing. Two with the same key have the same future.
+    """What the phone is doing. States with the same key have the same ways from there on.
 
-    queue, length: what is known of its stock queue. at: how many items of it the latest pass has sent. other: how many
-    a second pass has sent of the same queue, or of `ghost` once the first has cleared that; -1 for no second pass.
-    ghost, ghost_length: the queue before, which went through. before, run: the last addition by hand, and how many
-    equal ones came in a row.
+    mode: IDLE, DIRECT or PASS. queue, length: the first `length` items of `queue` are the known items of its stock
+    queue. at: how many of them the latest pass has sent. other: how many a second pass has sent of the same queue, or
+    of `ghost` once the first pass has cleared the queue; -1 for no second pass. ghost, ghost_length: the previous
+    queue, which was sent completely. before, run: the last addition by hand, and how many equal ones came in a row.
     """
 
     mode: str = IDLE
@@ -150,7 +151,7 @@ class State(msgspec.Struct, frozen=True, eq=False):
 
 
 Way = tuple[str, float, int, State]
-"""Its name, its chance, the pieces that it books, and the state after it."""
+"""The way's name, its chance, the pieces that it books, and the state after it."""
 
 
 def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
@@ -190,18 +191,18 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
 
 
 def begun(state: State, timing: Timing) -> float:
-    """The chance of what was looked up right behind the request before, and not added: a pass does that, nobody else
-    is so quick."""
+    """The chance that a product was looked up directly after the previous request and then not added. A pass that
+    breaks off does that; a person is not so quick."""
     return LOST_BY_HAND if timing.lost and state.mode != PASS and state.other < 0 else 1.0
 
 
 def behind(state: State) -> tuple[Queue, int]:
-    """The queue of the second pass."""
+    """The queue that a second pass sends, and its length: the present one, or the previous one if that was cleared."""
     return (state.queue, state.length) if state.length else (state.ghost, state.ghost_length)
 
 
 def cleared(state: State) -> State:
-    """The same after the end of its pass."""
+    """The state after the end of the pass, which clears the queue."""
     ghost, ghost_length = behind(state)
     return replace(
         state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=-1, ghost=ghost, ghost_length=ghost_length
@@ -209,7 +210,7 @@ def cleared(state: State) -> State:
 
 
 def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
-    """The running pass sends its next item."""
+    """The ways in which the running pass can have sent its next item."""
     queue, length, at = state.queue, state.length, state.at
     chance *= timing.pace_of_two if state.other >= 0 else timing.machine
     if at < length:
@@ -222,7 +223,8 @@ def goes_on(chance: float, state: State, item: Item, timing: Timing) -> Iterator
 
 
 def like_before(state: State, item: Item, new: float) -> float:
-    """The chance of the next new item of a queue, which may be the same list as the one before. new: if it is not."""
+    """The chance of the next new item of a queue, which may have the same items as the previous queue. new: the chance
+    if it has not."""
     length, before = state.length, state.ghost.items[: state.ghost_length]
     if length >= len(before) or state.queue.items[:length] != before[:length]:
         return new
@@ -232,7 +234,8 @@ def like_before(state: State, item: Item, new: float) -> float:
 
 
 def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator[Way]:
-    """What a person does with a phone that is at rest: receive goods, or open the list, which starts a pass."""
+    """The ways that begin with a person and a phone at rest: goods are received, or the list is opened, which starts a
+    pass."""
     chance *= timing.human
     new = content(item, state.before, series(state.run, timing.gap))
     if state.length and state.queue.items[0] == item:
@@ -249,7 +252,7 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
 
 
 def ways_without_look_up(state: State, item: Item) -> Iterator[Way]:
-    """An addition without a look-up of its own is a late or second copy of one, or its look-up was not seen."""
+    """The ways of an addition without a look-up: it is a late or second copy, or its look-up was not seen."""
     sent = [state.before, *state.queue.items[: state.length], *state.ghost.items[: state.ghost_length]]
     queue, length = behind(state)
     if 0 <= state.other < length and queue.items[state.other] == item:
@@ -292,9 +295,9 @@ def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
 
 
 def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
-    """The ways in which a look-up of an unknown SKU can have come, which was answered with nothing.
+    """The ways in which a look-up of an unknown SKU can have come, whose answer is empty.
 
-    Within a pass that ends it, although no request has failed: its next one may come on the same connection.
+    Such an answer ends a pass, although no request has failed: the next request may come on the same connection.
     """
     if state.mode == PASS and state.at == state.length:
         yield "the pass ends at an unknown SKU", 0.5 * timing.machine, 0, replace(state, mode=IDLE)

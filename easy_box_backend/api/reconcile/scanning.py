@@ -1,4 +1,4 @@
-"""Look-ups that announce no addition: the camera's, and those of the search box; and unknown SKUs.
+"""Look-ups without an addition: by the camera and the search box; and look-ups of unknown SKUs.
 
 While a label is in view, the app looks its SKU up again as soon as the answer is there. One pass never asks twice in
 a row, and two passes at once ask twice at most. So three or more at machine speed are a scan.
@@ -12,7 +12,7 @@ from api.reconcile.memory import Arrival, Memory, is_quick
 LOOKUPS_OF_A_SCAN = 3
 
 OPENINGS_UNTIL_MADE = 3
-"""At how many openings a phone asks for an unknown SKU before the server takes its queue to be stuck at it."""
+"""At so many openings of the screen with a look-up of the same unknown SKU, the queue counts as stuck at it."""
 
 
 def arrive(memory: Memory, kind: str, at: datetime, connection: str) -> Arrival:
@@ -24,7 +24,7 @@ def arrive(memory: Memory, kind: str, at: datetime, connection: str) -> Arrival:
 
 
 def note_lookup(memory: Memory, sku: str, arrival: Arrival) -> None:
-    """Note a look-up."""
+    """Count a look-up, and note when look-ups become a scan."""
     memory.lookups_in_a_row += 1
     memory.last_sku = sku
     if is_scan(memory):

@@ -11,7 +11,7 @@ from api.reconcile.program import IDLE, PASS, Item, Queue, State
 from api.reconcile.stories import MARGIN, Doubt, Effect, Stories, Story
 
 NONE = -1
-"""The place of what is not there."""
+"""The place that stands for None."""
 
 
 class StoredQueue(msgspec.Struct, array_like=True):
@@ -50,7 +50,7 @@ class StoredStory(msgspec.Struct, array_like=True):
 
 
 class Stored(msgspec.Struct, omit_defaults=True):
-    """See `Stories`. Without stories it is of a phone of which nothing is known."""
+    """See `Stories`. Without stories nothing is known of the phone yet."""
 
     number: int = 0
     pulled_at: int = 0
@@ -61,12 +61,12 @@ class Stored(msgspec.Struct, omit_defaults=True):
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether another pull would change nothing that is believed of the phone."""
+        """Whether another pull would change nothing: all stories are at rest, without queues and doubts."""
         return all(s.mode == IDLE and not (s.length or s.doubts) for s in self.stories)
 
     @property
     def is_in_pass(self) -> bool:
-        """Whether the phone is within a pass, beyond doubt."""
+        """Whether the phone is within a pass in all stories that are not very unlikely."""
         return bool(self.stories) and all(s.mode == PASS for s in self.stories if s.cost < MARGIN)
 
 
@@ -107,7 +107,7 @@ def _stored_queue(items: list[Item], known: list[list[Item]]) -> StoredQueue:
 
 
 def _shared(one: list[Item], other: list[Item]) -> int:
-    """How many first items are the same."""
+    """The length of the common beginning of two lists."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((n for n, (mine, its) in pairs if mine != its), min(len(one), len(other)))
 

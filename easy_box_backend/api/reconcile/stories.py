@@ -1,8 +1,8 @@
-"""Reading additions by stories: what a phone can have been doing, how likely each story is, and what each one books.
+"""Reads additions by stories: what a phone can have been doing, how likely each story is, and what each one books.
 
-Each addition extends every story in the few ways in which the program, or the person, could have sent it. Equal states
-merge. The likeliest story is booked; where another one that is not much less likely books something else, a manager is
-asked. (docs/reconciliation.md)
+Each addition extends every story by the few ways in which the app, or the person, can have sent it. Stories with equal
+states merge. The likeliest story is booked. Where another story is not much less likely and books something else, a
+manager is asked. (docs/reconciliation.md)
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class Effect:
 
 
 class Doubt(NamedTuple):
-    """What another story books differently. cost: how much less likely it is, in nats.
+    """What another story books differently from the likeliest one.
 
-    additions: the number of each addition that only one of the two books, and its pieces; negative if it is this one.
+    cost: how much less likely it is, in nats. additions: the numbers of the additions that only one of the two books,
+    each with its pieces: positive if the other story books them, negative if the likeliest one does.
     """
 
     cost: float
@@ -62,8 +63,11 @@ Doubts = dict[int, dict[int, Doubt]]
 
 @dataclass(slots=True)
 class Story:
-    """cost: how unlikely, in nats. effects: the latest one. doubts: what other stories that ended in the same state
-    book differently."""
+    """One explanation of all requests so far.
+
+    cost: how unlikely it is, in nats. effects: the latest one. doubts: what other stories that ended in the same state
+    book differently.
+    """
 
     state: State
     cost: float = 0.0
@@ -71,7 +75,7 @@ class Story:
     doubts: Doubts = field(default_factory=dict)
 
     def chain(self) -> Iterator[Effect]:
-        """What it books, the latest addition first."""
+        """The effects of the story, the latest addition first."""
         effect = self.effects
         while effect is not None:
             yield effect
@@ -87,7 +91,7 @@ class Stories:
         self.number = 0
         """How many additions have been read."""
         self.pulled_at = 0
-        """How many of them at the last pull."""
+        """How many additions had been read at the last pull."""
 
     # --- Requests -----------------------------------------------------------------------------------------------------
     def find_nothing(self, timing: Timing) -> None:
@@ -105,7 +109,7 @@ class Stories:
         return self.number
 
     def pull(self, timing: Timing) -> Doubts:
-        """A pull. Returns the doubts about additions before the pull before: nothing later can decide them."""
+        """A pull. Returns the doubts about additions from before the previous pull: nothing later can decide them."""
         self._extend(lambda state: program.pull_ways(state, timing), timing)
         final = {p: mine for p, mine in self.doubts().items() if all(d.latest <= self.pulled_at for d in mine.values())}
         decided = {number for mine in final.values() for doubt in mine.values() for number, _ in doubt.additions}
@@ -143,11 +147,11 @@ class Stories:
 
     # --- Results ------------------------------------------------------------------------------------------------------
     def told(self) -> list[Effect]:
-        """The likeliest story: what each addition books in it, the first one first, without those that are settled."""
+        """The effects of the likeliest story, the first addition first, without additions that are settled."""
         return list(self.stories[0].chain())[::-1]
 
     def ways(self) -> dict[int, dict[bool, str]]:
-        """By addition: the name of the likeliest way in which it is booked (True), and in which it is not (False)."""
+        """By number of the addition: the names of the likeliest way that books it (True) and that does not (False)."""
         found, seen = dict[int, dict[bool, str]](), set[int]()
         for story in self.stories:
             for effect in story.chain():
@@ -166,7 +170,7 @@ class Stories:
         return best.doubts
 
     def settle(self) -> None:
-        """Forget what all stories agree about."""
+        """Forget the additions about which all stories agree."""
         booked = [{effect.number: effect.pieces for effect in story.chain()} for story in self.stories]
         open_ones = {n for n in set().union(*booked) if len({mine.get(n, 0) for mine in booked}) > 1}
         for story in self.stories:
@@ -175,7 +179,7 @@ class Stories:
                 effect.before = _next_of(effect.before, open_ones)
 
     def pin(self, booked: Mapping[int, int]) -> None:
-        """These additions are decided. booked: the pieces of each, by number."""
+        """Let every story book these additions as decided. booked: the pieces of each, by its number."""
         for story in self.stories:
             for product, mine in story.doubts.items():
                 left = [
@@ -195,7 +199,8 @@ class Stories:
         return numbers
 
     def queues(self) -> list[tuple[list[program.Item], float]]:
-        """What the phone's queue can begin with, and the cost of the likeliest story of each; empty for no queue."""
+        """The beginnings that the phone's queue can have, each with the cost of its likeliest story; empty if it has no
+        queue."""
         found: dict[tuple[program.Item, ...], float] = {}
         for story in self.stories:
             if story.state.length:
@@ -203,7 +208,7 @@ class Stories:
         return [(list(items), cost) for items, cost in found.items()]
 
     def begin_with(self, items: list[program.Item], cost: float) -> None:
-        """One more story: the phone still has this queue, of which it sent the items under another login."""
+        """Add a story: the phone still has this queue, whose items it sent under another login. cost: in nats."""
         queue = Queue(items)
         state = State(queue=queue, length=len(items), at=len(items), ghost=queue.root)
         self.stories.append(Story(state, cost))
@@ -229,7 +234,8 @@ def parts(doubts: dict[int, Doubt]) -> list[dict[int, int]]:
 
 
 def merge(known: Story, other: Story, margin: float) -> None:
-    """Both stories come to the same: the likelier stays, and what the other books differently is a doubt."""
+    """Merge two stories with the same state: the likelier one stays, and what the other one books differently is a
+    doubt."""
     extra = other.cost - known.cost
     if extra > margin:
         return
@@ -248,7 +254,7 @@ def merge(known: Story, other: Story, margin: float) -> None:
 
 
 def likeliest(options: list[Doubt], margin: float) -> dict[int, Doubt]:
-    """The likeliest of these doubts about a product, by how many pieces they change."""
+    """The likeliest of these doubts about a product within the margin, by the pieces that they change."""
     found: dict[int, Doubt] = {}
     for option in sorted(options):
         if option.change and option.cost <= margin and len(found) < MOST_DOUBTS:
