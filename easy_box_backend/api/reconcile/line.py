@@ -1,4 +1,4 @@
-"""When the requests of a phone came, on which connections, and which look-ups still wait for their additions."""
+"""When and on which connections the requests of a phone came, and which look-ups still wait for their additions."""
 
 import msgspec
 from msgspec.structs import replace
@@ -8,44 +8,44 @@ from api.reconcile.chances import APP_SECONDS, ITS_FAILURES, KEPT_SECONDS, MOST_
 MOST_FOUND = 3
 """How many look-ups of a product can wait for their additions: two passes and the camera."""
 MOST_PRODUCTS = 8
-"""Of how many products look-ups wait, the latest ones: a camera looks up one after the other, and adds none of them."""
+"""Look-ups of so many products are kept, the latest ones: a camera looks up many products and adds none."""
 NOT_SLOW = 1.25
-"""An addition that took less than so many times as long as usual was not slow."""
+"""An addition counts as slow if it took at least so many times as long as usual."""
 FEW_SPREAD = 0.1
-"""Where a balancer changes more connections than that, they tell of no failures."""
+"""Where a balancer changes a larger share of connections, new connections are no evidence of failures."""
 LATE_SECONDS = 3.0
-"""A look-up that waits for longer than that belongs to no addition, once another one of the product has come."""
+"""A look-up that has waited longer belongs to no addition once the product has been added again or the list pulled."""
 USUAL_TRIP, ITS_WEIGHT, MOST_TRIPS = 0.1, 2, 50
-"""The average trip of a phone of which nothing is known, in seconds, and as how many trips it counts; of more than that
-many the earlier ones are forgotten in time."""
+"""A trip is the time from a look-up to its addition. USUAL_TRIP: the average of an unknown phone, in seconds.
+ITS_WEIGHT: as how many trips it counts. MOST_TRIPS: the average forgets older trips."""
 SLOW_TRIP = 1.5
-"""A trip counts for at most so many averages, so that the average is that of a good network."""
+"""A trip counts as at most so many times the average, so that the average is that of a good network."""
 ERROR_SECONDS = 2.0
 """A look-up of the same product that comes directly behind one, but so much later, is entered again: the first has
 failed. A camera's come sooner."""
 UNTOLD = ("find", "pull orders", "order", "photo")
-"""Requests that the stories hear nothing of, or only with an addition. What they show of the request before them is
-kept until the stories hear of one."""
+"""Requests that do not extend the stories, or only together with an addition. What they show of the request before them
+is kept until a request extends the stories."""
 BUSY_SECONDS = 0.3
-"""Within that time a connection can still be busy, so that another one says nothing about a failure."""
+"""So long a connection can still be busy; then a new one is no evidence of a failure."""
 
 
 class Line(msgspec.Struct, omit_defaults=True):
-    """All that is known of how the requests of one phone came. Times are in seconds."""
+    """What is known of the times and connections of one phone's requests. Times are in seconds."""
 
     requests: int = 0
     last_at: float = -1e9
     connection: str = ""
     before: str = ""
-    """The connection before that one, which the phone can have kept as well."""
+    """The previous connection, which the phone can have kept as well."""
     kept: list[int] = msgspec.field(default_factory=lambda: [0, 0])
-    """How often a connection that the phone would keep was not kept, and was kept."""
+    """How often a connection that the phone would keep was not kept, and how often it was."""
     pairs: list[int] = msgspec.field(default_factory=lambda: [0, 0])
-    """The same of requests directly behind a look-up of the same product, whose answer has arrived for certain."""
+    """The same for requests directly after a look-up of the same product, whose answer has certainly arrived."""
     trips: tuple[int, float] = (0, 0.0)
-    """Of how many additions it was measured how long they came after their look-ups, and the average, in seconds."""
+    """The number of measured trips, and their average, in seconds."""
     trip: float = 0.0
-    """The same of the last addition, 0 if it is not known."""
+    """The trip of the last addition, 0 if unknown."""
     failures: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     """How many failures there were where an addition was slow, and where it was not: the connection broke behind it, or
     its look-up was entered again."""
@@ -53,21 +53,20 @@ class Line(msgspec.Struct, omit_defaults=True):
     """By product: its look-ups without an addition, as the request's number and time, how it came, and on which
     connection."""
     acted_at: float = -1e9
-    """When the last request came that the stories have heard of: the pace of a pass is measured from then on, and after
-    a scan a person has had all that time."""
+    """When the last request came that extended the stories. Gaps are measured from then on."""
     acted_on: str = ""
-    """On which connection that was: as long as it is used, nothing has failed."""
+    """The connection of that request: as long as it is used, nothing has failed."""
     first_kept: bool | None = None
-    """Whether the first request after that one kept its connection."""
+    """Whether the first request after that one came on the same connection."""
     first_gap: float = 0.0
-    """How long after that one it came."""
+    """How long after it that first request came."""
     next: int = 0
-    """The product that the app itself looked up right behind that one, 0 for none: a pass adds it next."""
+    """The product that the app itself looked up directly after that request, 0 for none: a pass adds it next."""
     next_at: float = 0.0
-    """When it looked that up."""
+    """When that look-up came."""
 
     def arrive(self, kind: str, at: float, connection: str) -> Timing:
-        """Note that a request came, and return how. connection: "" if unknown."""
+        """Note a request, and return its timing. connection: "" if unknown."""
         gap, kept = at - self.acted_at, None
         since = at - self.last_at
         elsewhere = since < KEPT_SECONDS and connection != self.connection
@@ -100,16 +99,16 @@ class Line(msgspec.Struct, omit_defaults=True):
         )  # fmt: skip
 
     def _spread(self) -> float:
-        """How often a connection is not kept where nothing has failed."""
+        """The share of connections that are not kept although nothing has failed."""
         return (self.pairs[False] + 0.01) / (sum(self.pairs) + 5)
 
     def _usual(self) -> float:
-        """The average trip, in seconds; of a phone of which little is known mostly that of others."""
+        """The average trip, in seconds. While few trips are known, it is mostly that of other phones."""
         count, average = self.trips
         return (ITS_WEIGHT * USUAL_TRIP + count * average) / (ITS_WEIGHT + count)
 
     def _slowness(self) -> float:
-        """How many times as long as usual the last trip took, 0 if that is not known."""
+        """How many times as long as usual the last trip took, 0 if unknown."""
         return self.trip / self._usual()
 
     def find(self, product: int, timing: Timing) -> None:
@@ -122,12 +121,12 @@ class Line(msgspec.Struct, omit_defaults=True):
         self.found = dict([*self.found.items(), (product, [*waiting, entry][-MOST_FOUND:])][-MOST_PRODUCTS:])
 
     def scanned(self, product: int) -> None:
-        """The last request is one of a camera's look-ups of this product. Those before it announce no addition. They
-        came on its connection, one after the other's answer; what came on another one is a second pass's."""
+        """The last request is one of a camera's look-ups of this product. The earlier ones on its connection have no
+        additions. Those on another connection can be a second pass's."""
         self._set(product, [entry for entry in self.found.pop(product, []) if entry[3] != self.connection])
 
     def add(self, product: int, timing: Timing) -> Timing:
-        """The last request was an addition. Returns how its look-up came."""
+        """The last request was an addition. Returns the timing of its look-up."""
         at, before = self.last_at, self.requests - 1
         found = self.found.pop(product, [])
         self._note_pair(found, timing)
@@ -148,7 +147,7 @@ class Line(msgspec.Struct, omit_defaults=True):
         return replace(its_timing, interleaved=number != before, lost=lost, its_slowness=self._slowness())
 
     def _measure(self, trip: float) -> None:
-        """The last addition came so long after its look-up; 0 if that tells nothing."""
+        """Note the trip of the last addition, in seconds; 0 if it is unknown."""
         self.trip = max(trip, 0.0)
         if self.trip:
             count, average = self.trips
