@@ -1,8 +1,8 @@
 """`python -m proofs.simulation.mutants`: plant bugs in a copy of the server; the simulation must find each of them,
 or the tests that its entry names.
 
-A bug is an exact replacement of text, so this fails if the server's code has changed there. The unchanged copy is
-played first and must pass. A schedule that fails there proves nothing and is skipped for the bugs.
+A bug is an exact replacement of text, so this fails if the server's code has changed there. A schedule or a test that
+fails without the bug too proves nothing, so each one that fails is repeated in an unchanged copy and must pass there.
 """
 
 from __future__ import annotations
@@ -57,42 +57,76 @@ def main() -> int:
     options = parser.parse_args()
     chosen = [one for one in MUTANTS if not options.names or any(part in one.name for part in options.names)]
     verdicts = []
-    skipped: dict[tuple[str, str], str] = {}
     for mutant in chosen:
-        kind = (mutant.server, mutant.app) if not mutant.tests else ("tests", mutant.tests)
-        verdicts.append(try_one(mutant, options.seed, skipped.get(kind, "")))
+        verdicts.append(try_one(mutant, options.seed))
         print(verdicts[-1], flush=True)
-        if not mutant.changes:
-            skipped[kind] = ",".join(line.split(":")[0].removeprefix(SCHEDULE) for line in verdicts[-1].caught)
     bad = sum(not verdict.is_good for verdict in verdicts)
     print(f"{len(verdicts)} tried, {bad} wrong")
     return 1 if bad else 0
 
 
-def try_one(mutant: Mutant, seed: int, skipped: str) -> Verdict:
-    """Plant a bug, then play up to SCHEDULES schedules until one fails, or run its tests. Without a bug, play all.
+def try_one(mutant: Mutant, seed: int) -> Verdict:
+    """Plant a bug, then play up to SCHEDULES schedules until one fails only with it, or run its tests.
 
-    skipped: the numbers of schedules to leave out, with commas.
+    Without a bug, play all.
     """
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="easybox-mutant-") as name:
-        folder = Path(name)
-        copy_tree(folder)
+        changed, unchanged = Path(name, "changed"), Path(name, "unchanged")
+        copy_tree(changed)
+        copy_tree(unchanged)
         try:
-            plant(mutant, folder)
+            plant(mutant, changed)
         except LookupError as error:
             return Verdict(mutant, [], 0.0, str(error))
-        command = [sys.executable, "-m", "proofs.simulation", "--seed", str(seed), "--schedules", str(SCHEDULES)]
-        command += ["--jobs", "1", "--server", mutant.server, "--app", mutant.app, "--skip", skipped]
-        command += ["--stop"] if mutant.changes else ["--no-shrink", "--lines"]
-        if mutant.tests:
-            command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", mutant.tests]
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    caught = [line for line in result.stdout.splitlines() if line.startswith((SCHEDULE, FAILED))]
-    crashed = result.returncode not in (0, 1) or (result.returncode == 1 and not caught)
+        skipped: list[str] = []
+        while True:
+            result = run(changed, command(mutant, seed, skipped))
+            caught = [line for line in result.stdout.splitlines() if line.startswith((SCHEDULE, FAILED))]
+            crashed = result.returncode not in (0, 1) or (result.returncode == 1 and not caught)
+            if crashed or not caught or not mutant.changes:
+                break
+            fails_anyway = [line for line in caught if run(unchanged, command_again(mutant, seed, line)).returncode]
+            caught = [line for line in caught if line not in fails_anyway]
+            if caught or mutant.tests:
+                break
+            skipped += map(number_in, fails_anyway)
     problem = f"the simulation crashed: {result.stderr.strip()[-140:]!r}" if crashed else ""
     return Verdict(mutant, caught, time.monotonic() - start, problem)
+
+
+def command(mutant: Mutant, seed: int, skipped: list[str]) -> list[str]:
+    """The words that play the schedules of a mutant but for those to skip, or run its tests."""
+    if mutant.tests:
+        return ["pytest", "-p", "no:cacheprovider", mutant.tests]
+    how = ["--stop"] if mutant.changes else ["--no-shrink", "--lines"]
+    return [*schedules(mutant, seed), "--skip", ",".join(skipped), *how]
+
+
+def command_again(mutant: Mutant, seed: int, line: str) -> list[str]:
+    """The words that repeat the schedule or the test that a line reports. Only a success ends with 0."""
+    if mutant.tests:
+        return ["pytest", "-p", "no:cacheprovider", line.removeprefix(FAILED).split(" - ")[0]]
+    return [*schedules(mutant, seed), "--only", number_in(line)]
+
+
+def schedules(mutant: Mutant, seed: int) -> list[str]:
+    """The words that play the schedules of a mutant."""
+    words = ["proofs.simulation", "--seed", str(seed), "--schedules", str(SCHEDULES)]
+    return [*words, "--jobs", "1", "--server", mutant.server, "--app", mutant.app]
+
+
+def number_in(line: str) -> str:
+    """The number of the schedule that a line reports."""
+    return line.split(":")[0].removeprefix(SCHEDULE)
+
+
+def run(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a module of a copy."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def copy_tree(folder: Path) -> None:
