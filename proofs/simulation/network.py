@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -235,5 +236,7 @@ def _entry(who: str, act: int, request: bytes, fault: str) -> Request:
 
 
 def _short(answer: bytes) -> str:
-    body = answer.partition(b"\r\n\r\n")[2]
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b"content-encoding: gzip" in head.lower():
+        body = gzip.decompress(body)
     return body.decode(errors="replace")[:160]
