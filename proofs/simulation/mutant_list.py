@@ -167,10 +167,9 @@ MUTANTS = (
         (
             Change(
                 "api/phones/numbers.py",
-                "    return presses.read(page, *history",
+                "    readings = presses.read(page, bases, answers, added)\n",
                 "    set_to = page.numbers[-1].quantity\n"
-                "    return [Reading(0.0, set_to, 0, set_to - product.quantity + sum(page.booked.values()))]\n"
-                "    return presses.read(page, *history",
+                "    readings = [Reading(0.0, set_to, 0, set_to - product.quantity + sum(page.booked.values()))]\n",
             ),
         ),
     ),

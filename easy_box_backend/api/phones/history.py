@@ -8,19 +8,29 @@ from api.reconcile.memory import Memory, Shown
 from api.reconcile.picking import Lines
 from api.reconcile.presses import Base, Page
 
+NUMBER_LOST = 0.1
+"""The chance that the answer to the last number before a lost list was lost too: then the page does not show it."""
+
 
 def page_of(
     memory: Memory, device: Device, product: Product, page: Page
 ) -> tuple[list[Base], list[list[Base]], list[tuple[int, int]]]:
     """What the phone's page of a product can have shown: `bases`, `answers` and `added` for `presses.read`."""
-    opened = [(page.since, 1.0)] if page.shown is not None else [*page.numbers[0].answers, *seen.pulled(memory)]
+    pulls = seen.pulled(memory)
+    lost = 0.0 if page.before is None else sum(weight for _, weight in pulls[1:])
+    if lost:
+        pulls[1:] = [(revision, weight * NUMBER_LOST) for revision, weight in pulls[1:]]
+    opened = [(page.since, 1.0)] if page.shown is not None else [*page.numbers[0].answers, *pulls]
     first = product.versions.order_by("revision").values_list("revision", flat=True).first() or 0
     moments = [[(revision, weight) for revision, weight in opened if revision >= first], []]
     for number in page.numbers[1:]:
         moments.append([(revision, weight) for revision, weight in number.answers if revision >= first])
     since = min((revision for weighted in moments for revision, _ in weighted), default=memory.last_pull)
     own = own_additions(device, product, since)
-    bases, *answers = [_bases(product, weighted, own) for weighted in moments]
+    shown = {}
+    if page.before is not None and lost:
+        shown[page.before, sum(at <= memory.last_pull for at, _ in own)] = lost * (1 - NUMBER_LOST)
+    bases, *answers = [_bases(product, weighted, own, shown if not nth else {}) for nth, weighted in enumerate(moments)]
     if page.shown is not None:
         bases = [Base(page.shown, 1.0)]
     elif page.local:
@@ -39,12 +49,16 @@ def own_additions(device: Device, product: Product, since: int) -> list[tuple[in
     return list(found.order_by("id").values_list("revision", "quantity_delta"))
 
 
-def _bases(product: Product, moments: list[tuple[int, float]], own: list[tuple[int, int]]) -> list[Base]:
+def _bases(
+    product: Product, moments: list[tuple[int, float]], own: list[tuple[int, int]],
+    besides: Mapping[tuple[int, int], float],
+) -> list[Base]:  # fmt: skip
     """The quantities on hand at these revisions, with chances from their weights.
 
-    moments: revisions with their weights. own: the device's own additions, as from `own_additions`.
+    moments: revisions with their weights. own: the device's own additions, as from `own_additions`. besides: other
+    quantities and how many of these additions they include, with their weights.
     """
-    weights: dict[tuple[int, int], float] = {}
+    weights = dict(besides)
     for revision, weight in moments:
         until = product.movements.filter(revision__lte=revision).order_by("-id")
         quantity = until.values_list("quantity_after", flat=True).first() or 0

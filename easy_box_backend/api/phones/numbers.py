@@ -45,7 +45,8 @@ def note(
     number.answers = seen.answered(memory, product.pk, page.request)
     page.numbers.append(number)
     page.came_at, page.request, page.local = at, memory.number, local
-    change = _read(product, page, memory, by)[0].pieces - sum(page.booked.values())
+    readings, _ = _read(product, page, memory, by)
+    change = readings[0].pieces - sum(page.booked.values())
     return change if stock.fits(product, change) else 0
 
 
@@ -65,7 +66,8 @@ def pulled(memory: Memory, *, by: Actor) -> bool:
     before = sum(len(page.booked) for page in pages.values())
     products = Product.objects.in_bulk([key for key, page in pages.items() if page.numbers])
     for key, product in products.items():
-        memory.pages[key] = Page(old=_close(product, pages[key], memory, by).old)
+        closed = _close(product, pages[key], memory, by)
+        memory.pages[key] = Page(before=closed.before, old=closed.old)
     return sum(len(page.booked) for page in pages.values()) > before
 
 
@@ -85,7 +87,7 @@ def ask_about_silent_phones(at: datetime) -> int:
 
 def _close(product: Product, page: Page, memory: Memory, by: Actor) -> Page:
     """Book the numbers of a page as they are finally read, and ask about them. Returns the page that follows."""
-    readings = _read(product, page, memory, by)
+    readings, added = _read(product, page, memory, by)
     best = readings[0]
     change = best.pieces - sum(page.booked.values())
     if not stock.fits(product, change):
@@ -99,12 +101,16 @@ def _close(product: Product, page: Page, memory: Memory, by: Actor) -> Page:
         page.booked[movement.pk] = change
     _ask(product, page, readings, by)
     old = [number.quantity for number in page.numbers[-4:]]
-    return Page(shown=best.shown, since=revision.current(), old=old)
+    before = best.shown + added if best.shown is not None else None
+    return Page(shown=best.shown, since=revision.current(), before=before, old=old)
 
 
-def _read(product: Product, page: Page, memory: Memory, by: Actor) -> list[Reading]:
-    """The readings of a page's numbers, the likeliest first."""
-    return presses.read(page, *history.page_of(memory, device_of(by), product, page))
+def _read(product: Product, page: Page, memory: Memory, by: Actor) -> tuple[list[Reading], int]:
+    """The readings of a page's numbers, the likeliest first. And the pieces that the phone has added and that, by this
+    reading, the page does not show."""
+    bases, answers, added = history.page_of(memory, device_of(by), product, page)
+    readings = presses.read(page, bases, answers, added)
+    return readings, sum(pieces for _, pieces in added[readings[0].grown :])
 
 
 def _ask(product: Product, page: Page, readings: list[Reading], by: Actor) -> None:

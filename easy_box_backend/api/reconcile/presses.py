@@ -70,15 +70,17 @@ class Number(msgspec.Struct, array_like=True):
 class Page(msgspec.Struct):
     """What a phone's PUTs say of a product since its last pull, or since a count.
 
-    shown, since: what it showed after a count, and the revision of that; None after a pull. old: its numbers from
-    before, of which one can still come late. booked: the pieces in the ledger for these numbers, by movement. came_at:
-    of the last one, in seconds since 1970. request: the number of that request. local: whether the phone knows the
-    product by its own UUID: it began with none on hand there.
+    shown, since: what it showed after a count, and the revision of that; None after a pull. before: what it shows if
+    the answer to the last pull was lost; None if no number was sent before that. old: its numbers from before, of which
+    one can still come late. booked: the pieces in the ledger for these numbers, by movement. came_at: of the last one,
+    in seconds since 1970. request: the number of that request. local: whether the phone knows the product by its own
+    UUID: it began with none on hand there.
     """
 
     numbers: list[Number] = []
     shown: int | None = None
     since: int = 0
+    before: int | None = None
     old: list[int] = []
     booked: dict[int, int] = {}
     came_at: float = 0.0

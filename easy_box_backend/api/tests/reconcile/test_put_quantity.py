@@ -489,6 +489,29 @@ def test_a_step_from_the_list_before_a_lost_one_is_booked(
     assert warehouse.questions() == []
 
 
+@pytest.mark.parametrize(
+    ("arrived", "added", "booked"),
+    [(False, 0, [10, 1, -1, -1]), (True, 0, [10, 1, -1]), (False, 4, [10, 1, 4, -1, -1]), (True, 4, [10, 1, 4, -1])],
+)
+def test_after_a_lost_list_a_page_shows_the_number_sent_before_it_and_what_the_phone_has_added_since(
+    warehouse: Warehouse, anna: Phone, vera: Caller, seen: dict[str, Any], arrived: bool, added: int, booked: list[int]
+) -> None:
+    """Her page shows 11, and one less is 10, as both lists say. If she has the new list, she has saved the page."""
+    press(anna, seen, 11)
+    if added:
+        warehouse.later(1)
+        anna.add("SOCK", added)
+    vera.send("post", f"/api/products/{seen['id']}/adjust/", {"quantity_delta": -1, "reason": "sold"})
+    warehouse.later(1)
+    anna.pull()
+    if not arrived:
+        anna.loses_connection()
+    press(anna, seen, 10 + added)
+    assert warehouse.movements("SOCK") == booked
+    anna.pull()
+    assert warehouse.questions() == [("quantity_guess", "SOCK")]
+
+
 def test_after_the_new_list_has_certainly_arrived_a_step_from_the_old_number_is_asked_about(
     warehouse: Warehouse, anna: Phone, boris: Phone, seen: dict[str, Any]
 ) -> None:
