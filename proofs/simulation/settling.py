@@ -13,7 +13,8 @@ from proofs.simulation.facts import Facts
 from proofs.simulation.scene import Scene
 
 STEPS = (-1, 0, 1)
-"""The steps that a guessed press may really have been. The manager finds out which by counting the shelf."""
+"""The steps that the presses of a page may really have been that nothing explains. The manager finds out by counting
+the shelf. What is explained is right, or the question's other change is."""
 
 
 def accounts_for(difference: int, sku: str, scene: Scene, facts: Facts) -> bool:
@@ -48,7 +49,8 @@ def _amounts(row: dict[str, Any], ids: set[int], facts: Facts) -> list[int]:
     )
     pending = sum(entry["delta"] for entry in row["facts"].get("pending", []) if entry["product"] in ids)
     if row["kind"] == "quantity_guess":
-        return [pending, *(step - row["facts"]["change"] for step in STEPS)]
+        guessed = [pieces for pieces, is_guess in row["facts"]["story"]["believed"] if is_guess]
+        return [pending, -booked, *(step - sum(guessed) for step in STEPS if guessed)]
     if row["kind"] == "unknown_product" and isinstance(row["facts"].get("quantity"), int):
         return [-1, 1]
     return [amount for amount in (-booked, pending) if amount]
