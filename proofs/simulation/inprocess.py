@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from proofs.simulation.network import Wire
+from proofs.simulation.network import DAY_AND_HOUR, Wire
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -104,6 +104,13 @@ class InProcessServer:
         """Advance the simulated clock."""
         with self._lock:
             self._moment += timedelta(seconds=seconds)
+
+    def next_day(self) -> None:
+        """Advance the clock by a day, and run the worker's job. See network.Server."""
+        from api.ops import worker
+
+        self.wait(DAY_AND_HOUR)
+        worker.ask_about_silent_phones(self._moment)
 
     def elapsed(self) -> float:
         """Seconds of simulated time since START."""

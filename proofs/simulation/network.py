@@ -51,6 +51,12 @@ class Server(Protocol):
     def wait(self, seconds: float) -> None:
         """Let so many seconds pass between two acts of people; a real server may wait less."""
 
+    def next_day(self) -> None:
+        """Let a day pass: the worker asks about the phones that have been silent since."""
+
+
+DAY_AND_HOUR = 25 * 3600
+"""In seconds. The worker looks every hour for phones that have been silent for a day."""
 
 BAD_GATEWAY = (
     b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 22\r\nconnection: close\r\n\r\n"

@@ -21,7 +21,7 @@ from pathlib import Path
 from dev import postgres
 from proofs.phone.dio import SocketConnection
 from proofs.simulation import plan, scene
-from proofs.simulation.network import Wire
+from proofs.simulation.network import DAY_AND_HOUR, Wire
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKEND = ROOT / "easy_box_backend"
@@ -29,6 +29,12 @@ WORKERS, THREADS = 2, 4
 PASS_GAP_MILLISECONDS = 150
 START_SECONDS = 60
 ANSWER_SECONDS = 60
+ASK_TOMORROW = f"""
+from datetime import timedelta
+from django.utils import timezone
+from api.ops import worker
+worker.ask_about_silent_phones(timezone.now() + timedelta(seconds={DAY_AND_HOUR}))
+"""
 # fsync is off, since the machine stays up; but acknowledged writes must survive a kill of PostgreSQL's processes.
 DATABASE_OPTIONS = {"synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -164,6 +170,10 @@ class RealServer:
     def wait(self, seconds: float) -> None:
         """Sleep. Times over `human_gap` are skipped; schedule.py keeps the acts of one person apart."""
         time.sleep(seconds if seconds <= self.human_gap else 0)
+
+    def next_day(self) -> None:
+        """Run the worker's job with the time of tomorrow, since the clock goes on as it is. See network.Server."""
+        self._manage("shell", "--no-imports", "-c", ASK_TOMORROW)
 
     def elapsed(self) -> float:
         return time.monotonic()

@@ -109,12 +109,16 @@ class Stage:
     # --- afterwards
 
     def _heal(self) -> None:
-        """With a working network, everybody opens their screens until the queues are empty."""
+        """With a working network, everybody opens their screens until the queues are empty, and again on the next day.
+
+        Whoever has logged in anew never lists anything under the former login. The worker asks about its numbers.
+        """
         for person in self.people.values():
             person.finish_pass()
             person.line.begin(-1)
             person.phone.online = True
             self._drain(person)
+        self.server.next_day()
         for person in self.people.values():
             self.server.wait(self.server.human_gap)
             person.do_open(Act(-1, person.name, "open"))

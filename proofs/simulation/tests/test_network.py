@@ -43,6 +43,9 @@ class Echo:
     def wait(self, seconds: float) -> None:
         pass
 
+    def next_day(self) -> None:
+        pass
+
     def elapsed(self) -> float:
         return 0.0
 
