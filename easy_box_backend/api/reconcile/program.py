@@ -36,6 +36,8 @@ from api.reconcile.chances import (
     share,
 )
 
+NONE, NO_LATE_ONE = -1, -2
+"""There is no second pass; or none, and it is too late for one to begin."""
 IDLE, DIRECT, PASS = "idle", "direct", "pass"
 """The modes of a state: at rest; the last addition came by hand, and may have failed on the screen; a pass is running
 or has broken off."""
@@ -130,8 +132,8 @@ class State(msgspec.Struct, frozen=True, eq=False):
 
     mode: IDLE, DIRECT or PASS. queue, length: the first `length` items of `queue` are the known items of its stock
     queue. at: how many of them the latest pass has sent. other: how many a second pass has sent of the same queue, or
-    of `ghost` once the first pass has cleared the queue; -1 for no second pass. ghost, ghost_length: the previous
-    queue, which was sent completely. before, run: the last addition by hand, and how many equal ones came in a row.
+    of `ghost` once the first pass has cleared the queue; NONE or NO_LATE_ONE. ghost, ghost_length: the previous queue,
+    which was sent completely. before, run: the last addition by hand, and how many equal ones came in a row.
     """
 
     mode: str = IDLE
@@ -140,7 +142,7 @@ class State(msgspec.Struct, frozen=True, eq=False):
     at: int = 0
     ghost: Queue = msgspec.field(default_factory=Queue)
     ghost_length: int = 0
-    other: int = -1
+    other: int = NONE
     before: Item | None = None
     run: int = 0
 
@@ -161,7 +163,7 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         return
     one, two = timing.passes(two=False), timing.passes(two=True)
     if timing.gap > MOST_SECONDS and state.other >= 0 and state.mode != PASS:
-        one, state = one * ONE_OF_TWO, replace(state, other=-1)
+        one, state = one * ONE_OF_TWO, replace(state, other=NONE)
     ghost, ghost_length = behind(state)
     beside = 1.0 if timing.interleaved else timing.pace  # of two passes either look-up may be the first
     is_alone = state.other >= 0 and state.mode != PASS  # the first has ended
@@ -169,7 +171,7 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         chance = 0.7 * one * timing.machine if is_alone else 0.5 * two * timing.pace_of_two
         yield "second pass", chance, 0, replace(state, other=state.other + 1)
     is_late = timing.interleaved or timing.gap < APP_SECONDS
-    at_rest = state.mode == IDLE and state.other < 0 and not state.length
+    at_rest = state.mode == IDLE and state.other == NONE and not state.length
     if at_rest and is_late and ghost.items[:1] == [item]:
         # It has read the queue before the first pass cleared it.
         yield "second pass begins late", 0.5 * SECOND_PASS * beside, 0, replace(state, other=1)
@@ -179,7 +181,7 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         if state.other < 0 and state.queue.items[0] == item:
             chance = SECOND_PASS * two * beside * timing.another
             yield "second pass begins", chance, 0, replace(state, other=1)
-        yield from by_hand(share * BROKEN * timing.failed, replace(state, mode=IDLE, other=-1), item, timing)
+        yield from by_hand(share * BROKEN * timing.failed, replace(state, mode=IDLE, other=NONE), item, timing)
         if state.at == state.length:
             yield from by_hand(share * UNSEEN * timing.failed, cleared(state), item, timing)
     else:
@@ -205,7 +207,7 @@ def cleared(state: State) -> State:
     """The state after the end of the pass, which clears the queue."""
     ghost, ghost_length = behind(state)
     return replace(
-        state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=-1, ghost=ghost, ghost_length=ghost_length
+        state, mode=IDLE, queue=state.queue.root, length=0, at=0, other=NONE, ghost=ghost, ghost_length=ghost_length
     )
 
 
@@ -273,11 +275,11 @@ def pull_ways(state: State, timing: Timing) -> Iterator[Way]:
     is_idle = state.mode == IDLE
     done = replace(
         state, mode=IDLE, queue=state.queue.root, length=0, at=0, ghost=ghost, ghost_length=ghost_length,
-        before=None if is_idle else state.before, run=0 if is_idle else state.run,
+        other=max(state.other, NONE), before=None if is_idle else state.before, run=0 if is_idle else state.run,
     )  # fmt: skip
     if 0 <= state.other == ghost_length:
         # The second pass is through. The first may still run, and its queue is empty.
-        yield "the second pass ends", 0.2 * max(timing.pace, 0.2), 0, replace(done, other=-1)
+        yield "the second pass ends", 0.2 * max(timing.pace, 0.2), 0, replace(done, other=NONE)
     if state.mode == PASS:
         if state.at == state.length:
             pace = timing.pace if state.other >= 0 else machine
@@ -299,8 +301,13 @@ def unknown_ways(state: State, timing: Timing) -> Iterator[Way]:
 
     Such an answer ends a pass, although no request has failed: the next request may come on the same connection.
     """
-    if state.mode == PASS and state.at == state.length:
-        yield "the pass ends at an unknown SKU", 0.5 * timing.machine, 0, replace(state, mode=IDLE)
+    first, second = state.mode == PASS and state.at == state.length, 0 <= state.other == behind(state)[1]
+    share = 0.25 if first and second else 0.5
+    if first:
+        pace = timing.pace if state.other >= 0 else timing.machine
+        yield "the pass ends at an unknown SKU", share * pace, 0, replace(state, mode=IDLE)
+    if second:
+        yield "the second pass ends at an unknown SKU", share * timing.pace, 0, replace(state, other=NONE)
     yield "somebody looks", 0.5 * (timing.human if state.mode == PASS else 1.0), 0, state
 
 
@@ -308,10 +315,12 @@ def acted_ways(state: State, timing: Timing) -> Iterator[Way]:
     """The ways in which a creation, an update or a deletion can have come: by hand, or from a queue of its own."""
     by = 0.1 * timing.human
     if state.mode != PASS:
-        yield "by hand", by, 0, replace(state, mode=IDLE)
+        other = NO_LATE_ONE if state.other == NONE and timing.gap >= APP_SECONDS else state.other
+        yield "by hand", by, 0, replace(state, mode=IDLE, other=other)
         return
     if state.at == state.length:
-        yield "the pass moves on", 0.1 * timing.machine, 0, replace(cleared(state), other=state.other)
+        after = replace(cleared(state), other=max(state.other, NONE))
+        yield "the pass moves on", 0.1 * timing.machine, 0, after
         yield "by hand, and the pull before was lost", by * UNSEEN * timing.failed, 0, cleared(state)
     yield "by hand, and the pass had broken off", by * BROKEN * timing.failed, 0, replace(state, mode=IDLE)
     yield "by hand, while the pass runs", 0.1 * BESIDE * timing.another, 0, state

@@ -231,6 +231,62 @@ def test_an_unknown_sku_in_the_queue_stops_it_at_most_once(warehouse: Warehouse,
     assert on_hand(warehouse, "SHIRT", "SOCK", "SOKC") == [2, 5, 4]
 
 
+@pytest.mark.parametrize("minutes", [0.1, 30])
+def test_an_equal_queue_behind_a_creation_is_booked_again(warehouse: Warehouse, anna: Phone, minutes: float) -> None:
+    """A second pass of the queue before would have begun right behind the first: before the person could do anything
+    else. (In a repaired app, a pass begins with creations.)"""
+    send(anna, "SOCK")
+    anna.pull()
+    warehouse.later(minutes)
+    anna.create("NEW")
+    send(anna, "SOCK")
+    anna.pull()
+    assert on_hand(warehouse, "SOCK") == [10]
+
+
+def test_a_second_pass_begins_behind_the_updates_of_the_first_also_after_something_was_done_by_hand(
+    warehouse: Warehouse, anna: Phone
+) -> None:
+    anna.create("NEW")
+    pause(warehouse, anna)
+    seen = anna.find("JEANS")
+    pause(warehouse, anna)
+    first, second = anna.port, anna.port + 10_000
+    sock = anna.find("SOCK")
+    anna.port = second
+    anna.find("SOCK")
+    anna.port = first
+    anna.book(sock["id"] if sock else 0, 5)
+    send(anna, "SHIRT")
+    anna.put(seen or {}, name="Blue jeans")
+    anna.port = second
+    anna.book(sock["id"] if sock else 0, 5)
+    send(anna, "SHIRT")
+    anna.pull()
+    assert on_hand(warehouse, "SOCK", "SHIRT") == [5, 2]
+
+
+def test_a_queue_whose_two_passes_both_stop_at_an_unknown_sku_is_booked_once(warehouse: Warehouse, anna: Phone) -> None:
+    both_passes(anna, "SHIRT", "SOCK")
+    first, second = anna.port, anna.port + 10_000
+    jeans = anna.find("JEANS")
+    anna.book(jeans["id"] if jeans else 0, 1)
+    anna.port = second
+    anna.find("JEANS")
+    anna.port = first
+    assert anna.find("SOKC") is None, "behind the look-up of the second pass it may be a person's"
+    anna.port = second
+    anna.book(jeans["id"] if jeans else 0, 1)
+    assert anna.find("SOKC") is None, "it was looked up a moment ago, so it may be a scan"
+    warehouse.later(0.05)
+    send(anna, "SHIRT", "SOCK", "JEANS")
+    assert anna.find("SOKC"), "behind an addition"
+    anna.book(Product.objects.get(sku="SOKC").pk, 4)
+    send(anna, "CAP", "CAP", "SHIRT")
+    anna.pull()
+    assert on_hand(warehouse) == [4, 5, 1, 6]
+
+
 @pytest.mark.parametrize("manager", [True, False])
 def test_deletions_after_the_additions_show_that_all_additions_were_sent(warehouse: Warehouse, manager: bool) -> None:
     phone = warehouse.phone("Dora", manager=manager)
