@@ -241,6 +241,9 @@ def test_the_ways_out_of_a_state_sum_to_at_most_one(monkeypatch: pytest.MonkeyPa
         sent = sum(chance for item in {*known, NEW} for _, chance, _, _ in program.ways(state, item, Timing(1.0)))
         pulled = sum(chance for _, chance, _, _ in program.pull_ways(state, Timing(1.0)))
         assert sent + pulled <= 1, state
+    both_end = State(program.PASS, program.Queue([NEW]), 1, 1, other=1)
+    for state in (*states, both_end):
+        assert sum(chance for _, chance, _, _ in program.unknown_ways(state, Timing(1.0))) <= 1, state
 
 
 NEW: Item = (10**6, 1)
