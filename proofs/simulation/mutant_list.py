@@ -344,6 +344,38 @@ MUTANTS = (
         (Change("api/reconcile/presses.py", "IN_TURN = (0.3, 3.0), 10.0, 0.2\n", "IN_TURN = (0.3, 3.0), 1.0, 0.2\n"),),
         tests=EVIDENCE,
     ),
+    Mutant(
+        "a copy overtakes on its own connection",
+        (Change("api/reconcile/presses.py", " or timing.used <= passed", ""),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a series of presses breaks connections as often as all else",
+        (
+            Change(
+                "api/reconcile/presses.py",
+                "(timing.turned if in_turn else max(timing.fresh, 1 / 30))",
+                "max(timing.fresh, 1 / 30)",
+            ),
+        ),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "what presses do to connections is not learned",
+        (Change("api/reconcile/line.py", "self.turns[not timing.elsewhere] += 1", "pass"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a former connection is kept for ever",
+        (
+            Change(
+                "api/reconcile/line.py",
+                "besides = connection == self.before and used < KEPT_SECONDS",
+                "besides = connection == self.before",
+            ),
+        ),
+        tests=EVIDENCE,
+    ),
     # --- orders
     Mutant(
         "picks of two phones count twice",

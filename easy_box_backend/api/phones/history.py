@@ -6,10 +6,7 @@ from api.models import Device, Order, OrderVersion, Product, ProductVersion, Sto
 from api.reconcile import seen
 from api.reconcile.memory import Memory, Shown
 from api.reconcile.picking import Lines
-from api.reconcile.presses import Base, Page
-
-NUMBER_LOST = 0.1
-"""The chance that the answer to the last number before a lost list was lost too: then the page does not show it."""
+from api.reconcile.presses import NUMBER_LOST, Base, Page
 
 
 def page_of(

@@ -41,6 +41,8 @@ def note(
         page = memory.pages[product.pk] = _close(product, page, memory, by)
     at = by.at.timestamp()
     copy = presses.OF_A_PASS_BEFORE if late else presses.lateness(arrival.timing, *page.gaps(quantity, at))
+    if page.request == memory.number - 1 and page.is_next(quantity, at):
+        memory.line.pressed_next(arrival.timing)
     number = Number(quantity, copy, edited, revision=product.revision, at=at)
     number.answers = seen.answered(memory, product.pk, page.request)
     page.numbers.append(number)

@@ -93,6 +93,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     it, even on one that the phone has kept.
     slowness, its_slowness: how many times as long as usual the last addition, and this one, came after its look-up; 0
     if unknown. sudden: the share of this phone's failures that came although the answers were as quick as usual.
+    turned: the share of presses directly behind another one that come on another connection. used: the time since the
+    previous request on this connection, as far as known.
     """
 
     gap: float
@@ -109,6 +111,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     elsewhere: bool = False
     its_slowness: float = 0.0
     sudden: float = SUDDEN
+    turned: float = 1.0
+    used: float = 1e9
 
     @property
     def fresh(self) -> float:

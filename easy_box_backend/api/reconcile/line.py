@@ -13,6 +13,8 @@ NOT_SLOW = 1.25
 """An addition counts as slow if it took at least so many times as long as usual."""
 FEW_SPREAD = 0.1
 """Where a balancer changes a larger share of connections, new connections are no evidence of failures."""
+LEAST_TURNED = 0.003
+"""The least share of presses directly behind another one that come on another connection."""
 LATE_SECONDS = 3.0
 """A look-up that has waited longer belongs to no addition once the product has been added again or the list pulled."""
 USUAL_TRIP, ITS_WEIGHT, MOST_TRIPS = 0.1, 2, 50
@@ -38,10 +40,14 @@ class Line(msgspec.Struct, omit_defaults=True):
     connection: str = ""
     before: str = ""
     """The previous connection, which the phone can have kept as well."""
+    before_at: float = -1e9
+    """When the last request came on that one."""
     kept: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     """How often a connection that the phone would keep was not kept, and how often it was."""
     pairs: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     """The same for requests directly after a look-up of the same product, whose answer has certainly arrived."""
+    turns: list[int] = msgspec.field(default_factory=lambda: [0, 0])
+    """How often a press directly behind another one came on another connection, and how often on the same."""
     trips: tuple[int, float] = (0, 0.0)
     """The number of measured trips, and their average, in seconds."""
     trip: float = 0.0
@@ -70,7 +76,9 @@ class Line(msgspec.Struct, omit_defaults=True):
         gap, kept = at - self.acted_at, None
         since = at - self.last_at
         elsewhere = since < KEPT_SECONDS and connection != self.connection
-        if connection and (connection == self.connection or (since < KEPT_SECONDS and connection != self.before)):
+        used = at - {self.before: self.before_at, self.connection: self.last_at}.get(connection, -1e9)
+        besides = connection == self.before and used < KEPT_SECONDS
+        if connection and (connection == self.connection or (since < KEPT_SECONDS and not besides)):
             kept = connection == self.connection
             if BUSY_SECONDS < since < KEPT_SECONDS:
                 self.kept[kept] += 1
@@ -79,7 +87,7 @@ class Line(msgspec.Struct, omit_defaults=True):
             if self.trip and kept is False and since > BUSY_SECONDS and self._spread() < FEW_SPREAD:
                 self.failures[self._slowness() < NOT_SLOW] += 1
         if connection != self.connection:
-            self.before, self.connection = self.connection, connection
+            self.before, self.before_at, self.connection = self.connection, self.last_at, connection
         self.last_at = at
         if kind not in UNTOLD:
             self.acted_at = at
@@ -96,11 +104,21 @@ class Line(msgspec.Struct, omit_defaults=True):
         return Timing(
             gap, kept, new, first_kept=self.first_kept, unbroken=unbroken, spread=self._spread(),
             first_gap=self.first_gap, lost=lost, slowness=self._slowness(), elsewhere=elsewhere, sudden=sudden,
+            turned=self._turned(), used=used,
         )  # fmt: skip
 
     def _spread(self) -> float:
         """The share of connections that are not kept although nothing has failed."""
         return (self.pairs[False] + 0.01) / (sum(self.pairs) + 5)
+
+    def _turned(self) -> float:
+        """The share of presses directly behind another one that come on another connection: nothing has failed between
+        them, so that is a balancer's doing, or the trace of a second tap."""
+        return max((self.turns[False] + 0.01) / (sum(self.turns) + 2), LEAST_TURNED)
+
+    def pressed_next(self, timing: Timing) -> None:
+        """The last request was a press directly behind another one."""
+        self.turns[not timing.elsewhere] += 1
 
     def _usual(self) -> float:
         """The average trip, in seconds. While few trips are known, it is mostly that of other phones."""

@@ -39,6 +39,8 @@ OF_A_PASS_BEFORE = 0.5
 WAITING, FEWER = 0.3, 0.1
 """The chances that a page, when it is opened, includes some of the phone's additions that still wait in its queue, and
 that it lacks some that have come, since the answer to one was lost."""
+NUMBER_LOST = 0.1
+"""The chance that the answer to the last number before a lost list was lost too: then the page does not show it."""
 MOST_GROWN = 40
 """How many of the phone's latest additions a page may or may not include."""
 
@@ -87,13 +89,22 @@ class Page(msgspec.Struct):
     request: int = 0
     local: bool = False
 
-    def gaps(self, quantity: int, at: float) -> tuple[float, float]:
-        """For a number that comes at `at`: the seconds since the last different number, infinite if there is none; and
-        how many seconds after its predecessor this number came the last time, 0 if there was none."""
+    def gaps(self, quantity: int, at: float) -> tuple[float, float, float]:
+        """For a number that comes at `at`: the seconds since the last different number, infinite if there is none; how
+        many seconds after its predecessor this number came the last time, 0 if there was none; and the seconds since
+        the first different number that came after this one, 0 if there is none."""
         places = [nth for nth, number in enumerate(self.numbers) if number.quantity == quantity]
         before = self.numbers[places[-1]].at - self.numbers[max(places[-1] - 1, 0)].at if places else 0.0
         others = [number.at for number in self.numbers if number.quantity != quantity]
-        return at - others[-1] if others else math.inf, before
+        after = [moment for moment in others if places and moment >= self.numbers[places[0]].at]
+        return at - others[-1] if others else math.inf, before, at - after[0] if after else 0.0
+
+    def is_next(self, quantity: int, at: float) -> bool:
+        """Whether a number that comes at `at` is surely the next press of a series: then the phone has read the answer
+        to the number before."""
+        before = self.numbers[-1] if self.numbers else None
+        is_step = before is not None and abs(quantity - before.quantity) == 1 and at - before.at < PRESS_SECONDS[1]
+        return is_step and all(quantity != number.quantity for number in self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +127,20 @@ class Reading:
     steps: tuple[tuple[int, bool], ...] = ()
 
 
-def lateness(timing: Timing, gap: float = math.inf, before: float = 0.0) -> float:
+def lateness(timing: Timing, gap: float = math.inf, before: float = 0.0, passed: float = 0.0) -> float:
     """The chance that a number seen before is an earlier PUT that comes late, given its connection and the time.
 
-    It cannot come late on the phone's connection. On a new one that is the likelier, the rarer new ones are; a
-    balancer's are always new, and say nothing. gap, before: see `Page.gaps`. A copy comes at any time, mostly once an
-    error was shown, and the number pressed again; presses come one soon after the other, but never at once.
+    It cannot come late on the phone's connection, nor on any that has been used since the next number came: a
+    connection keeps the order. On a new one that is the likelier, the rarer new ones are; a balancer's are always new,
+    and say nothing. gap, before, passed: see `Page.gaps`. A copy comes at any time, mostly once an error was shown, and
+    the number pressed again; presses come one soon after the other, but never at once.
     """
     shortest, longest = PRESS_SECONDS
-    pace = TOO_QUICK if gap < shortest else IN_TURN if max(gap, before) < longest else 1.0
-    return pace * LATE * (timing.bad * min(1 / timing.fresh, 30.0) if timing.elsewhere else 0.02)
+    in_turn = shortest <= gap and max(gap, before) < longest
+    pace = TOO_QUICK if gap < shortest else IN_TURN if in_turn else 1.0
+    if not timing.elsewhere or timing.used <= passed:
+        return pace * LATE * 0.02
+    return pace * LATE * timing.bad / (timing.turned if in_turn else max(timing.fresh, 1 / 30))
 
 
 def read(

@@ -25,9 +25,10 @@ class StoryReader(Model):
     """Additions by stories, numbers by the pages that the phone can show. One phone."""
 
     def __init__(self, margin: float = MARGIN) -> None:
-        self.stories, self.line, self.presses = Stories(margin), Line(), Presses(margin)
+        self.stories, self.line = Stories(margin), Line()
         self.effects: dict[int, Effect] = {}
         """How each addition was read, by its number."""
+        self.presses = Presses(margin, self.effects)
         self.final: list[Doubts] = []
 
     def read(self, request: Request) -> None:
@@ -40,19 +41,20 @@ class StoryReader(Model):
             stories.find_nothing(timing)
         elif request.kind == "add":
             stories.add(product, request.quantity, line.add(product, timing))
-            self.presses.add(request)
         elif request.kind == "put":
             stories.act(timing)
-            self.presses.put(request, timing)
         elif request.kind == "pull":
             line.pull()
             self.final.append(stories.pull(timing))
-            self.presses.pulled()
         self.effects |= {effect.number: effect for effect in stories.told()}
         stories.settle()
+        if request.kind == "put":
+            self.presses.put(request, timing, line, stories.number)
+        elif request.kind == "pull":
+            self.presses.pulled()
 
     def answered(self, stock: dict[int, int]) -> None:
-        self.presses.answered(stock)
+        self.presses.answered(stock, self.stories.number)
 
     def booked(self) -> dict[int, int]:
         totals = self.presses.booked()

@@ -82,6 +82,22 @@ def test_looking_changes_nothing() -> None:
     assert wire.reader.questions() == {}
 
 
+def test_after_a_lost_list_a_page_may_lack_goods_from_before_it() -> None:
+    """Neither the answer to the addition nor the list has arrived, so the page shows what it did before both."""
+    wire = Wire(stock={1: 13})
+    wire.pause()
+    wire.add(1, 1)
+    wire.pause(500)
+    wire.list = {1: 14}
+    wire.send("pull")
+    wire.pause(5)
+    for number in (14, 13, 12):
+        wire.at += 1
+        wire.send("put", 1, number)
+    wire.send("pull")
+    assert -2 in {change + wire.stock(1) - 1 - 1 for change in (0, *wire.reader.questions().get(1, ()))}
+
+
 def test_goods_entered_again_after_a_lost_answer_are_asked_about() -> None:
     wire = Wire()
     wire.pause()

@@ -107,15 +107,16 @@ def test_a_few_slow_responses_hardly_change_the_usual_time_of_a_phone() -> None:
 @pytest.mark.parametrize(
     ("sent", "gaps"),
     [
-        ([(11, 0.0), (12, 9.0)], (1.0, 0.0)),
-        ([(12, 0.0), (11, 8.0), (10, 9.0)], (1.0, 8.0)),  # 10 came 1 s ago, and 11 had come 8 s after 12
-        ([(11, 0.0), (12, 5.0), (11, 9.98)], (5.0, pytest.approx(4.98))),  # a second tap is no copy
-        ([(12, 9.0)], (1.0, 0.0)),
-        ([], (math.inf, 0.0)),
+        ([(11, 0.0), (12, 9.0)], (1.0, 0.0, 1.0)),
+        ([(12, 0.0), (11, 8.0), (10, 9.0)], (1.0, 8.0, 1.0)),  # 10 came 1 s ago, and 11 had come 8 s after 12
+        ([(11, 0.0), (12, 5.0), (11, 9.98)], (5.0, pytest.approx(4.98), 5.0)),  # a second tap is no copy
+        ([(11, 0.0), (12, 5.0), (13, 7.0)], (3.0, 0.0, 5.0)),  # a copy of 11 was sent before 12, 5 s ago
+        ([(12, 9.0)], (1.0, 0.0, 0.0)),
+        ([], (math.inf, 0.0, 0.0)),
     ],
 )
 def test_a_copy_is_recognised_by_the_previous_number_and_by_when_its_own_number_came_before(
-    sent: list[tuple[int, float]], gaps: tuple[float, float]
+    sent: list[tuple[int, float]], gaps: tuple[float, float, float]
 ) -> None:
     page = Page(numbers=[Number(number, 0.0, at=at) for number, at in sent])
     assert page.gaps(11, 10.0) == gaps
@@ -126,3 +127,50 @@ def test_a_copy_may_come_at_any_time_but_presses_come_soon_after_each_other() ->
     gaps = ((0.1, 1.0), (2.0, 1.0), (8.0, 1.0), (2.0, 8.0))
     at_once, soon, later, again = (presses.lateness(Timing(1.0, elsewhere=True), *gap) for gap in gaps)
     assert later / 20 < soon < later == again < at_once
+
+
+@pytest.mark.parametrize(("used", "possible"), [(5.0, True), (1.0, False), (2.0, False)])
+def test_a_copy_cannot_come_on_a_connection_that_has_been_used_since_the_next_number(
+    used: float, possible: bool
+) -> None:
+    """A connection keeps the order. After a second tap the phone has two, and a press may come on either."""
+    timing = Timing(1.0, elsewhere=True, turned=0.01)
+    late = presses.lateness(replace(timing, used=used), 1.0, 1.0, 2.0)
+    assert late == (presses.lateness(timing, 1.0, 1.0, 2.0) if possible else presses.lateness(Timing(1.0), 1.0, 1.0))
+
+
+def pressed(line: Line, *connections: str) -> Timing:
+    """The Timing of the next number, on a connection of its own, after presses on these connections, 1 s apart."""
+    for nth, connection in enumerate(connections):
+        timing = line.arrive("put", float(nth), connection)
+        if nth:
+            line.pressed_next(timing)
+    return line.arrive("put", float(len(connections)), "copy")
+
+
+def test_in_a_series_another_connection_points_to_a_copy_unless_presses_change_it_anyway() -> None:
+    """Nothing has failed between two presses of a series, however often connections break elsewhere."""
+    kept = pressed(Line(), *("c" * 10))
+    own = pressed(Line(), *(f"c{nth}" for nth in range(10)))
+    assert kept.turned < 0.02 < 0.8 < own.turned
+    often_broken, balancer = (replace(timing, new=0.5) for timing in (kept, own))
+    late, shared = (presses.lateness(timing, 1.0, 1.0) for timing in (often_broken, balancer))
+    assert math.log(presses.STEP / late) < 7 < math.log(presses.STEP / shared)
+
+
+def test_a_number_is_the_next_press_of_a_series_if_it_is_one_step_on_and_was_not_sent_before() -> None:
+    page = Page(numbers=[Number(number, 0.0, at=at) for number, at in ((11, 0.0), (12, 5.0))])
+    assert page.is_next(13, 6.0)
+    assert not any(page.is_next(*other) for other in ((11, 6.0), (12, 6.0), (14, 6.0), (13, 9.0)))
+    assert not Page().is_next(11, 0.0)
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(13.0, None), (17.0, False)])
+def test_a_connection_that_was_idle_longer_than_the_phone_keeps_it_is_not_one_of_its_own(
+    seconds: float, kept: bool | None
+) -> None:
+    """What comes there was sent earlier."""
+    line = Line()
+    for at, connection in ((0.0, "before"), (seconds - 5, "now")):
+        line.arrive("put", at, connection)
+    assert line.arrive("put", seconds, "before").kept is kept

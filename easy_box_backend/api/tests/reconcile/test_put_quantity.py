@@ -244,6 +244,20 @@ def test_presses_before_and_after_an_addition_are_booked_once_when_they_are_sent
     assert warehouse.questions() == []
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_plus_minus_is_asked_about_where_only_the_last_press_came_on_another_connection(
+    warehouse: Warehouse, anna: Phone, seen: dict[str, Any], own: bool
+) -> None:
+    """Nothing fails within a series of presses, so another connection suggests a copy, unless each press has one."""
+    for place, number in enumerate((11, 12, 13, 14, 13)):
+        if own or place == 4:
+            anna.loses_connection()
+        warehouse.later(1 / 60)
+        press(anna, seen, number)
+    anna.pull()
+    assert bool(warehouse.questions()) is not own
+
+
 def test_a_second_pass_that_breaks_off_in_the_middle_changes_nothing(
     warehouse: Warehouse, anna: Phone, seen: dict[str, Any]
 ) -> None:
