@@ -376,6 +376,36 @@ MUTANTS = (
         ),
         tests=EVIDENCE,
     ),
+    Mutant(
+        "of two look-ups of a product the first is certain",
+        (Change("api/reconcile/line.py", "of_two or number != before", "number != before"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "no error is ever given up",
+        (Change("api/reconcile/chances.py", "min(1.0, self.arrived + given_up * shown)", "self.arrived"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a press tells nothing of the addition before it",
+        (Change("api/reconcile/program.py", "by *= timing.moved_on if state.mode == DIRECT else 1.0", "pass"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a series goes on after another act",
+        (Change("api/reconcile/program.py", "timing.gap if state.mode == DIRECT else math.inf", "timing.gap"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a late addition is another box by hand",
+        (Change("api/reconcile/chances.py", "if self.crossed:  # the addition arrived late", "if False:"),),
+        tests=EVIDENCE,
+    ),
+    Mutant(
+        "a late request of a broken pass is none of its queue",
+        (Change("api/reconcile/program.py", "if timing.crossed:  # a late", "if False:  # a late"),),
+        tests=EVIDENCE,
+    ),
     # --- orders
     Mutant(
         "picks of two phones count twice",

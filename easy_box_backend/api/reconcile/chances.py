@@ -94,7 +94,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     slowness, its_slowness: how many times as long as usual the last addition, and this one, came after its look-up; 0
     if unknown. sudden: the share of this phone's failures that came although the answers were as quick as usual.
     turned: the share of presses directly behind another one that come on another connection. used: the time since the
-    previous request on this connection, as far as known.
+    previous request on this connection, as far as known. crossed: whether "the previous request" came only after the
+    look-up.
     """
 
     gap: float
@@ -113,6 +114,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     sudden: float = SUDDEN
     turned: float = 1.0
     used: float = 1e9
+    crossed: bool = False
 
     @property
     def fresh(self) -> float:
@@ -162,6 +164,16 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
         return min(1.0, self.spread + self.new * unseen)
 
     @property
+    def moved_on(self) -> float:
+        """The chance of the connection if a person does something else after an addition by hand: its answer has
+        arrived, or it has failed and is given up."""
+        given_up = FAILED * (1 - AGAIN) * (0.0005 if self.first_kept else self._weak(self.sudden))
+        if self.crossed:  # the addition arrived late
+            return given_up * LATE
+        shown = _of(self.gap, ((5.0, 0.1), (10.0, 0.3), (15.0, 0.5), (math.inf, 1.0)))
+        return min(1.0, self.arrived + given_up * shown)
+
+    @property
     def unread(self) -> float:
         """The odds that the answer to the pull before this request was lost, against that it was read."""
         if self.kept:
@@ -181,9 +193,8 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     @property
     def retried(self) -> float:
         """The chance of the gap if the previous request has failed and the person enters it again: the error takes a
-        while to show, and then the person is quick. If it is interleaved, the failed request was late and arrived after
-        the look-up."""
-        if self.interleaved:
+        while to show, and then the person is quick. If it has crossed the look-up, it was late."""
+        if self.crossed:
             return LATE * self._weak(self.sudden) * self.human
         usual = _of(
             self.first_gap,

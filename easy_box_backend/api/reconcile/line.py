@@ -60,6 +60,8 @@ class Line(msgspec.Struct, omit_defaults=True):
     connection."""
     acted_at: float = -1e9
     """When the last request came that extended the stories. Gaps are measured from then on."""
+    acted: tuple[int, int] = (0, 0)
+    """The number of that request, and of the one before that extended the stories."""
     acted_on: str = ""
     """The connection of that request: as long as it is used, nothing has failed."""
     first_kept: bool | None = None
@@ -98,7 +100,7 @@ class Line(msgspec.Struct, omit_defaults=True):
         new = (self.kept[False] + 0.12) / (sum(self.kept) + 2)
         unbroken = bool(connection) and connection == self.acted_on
         if kind not in UNTOLD:
-            self.acted_on = connection
+            self.acted_on, self.acted = connection, (self.requests, self.acted[0])
         sudden = (self.failures[True] + SUDDEN * ITS_FAILURES) / (sum(self.failures) + ITS_FAILURES)
         sudden = max(sudden, SAME_NETWORK ** self.trips[0])  # all of them may have been on a weak network
         return Timing(
@@ -155,14 +157,20 @@ class Line(msgspec.Struct, omit_defaults=True):
         # Within one pass the look-up comes directly before; two passes look up and add in turn, each on its connection.
         own = [place for place, entry in enumerate(waiting) if entry[3] and entry[3] == self.connection]
         direct = waiting[-1][0] == before
-        number, looked_up_at, its_timing, _ = waiting.pop(own[-1] if own else -1 if direct else 0)
+        place = own[-1] if own else len(waiting) - 1 if direct else 0
+        number, looked_up_at, its_timing, _ = waiting.pop(place)
+        # Whose look-up was the first cannot be told where two passes have looked up the same product.
+        of_two = not own and place > 0 and looked_up_at - waiting[place - 1][1] < BUSY_SECONDS
         self._measure(at - looked_up_at if number == before else 0.0)
         if self.trip and any(nth == number - 1 and looked_up_at - then > ERROR_SECONDS for nth, then, *_ in waiting):
             self.failures[self._slowness() < NOT_SLOW] += 1
         lost = self.next > 0 and (self.next != product or looked_up_at - self.next_at > APP_SECONDS)
         self.next = 0
         self._keep(product, waiting)
-        return replace(its_timing, interleaved=number != before, lost=lost, its_slowness=self._slowness())
+        return replace(
+            its_timing, interleaved=of_two or number != before, lost=lost, its_slowness=self._slowness(),
+            crossed=number < self.acted[1],
+        )  # fmt: skip
 
     def _measure(self, trip: float) -> None:
         """Note the trip of the last addition, in seconds; 0 if it is unknown."""

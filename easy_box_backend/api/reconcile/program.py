@@ -19,6 +19,7 @@ from api.reconcile.chances import (
     CONTRADICTION,
     FAILED,
     FIRST,
+    LATE,
     LOST_BY_HAND,
     MOST_SECONDS,
     ONE_OF_TWO,
@@ -187,9 +188,12 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
     else:
         if state.mode == DIRECT and state.before == item:
             yield "entered again", share * FAILED * AGAIN * timing.retried, 0, state
-        yield from by_hand(share * 0.6 * (timing.arrived if state.mode == DIRECT else 1.0), state, item, timing)
+        yield from by_hand(share * 0.6 * (timing.moved_on if state.mode == DIRECT else 1.0), state, item, timing)
         if state.length and state.at == state.length:
             yield from by_hand(share * 0.06, cleared(state), item, timing)
+            if timing.crossed:  # a late request of the pass that has broken off
+                after = replace(state, queue=state.queue.grown(state.at, item), length=state.length + 1)
+                yield "new at the queue's end", LATE * state.queue.new(state.at, item), item[1], after
 
 
 def begun(state: State, timing: Timing) -> float:
@@ -239,7 +243,7 @@ def by_hand(chance: float, state: State, item: Item, timing: Timing) -> Iterator
     """The ways that begin with a person and a phone at rest: goods are received, or the list is opened, which starts a
     pass."""
     chance *= timing.human
-    new = content(item, state.before, series(state.run, timing.gap))
+    new = content(item, state.before, series(state.run, timing.gap if state.mode == DIRECT else math.inf))
     if state.length and state.queue.items[0] == item:
         new = max(new, SAME_AS_QUEUED)
     run = state.run + 1 if item == state.before else 1
@@ -316,6 +320,7 @@ def acted_ways(state: State, timing: Timing) -> Iterator[Way]:
     by = 0.1 * timing.human
     if state.mode != PASS:
         other = NO_LATE_ONE if state.other == NONE and timing.gap >= APP_SECONDS else state.other
+        by *= timing.moved_on if state.mode == DIRECT else 1.0
         yield "by hand", by, 0, replace(state, mode=IDLE, other=other)
         return
     if state.at == state.length:

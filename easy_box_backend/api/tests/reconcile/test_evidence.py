@@ -12,6 +12,7 @@ from api.reconcile import presses
 from api.reconcile.chances import GOOD, SLOW, STOPPED, STOPPED_SOON, SUDDEN, WEAK, WEAK_SHARE, Timing, weakness
 from api.reconcile.line import Line
 from api.reconcile.presses import Number, Page
+from api.reconcile.stories import Stories
 
 QUICK, UNKNOWN, LONG = (Timing(20.0, new=1.0, first_gap=20.0, slowness=s, its_slowness=s) for s in (0.3, 0.0, 4.0))
 
@@ -174,3 +175,74 @@ def test_a_connection_that_was_idle_longer_than_the_phone_keeps_it_is_not_one_of
     for at, connection in ((0.0, "before"), (seconds - 5, "now")):
         line.arrive("put", at, connection)
     assert line.arrive("put", seconds, "before").kept is kept
+
+
+@pytest.mark.parametrize(("apart", "of_two"), [(0.05, True), (1.0, False)])
+def test_of_two_passes_that_look_up_the_same_product_either_look_up_may_be_the_first(
+    apart: float, of_two: bool
+) -> None:
+    """Where each request has its own connection. So both additions are evidence of two passes."""
+    line = Line()
+    for nth, at in enumerate((0.0, apart)):
+        line.find(1, line.arrive("find", at, f"find {nth}"))
+    timings = [line.add(1, line.arrive("add", apart + 0.05 * nth, f"add {nth}")) for nth in (1, 2)]
+    assert [timing.interleaved for timing in timings] == [of_two, True]
+
+
+@pytest.mark.parametrize("gap", [9.0, 34.0])
+def test_an_error_may_be_given_up_and_the_next_box_be_an_equal_one(gap: float) -> None:
+    """However certain the failure of the first addition, a manager is asked about the second."""
+    stories = Stories()
+    stories.add(1, 1, Timing(600.0))
+    failed = Timing(gap, kept=False, new=0.06, first_kept=False, first_gap=9.0, spread=0.0)
+    stories.add(1, 1, replace(failed, slowness=9.0, its_slowness=3.0))
+    assert stories.told()[-1].way == "entered again"
+    assert set(stories.doubts()) == {1}
+
+
+@pytest.mark.parametrize(("kept", "pieces"), [(False, [1, 0]), (True, [1, 1])])
+def test_a_press_on_a_new_connection_may_follow_a_pass_that_broke_off(kept: bool, pieces: list[int]) -> None:
+    """On the same connection the answer to the addition has arrived, so it came by hand, and the next is new."""
+    stories = Stories()
+    stories.add(1, 1, Timing(600.0))
+    stories.act(Timing(9.0, kept=kept, new=0.1, first_kept=kept, first_gap=9.0, spread=0.0, unbroken=kept))
+    stories.add(1, 1, Timing(2.0, kept=True, new=0.1, first_kept=True, spread=0.0))
+    assert [effect.pieces for effect in stories.told()] == pieces
+    assert set(stories.doubts()) == (set() if kept else {1})
+
+
+def test_many_pieces_again_after_another_act_may_be_a_queue_that_is_sent_again() -> None:
+    """A person who has left the screen for receiving goods is not within a series of equal boxes."""
+    stories = Stories()
+    stories.add(1, 137, Timing(600.0))
+    for gap in (8.0, 3.0):
+        stories.act(Timing(gap))
+    stories.add(1, 137, Timing(1.6))
+    assert stories.doubts()[1][-137].cost < 4
+
+
+def test_of_two_equal_additions_whose_look_ups_both_came_before_one_is_a_late_copy() -> None:
+    """A person looks the second box up only when the first is on the screen. Here an error was shown, and then the
+    first addition arrived after all."""
+    line, stories = Line(), Stories()
+    for nth in range(8):
+        at = 8.0 * nth
+        line.find(1, line.arrive("find", at, "c"))
+        stories.add(1, 10, line.add(1, line.arrive("add", at + 0.1, "c")))
+    for at, connection in ((66.0, "c"), (73.0, "d")):
+        line.find(1, line.arrive("find", at, connection))
+    for at, connection in ((73.1, "c"), (73.2, "d")):
+        stories.add(1, 10, line.add(1, line.arrive("add", at, connection)))
+    assert [effect.pieces for effect in stories.told()] == [10] * 9 + [0]
+    assert stories.doubts()[1][10]
+
+
+def test_a_late_request_of_a_pass_that_broke_off_belongs_to_its_queue() -> None:
+    line, stories = Line(), Stories()
+    for at in (0.0, 0.2, 0.4, 60.0, 60.2, 60.4, 60.6):
+        line.find(1, line.arrive("find", at, "c"))
+        is_late = at == 0.4
+        if is_late:
+            stories.act(line.arrive("put", 8.0, "d"))
+        stories.add(1, 1, line.add(1, line.arrive("add", 9.0 if is_late else at + 0.1, "c")))
+    assert sum(effect.pieces for effect in stories.told()) == 4
