@@ -161,7 +161,9 @@ def read(
         came = sum(revision <= number.revision for revision, _ in added)
         best: dict[tuple[object, ...], Reading] = {}
         for reading in readings:
-            for chance, shown, grown, pieces, waits in _ways(reading, number, late, bases, shown_since, sums, came):
+            for chance, shown, grown, pieces, waits in _ways(
+                reading, number, late, bases, shown_since, sums, came, page.before
+            ):
                 total, guess = reading.pieces + pieces, chance in GUESSES
                 guesses = reading.guesses + guess
                 cost, key = reading.cost - math.log(chance), (shown, grown, total, waits)
@@ -179,12 +181,12 @@ Way = tuple[float, int | None, int, int, int | None]
 
 def _ways(
     reading: Reading, number: Number, late: float, bases: Sequence[Base], answers: Sequence[Base], sums: list[int],
-    came: int,
+    came: int, before: int | None = None,
 ) -> Iterator[Way]:  # fmt: skip
-    """How a number can have come about. came: how many additions came before it."""
+    """How a number can have come about. came: how many additions came before it. before: see `Page`."""
     sent, step, waits = number.quantity, STEP * (EDITED if number.edited else 1.0), reading.waits
     if reading.shown is None:
-        yield from _opened(sent, step, bases, sums, came, 1.0)
+        yield from _opened(sent, step, bases, sums, came, 1.0, before)
     else:
         yield from _opened(sent, step, answers, sums, came, 0.9)
         share = 0.1 if answers else 1.0
@@ -213,8 +215,13 @@ def _ways(
         yield OTHER_UNCHANGED, sent, reading.grown, 0, waits
 
 
-def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], came: int, share: float) -> Iterator[Way]:
-    """The page was opened with one of these numbers, or shows it again."""
+def _opened(
+    sent: int, step: float, bases: Sequence[Base], sums: list[int], came: int, share: float, before: int | None = None
+) -> Iterator[Way]:
+    """The page was opened with one of these numbers, or shows it again.
+
+    before: see `Page`. A page that is open shows it behind a pull too, and if its answer was lost, it is sent again.
+    """
     for base in bases:
         places = range(max(base.included, len(sums) - MOST_GROWN), len(sums))
         for grown in places:
@@ -230,7 +237,7 @@ def _opened(sent: int, step: float, bases: Sequence[Base], sums: list[int], came
             if abs(sent - shown) == 1:
                 yield chance * step, sent, grown, sent - shown, None
             elif sent == shown:
-                yield chance * (STEP if step < STEP else SAVED), sent, grown, 0, None
+                yield chance * (STEP if step < STEP else SAME if sent == before else SAVED), sent, grown, 0, None
                 if step == STEP:
                     yield chance * AHEAD, sent, grown, 1, sent - 1
                     yield chance * AHEAD, sent, grown, -1, sent + 1

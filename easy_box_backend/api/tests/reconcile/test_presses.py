@@ -95,6 +95,17 @@ def test_the_chances_of_a_number_sum_to_at_most_one() -> None:
         assert total <= 1
 
 
+@pytest.mark.parametrize(("sent", "difference"), [(11, -1), (9, None)])
+def test_a_number_may_be_sent_again_behind_a_list_that_the_open_page_does_not_show(
+    sent: int, difference: int | None
+) -> None:
+    """The list says 10, since somebody else took one. Before it the phone sent 11; the answer may have been lost."""
+    page = Page(numbers=[Number(sent, KEPT, revision=1)], before=11, old=[11])
+    readings = presses.read(page, [Base(10, 0.95), Base(11, 0.05)], [[]], [])
+    assert readings[0].pieces == sent - 10
+    assert presses.other(readings, MARGIN) == difference
+
+
 def test_a_list_that_surely_arrived_hides_those_before_it_whatever_came_after() -> None:
     memory = Memory(pulls=[1, 2, 3], unread=[0.5, 0.0005], pull_unread=0.8)
     assert dict(seen.pulled(memory)) == pytest.approx({3: 1.0, 2: 0.8, 1: 0.0004})
