@@ -403,7 +403,7 @@ MUTANTS = (
     ),
     Mutant(
         "a late request of a broken pass is none of its queue",
-        (Change("api/reconcile/program.py", "if timing.crossed:  # a late", "if False:  # a late"),),
+        (Change("api/reconcile/program.py", "if timing.crossed and state.length and", "if False and"),),
         tests=EVIDENCE,
     ),
     # --- orders

@@ -191,9 +191,10 @@ def ways(state: State, item: Item, timing: Timing) -> Iterator[Way]:
         yield from by_hand(share * 0.6 * (timing.moved_on if state.mode == DIRECT else 1.0), state, item, timing)
         if state.length and state.at == state.length:
             yield from by_hand(share * 0.06, cleared(state), item, timing)
-            if timing.crossed:  # a late request of the pass that has broken off
-                after = replace(state, queue=state.queue.grown(state.at, item), length=state.length + 1)
-                yield "new at the queue's end", LATE * state.queue.new(state.at, item), item[1], after
+        if timing.crossed and state.length and state.at in (0, state.length):
+            # A late request of the pass that has broken off, at its end. Since an addition by hand none has begun.
+            after = replace(state, queue=state.queue.grown(state.length, item), length=state.length + 1)
+            yield "new at the queue's end", LATE * state.queue.new(state.length, item), item[1], after
 
 
 def begun(state: State, timing: Timing) -> float:

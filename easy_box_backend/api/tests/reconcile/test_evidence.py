@@ -237,12 +237,18 @@ def test_of_two_equal_additions_whose_look_ups_both_came_before_one_is_a_late_co
     assert stories.doubts()[1][10]
 
 
-def test_a_late_request_of_a_pass_that_broke_off_belongs_to_its_queue() -> None:
+@pytest.mark.parametrize("received", [False, True])
+def test_a_late_request_of_a_pass_that_broke_off_belongs_to_its_queue(received: bool) -> None:
+    """Before it arrives the person presses + or −, or receives other goods."""
     line, stories = Line(), Stories()
     for at in (0.0, 0.2, 0.4, 60.0, 60.2, 60.4, 60.6):
         line.find(1, line.arrive("find", at, "c"))
         is_late = at == 0.4
         if is_late:
-            stories.act(line.arrive("put", 8.0, "d"))
+            if received:
+                line.find(2, line.arrive("find", 7.9, "d"))
+                stories.add(2, 6, line.add(2, line.arrive("add", 8.0, "d")))
+            else:
+                stories.act(line.arrive("put", 8.0, "d"))
         stories.add(1, 1, line.add(1, line.arrive("add", 9.0 if is_late else at + 0.1, "c")))
-    assert sum(effect.pieces for effect in stories.told()) == 4
+    assert sum(effect.pieces for effect in stories.told() if effect.product == 1) == 4
