@@ -14,12 +14,12 @@ MANAGE := $(PY) easy_box_backend/manage.py
 SOURCES := easy_box_backend proofs dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint format types layers scripts schema check-schema check-migrations messages check-messages \
+.PHONY: help run dev test test-browser lint format types layers scripts schema check-schema check-migrations messages check-messages \
         simulate simulate-days simulate-mutants bench bench-short backup restore restore-drill verify-stack verify-deploy verify-growth check-workflow verify-workflow pin-images gitflow desk-pictures lock venv venv-dev clean
 
 help:
 	@echo "make run     start the backend with demo data (PORT=8000 HOST=0.0.0.0, more in .env.example)"
-	@echo "make test    the whole suite on SQLite and PostgreSQL (ARGS=\"-k orders\", DB=sqlite, DB=both)"
+	@echo "make test    the quick tests on SQLite and PostgreSQL (ARGS=\"-k orders\", DB=sqlite, DB=both)"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -29,8 +29,11 @@ run: venv ## Start the backend for phones on this network
 dev: venv ## As `make run`, with DEBUG, and a reload on every change of the code
 	@$(PY) dev/run.py --reload
 
-test: venv-dev ## The whole suite on SQLite and PostgreSQL
+test: venv-dev ## The quick tests on SQLite and PostgreSQL (DB=both: all tests on both)
 	@$(PY) dev/test.py
+
+test-browser: venv-dev ## The desk's tests in a real browser, on SQLite
+	@DB=sqlite ARGS="easy_box_backend/api/tests/browser $(ARGS)" $(PY) dev/test.py
 
 lint: venv-dev ## Style, types, layers and shell scripts
 	@$(PY) -m ruff check

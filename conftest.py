@@ -14,8 +14,8 @@ ANY_DATABASE = pytest.StashKey[set[pytest.Item]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make test` splits the suite between three processes, see dev/test.py."""
-    parser.addoption("--share", choices=["sqlite", "postgresql", "browser"], help="this share of the suite")
+    """`make test` splits the suite between two processes, see dev/test.py."""
+    parser.addoption("--share", choices=["sqlite", "postgresql"], help="this share of the suite")
     parser.addoption("--taken", type=Path, help="where the shares mark the tests that they have begun")
 
 
@@ -43,8 +43,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marked = {marker.name for marker in item.iter_markers()}
         if "slow" in marked:
             others.append(item)
-        elif share == "browser":
-            own.append(item)
         elif not uses_database(item) or ("any_database" in marked and "skipif" not in marked):
             either.append(item)
         elif "both_databases" in marked or share == "postgresql":
@@ -181,12 +179,12 @@ def live_servers_answer_at_once() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def real_transactions_are_cleaned_up_quickly() -> Iterator[None]:
     """After a test with real transactions, empty every table, as Django does, but by DELETE, which takes a tenth of
-    TRUNCATE's time for a few rows. Content types and permissions never change, so they stay instead of being created
-    again (0.15 s per test). The row of `api_revision` is created again as a migration creates it."""
+    TRUNCATE's time for a few rows. Content types, permissions and groups never change, so they stay instead of being
+    created again (0.15 s per test). The row of `api_revision` is created again as a migration creates it."""
     from django.db import connections, transaction
     from django.test import TransactionTestCase
 
-    kept = {"django_content_type", "auth_permission"}
+    kept = {"django_content_type", "auth_permission", "auth_group"}
 
     def empty(case: TransactionTestCase) -> None:
         at_work.wait()

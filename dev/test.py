@@ -3,19 +3,17 @@
 The tests on SQLite run in development mode, as `make run` starts the server. Those on PostgreSQL run in production
 mode, with the settings and the collected static files of a production server.
 
-The suite is split into shares, each run by a process of its own:
+The suite is split into two shares, each run by a process of its own:
 
 - `postgresql`: all tests that use the database;
-- `sqlite`: those where the database can make a difference (marked `both_databases`), a second time;
-- `browser`: the tests that use a browser, on SQLite. This process mostly waits for pages, so it takes little time from
-  the two others.
+- `sqlite`: those where the database can make a difference (marked `both_databases`), a second time.
 
 Tests that use no database, or where it can make no difference (marked `any_database`), run once: in the first of the
-two database processes that gets to them. Tests marked `slow` are left out. Only a tenth of the generated examples is
-tried, see api/tests/examples.py.
+two processes that gets to them. Tests marked `slow` and those that drive a browser (`make test-browser`) are left out.
+Only a tenth of the generated examples is tried, see api/tests/examples.py.
 
 ARGS="-k orders -x"    more arguments for pytest; the tests that they choose run on both databases
-DB=both                every test on both databases, also the slow ones, with all examples
+DB=both                every test on both databases, also the slow ones and the browser's, with all examples
 DB=sqlite              every test on SQLite only (or DB=postgresql)
 WORKERS=4              pytest processes for each share; 0: the shares one after the other, each in one process,
                        for a debugger
@@ -28,7 +26,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +36,7 @@ from dev.common import ROOT, clean_environment, database, memory_folder, run, te
 
 CHILD = "--child"
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-BROWSER = "browser"
 BROWSER_TESTS = "easy_box_backend/api/tests/browser"
-NAMES = {**DATABASES, BROWSER: "Browser"}
 BOTH = "both"
 PRODUCTION = {
     "MODE": "production",
@@ -62,7 +58,7 @@ call_command("collectstatic", interactive=False, verbosity=0)
 
 @dataclass
 class Result:
-    """The result of one share: a database or the browser. problem: why no tests could run, or ""."""
+    """The result of one share. problem: why no tests could run, or ""."""
 
     name: str
     exit_code: int
@@ -74,8 +70,8 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        """Whether tests ran and none failed. In the browser's share all may be skipped: there may be no browser."""
-        return self.exit_code == 0 and self.failed == 0 and (self.passed > 0 or self.name == NAMES[BROWSER])
+        """Whether tests ran and none failed."""
+        return self.exit_code == 0 and self.failed == 0 and self.passed > 0
 
     def __str__(self) -> str:
         text = f"{self.name}: {self.passed} passed, {self.failed} failed"
@@ -99,7 +95,7 @@ def main() -> int:
         results = [run_share(chosen, processors())]
     elif os.environ.get("WORKERS") == "0" or processors() == 1:
         with temporary_folder() as taken:
-            results = [run_share(name, 0, taken) for name in shares()]
+            results = [run_share(name, 0, taken) for name in DATABASES]
     else:
         return run_in_parallel()
     print()
@@ -113,34 +109,26 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def shares() -> list[str]:
-    """The shares to run. Tests that a person has chosen run on each database, without a share for the browser."""
-    return [*DATABASES] if is_chosen() else [*NAMES]
-
-
 def is_chosen() -> bool:
     """Whether ARGS or DB says which tests are to run."""
     return bool(os.environ.get("ARGS") or os.environ.get("DB"))
 
 
 def run_in_parallel() -> int:
-    """Run the SQLite share in this process and the others in child processes; print their output at the end.
+    """Run the SQLite share in this process and the other in a child process; print the child's output at the end.
 
     Returns 0 only if tests ran in each share and none failed.
     """
-    own, *names = shares()
+    own, other = DATABASES
     workers = processors() // len(DATABASES)
-    with temporary_folder() as folder, ExitStack() as stack:
+    with temporary_folder() as folder:
         taken = folder / "taken"
         taken.mkdir()
-        children = {name: stack.enter_context(child_process(name, workers, folder)) for name in names}
-        result = run_share(own, workers, taken)
-        for name, process in children.items():
-            print_output(folder / f"{name}.txt", process)
-        is_good = result.is_good and not any(process.returncode for process in children.values())
-        lines = [str(result), *(summary_line(name, folder) for name in names)]
-    print("", *lines, sep="\n")
-    return 0 if is_good else 1
+        with child_process(other, workers, folder) as child:
+            result = run_share(own, workers, taken)
+            print_output(folder / f"{other}.txt", child)
+        print(f"\n{result}\n{summary_line(other, folder)}")
+    return 0 if result.is_good and child.returncode == 0 else 1
 
 
 @contextmanager
@@ -167,7 +155,7 @@ def run_child(name: str, workers: str, folder: str) -> int:
 def summary_line(name: str, folder: Path) -> str:
     """The line of results that the child process of a share has written."""
     path = folder / f"{name}.result"
-    return path.read_text(encoding="utf-8") if path.exists() else f"{NAMES[name]}: did not come to an end"
+    return path.read_text(encoding="utf-8") if path.exists() else f"{DATABASES[name]}: did not come to an end"
 
 
 def print_output(output: Path, process: subprocess.Popen[bytes]) -> None:
@@ -187,22 +175,21 @@ def run_share(name: str, workers: int, taken: Path | None = None) -> Result:
     workers: the number of pytest processes; 0 or 1: no parallel ones. taken: a folder in which the shares mark the
     tests that they have begun, of those that may run on either database. Each of them then runs once.
     """
-    print(f"\n==> {NAMES[name]}", flush=True)
-    kind = "sqlite" if name == BROWSER else name
+    print(f"\n==> {DATABASES[name]}", flush=True)
     start = time.monotonic()
     with temporary_folder(memory_folder()) as folder:
         report = folder / "report.xml"
         try:
-            with database(kind, folder) as url:
+            with database(name, folder) as url:
                 environment = clean_environment(database_url=url, folder=folder)
-                if kind == "postgresql":
+                if name == "postgresql":
                     environment |= PRODUCTION
                     subprocess.run([sys.executable, "-c", COLLECT], env=environment | SETTINGS, check=True)
                 exit_code = run(command(name, report, workers, taken), cwd=ROOT, env=environment)
         except RuntimeError as error:
             print(error)
-            return Result(NAMES[name], 1, time.monotonic() - start, problem="the database did not start")
-        result = Result(NAMES[name], exit_code, time.monotonic() - start)
+            return Result(DATABASES[name], 1, time.monotonic() - start, problem="the database did not start")
+        result = Result(DATABASES[name], exit_code, time.monotonic() - start)
         if report.exists():
             count(report, result)
         return result
@@ -211,8 +198,9 @@ def run_share(name: str, workers: int, taken: Path | None = None) -> Result:
 def command(name: str, report: Path, workers: int, taken: Path | None) -> list[str]:
     """The pytest command, with the person's own arguments last."""
     own = shlex.split(os.environ.get("ARGS", ""))
-    place = BROWSER_TESTS if name == BROWSER else f"--ignore={BROWSER_TESTS}"
-    share = [] if is_chosen() else [f"--share={name}", f"--taken={taken}", place]  # see conftest.py
+    share = (
+        [] if is_chosen() else [f"--share={name}", f"--taken={taken}", f"--ignore={BROWSER_TESTS}"]
+    )  # see conftest.py
     workers = int(os.environ.get("WORKERS") or min(workers, 8))
     parallel = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     ours = [f"--junitxml={report}", *parallel]

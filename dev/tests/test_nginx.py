@@ -254,6 +254,7 @@ def test_without_a_certificate_nobody_is_redirected(start: Start) -> None:
     assert {redirect(edge, path) for path in ("/", "/login/", "/api/products/")} == {""}
 
 
+@pytest.mark.slow
 @needs_nginx
 def test_if_the_backends_accept_no_connection_the_response_is_our_503(start: Start) -> None:
     """The first requests time out; then nginx regards the backends as down."""

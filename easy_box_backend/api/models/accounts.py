@@ -16,9 +16,10 @@ class UserManager(BaseUserManager["User"]):
         """Create an account. The e-mail is stored in lower case, since people type it in any case."""
         role = fields.pop("role", None)
         user = self.model(email=tidy(email).lower(), **fields)
+        role = role or user.role
         user.set_password(password)
         user.save(using=self._db)
-        user.take_role(role or user.role)
+        user.take_role(role)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -82,9 +83,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def take_role(self, role: str) -> None:
         """Save a role. The flags and the group are written nowhere else, so that they agree."""
-        self.is_superuser = role == self.Role.ADMINISTRATOR
-        self.is_staff = role in (self.Role.MANAGER, self.Role.ADMINISTRATOR)
-        self.save(update_fields=["is_staff", "is_superuser"])
+        flags = (role in (self.Role.MANAGER, self.Role.ADMINISTRATOR), role == self.Role.ADMINISTRATOR)
+        if (self.is_staff, self.is_superuser) != flags:
+            self.is_staff, self.is_superuser = flags
+            self.save(update_fields=["is_staff", "is_superuser"])
         self.groups.set([Group.objects.get_or_create(name=role)[0]])
 
     @property

@@ -22,6 +22,7 @@ from api.rest import ready
 from api.tests.calls import Caller
 from api.tests.cases import each
 from api.tests.conftest import LogIn, MakeProduct, MakeUser
+from api.tests.examples import some
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 KINDS = ["app", "integration"]
@@ -138,7 +139,7 @@ CASES: list[tuple[str, str, bytes, dict[str, str]]] = [
 ]  # fmt: skip
 
 
-@each(("method", "path", "body", "headers"), CASES)
+@each(("method", "path", "body", "headers"), some(CASES, "the short way"))
 def test_every_request_has_the_same_outcome_both_ways(
     ways: BothWays, box: Product, method: str, path: str, body: bytes, headers: dict[str, str]
 ) -> None:
@@ -194,7 +195,7 @@ def header(value: str) -> Callable[[Caller], None]:
 NO_TOKENS = ("", "Token", "Token ", "Token x", "Token a b", "Basic eA==", "Token \xe4", "Token \0", "Bearer x")
 
 
-@each("invalidate", [expired, revoked, inactive, *map(header, NO_TOKENS)])
+@each("invalidate", some([expired, revoked, inactive, *map(header, NO_TOKENS)], "invalid tokens"))
 def test_an_invalid_token_is_refused_both_ways(
     ways: BothWays, box: Product, invalidate: Callable[[Caller], None]
 ) -> None:

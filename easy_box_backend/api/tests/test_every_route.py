@@ -55,7 +55,7 @@ def routes(patterns: list[URLPattern | URLResolver] | None = None, before: str =
 @each("route", sorted({*routes()} - {*OPEN}))
 def test_no_other_route_is_open_without_a_token(guest: APIClient, route: str) -> None:
     guest.raise_request_exception = False
-    for method in ("get", "post", "put", "patch", "delete", "options", "head"):
+    for method in some(["get", "post", "put", "patch", "delete", "options", "head"], route):
         answer = getattr(guest, method)("/" + route.replace("X", "1"))
         if route.startswith("admin/"):
             assert answer.status_code in (302, 404, 405) or (answer.status_code, method) == (403, "post")
@@ -99,7 +99,7 @@ def paths() -> list[str]:
 def test_a_method_that_a_path_does_not_have_is_405_with_the_allowed_ones(owner: Caller, path: str) -> None:
     there = {endpoint.method for endpoint in ENDPOINTS if endpoint.path == path}
     address = re.sub(r"\{\w+\}", "1", path)
-    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - there:
+    for method in some(sorted({"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - there), path):
         answer = owner.generic(method, address, "{}", content_type="application/json")
         check_error(answer, 405, "method_not_allowed")
         assert there <= set(answer["Allow"].replace(" ", "").split(","))
@@ -110,7 +110,7 @@ def test_a_method_that_a_path_does_not_have_is_405_with_the_allowed_ones(owner: 
 def test_without_its_slash_or_with_one_too_many_it_is_404_and_no_redirect(owner: Caller, path: str) -> None:
     address = re.sub(r"\{\w+\}", "1", path)
     other = address.removesuffix("/") if address.endswith("/") else address + "/"
-    for method in ("get", "post", "put", "delete"):
+    for method in some(["get", "post", "put", "delete"], path):
         check_error(getattr(owner, method)(other), 404, "not_found")
 
 

@@ -85,6 +85,7 @@ def assert_close(seen: tuple[int, ...], wanted: tuple[int, ...], tolerance: int 
 # --- Good photos --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maker", [photos.phone_jpeg, photos.phone_heic])
 def test_a_phones_12_megapixels_come_out_upright_small_and_clean(maker: Callable[[], bytes]):
     raw = maker()
@@ -620,6 +621,7 @@ sys.stderr.write(next(line.split()[1] for line in open("/proc/self/status") if l
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from Linux' /proc")
 @pytest.mark.parametrize(
     ("kind", "make", "megabytes"),

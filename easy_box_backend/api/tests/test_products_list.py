@@ -75,6 +75,18 @@ def test_a_row_of_the_list_equals_the_single_product(manager: Caller, make_produ
     assert manager.get(f"{PRODUCTS}{row['id']}/").json() == row
 
 
+@pytest.fixture
+def wardrobe(make_product: MakeProduct) -> None:
+    """Products to search for, and an archived one that has all their words."""
+    make_product("J-1", name="Jacket", location="A1-01-01", quantity=1)
+    make_product("J-2", name="JACKET", location="B2-01-01", quantity=2)
+    make_product("K/1", name="Куртка зимняя", location="A1-02-01", quantity=3)
+    make_product("S.1", name="Straße")
+    make_product("P%1", name="100% wool")
+    make_product("P_2", name="x")
+    archive(make_product("OLD", name="Jacket Куртка Straße 100% _", location="A1"))
+
+
 @pytest.mark.both_databases
 @each(
     ("query", "found"),
@@ -99,16 +111,7 @@ def test_a_row_of_the_list_equals_the_single_product(manager: Caller, make_produ
         ({"limit": "2"}, ["J-1", "J-2"]),
     ],
 )
-def test_search_location_and_ordering(
-    manager: Caller, make_product: MakeProduct, query: dict[str, str], found: list[str]
-) -> None:
-    make_product("J-1", name="Jacket", location="A1-01-01", quantity=1)
-    make_product("J-2", name="JACKET", location="B2-01-01", quantity=2)
-    make_product("K/1", name="Куртка зимняя", location="A1-02-01", quantity=3)
-    make_product("S.1", name="Straße")
-    make_product("P%1", name="100% wool")
-    make_product("P_2", name="x")
-    archive(make_product("OLD", name="Jacket Куртка Straße 100% _", location="A1"))
+def test_search_location_and_ordering(manager: Caller, wardrobe: None, query: dict[str, str], found: list[str]) -> None:
     assert skus(manager.get(PRODUCTS, query)) == found
 
 
@@ -123,13 +126,16 @@ def test_an_odd_parameter_is_200_or_a_400_that_names_it(
         assert name in check_error(answer, 400)
 
 
-@pytest.mark.both_databases
-@each("ordering", ["id", "-id", "sku", "-sku", "name", "-name", "location", "quantity", "-quantity", "updated_at"])
-def test_pages_hold_every_row_exactly_once_whatever_the_order(
-    manager: Caller, make_product: MakeProduct, ordering: str
-) -> None:
+@pytest.fixture
+def eleven(make_product: MakeProduct) -> None:
+    """Eleven products; many of them have the same name, shelf or quantity."""
     for n in range(11):
         make_product(f"S{n * 7 % 11:02}", name=f"N{n % 3}", location=f"L{n % 2}", quantity=n % 4)
+
+
+@pytest.mark.both_databases
+@each("ordering", ["id", "-id", "sku", "-sku", "name", "-name", "location", "quantity", "-quantity", "updated_at"])
+def test_pages_hold_every_row_exactly_once_whatever_the_order(manager: Caller, eleven: None, ordering: str) -> None:
     whole = skus(manager.get(PRODUCTS, {"ordering": ordering}))
     for limit in (1, 3, 4, 11):
         found = pages(manager, f"limit={limit}&ordering={ordering}")

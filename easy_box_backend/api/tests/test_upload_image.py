@@ -182,6 +182,7 @@ NASTY: dict[str, tuple[Callable[[], bytes], int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from Linux' /proc")
 @pytest.mark.parametrize(("make", "status"), NASTY.values(), ids=NASTY)
 def test_no_picture_takes_the_servers_memory_or_time(picker: Caller, box: Product, make: Any, status: int) -> None:

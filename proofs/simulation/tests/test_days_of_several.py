@@ -139,6 +139,7 @@ def served(*days: int) -> Iterator[Outcome]:
     return (play(f"1 {day}", WITH_MANAGER, Server()) for day in days)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.any_database
 def test_with_a_manager_no_day_is_silently_wrong_and_what_is_asked_can_be_answered() -> None:
@@ -147,6 +148,7 @@ def test_with_a_manager_no_day_is_silently_wrong_and_what_is_asked_can_be_answer
     assert sum(outcome.settled for outcome in outcomes) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.any_database
 def test_a_planted_bug_that_leaves_late_bookings_out_of_counts_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,17 @@ def by(vera: User) -> Actor:
 
 
 # --- Searching --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def wardrobe(by: Actor, make_product: MakeProduct) -> None:
+    """Products to search for."""
+    make_product("BR-1", name="Щётка жёлтая", location="B2-01")
+    coat = make_product("S.1", name="Straße")
+    share = make_product("P%1", name="100% wool")
+    make_product("P_2", name="Socks")
+    barcodes.add(coat.pk, EAN, by=by)
+    barcodes.add(share.pk, f"0{UPC}", by=by)
+
+
 @pytest.mark.both_databases
 @each(("asked", "skus"), [
     ("щетка", ["BR-1"]), ("ЩЁТКА", ["BR-1"]), ("зубн мятн", []), ("жёлтая щет", ["BR-1"]), ("щет желт", ["BR-1"]),
@@ -70,14 +81,8 @@ def by(vera: User) -> Actor:
     ("\0", []), ("   ", ["P%1", "P_2", "S.1", "BR-1"]), ("", ["P%1", "P_2", "S.1", "BR-1"]),
 ])  # fmt: skip
 def test_every_word_is_found_in_sku_name_shelf_and_barcode_in_any_case(
-    desk: Client, by: Actor, make_product: MakeProduct, asked: str, skus: list[str]
+    desk: Client, wardrobe: None, asked: str, skus: list[str]
 ) -> None:
-    make_product("BR-1", name="Щётка жёлтая", location="B2-01")
-    coat = make_product("S.1", name="Straße")
-    share = make_product("P%1", name="100% wool")
-    make_product("P_2", name="Socks")
-    barcodes.add(coat.pk, EAN, by=by)
-    barcodes.add(share.pk, f"0{UPC}", by=by)
     assert found(desk, q=asked) == skus
 
 
