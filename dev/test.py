@@ -198,9 +198,8 @@ def run_share(name: str, workers: int, taken: Path | None = None) -> Result:
 def command(name: str, report: Path, workers: int, taken: Path | None) -> list[str]:
     """The pytest command, with the person's own arguments last."""
     own = shlex.split(os.environ.get("ARGS", ""))
-    share = (
-        [] if is_chosen() else [f"--share={name}", f"--taken={taken}", f"--ignore={BROWSER_TESTS}"]
-    )  # see conftest.py
+    # The options of a share: conftest.py.
+    share = [] if is_chosen() else [f"--share={name}", f"--taken={taken}", f"--ignore={BROWSER_TESTS}"]
     workers = int(os.environ.get("WORKERS") or min(workers, 8))
     parallel = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     ours = [f"--junitxml={report}", *parallel]
